@@ -1,0 +1,30 @@
+"""Fixtures that any test may ask for. Nothing here starts before a test asks."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import need
+from tests.support.sshd import Sshd, running_sshd
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    try:
+        need.required()
+    except ValueError as exc:
+        raise pytest.UsageError(str(exc)) from exc
+
+
+@pytest.fixture(scope='session')
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    """A shared server that accepts key logins; tests must not stop it or change its keys (see `own_sshd`)."""
+    with running_sshd(tmp_path_factory.mktemp('sshd')) as server:
+        yield server
+
+
+@pytest.fixture
+def own_sshd(tmp_path: Path) -> Iterator[Sshd]:
+    """A server for one test, which may do with it what it likes."""
+    with running_sshd(tmp_path / 'sshd') as server:
+        yield server
