@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import need
+from tests.support.hosts import Farm, running_farm
 from tests.support.sshd import Sshd, running_sshd
 
 
@@ -28,3 +29,10 @@ def own_sshd(tmp_path: Path) -> Iterator[Sshd]:
     """A server for one test, which may do with it what it likes."""
     with running_sshd(tmp_path / 'sshd') as server:
         yield server
+
+
+@pytest.fixture(scope='session')
+def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
+    """Starts throw-away hosts: `farm.host()`; skips without root."""
+    with running_farm(tmp_path_factory.mktemp('farm')) as farm:
+        yield farm
