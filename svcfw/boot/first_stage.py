@@ -1,0 +1,102 @@
+"""The first stage: one command line that finds a Python and hands it the code waiting in the pipe.
+
+Written so that it runs on Python 3.6 too: a context that starts children of its own needs these functions over there.
+
+The text for ssh passes through the login shell of the account, whichever that is. sh, bash, dash, zsh, ksh, fish, csh
+and tcsh agree on little more than this: a word in single quotes stands for itself as long as it contains no single
+quote, no newline (csh), no exclamation mark (csh history) and no backslash before a quote or another backslash (fish).
+So everything is one `/bin/sh -c` with such words, and what goes on inside is plain POSIX shell.
+"""
+
+# The order is: what the account itself calls python3, then by version (newest first: faster), then the places where
+# distributions hide one that is not on a non-interactive PATH. `python` last: it is often Python 2 or absent.
+CANDIDATES = (
+    'python3',
+    'python3.14',
+    'python3.13',
+    'python3.12',
+    'python3.11',
+    'python3.10',
+    'python3.9',
+    'python3.8',
+    'python3.7',
+    'python3.6',
+    '/usr/bin/python3',
+    '/usr/local/bin/python3',
+    '/usr/libexec/platform-python',
+    '/opt/homebrew/bin/python3',
+    '/opt/bin/python3',
+    'python',
+)
+
+NO_PYTHON = 'SVCFW-NO-PYTHON'
+
+# $0 is this script itself, $1 the Python code, $2 what was tried before, the rest are the candidates still to try.
+# A Python too old for us comes back here (see _TRY_THE_REST) with the candidates it left over.
+_SCRIPT = (
+    'c=$1 t=$2;shift 2;'
+    'for p in "$@";do shift;t="$t $p";'
+    'command -v "$p">/dev/null 2>&1&&exec "$p" -c "$c" "$0" "$c" "$t" "$@";'
+    'done;'
+    'echo "' + NO_PYTHON + ': tried$t">&2;exit 127'
+)
+
+# Must parse on Python 2 as well, on one line, without a single quote and without a backslash. In order:
+# - empty entries leave sys.path, since they mean the current directory, which may belong to someone else than the
+#   account we run as (become): nothing may be imported from a file before that;
+# - a Python that is too old gives way;
+# - exactly as many bytes as the second stage has are read, by os.read: what follows in the pipe are frames;
+# - the second stage is unpacked and run; `b`, `d` and `s` are what it starts from (see loader.py).
+_CODE = (
+    'import os,sys;'
+    'sys.path=[p for p in sys.path if p];'
+    'a=sys.argv;'
+    'v=sys.version_info;'
+    'v<(3,6)and {too_old};'
+    'import zlib;'
+    'b=b"";'
+    'exec("while len(b)<{size}:b+=os.read(0,{size}-len(b))or sys.exit(9)");'
+    'd=zlib.decompressobj();'
+    's=d.decompress(b).split(bytes(1));'
+    'exec(s[0])'
+)
+_TRY_THE_REST = 'os.execv("/bin/sh",["sh","-c",a[1],a[1],a[2],a[3]+"(%d.%d)"%v[:2]]+a[4:])'
+_GIVE_UP = 'sys.exit("' + NO_PYTHON + ': tried "+sys.executable+"(%d.%d)"%v[:2])'
+
+_PLAIN = frozenset('abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-')
+_UNSAFE = frozenset('\'\\!\n\r\0')
+
+
+def argv(python, size):
+    """The command for an interpreter that is known to be there: no shell, no search. Returns a list of str.
+
+    python: list of str, the interpreter and options of its own, ['/usr/bin/python3'].
+    size: length in bytes of what `bundle.second_stage` returned.
+    """
+    return list(python) + ['-c', _CODE.format(size=size, too_old=_GIVE_UP)]
+
+
+def search_argv(size, hint=None):
+    """The search as an argv list, for whatever takes one (docker exec, chroot): list of str. Arguments as in `text`."""
+    code = _CODE.format(size=size, too_old=_TRY_THE_REST)
+    candidates = [name for name in CANDIDATES if name != hint]
+    return ['/bin/sh', '-c', 'eval "$0"', _SCRIPT, code, ''] + ([hint] if hint else []) + candidates
+
+
+def text(size, hint=None):
+    """The search as one line for a login shell: str.
+
+    size: length in bytes of what `bundle.second_stage` returned.
+    hint: str, an interpreter to try before all others (a name for PATH, or a path), or None.
+    Raises ValueError for a hint that no quoting carries through every login shell.
+    """
+    return ' '.join(quote(word) for word in search_argv(size, hint))
+
+
+def quote(word):
+    """`word` (str) as every login shell named above reads it. Raises ValueError where that cannot be written."""
+    if word and _PLAIN.issuperset(word):
+        return word
+    if _UNSAFE.intersection(word):
+        raise ValueError('cannot pass %r through every login shell' % (word,))
+    return "'%s'" % word

@@ -1,0 +1,59 @@
+"""The head of the second stage: makes modules of the sources that came with it and starts the context.
+
+This text is sent, never imported on the controller. It begins with what the first stage left in its namespace:
+    b   bytes, the second stage as it came: the packed bundle, then the configuration
+    d   the zlib object that unpacked it; d.unused_data is the configuration
+    s   list of bytes: this text, then path and source of each module in turn
+Runs on Python 3.6 with nothing imported that is not there already.
+"""
+
+import sys
+
+
+class Loader:
+    """Finder and loader of the bundled modules. Tracebacks show their lines, since linecache asks get_source.
+
+    sources: {module name: (file name as tracebacks show it, source bytes, is it a package)}
+    """
+
+    def __init__(self, parts):
+        self.sources = {}
+        for path, source in zip(parts[::2], parts[1::2]):
+            path = path.decode()
+            name, _, stem = path[:-3].replace('/', '.').rpartition('.')
+            package = stem == '__init__'
+            self.sources[name if package else name + '.' + stem] = '<bundle>/' + path, source, package
+
+    def find_spec(self, name, path=None, target=None):
+        if name in self.sources:
+            filename, _, package = self.sources[name]
+            # ModuleSpec by way of a module that has one: importlib.machinery may not be loaded yet.
+            spec = type(sys.__spec__)(name, self, origin=filename, is_package=package)
+            spec.has_location = True
+            return spec
+
+    def create_module(self, spec):
+        return None
+
+    def exec_module(self, module):
+        filename, source, _ = self.sources[module.__name__]
+        exec(compile(source, filename, 'exec', dont_inherit=True), module.__dict__)
+
+    def is_package(self, name):
+        return self.sources[name][2]
+
+    def get_source(self, name):
+        if name not in self.sources:
+            raise ImportError(name)
+        return self.sources[name][1].decode()
+
+
+sys.meta_path.insert(0, Loader(s[1:]))  # noqa: F821
+config = eval(d.unused_data)  # noqa: F821
+# Children of this context are started from the same bundle.
+config['bundle'] = b[: len(b) - len(d.unused_data)]  # noqa: F821
+del sys.argv[1:]
+
+import svcfw.core.entry  # noqa: E402
+
+svcfw.core.entry.main(config)
