@@ -1,0 +1,315 @@
+"""The codec: values to bytes and back, for a closed set of types; nothing is executed on decoding.
+
+A value is a tag byte and what the tag says:
+
+    00 None   01 False   02 True   03 int, 32 bits   04 int, 64 bits   05 float
+    08..19    a length of 8 bits (even tags) or 32 bits (odd), then so many bytes (int, str, bytes, Secret) or values (list,
+              tuple, set, frozenset; dict: twice as many, key and value in turn)
+    1a        CallError: three str
+    40..5f    an extension: one value
+    60..7f    str of 0 to 31 bytes         80..ff    int 0 to 127
+
+Numbers are big-endian, text is UTF-8 in which surrogates are allowed (file names that are no UTF-8 hold them).
+"""
+import struct
+
+from svcfw.core.wire.errors import CallError, DecodeError, EncodeError
+from svcfw.core.wire.limits import MAX_DEPTH, MAX_FRAME_BYTES, MAX_INT_BYTES, MAX_VALUES, MAX_WEAK_KEYS
+from svcfw.core.wire.values import Secret
+
+_INT32, _INT64, _FLOAT = 0x03, 0x04, 0x05
+_INT, _STR, _BYTES, _SECRET = 0x08, 0x0A, 0x0C, 0x0E
+_LIST, _TUPLE, _DICT, _SET, _FROZENSET = 0x10, 0x12, 0x14, 0x16, 0x18
+_CALL_ERROR = 0x1A
+_EXTENSION, _SHORT_STR, _SMALL_INT = 0x40, 0x60, 0x80
+
+_CONSTANTS = (None, False, True)
+_CONSTANT_BYTES = {None: b'\0', False: b'\1', True: b'\2'}
+_CONTAINER_TAGS = {list: _LIST, tuple: _TUPLE, dict: _DICT, set: _SET, frozenset: _FROZENSET}
+_CONTAINERS = {tag: cls for cls, tag in _CONTAINER_TAGS.items()}
+_BYTE = [bytes((i,)) for i in range(256)]
+_KEYED_HASHES = {str, bytes, Secret}
+
+_pack_int32 = struct.Struct('>Bi').pack
+_pack_int64 = struct.Struct('>Bq').pack
+_pack_float = struct.Struct('>Bd').pack
+_pack_size8 = struct.Struct('>BB').pack
+_pack_size32 = struct.Struct('>BI').pack
+_unpack_size32 = struct.Struct('>I').unpack_from
+_UNPACK = {
+    _INT32: (struct.Struct('>i').unpack_from, 4),
+    _INT64: (struct.Struct('>q').unpack_from, 8),
+    _FLOAT: (struct.Struct('>d').unpack_from, 8),
+}
+
+
+class Codec(object):
+    """Encodes and decodes values. Holds no state between calls; any thread.
+
+    extensions: (tag, cls, to_value, from_value) each: a tag from 0x40 to 0x5f, an exact type, `to_value(obj)` that
+    gives an encodable value, and `from_value(value)` that makes an object of it; what it raises becomes a DecodeError.
+    """
+
+    def __init__(self, extensions=()):
+        self._by_type = {cls: (tag, to_value) for tag, cls, to_value, _ in extensions}
+        self._by_tag = {tag: from_value for tag, _, _, from_value in extensions}
+
+    def encode(self, value):
+        """The bytes of a value. Types must be exact: subclasses of the built-in ones are the caller's to convert.
+
+        Raises EncodeError, which says what cannot travel and where it stands, as in "value['a'][3]".
+        """
+        writer = _Writer(self._by_type)
+        try:
+            writer.put((value,), 0)
+        except _Unfit as e:
+            raise EncodeError('value%s: %s' % (''.join(reversed(e.steps[:-1])), e)) from None
+        if writer.values > MAX_VALUES or writer.weak_keys > MAX_WEAK_KEYS:
+            raise EncodeError('%d values, %d keys that are neither str nor bytes: the limits are %d and %d' % (
+                writer.values, writer.weak_keys, MAX_VALUES, MAX_WEAK_KEYS))
+        data = b''.join(writer.parts)
+        if len(data) > MAX_FRAME_BYTES:
+            raise EncodeError('%d bytes are above the limit of %d' % (len(data), MAX_FRAME_BYTES))
+        return data
+
+    def decode(self, data):
+        """The value of all of `data` (bytes). Raises DecodeError for anything that `encode` would not have made of one."""
+        reader = _Reader(self._by_tag, data)
+        try:
+            value, = reader.take(1, 0)
+        except (IndexError, struct.error):
+            raise DecodeError('it ends in the middle of a value') from None
+        except UnicodeDecodeError as e:
+            raise DecodeError('bad text: %s' % e.reason) from None
+        if reader.at != len(data):
+            raise DecodeError('%d bytes after the value' % (len(data) - reader.at))
+        return value
+
+
+class _Unfit(Exception):
+    """Why a value cannot travel; `steps` collects the way to it while it passes up through the containers."""
+
+    def __init__(self, reason):
+        Exception.__init__(self, reason)
+        self.steps = []
+
+
+class _Writer(object):
+    """One encoding: the parts so far, and what they amount to."""
+
+    __slots__ = ('parts', 'values', 'weak_keys', '_extensions')
+
+    def __init__(self, extensions):
+        self.parts = []
+        self.values = 0
+        self.weak_keys = 0
+        self._extensions = extensions
+
+    def put(self, values, depth, step=lambda values, i: '[%d]' % i):
+        """Append the values of one container, `depth` containers deep. The commonest types stand here, for speed."""
+        if depth > MAX_DEPTH:
+            raise _Unfit('more than %d containers deep' % MAX_DEPTH)
+        append = self.parts.append
+        self.values += len(values)
+        try:
+            for value in values:
+                kind = type(value)
+                if kind is str:
+                    data = _text(value)
+                    size = len(data)
+                    append(_BYTE[_SHORT_STR + size] if size < 32 else _head(_STR, size))
+                    append(data)
+                elif kind is int:
+                    append(_BYTE[_SMALL_INT + value] if 0 <= value < 128 else _int(value))
+                elif kind in _CONTAINER_TAGS:
+                    self._put_container(_CONTAINER_TAGS[kind], value, depth + 1)
+                elif kind is bytes:
+                    append(_head(_BYTES, len(value)))
+                    append(value)
+                elif value is None or kind is bool:
+                    append(_CONSTANT_BYTES[value])
+                else:
+                    self._put_rare(kind, value, depth + 1)
+        except _Unfit as e:
+            # The same object would have failed at its first place.
+            e.steps.append(step(values, next(i for i, other in enumerate(values) if other is value)))
+            raise
+
+    def _put_container(self, tag, value, depth):
+        self.parts.append(_head(tag, len(value)))
+        if tag < _DICT:
+            self.put(value, depth)
+            return
+        self.weak_keys += _weak_keys(value)
+        if tag == _DICT:
+            self.put([x for item in value.items() for x in item], depth, _dict_step)
+        else:
+            self.put(value, depth, lambda values, i: '{...}')
+
+    def _put_rare(self, kind, value, depth):
+        append = self.parts.append
+        if kind is float:
+            append(_pack_float(_FLOAT, value))
+        elif kind is Secret:
+            data = _text(value)
+            append(_head(_SECRET, len(data)))
+            append(data)
+        elif kind is CallError:
+            append(_BYTE[_CALL_ERROR])
+            self.put((value.typename, value.message, value.traceback), depth, lambda values, i: '.args[%d]' % i)
+        elif kind in self._extensions:
+            tag, to_value = self._extensions[kind]
+            append(_BYTE[tag])
+            self.put((to_value(value),), depth, lambda values, i: '.<%s>' % kind.__name__)
+        else:
+            raise _Unfit('a %s.%s cannot travel' % (kind.__module__, kind.__qualname__))
+
+
+def _dict_step(values, i):
+    return '[%r]' % (values[i - 1],) if i % 2 else '.keys()[%d]' % (i // 2)
+
+
+def _text(value):
+    try:
+        return value.encode()
+    except UnicodeEncodeError:
+        return value.encode('utf-8', 'surrogatepass')
+
+
+def _head(tag, size):
+    if size < 256:
+        return _pack_size8(tag, size)
+    if size >= 1 << 32:
+        raise _Unfit('%d bytes or members are too many' % size)
+    return _pack_size32(tag + 1, size)
+
+
+def _int(value):
+    size = value.bit_length() // 8 + 1
+    if size <= 4:
+        return _pack_int32(_INT32, value)
+    if size <= 8:
+        return _pack_int64(_INT64, value)
+    if size > MAX_INT_BYTES:
+        raise _Unfit('an int of %d bytes is above the limit of %d' % (size, MAX_INT_BYTES))
+    return _head(_INT, size) + value.to_bytes(size, 'big', signed=True)
+
+
+def _weak_keys(keys):
+    """How many of the keys to count against MAX_WEAK_KEYS."""
+    return 0 if _KEYED_HASHES.issuperset(map(type, keys)) else len(keys)
+
+
+class _Reader(object):
+    """One decoding: how far it has come, and what it may still make."""
+
+    __slots__ = ('at', '_data', '_values', '_weak_keys', '_extensions')
+
+    def __init__(self, extensions, data):
+        self.at = 0
+        self._data = data
+        self._values = MAX_VALUES
+        self._weak_keys = MAX_WEAK_KEYS
+        self._extensions = extensions
+
+    def take(self, count, depth):
+        """The next `count` values, as a list. IndexError, struct.error or DecodeError where the data ends before."""
+        data = self._data
+        at, end = self.at, len(data)
+        self._values -= count
+        if count > end - at or depth > MAX_DEPTH or self._values < 0:
+            raise DecodeError('%d values, %d containers deep, in %d bytes' % (count, depth, end - at))
+        values = []
+        append = values.append
+        for _ in range(count):
+            tag = data[at]
+            at += 1
+            if tag >= _SMALL_INT:
+                append(tag - _SMALL_INT)
+            elif tag >= _SHORT_STR:
+                start = at
+                at += tag - _SHORT_STR
+                if at > end:
+                    raise IndexError
+                append(_from_text(data[start:at]))
+            elif tag <= 2:
+                append(_CONSTANTS[tag])
+            elif tag in _UNPACK:
+                unpack, size = _UNPACK[tag]
+                append(unpack(data, at)[0])
+                at += size
+            else:
+                self.at = at
+                append(self._take_sized(tag, depth + 1) if _INT <= tag < _CALL_ERROR else self._take_rare(tag, depth + 1))
+                at = self.at
+        self.at = at
+        return values
+
+    def _take_sized(self, tag, depth):
+        data = self._data
+        if tag & 1:
+            size, = _unpack_size32(data, self.at)
+            start = self.at + 4
+        else:
+            size = data[self.at]
+            start = self.at + 1
+        kind = tag & ~1
+        if kind >= _LIST:
+            self.at = start
+            return self._take_container(kind, size, depth)
+        self.at = start + size
+        if self.at > len(data):
+            raise IndexError
+        content = data[start:self.at]
+        if kind == _BYTES:
+            return content
+        if kind != _INT:
+            return _from_text(content) if kind == _STR else Secret(_from_text(content))
+        if size > MAX_INT_BYTES:
+            raise DecodeError('an int of %d bytes' % size)
+        return int.from_bytes(content, 'big', signed=True)
+
+    def _take_container(self, kind, size, depth):
+        if kind != _DICT:
+            values = keys = self.take(size, depth)
+            if kind == _LIST:
+                return values
+        else:
+            values = self.take(size * 2, depth)
+            keys = values[::2]
+        if kind == _TUPLE:
+            return tuple(values)
+        self._weak_keys -= _weak_keys(keys)
+        if self._weak_keys < 0:
+            raise DecodeError('too many keys that are neither str nor bytes')
+        try:
+            made = dict(zip(keys, values[1::2])) if kind == _DICT else _CONTAINERS[kind](values)
+        except TypeError as e:
+            raise DecodeError(str(e)) from None
+        if len(made) != size:
+            raise DecodeError('a key comes twice')
+        return made
+
+    def _take_rare(self, tag, depth):
+        if tag == _CALL_ERROR:
+            args = self.take(3, depth)
+            if set(map(type, args)) != {str}:
+                raise DecodeError('a CallError of other than text')
+            return CallError(*args)
+        from_value = self._extensions.get(tag)
+        if from_value is None:
+            raise DecodeError('unknown tag %#04x' % tag)
+        value, = self.take(1, depth)
+        try:
+            return from_value(value)
+        except DecodeError:
+            raise
+        except Exception as e:
+            raise DecodeError('%s: %s' % (type(e).__name__, e)) from e
+
+
+def _from_text(data):
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode('utf-8', 'surrogatepass')

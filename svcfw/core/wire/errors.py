@@ -1,0 +1,97 @@
+"""The errors of svcfw, one tree, named by cause.
+
+An error that crosses the wire is known there by its class's `code`, a stable word. Do not rename codes.
+"""
+
+#: Values of `StartError.kind`.
+START_KINDS = ('auth', 'hostkey', 'refused', 'timeout', 'nopython', 'become', 'died', 'option', 'busy')
+
+
+class Error(Exception):
+    """Base of all of them."""
+
+    code = 'error'
+
+
+class ProtocolError(Error):
+    """The peer broke the protocol: its link is of no further use."""
+
+    code = 'protocol'
+
+
+class FrameError(ProtocolError):
+    """Bytes that are no frame, or a frame beyond the limits."""
+
+
+class DecodeError(ProtocolError):
+    """A payload that is no value, or not one of the form that was asked for."""
+
+
+class LinkError(ProtocolError):
+    """Something that does not belong in the present state of the link."""
+
+
+class RouteError(ProtocolError):
+    """A claim to a context id that the claimant has no right to."""
+
+
+class WindowError(ProtocolError):
+    """More data than was granted, or more credit than can be."""
+
+
+class EncodeError(Error):
+    """A value that cannot travel; the message names its type and where in the value it stands. The caller's fault."""
+
+    code = 'encode'
+
+
+class ChannelError(Error):
+    """The other end is gone, or refuses; nothing more will come of it."""
+
+    code = 'channel'
+
+
+class TimeoutError(Error):
+    """What was waited for did not come in time."""
+
+    code = 'timeout'
+
+
+class CallError(Error):
+    """A function called in another context raised. A value that travels.
+
+    typename: 'module.Class' of what was raised; message: its str(); traceback: the text of it there, or ''.
+    """
+
+    code = 'call'
+
+    def __init__(self, typename, message, traceback=''):
+        Error.__init__(self, typename, message, traceback)
+        self.typename = typename
+        self.message = message
+        self.traceback = traceback
+
+    def __str__(self):
+        text = '%s: %s' % (self.typename, self.message)
+        return '%s\n%s' % (text, self.traceback) if self.traceback else text
+
+
+class StartError(Error):
+    """A context could not be started.
+
+    kind: one of START_KINDS; host: what the user calls the place; cause: a clause without a full stop; remedy: a sentence
+    that says what to do, or ''.
+    """
+
+    code = 'start'
+
+    def __init__(self, kind, host, cause, remedy=''):
+        Error.__init__(self, kind, host, cause, remedy)
+        self.kind = kind
+        self.host = host
+        self.cause = cause
+        self.remedy = remedy
+
+    def __str__(self):
+        text = '%s: %s' % (self.host, self.cause)
+        return '%s. %s' % (text, self.remedy) if self.remedy else text

@@ -1,0 +1,104 @@
+"""Frames: the units that travel on a link, a fixed header and a payload.
+
+The header, big-endian, 28 bytes: magic, version, flags, dst, src, auth, handle, reply_to, payload length.
+"""
+import struct
+
+from svcfw.core.wire.errors import FrameError
+from svcfw.core.wire.limits import MAX_FRAME_BYTES
+
+#: Flags. DEAD: the peer or its handle is gone, the payload is the reason in UTF-8.
+DEAD = 1
+#: The payload is an encoded CallError.
+ERROR = 2
+#: No frame follows on this link; nothing else in the frame counts.
+GOODBYE = 4
+
+MAGIC = 0x5677
+VERSION = 1
+HEADER = struct.Struct('>HBBIIIIII')
+HEADER_BYTES = HEADER.size
+_KNOWN_FLAGS = DEAD | ERROR | GOODBYE
+
+
+class Frame(object):
+    """One message on its way.
+
+    dst, src: context ids; auth: id of the context on whose authority it was sent; handle: whom it is for within dst;
+    reply_to: handle within src for the answer, 0 for none; flags; payload: bytes. Ids and handles are 32 bits wide.
+    """
+
+    __slots__ = ('dst', 'src', 'auth', 'handle', 'reply_to', 'flags', 'payload')
+
+    def __init__(self, dst, src, auth, handle, reply_to=0, flags=0, payload=b''):
+        self.dst = dst
+        self.src = src
+        self.auth = auth
+        self.handle = handle
+        self.reply_to = reply_to
+        self.flags = flags
+        self.payload = payload
+
+    def __repr__(self):
+        return 'Frame(dst=%r, src=%r, auth=%r, handle=%r, reply_to=%r, flags=%r, %d bytes)' % (
+            self.dst, self.src, self.auth, self.handle, self.reply_to, self.flags, len(self.payload))
+
+
+def pack_header(frame):
+    """The bytes that go before `frame.payload`, which the caller sends itself and so need not copy.
+
+    Raises FrameError for a payload above MAX_FRAME_BYTES and for ids that are no 32-bit unsigned ints.
+    """
+    size = len(frame.payload)
+    if size > MAX_FRAME_BYTES:
+        raise FrameError('a payload of %d bytes is above the limit of %d' % (size, MAX_FRAME_BYTES))
+    try:
+        return HEADER.pack(MAGIC, VERSION, frame.flags, frame.dst, frame.src, frame.auth, frame.handle,
+                           frame.reply_to, size)
+    except struct.error as e:
+        raise FrameError('%r cannot be sent: %s' % (frame, e)) from e
+
+
+class FrameReader(object):
+    """Cuts a stream of bytes into frames. Linear in the bytes fed, however they are split."""
+
+    def __init__(self):
+        self._partial = b''
+        self._wanted = HEADER_BYTES
+
+    def feed(self, data):
+        """Take the next bytes of the stream; returns the frames that they complete.
+
+        Holds what has arrived, never what a header merely announces. Raises FrameError for a bad header; the frames
+        before it in the same `data` are lost then, and the reader is of no further use.
+        """
+        if self._partial:
+            self._partial += data
+            if len(self._partial) < self._wanted:
+                return []
+            data = self._partial
+        frames = []
+        start, end = 0, len(data)
+        self._wanted = HEADER_BYTES
+        with memoryview(data) as view:
+            while end - start >= HEADER_BYTES:
+                magic, version, flags, dst, src, auth, handle, reply_to, size = HEADER.unpack_from(data, start)
+                _check_header(magic, version, flags, size)
+                stop = start + HEADER_BYTES + size
+                if stop > end:
+                    self._wanted = HEADER_BYTES + size
+                    break
+                payload = view[start + HEADER_BYTES:stop].tobytes()
+                frames.append(Frame(dst, src, auth, handle, reply_to, flags, payload))
+                start = stop
+            self._partial = bytearray(view[start:]) if start < end else b''
+        return frames
+
+
+def _check_header(magic, version, flags, size):
+    if magic != MAGIC or version != VERSION:
+        raise FrameError('no frame of version %d: magic %#06x, version %d' % (VERSION, magic, version))
+    if flags & ~_KNOWN_FLAGS:
+        raise FrameError('unknown flags %#04x' % flags)
+    if size > MAX_FRAME_BYTES:
+        raise FrameError('a payload of %d bytes is announced, the limit is %d' % (size, MAX_FRAME_BYTES))

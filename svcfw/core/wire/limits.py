@@ -1,0 +1,37 @@
+"""How much a peer may make us hold. Each limit has its reason; sizes are in bytes unless the name says otherwise."""
+
+#: Payload of one frame. Bulk data goes in many small frames; this admits a whole module payload or a large result
+#: (the largest of ansible-core's are below 1 MiB) with room, and keeps a hostile peer from naming gigabytes.
+MAX_FRAME_BYTES = 64 * 1024 * 1024
+
+#: Containers within containers in one value. Decoding takes one Python frame for each; the interpreter allows 1000.
+MAX_DEPTH = 100
+
+#: Values in one message, containers included. A byte on the wire can become an empty set of 216 bytes in memory, so
+#: the size of the frame alone does not bound what decoding allocates; this does, to some 250 MB at the very worst.
+MAX_VALUES = 1024 * 1024
+
+#: Dict keys and set members in one message that are neither str nor bytes. Only those two have a keyed hash; others can
+#: be chosen to collide, and n of them cost n * n / 2 comparisons: for 10,000 that is a second or two, not an hour.
+MAX_WEAK_KEYS = 10000
+
+#: One int, as two's complement. 8192 bits hold every common key modulus, and 2466 digits stay below the 4300 that
+#: Python 3.11 and later refuse to print.
+MAX_INT_BYTES = 1024
+
+#: What a login may print before our marker. Banners and profile scripts write some lines; a stream that goes on
+#: without it is not a context.
+MAX_NOISE_BYTES = 64 * 1024
+
+#: One read() from a descriptor: twice a default pipe, and what a socketpair gives at once.
+READ_BYTES = 128 * 1024
+
+#: First credit of a flow-controlled stream: at 50 ms round trip it carries 80 MB/s, twice what ssh's own window of
+#: 2 MiB lets through.
+WINDOW_BYTES = 4 * 1024 * 1024
+
+#: How far that credit grows for long, fast paths; also the most that a stalled reader makes us hold.
+MAX_WINDOW_BYTES = 64 * 1024 * 1024
+
+#: Blocks of context ids granted to one link; at 1000 ids each that is a million descendants.
+MAX_BLOCKS = 1024

@@ -1,0 +1,155 @@
+"""One link between two neighbouring contexts: its start, its frames, its end."""
+from svcfw.core.wire.errors import ChannelError, LinkError
+from svcfw.core.wire.frames import GOODBYE, Frame, FrameReader, pack_header
+from svcfw.core.wire.limits import MAX_NOISE_BYTES
+
+#: States: before the peer's marker; the same, but we will send no more; frames flow both ways; we said goodbye; the
+#: peer did; both did, or the stream ended where it might; it ended where it must not.
+WAITING, LEAVING, OPEN, CLOSING, LEFT, CLOSED, FAILED = (
+    'WAITING', 'LEAVING', 'OPEN', 'CLOSING', 'LEFT', 'CLOSED', 'FAILED')
+
+#: What can happen: the marker or a frame arrives, a frame is sent, a goodbye either way, the stream ends.
+MARKER, RECEIVE, SEND, RECEIVE_GOODBYE, SEND_GOODBYE, EOF = (
+    'its marker', 'a frame', 'sending', 'its goodbye', 'saying goodbye', 'the end of the stream')
+
+#: A missing entry is the error. Sending while WAITING is allowed: the pipe holds it until the peer reads.
+TRANSITIONS = {
+    (WAITING, MARKER): OPEN,
+    (WAITING, SEND): WAITING,
+    (WAITING, SEND_GOODBYE): LEAVING,
+    (WAITING, EOF): FAILED,
+    (LEAVING, MARKER): CLOSING,
+    (LEAVING, EOF): CLOSED,
+    (OPEN, RECEIVE): OPEN,
+    (OPEN, SEND): OPEN,
+    (OPEN, RECEIVE_GOODBYE): LEFT,
+    (OPEN, SEND_GOODBYE): CLOSING,
+    (OPEN, EOF): FAILED,
+    (CLOSING, RECEIVE): CLOSING,
+    (CLOSING, RECEIVE_GOODBYE): CLOSED,
+    (CLOSING, EOF): CLOSED,
+    (LEFT, SEND_GOODBYE): CLOSED,
+    (LEFT, EOF): CLOSED,
+    (CLOSED, EOF): CLOSED,
+    (FAILED, EOF): FAILED,
+}
+
+
+class Noise(object):
+    """Event: bytes before the marker; what a login prints, or prompts with."""
+
+    __slots__ = ('data',)
+
+    def __init__(self, data):
+        self.data = data
+
+
+class Ready(object):
+    """Event: the marker has come, frames follow."""
+
+    __slots__ = ()
+
+
+class Goodbye(object):
+    """Event: the peer sends no more frames."""
+
+    __slots__ = ()
+
+
+class Closed(object):
+    """Event: the stream has ended; `clean` if one side had said goodbye before."""
+
+    __slots__ = ('clean',)
+
+    def __init__(self, clean):
+        self.clean = clean
+
+
+class Link(object):
+    """The protocol of one link; bytes in, events out.
+
+    marker: bytes that the peer writes before its first frame; None where the stream holds nothing but frames.
+    Not thread-safe, but receiving and sending need not exclude each other.
+    """
+
+    def __init__(self, marker=None):
+        self.state = WAITING if marker else OPEN
+        self._marker = marker
+        self._noise_bytes = 0
+        self._held = b''
+        self._reader = FrameReader()
+
+    def receive_data(self, data):
+        """Take the next bytes of the stream, at least one; returns a list of Frame, Noise, Ready and Goodbye.
+
+        Raises LinkError or FrameError when the peer breaks the protocol; drop the link then.
+        """
+        events = []
+        if self._marker:
+            data = self._find_marker(data, events)
+        if not data:
+            return events
+        frames = self._receive_frames(data)
+        return events + frames if events else frames
+
+    def receive_eof(self):
+        """Tell that the stream has ended; returns Closed."""
+        self._step(EOF)
+        return Closed(self.state == CLOSED)
+
+    def frame_header(self, frame):
+        """What to send right before `frame.payload`. ChannelError after a goodbye of either side; FrameError."""
+        self._step(SEND)
+        return pack_header(frame)
+
+    def goodbye(self):
+        """What to send to tell the peer that no frame follows. ChannelError when said before, or the link is over."""
+        self._step(SEND_GOODBYE)
+        return pack_header(Frame(0, 0, 0, 0, 0, GOODBYE))
+
+    def _step(self, event):
+        try:
+            self.state = TRANSITIONS[self.state, event]
+        except KeyError:
+            if event in (SEND, SEND_GOODBYE):
+                raise ChannelError('the link is %s: no %s' % (self.state, event)) from None
+            state, self.state = self.state, FAILED
+            raise LinkError('%s came while the link was %s' % (event, state)) from None
+
+    def _find_marker(self, data, events):
+        """Split off noise and marker; returns what follows them."""
+        data = self._held + data
+        at = data.find(self._marker)
+        noise = data[:at] if at >= 0 else data[:len(data) - _overlap(data, self._marker)]
+        self._noise_bytes += len(noise)
+        if self._noise_bytes > MAX_NOISE_BYTES:
+            self.state = FAILED
+            raise LinkError('more than %d bytes came before the marker' % MAX_NOISE_BYTES)
+        if noise:
+            events.append(Noise(noise))
+        if at < 0:
+            self._held = data[len(noise):]
+            return b''
+        self._step(MARKER)
+        rest = data[at + len(self._marker):]
+        self._marker, self._held = None, b''
+        events.append(Ready())
+        return rest
+
+    def _receive_frames(self, data):
+        events = self._reader.feed(data)
+        for i, frame in enumerate(events):
+            if frame.flags & GOODBYE:
+                self._step(RECEIVE_GOODBYE)
+                events[i] = Goodbye()
+            else:
+                self._step(RECEIVE)
+        return events
+
+
+def _overlap(data, marker):
+    """Length of the longest end of `data` with which `marker` begins."""
+    for size in range(min(len(data), len(marker) - 1), 0, -1):
+        if data.endswith(marker[:size]):
+            return size
+    return 0
