@@ -10,12 +10,20 @@ import json
 import os
 import sys
 
+# What an action adds to a module's arguments, as far as the core at hand knows it.
+INTERNAL = {
+    'check_mode': False, 'debug': False, 'diff': False, 'keep_remote_files': False, 'no_log': False, 'remote_tmp': '~/.ansible/tmp',
+    'selinux_special_fs': [], 'shell_executable': '/bin/sh', 'string_conversion_action': 'warn', 'syslog_facility': 'LOG_USER',
+    'tmpdir': None, 'verbosity': 0, 'version': '2.0', 'tracebacks_for': [],
+}  # fmt: skip
+
 
 def main():
     folder, requests = sys.argv[1], json.load(sys.stdin)
     from ansible.executor import module_common
     from ansible.parsing.dataloader import DataLoader
     from ansible.plugins.loader import init_plugin_loader, module_loader
+    from ansible.module_utils.common.parameters import PASS_VARS
     from ansible.template import Templar
 
     init_plugin_loader([])
@@ -25,14 +33,8 @@ def main():
         if request.get('library'):
             module_loader.add_directory(request['library'])
         found = module_loader.find_plugin_with_context(request['module'])
-        args = dict(request.get('args', {}), _ansible_check_mode=False, _ansible_no_log=False, _ansible_debug=False,
-                    _ansible_diff=False, _ansible_verbosity=0, _ansible_version='2.0', _ansible_module_name=request['module'],
-                    _ansible_syslog_facility='LOG_USER', _ansible_selinux_special_fs=[], _ansible_string_conversion_action='warn',
-                    _ansible_socket=None, _ansible_shell_executable='/bin/sh', _ansible_keep_remote_files=False,
-                    _ansible_tmpdir=None, _ansible_remote_tmp='~/.ansible/tmp', _ansible_ignore_unknown_opts=False,
-                    _ansible_target_log_info=None)  # fmt: skip
-        if named_only:
-            args['_ansible_tracebacks_for'] = []
+        internal = {f'_ansible_{name}': value for name, value in INTERNAL.items() if name in PASS_VARS}
+        args = dict(request.get('args', {}), _ansible_module_name=request['module'], **internal)
         variables = dict({'ansible_python_interpreter': '/usr/bin/python3'}, **request.get('vars', {}))
         if named_only:
             built = module_common.modify_module(

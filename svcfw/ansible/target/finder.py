@@ -1,0 +1,94 @@
+"""An importer for the members of one payload, from memory."""
+
+import importlib.machinery
+import sys
+
+#: Where modules from memory say they are. Nothing can exist below a device, and a zip's inside is no real path either.
+MEMORY_ROOT = '/dev/null/svcfw/ansible_payload.zip'
+
+
+class MemoryFinder(object):
+    """Finder and loader in one (`sys.meta_path`), over a `Members` store and one manifest at a time."""
+
+    def __init__(self, members):
+        self._members = members
+        self._index = {}
+        self._main = None
+        self.root = MEMORY_ROOT
+
+    def use(self, manifest, main, root=MEMORY_ROOT):
+        """Serve `manifest` (list of (name, digest)) from now on; `main` is the module that runs as `__main__`.
+
+        `root` is what `__file__` begins with: the payload's zip if there is one on the disk.
+        """
+        self._index = index_of(manifest)
+        self._main = main
+        self.root = root
+
+    def carries(self, digests):
+        """True if each of `digests` (dict: module name to digest) is what the manifest has (bool)."""
+        index = self._index
+        return all(name in index and index[name][1] == digest for name, digest in digests.items())
+
+    def digests(self, names):
+        """Of the module `names`, those in the manifest: dict of name to digest."""
+        return {name: self._index[name][1] for name in names if name in self._index}
+
+    def prepare(self):
+        """Compile in advance whatever is not compiled yet."""
+        for name, digest, _ in self._index.values():
+            self._members.prepare(digest, MEMORY_ROOT + '/' + name)
+
+    # --- the protocol of importers ---
+
+    def find_spec(self, fullname, path=None, target=None):
+        entry = self._index.get(fullname)
+        if entry is None:
+            return None
+        filename = self.get_filename(fullname)
+        spec = importlib.machinery.ModuleSpec(fullname, self, origin=filename, is_package=entry[2])
+        spec.has_location = True
+        if entry[2]:
+            spec.submodule_search_locations.append(filename.rpartition('/')[0])
+        return spec
+
+    def create_module(self, spec):
+        return None
+
+    def exec_module(self, module):
+        exec(self.get_code(module.__name__), module.__dict__)
+
+    def get_code(self, fullname):
+        name, digest, _ = self._entry(fullname)
+        return self._members.code(digest, MEMORY_ROOT + '/' + name)
+
+    def get_source(self, fullname):
+        """Tracebacks ask for this, also under the name `__main__`: it may raise ImportError and nothing else."""
+        content = self._members.content(self._entry(fullname)[1])
+        return sys.modules['importlib.util'].decode_source(content)
+
+    def get_filename(self, fullname):
+        return self.root + '/' + self._entry(fullname)[0]
+
+    def is_package(self, fullname):
+        return self._entry(fullname)[2]
+
+    def get_data(self, path):
+        raise OSError('not kept as a file: ' + path)
+
+    def _entry(self, fullname):
+        entry = self._index.get(self._main if fullname == '__main__' else fullname)
+        if entry is None:
+            raise ImportError('not in the payload: ' + fullname, name=fullname)
+        return entry
+
+
+def index_of(manifest):
+    """{module name: (member name, digest, is a package)} of the Python sources in a manifest."""
+    index = {}
+    for name, digest in manifest:
+        if name.endswith('/__init__.py'):
+            index[name[:-12].replace('/', '.')] = (name, digest, True)
+        elif name.endswith('.py'):
+            index[name[:-3].replace('/', '.')] = (name, digest, False)
+    return index

@@ -1,0 +1,44 @@
+"""The files that payloads are made of, by digest, and the code they compile to."""
+
+import warnings
+
+
+class Members(object):
+    """A content-addressed store that lives in the template; its forked children read from their copy."""
+
+    def __init__(self):
+        self._contents = {}
+        self._codes = {}
+
+    def add(self, digest, content):
+        """Keep `content` (bytes) under its digest (32 bytes); the caller vouches that they belong together."""
+        self._contents[digest] = content
+
+    def content(self, digest):
+        """The content (bytes); KeyError if it was never added."""
+        return self._contents[digest]
+
+    def code(self, digest, filename):
+        """The code object of a Python source; raises whatever compile() raises, warns about whatever it warns about.
+
+        Compiled once, unless compiling warns: then each run of a module shall show the warning, as it would in an
+        interpreter of its own.
+        """
+        code = self._codes.get((digest, filename))
+        return self._compile(digest, filename) if code is None else code
+
+    def prepare(self, digest, filename):
+        """Compile a source in advance; a source that does not compile, or warns, is left to the run that needs it."""
+        key = (digest, filename)
+        if key in self._codes:
+            return
+        try:
+            with warnings.catch_warnings(record=True) as raised:
+                code = self._compile(digest, filename)
+        except Exception:
+            return
+        if not raised:
+            self._codes[key] = code
+
+    def _compile(self, digest, filename):
+        return compile(self._contents[digest], filename, 'exec', dont_inherit=True)

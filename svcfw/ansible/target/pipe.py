@@ -1,0 +1,139 @@
+"""Messages between an agent and its template, over a stream socket that also carries descriptors.
+
+This is not the wire: both ends are one program, forked, so a job may be marshalled; the way back, which a module could
+try to forge, is fixed structs only. A message is a header (body length, kind) and the body; the two descriptors of a
+job travel with the first byte of its header.
+"""
+
+import array
+import collections
+import marshal
+import os
+import socket
+import struct
+
+HEADER = struct.Struct('>IB')
+#: kind, job id, pid or wait status
+EVENT = struct.Struct('>BIi')
+
+ADD, RUN, KILL = 1, 2, 3
+STARTED, EXITED = 1, 2
+
+_FD_BYTES = array.array('i').itemsize
+_MAX_FDS = 16
+_READ_BYTES = 256 * 1024
+
+
+def pack_job(job_id, job):
+    """A RUN message's body (bytes); a str subclass among the values, as a secret is, becomes a plain str."""
+    return marshal.dumps((job_id, {key: _plain(value) for key, value in job.items()}))
+
+
+def unpack_job(body):
+    """(job_id, job) as given to `pack_job`."""
+    return marshal.loads(body)
+
+
+def _plain(value):
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, dict):
+        return {_plain(key): _plain(item) for key, item in value.items()}
+    return value
+
+
+class Sender(object):
+    """Queues messages for a non-blocking socket and writes what it takes."""
+
+    def __init__(self, sock):
+        self._socket = sock
+        self._queue = collections.deque()
+        self.queued_bytes = 0
+
+    def put(self, kind, body, fds=()):
+        """Queue a message. The descriptors are duplicated: the caller may close its own at once."""
+        copies = [os.dup(fd) for fd in fds]
+        self._push(HEADER.pack(len(body), kind), copies)
+        if body:
+            self._push(body, [])
+
+    def _push(self, data, fds):
+        self._queue.append((memoryview(data), fds))
+        self.queued_bytes += len(data)
+
+    def flush(self):
+        """Write until the socket is full or nothing is left. False if the peer is gone."""
+        queue = self._queue
+        while queue:
+            data, fds = queue[0]
+            ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', fds))] if fds else []
+            try:
+                sent = self._socket.sendmsg([data], ancillary)
+            except (BlockingIOError, InterruptedError):
+                return True
+            except OSError:
+                return False
+            _close(fds)
+            self.queued_bytes -= sent
+            queue.popleft()
+            if sent < len(data):
+                queue.appendleft((data[sent:], []))
+        return True
+
+    def drop(self):
+        """Forget what is queued and close its descriptors."""
+        while self._queue:
+            _close(self._queue.popleft()[1])
+        self.queued_bytes = 0
+
+
+class Receiver(object):
+    """Reads messages and descriptors from a non-blocking socket."""
+
+    def __init__(self, sock):
+        self._socket = sock
+        self._buffer = bytearray()
+        self._fds = collections.deque()
+        self.ended = False
+
+    def read(self):
+        """Read once; returns the messages that are complete, as a list of (kind, body). Sets `ended` at the end."""
+        try:
+            data, ancillary, _, _ = self._socket.recvmsg(_READ_BYTES, socket.CMSG_SPACE(_MAX_FDS * _FD_BYTES))
+        except (BlockingIOError, InterruptedError):
+            return []
+        except OSError:
+            data, ancillary = b'', []
+        for level, kind, payload in ancillary:
+            if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+                self._fds.extend(array.array('i', payload[: len(payload) // _FD_BYTES * _FD_BYTES]))
+        if not data:
+            self.ended = True
+        self._buffer += data
+        return self._messages()
+
+    def other_fds(self):
+        """Descriptors that have arrived for messages still to come (list)."""
+        return list(self._fds)
+
+    def take_fds(self, count):
+        """The next `count` descriptors that have arrived, now the caller's."""
+        return [self._fds.popleft() for _ in range(count)]
+
+    def _messages(self):
+        buffer, start, messages = self._buffer, 0, []
+        while len(buffer) - start >= HEADER.size:
+            length, kind = HEADER.unpack_from(buffer, start)
+            end = start + HEADER.size + length
+            if end > len(buffer):
+                break
+            messages.append((kind, bytes(buffer[start + HEADER.size : end])))
+            start = end
+        del buffer[:start]
+        return messages
+
+
+def _close(fds):
+    for fd in fds:
+        os.close(fd)
+    del fds[:]

@@ -1,0 +1,67 @@
+"""What every module imports, imported once before the fork; and taken back where a payload brings its own.
+
+A module's own work is a few milliseconds, the import of `module_utils` some fifty even from compiled code.
+"""
+
+import importlib
+import sys
+
+_COMMON = {
+    'v1': ('ansible.module_utils.basic',),
+    'v2': ('ansible.module_utils.basic', 'ansible.module_utils._internal._ansiballz._loader'),
+}
+
+
+class Preimport(object):
+    """The `ansible` modules that the template holds; one object for a template."""
+
+    def __init__(self, finder):
+        self._finder = finder
+        self._digests = {}
+        self._tried = False
+
+    def ensure(self, job):
+        """Import for the first job what the ones after it will use too. Never raises; in the template only.
+
+        The finder serves the job's members. Where an import fails, or refuses this Python by SystemExit, nothing is
+        kept, and each module finds that out for itself.
+        """
+        if self._tried:
+            return
+        self._tried = True
+        sys.path.insert(0, self._finder.root)
+        try:
+            for name in _COMMON[job['format']]:
+                importlib.import_module(name)
+            if job['profile']:
+                _load_codecs(job['profile'])
+        except BaseException:
+            _forget()
+        finally:
+            sys.path.remove(self._finder.root)
+        self._digests = self._finder.digests([name for name in sys.modules if _is_ansible(name)])
+
+    def settle(self):
+        """In the child of a job: keep what was imported only if the job's payload carries exactly that."""
+        if not self._digests or not self._finder.carries(self._digests):
+            _forget()
+
+    def forget_all(self):
+        """Drop every `ansible` module from the interpreter."""
+        _forget()
+
+
+def _load_codecs(profile):
+    # core looks the profile's encoder up by a module name made at run time
+    json = importlib.import_module('ansible.module_utils.common.json')
+    json.get_module_encoder(profile, json.Direction.MODULE_TO_CONTROLLER)
+    json.get_module_decoder(profile, json.Direction.CONTROLLER_TO_MODULE)
+
+
+def _forget():
+    for name in [name for name in sys.modules if _is_ansible(name)]:
+        del sys.modules[name]
+
+
+def _is_ansible(name):
+    return name.partition('.')[0] in ('ansible', 'ansible_collections')

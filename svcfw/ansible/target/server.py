@@ -1,0 +1,162 @@
+"""The template process: takes members and jobs from its agent, forks a child for each job, reports how it ended.
+
+Single-threaded. It ends when the agent's end of the socket is closed and the last job has ended: a job is not
+interrupted because the link broke, just as a module started by sshd goes on (think of a package manager half-way).
+"""
+
+import gc
+import importlib.util  # noqa: F401  (the finder uses it, and runpy in each child)
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+
+from svcfw.ansible.target import child, environment, finder, members, pipe, preimport, runner, zip_file
+
+
+def serve(fd):
+    """Run the template on the socket `fd`; returns when it is over. The caller then leaves with os._exit."""
+    start = child.StartState()
+    child.leave_agent(keep=fd)
+    Server(socket.socket(fileno=fd), start).run()
+
+
+class Server(object):
+    """One template's state. `start` is what `child.StartState` recorded of the interpreter."""
+
+    def __init__(self, sock, start):
+        sock.setblocking(False)
+        self._socket = sock
+        self._start = start
+        self._receiver = pipe.Receiver(sock)
+        self._members = members.Members()
+        self._finder = finder.MemoryFinder(self._members)
+        self._preimport = preimport.Preimport(self._finder)
+        self._jobs = {}
+        self._events = bytearray()
+        self._wake_read, self._wake_write = os.pipe()
+
+    def run(self):
+        """Serve until the agent is gone and no job is left."""
+        for fd in (self._wake_read, self._wake_write):
+            os.set_blocking(fd, False)
+        signal.set_wakeup_fd(self._wake_write)
+        signal.signal(signal.SIGCHLD, lambda number, frame: None)
+        sys.meta_path.insert(0, self._finder)
+        sys.path_importer_cache[finder.MEMORY_ROOT] = None
+        while self._jobs or not self._receiver.ended:
+            self._wait()
+            self._reap()
+            self._take_messages()
+            self._report()
+
+    def _wait(self):
+        poll = select.poll()
+        poll.register(self._wake_read, select.POLLIN)
+        if not self._receiver.ended:
+            poll.register(self._socket, select.POLLIN | (select.POLLOUT if self._events else 0))
+        poll.poll()
+        try:
+            os.read(self._wake_read, 4096)
+        except BlockingIOError:
+            pass
+
+    # --- the agent's messages ---
+
+    def _take_messages(self):
+        while not self._receiver.ended:
+            messages = self._receiver.read()
+            for kind, body in messages:
+                if kind == pipe.ADD:
+                    self._members.add(body[:32], body[32:])
+                elif kind == pipe.RUN:
+                    self._start_job(*pipe.unpack_job(body))
+                elif kind == pipe.KILL:
+                    self._kill(*struct.unpack('>II', body))
+            if not messages:
+                return
+
+    def _start_job(self, job_id, job):
+        stdout_fd, stderr_fd = self._receiver.take_fds(2)
+        folder = None
+        try:
+            if job['kind'] == 'module':
+                self._warm_up(job)
+                if zip_file.needed(job) or environment.needs_cold(job['env'], job['interpreter']):
+                    folder = zip_file.make_folder(job)
+            pid = os.fork()
+        except OSError as exc:
+            os.write(stderr_fd, ('cannot start the module: %s\n' % exc).encode())
+            self._forget_job(folder)
+            self._event(pipe.EXITED, job_id, 1 << 8)
+        else:
+            if pid == 0:
+                self._be_child(job, folder, stdout_fd, stderr_fd)
+            self._jobs[pid] = (job_id, folder)
+            self._event(pipe.STARTED, job_id, pid)
+        finally:
+            os.close(stdout_fd)
+            os.close(stderr_fd)
+
+    def _warm_up(self, job):
+        """Get done before the fork what would otherwise be done after each."""
+        self._finder.use(job['members'], job['fqn'])
+        self._finder.prepare()
+        self._preimport.ensure(job)
+        if hasattr(gc, 'freeze'):
+            gc.freeze()
+
+    def _be_child(self, job, folder, stdout_fd, stderr_fd):
+        """The rest of the forked process's life."""
+        try:
+            child.take_stdio(stdout_fd, stderr_fd, self._start)
+            self._socket.close()
+            for fd in [self._wake_read, self._wake_write, stdout_fd, stderr_fd] + self._receiver.other_fds():
+                if fd > 2:
+                    os.close(fd)
+            runner.run(job, folder, self._members, self._finder, self._preimport, self._start)
+        finally:
+            os._exit(1)
+
+    def _kill(self, job_id, signal_number):
+        for pid, (running, _) in self._jobs.items():
+            if running == job_id:
+                try:
+                    os.killpg(pid, signal_number)
+                except ProcessLookupError:
+                    os.kill(pid, signal_number)  # not yet the leader of its group, and not yet reaped: still our own
+
+    # --- ends of jobs ---
+
+    def _reap(self):
+        while self._jobs:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            job_id, folder = self._jobs.pop(pid, (None, None))
+            self._forget_job(folder)
+            if job_id is not None:
+                self._event(pipe.EXITED, job_id, status)
+
+    def _forget_job(self, folder):
+        if folder:
+            zip_file.remove_folder(folder)
+
+    def _event(self, kind, job_id, value):
+        self._events += pipe.EVENT.pack(kind, job_id, value)
+
+    def _report(self):
+        while self._events and not self._receiver.ended:
+            try:
+                sent = self._socket.send(self._events)
+            except BlockingIOError:
+                return
+            except OSError:
+                self._receiver.ended = True
+                return
+            del self._events[:sent]
