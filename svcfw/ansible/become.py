@@ -1,0 +1,173 @@
+"""Privilege escalation through the real become plugin, whichever it is.
+
+The plugin wraps a command before the connection sees it. Its instance is made to remember what it wrapped, so that the
+command can run in a context that the same plugin, wrapping our bootstrap instead, started once under the other account.
+Prompts and failures in that start are judged by the plugin's own checks.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from ansible.errors import AnsibleError
+
+from svcfw.ansible.options import text
+from svcfw.ansible.recorded import Recorded
+from svcfw.core.wire.codec import Codec
+from svcfw.core.wire.values import Secret
+from svcfw.mux.client import Become
+
+# Stands in the key for the command that is wrapped and for the random id that the plugin puts into each.
+_PLACEHOLDER = 'svcfw-context'
+_PLACEHOLDER_ID = 'svcfw-id'
+
+# Every build writes them anew; core and the stock connection read them afterwards.
+_BUILD_STATE = ('_id', 'success', 'prompt')
+
+_encode = Codec().encode
+
+
+@dataclass(frozen=True)
+class Escalation:
+    """`inner`, as some become plugin was asked to wrap it."""
+
+    inner: str
+    shell: Any
+    plugin: Any
+    build: Callable[[str, Any], str]  # the plugin's own method
+
+    def become(self, play_context: Any) -> Become:
+        """What the multiplexer needs to find or start the context of the other account."""
+        password = _password(self.plugin, play_context)
+        with _build_state_kept(self.plugin):
+            command = text(self.build(_PLACEHOLDER, self.shell))
+            if self.plugin._id:
+                command = command.replace(self.plugin._id, _PLACEHOLDER_ID)
+        key = _encode((text(self.plugin.name or ''), command, Secret(password) if password else None))
+        dialogue = Dialogue(self.plugin, self.shell, self.build, password)
+        return Become(key=key, dialogue=dialogue, need_tty=_needs_tty(self.plugin))
+
+
+class Escalations:
+    """The wrapped commands of one connection, over all become plugins it is given in its life."""
+
+    def __init__(self, shell: Any) -> None:
+        self._recorded: Recorded[Escalation] = Recorded(shell.append_command)
+
+    def attach(self, plugin: Any) -> None:
+        """Remember from now on what `plugin` (an instance, wrapped in place) builds. Once for each instance."""
+        original = plugin.build_become_command
+
+        def build_become_command(cmd: str, shell: Any) -> str:
+            command: str = original(cmd, shell)
+            self._recorded.put(command, Escalation(text(cmd), shell, plugin, original))
+            return command
+
+        plugin.build_become_command = build_become_command
+
+    def find(self, cmd: str, executables: tuple[str, ...]) -> Escalation | None:
+        """The escalation that `cmd` is, exactly; else None."""
+        return self._recorded.find(cmd, executables)
+
+
+class Dialogue:
+    """The talk with sudo, su and the like while one context starts; called back by the multiplexer's client.
+
+    The plugin is in the state of our build from `build` until `end`, which must be called whatever happens.
+    """
+
+    def __init__(self, plugin: Any, shell: Any, build: Callable[[str, Any], str], password: str | None) -> None:
+        self._plugin = plugin
+        self._shell = shell
+        self._build = build
+        self._password = password
+        self._kept: dict[str, Any] | None = None
+        self._answered = False
+        self._succeeded = False
+        self._rest = b''
+
+    def build(self, boot_command: str) -> str:
+        """The text for `sh -c` that runs `boot_command` as the other account."""
+        if self._kept is None:
+            self._kept = _build_state(self._plugin)
+        self._answered = self._succeeded = False
+        self._rest = b''
+        return text(self._build(boot_command, self._shell))
+
+    def receive(self, output: bytes) -> bytes | None:
+        """What to type in answer to `output`, if anything. AnsibleError for a password that is wrong or missing."""
+        answer = None
+        lines = (self._rest + output).splitlines(keepends=True)
+        self._rest = b''
+        for number, line in enumerate(lines, 1):
+            if self._succeeded:
+                break
+            typed = self._examine(line)
+            if typed is not None:
+                answer = typed
+            elif number == len(lines) and not line.endswith(b'\n'):
+                self._rest = line  # may be the beginning of a prompt
+        return answer
+
+    def succeeded(self, output: bytes = b'') -> bool:
+        """Whether the other account's shell has been reached; `output` is examined first if given."""
+        if output:
+            self.receive(output)
+        return self._succeeded or not self._plugin.success
+
+    def end(self) -> None:
+        """Put the plugin back into the state that ansible-core left it in."""
+        if self._kept is not None:
+            _restore(self._plugin, self._kept)
+            self._kept = None
+
+    def _examine(self, line: bytes) -> bytes | None:
+        plugin = self._plugin
+        if plugin.prompt and plugin.check_password_prompt(line):
+            if self._password is None:
+                raise AnsibleError(f'Missing {plugin.name} password')
+            if self._answered:
+                raise AnsibleError(f'Incorrect {plugin.name} password')
+            self._answered = True
+            return self._password.encode('utf-8', 'surrogateescape') + b'\n'
+        if plugin.success and plugin.check_success(line):
+            self._succeeded = True
+        elif plugin.check_incorrect_password(line):
+            raise AnsibleError(f'Incorrect {plugin.name} password')
+        elif plugin.check_missing_password(line):
+            raise AnsibleError(f'Missing {plugin.name} password')
+        return None
+
+
+def is_escalated(plugin: Any, cmd: str) -> bool:
+    """Whether `cmd` carries the mark of `plugin`'s last build, so that somebody must be ready to answer a prompt."""
+    return plugin is not None and bool(plugin.success) and plugin.success in cmd
+
+
+def _password(plugin: Any, play_context: Any) -> str | None:
+    value = plugin.get_option('become_pass', playcontext=play_context)
+    return text(value) if value else None
+
+
+def _needs_tty(plugin: Any) -> bool:
+    # su alone could not be pipelined up to 2.18, which knew it by name.
+    return bool(getattr(plugin, 'require_tty', False)) or not getattr(plugin, 'pipelining', plugin.name != 'su')
+
+
+@contextmanager
+def _build_state_kept(plugin: Any) -> Iterator[None]:
+    kept = _build_state(plugin)
+    try:
+        yield
+    finally:
+        _restore(plugin, kept)
+
+
+def _build_state(plugin: Any) -> dict[str, Any]:
+    return {name: getattr(plugin, name) for name in _BUILD_STATE}
+
+
+def _restore(plugin: Any, state: dict[str, Any]) -> None:
+    for name, value in state.items():
+        setattr(plugin, name, value)

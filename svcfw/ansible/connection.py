@@ -1,0 +1,298 @@
+"""The connection plugin: the stock `ssh` connection, with what it is asked to do handed to the multiplexer.
+
+It stays an `ssh` connection in name and options (`synchronize` and others read them), and becomes one in deed where no
+context can be had on the target. How a command runs, best first:
+
+    L0  a module whose payload is understood: from memory, in a fork of the warm interpreter
+    L1  another program for a Python: its source, unchanged, in a fork of the warm interpreter
+    L2  anything else: its text, by a shell, over the context
+    L3  no context possible (no Python there): the stock connection
+
+No shell text is read: a command is known because we saw it being made (`operations`, `become`) or because taking it apart
+and building it again gives the same text (`payload`). Never log in_data: it holds the tasks' secrets.
+"""
+
+import os
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from ansible import constants as C
+from ansible.errors import AnsibleError, AnsibleFileNotFound
+from ansible.plugins.connection import ssh
+from ansible.utils.display import Display
+
+from svcfw.ansible import become, localfile, operations, options, payload
+from svcfw.ansible.errors import translate
+from svcfw.ansible.options import text
+from svcfw.ansible.session import Session
+from svcfw.ansible.shortcuts import Shortcuts
+from svcfw.core.wire.errors import ChannelError, StartError
+from svcfw.mux.client import Client, DeferredError, MuxError, Result, Target
+
+Answer = tuple[int, bytes, bytes]
+Value = TypeVar('Value')
+
+_display = Display()
+
+
+class _NeedsStock(Exception):
+    """This command is one for the stock connection; says why."""
+
+
+class Connection(ssh.Connection):  # type: ignore[misc]
+    """One host's connection for one task, with all items of its loop."""
+
+    transport = 'ssh'  # what `synchronize` and `reboot` go by
+    has_pipelining = True
+    # Escalation gets a terminal where it needs one, whatever the ssh arguments say.
+    has_tty = True
+
+    # A seam for tests.
+    connect_client = staticmethod(Client.connect)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._is_windows = self._is_stock = bool(getattr(self._shell, '_IS_WINDOWS', False))
+        self._operations = operations.record(self._shell)
+        self._escalations = become.Escalations(self._shell)
+        self._session = Session(self._connect_mux, self._say_retry)
+        self._shortcuts = Shortcuts(self._session)
+        self._link: bytes | None = None
+        self._judged_link: bytes | None = None
+        self._said: set[str] = set()
+
+    # -- what ansible-core sets up before a task or an item ----------------------------------------------------------
+
+    def set_become_plugin(self, plugin: Any) -> None:
+        """A new plugin, or None, for each task and each item of a loop."""
+        super().set_become_plugin(plugin)
+        if plugin is not None:
+            self._escalations.attach(plugin)
+
+    def set_options(self, *args: Any, **kwargs: Any) -> None:
+        """For each task and each item of a loop."""
+        self._link = None
+        super().set_options(*args, **kwargs)
+
+    def set_option(self, *args: Any, **kwargs: Any) -> None:
+        """By actions, as `reboot` does with the time-out."""
+        self._link = None
+        super().set_option(*args, **kwargs)
+
+    def is_pipelining_enabled(self, wrap_async: bool = False) -> bool:
+        """As core asks from 2.19 on. Neither su nor a terminal is in the way of modules here."""
+        if self._is_stock:
+            return bool(super().is_pipelining_enabled(wrap_async))
+        return bool(self.get_option('pipelining')) and not wrap_async and not C.DEFAULT_KEEP_REMOTE_FILES
+
+    # -- what actions call ------------------------------------------------------------------------------------------
+
+    def exec_command(self, cmd: str, in_data: bytes | None = None, sudoable: bool = True) -> Answer:
+        """Run `cmd` in the way that is the fastest of those that are exact."""
+        self._connect()
+        if not self._is_stock:
+            self._say_command(cmd)
+            try:
+                answer = self._blocking(lambda: self._execute(text(cmd), in_data or None, sudoable))
+            except _NeedsStock as exc:
+                self._say('L3', f'stock ssh: {exc}')
+            else:
+                self._say_result(answer)
+                return answer
+        return super().exec_command(cmd, in_data=in_data, sudoable=sudoable)  # type: ignore[no-any-return]
+
+    def put_file(self, in_path: str, out_path: str) -> Answer:
+        """Copy a file of the controller to the target."""
+        self._connect()
+        if not self._is_stock:
+            _display.vvv(f'PUT {in_path} TO {out_path}', host=self.host)
+            local_path, remote_path = text(in_path), text(out_path)
+            if not os.path.exists(local_path):
+                raise AnsibleFileNotFound(f'file or module does not exist: {local_path}')
+            try:
+                self._blocking(lambda: self._shortcuts.put_file(self._target(), local_path, remote_path), local_path)
+                return 0, b'', b''
+            except _NeedsStock as exc:
+                self._say('L3', f'stock ssh: {exc}')
+            except OSError as exc:
+                raise AnsibleError(f'failed to transfer file to {local_path} {remote_path}:\n\n{exc}') from exc
+        return super().put_file(in_path, out_path)  # type: ignore[no-any-return]
+
+    def fetch_file(self, in_path: str, out_path: str) -> Answer:
+        """Copy a file of the target to the controller: whole or not at all."""
+        self._connect()
+        if not self._is_stock:
+            _display.vvv(f'FETCH {in_path} TO {out_path}', host=self.host)
+            try:
+                self._fetch(text(in_path), text(out_path))
+                return 0, b'', b''
+            except _NeedsStock as exc:
+                self._say('L3', f'stock ssh: {exc}')
+            except OSError as exc:
+                raise AnsibleError(f'failed to transfer file to {in_path} {out_path}:\n\n{exc}') from exc
+        return super().fetch_file(in_path, out_path)  # type: ignore[no-any-return]
+
+    def reset(self) -> None:
+        """End the context, so that the next command logs in afresh. Runs in the main process too."""
+        self._connect()
+        had_context = False
+        if not self._is_stock:
+            try:
+                had_context = self._session.reset(self._target())
+            except (StartError, DeferredError, ChannelError, MuxError) as exc:
+                _display.vvv(f'svcfw: nothing to reset: {exc}', host=self.host)
+        if not had_context and text(self.get_option('svcfw_transport')) in ('auto', 'ssh'):
+            self._reset_stock()
+        self.close()
+
+    def close(self) -> None:
+        """The end of a task. What was sent ahead is still done; the context stays warm in the multiplexer."""
+        self._session.close()
+        self._connected = False
+
+    # -- how -------------------------------------------------------------------------------------------------------
+
+    def _connect(self) -> 'Connection':
+        """Take over the options, if they are new; the context itself is started by the first thing that needs it."""
+        if self._link is None:
+            self.host = text(self.get_option('host') or self._play_context.remote_addr)
+            self.port = self.get_option('port')
+            self.user = self.get_option('remote_user')
+            self._session.retries = int(self.get_option('reconnection_retries'))
+            self._link = options.encode_link(self)
+            if self._link != self._judged_link:
+                self._judged_link = self._link
+                self._judge()
+        self._connected = True
+        return self
+
+    def _judge(self) -> None:
+        """Whether a context of ours can serve this link, as far as the options tell."""
+        reason = options.stock_only(self)
+        self._is_stock = self._is_windows or reason is not None
+        if reason is not None:
+            self._say('L3', f'stock ssh: {reason}')
+
+    def _connect_mux(self, *, start: bool) -> Client | None:
+        return self.connect_client(idle_timeout_s=options.idle_timeout_s(self), start=start)
+
+    def _target(self, child: Any = None) -> Target:
+        timeout_s = options.connect_timeout_s(self)
+        if self._link is None:  # on 2.16, asking for an option may set it
+            self._link = options.encode_link(self)
+        return Target(link=self._link, become=child, timeout_s=timeout_s)
+
+    def _blocking(self, operation: Callable[[], Value], local_path: str = '') -> Value:
+        """`operation()`, its errors being those the stock connection raises; _NeedsStock if that one is to do it."""
+        try:
+            return operation()
+        except StartError as exc:
+            if exc.kind == 'nopython':
+                self._is_stock = True
+                raise _NeedsStock(str(exc)) from exc
+            raise translate(exc, host=self.host, has_password=self._has_password()) from exc
+        except DeferredError as exc:
+            command = self._shortcuts.command_for(exc.path)
+            raise translate(exc, host=self.host, command=command, local_path=local_path) from exc
+        except (ChannelError, MuxError) as exc:
+            raise translate(exc, host=self.host) from exc
+
+    def _execute(self, cmd: str, in_data: bytes | None, sudoable: bool) -> Answer:
+        escalation = self._escalations.find(cmd, self._executables())
+        if escalation is not None:
+            child = escalation.become(self._play_context)
+            try:
+                return self._run(cmd, escalation.inner, self._target(child), in_data, sudoable)
+            finally:
+                child.dialogue.end()
+        if become.is_escalated(self.become, cmd):
+            raise _NeedsStock('the become command is not one that the plugin was seen to build')
+        if in_data is None:
+            operation = self._operations.find(cmd, self._executables())
+            answer = None if operation is None else self._shortcuts.perform(operation, self._target())
+            if answer is not None:
+                return answer
+        return self._run(cmd, None, self._target(), in_data, sudoable)
+
+    def _run(self, cmd: str, inner: str | None, target: Target, in_data: bytes | None, sudoable: bool) -> Answer:
+        """Run `cmd`; `inner` is what a become plugin wrapped into it, `target` then that account's context."""
+        try:
+            result = self._run_warm(cmd, inner, target, in_data) if in_data is not None else None
+        except StartError as exc:
+            if exc.kind != 'interpreter':
+                raise
+            self._say('L2', f'no warm interpreter: {exc}')
+            result = None
+        if result is None:
+            # Stock asks for a terminal just then; output and line ends of `raw` and `script` depend on it.
+            tty = in_data is None and sudoable and bool(self.get_option('use_tty'))
+            executable = None if inner is None else self._executables()[0]
+            words = cmd if inner is None else inner
+            result = self._session.call(
+                target, lambda client: client.run_command(target, words, in_data, executable=executable, tty=tty)
+            )
+        return result.rc, result.stdout, result.stderr
+
+    def _run_warm(self, cmd: str, inner: str | None, target: Target, in_data: bytes) -> Result | None:
+        """L0 or L1; None if neither can run `in_data` exactly."""
+        if inner is None:
+            inner = payload.unwrap(cmd, text(self._play_context.executable or ''))
+            if inner is None:
+                self._say('L2', 'the command is not one that only starts an interpreter')
+                return None
+        module = payload.split(in_data)
+        environment = None if module is None else payload.match_inner(inner, list(module.interpreter))
+        if module is not None and environment is not None:
+            self._say('L0', 'modules run from memory')
+            return self._session.call(target, lambda client: client.run_module(target, module, environment))
+        python = payload.match_python_inner(inner)
+        if python is not None:
+            self._say('L1', 'a payload of unknown form: its source runs in the warm interpreter')
+            environment, interpreter = python
+            return self._session.call(target, lambda client: client.run_source(target, in_data, interpreter, environment))
+        self._say('L2', 'input for something else than a Python without arguments')
+        return None
+
+    def _fetch(self, remote_path: str, local_path: str) -> None:
+        target = self._target()
+
+        def write(temporary: str) -> int:
+            return self._session.call(target, lambda client: client.fetch_file(target, remote_path, temporary))
+
+        self._blocking(lambda: localfile.replace(local_path, write), local_path)
+
+    def _reset_stock(self) -> None:
+        """A master of stock ssh's, left by a command that took the stock way (a reset knows nothing of earlier tasks)."""
+        try:
+            super().reset()
+        except (OSError, AnsibleError) as exc:
+            _display.vvv(f'svcfw: no stock connection to reset: {exc}', host=self.host)
+
+    def _executables(self) -> tuple[str, ...]:
+        """The shells that core may have wrapped a command for, never empty; the first is what it uses within become."""
+        named = (getattr(self._shell, 'executable', None), self._play_context.executable, '/bin/sh')
+        return tuple(text(name) for name in named if name)
+
+    def _has_password(self) -> bool:
+        return bool(self.get_option('password') or self._play_context.password)
+
+    # -- what the user sees ----------------------------------------------------------------------------------------
+
+    def _say(self, level: str, reason: str) -> None:
+        """At -v, each thing once for a task and host."""
+        line = f'svcfw: {level}, {reason}'
+        if _display.verbosity and line not in self._said:
+            self._said.add(line)
+            _display.v(line, host=self.host)
+
+    def _say_retry(self, error: StartError, pause_s: float) -> None:
+        _display.vv(f'svcfw: trying again in {pause_s:.0f} s: {error}', host=self.host)
+
+    def _say_command(self, cmd: str) -> None:
+        if _display.verbosity >= 3 and not self._play_context.no_log:
+            _display.vvv(f'EXEC {cmd}', host=self.host)
+
+    def _say_result(self, answer: Answer) -> None:
+        if _display.verbosity >= 3:
+            shown = f'rc={answer[0]}, output censored due to no log' if self._play_context.no_log else str(answer)
+            _display.vvv(shown, host=self.host)

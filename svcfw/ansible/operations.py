@@ -1,0 +1,141 @@
+"""What ansible-core asks of the shell plugin, as the operation it stands for.
+
+Up to five of the seven round trips of a `copy` are one-line shell commands whose meaning is known when the shell plugin is
+asked for their text: the plugin's instance is made to remember it (its class and other instances are not touched). What a
+shortcut cannot do exactly like the shell (a path with `$`, an unknown mode) gets no meaning and runs as the text it is.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from svcfw.ansible.options import text
+from svcfw.ansible.recorded import Recorded
+
+
+@dataclass(frozen=True)
+class ExpandUser:
+    """`echo ~` or `echo ~name`."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class MakeTemp:
+    """Make `directory`/`basefile` (and parents), fail if it is there. `directory` may begin with ~ or ~name."""
+
+    directory: str
+    basefile: str
+    umask: int | None
+    command: str
+
+
+@dataclass(frozen=True)
+class ChangeMode:
+    """`mode` in chmod's symbolic form."""
+
+    paths: tuple[str, ...]
+    mode: str
+
+
+@dataclass(frozen=True)
+class Remove:
+    """`rm -f`, with -r if `recursive`."""
+
+    path: str
+    recursive: bool
+
+
+Operation = ExpandUser | MakeTemp | ChangeMode | Remove
+
+_HOME = re.compile(r'~(?:[_.A-Za-z0-9][-_.A-Za-z0-9]*)?')
+# Paths that `echo` in a shell prints unchanged but for the tilde.
+_PLAIN_PATH = re.compile(r'(?:~[-_.A-Za-z0-9]*)?/[-_./A-Za-z0-9@%+,:]*')
+_PLAIN_NAME = re.compile(r'[A-Za-z0-9][-_.A-Za-z0-9]*')
+# What core uses for its own temporary files. Others (ACLs, modes with X or +a) are left to the real chmod.
+_KNOWN_MODES = frozenset({'u+rwx'})
+
+
+def record(shell: Any) -> Recorded[Operation]:
+    """Make `shell`, one instance of a shell plugin, remember; the texts it returns stay the same."""
+    recorded: Recorded[Operation] = Recorded(shell.append_command)
+    for name, recognise in _RECOGNISERS.items():
+        original = getattr(shell, name, None)
+        if original is not None:  # else that shortcut is lost, nothing more
+            setattr(shell, name, _recording(shell, original, recognise, recorded))
+    return recorded
+
+
+def _recording(
+    shell: Any,
+    original: Callable[..., str],
+    recognise: Callable[..., Operation | None],
+    recorded: Recorded[Operation],
+) -> Callable[..., str]:
+    def method(*args: Any, **kwargs: Any) -> str:
+        command = original(*args, **kwargs)
+        try:
+            operation = recognise(shell, original, command, *args, **kwargs)
+        except TypeError:  # the method has other parameters than those we know
+            operation = None
+        if operation is None:
+            recorded.forget(command)
+        else:
+            recorded.put(command, operation)
+        return command
+
+    return method
+
+
+def _expand_user(
+    shell: Any, original: Callable[..., str], command: str, user_home_path: str, username: str = ''
+) -> ExpandUser | None:
+    name = text(user_home_path)
+    if name == '~' and username:
+        name += text(username)
+    return ExpandUser(name) if _HOME.fullmatch(name) else None
+
+
+def _make_temp(
+    shell: Any,
+    original: Callable[..., str],
+    command: str,
+    basefile: str | None = None,
+    system: bool = False,
+    mode: int = 0o700,
+    tmpdir: str | None = None,
+) -> MakeTemp | None:
+    if basefile is None or not _PLAIN_NAME.fullmatch(basefile):
+        return None
+    umask = 0o777 & ~int(mode) if mode else None
+    for directory in _candidates(shell, system=system, tmpdir=tmpdir):
+        # Where the plugin puts it is the plugin's business: that directory is the right one which gives the same text.
+        if command == original(basefile=basefile, system=False, mode=mode, tmpdir=directory):
+            return MakeTemp(directory, text(basefile), umask, command) if _PLAIN_PATH.fullmatch(directory) else None
+    return None
+
+
+def _candidates(shell: Any, *, system: bool, tmpdir: str | None) -> list[str]:
+    if not system:
+        return [text(tmpdir if tmpdir is not None else shell.get_option('remote_tmp'))]
+    given = [] if tmpdir is None else [text(tmpdir).rstrip('/')]
+    return given + [text(directory) for directory in shell.get_option('system_tmpdirs')]
+
+
+def _change_mode(
+    shell: Any, original: Callable[..., str], command: str, paths: list[str], mode: str
+) -> ChangeMode | None:
+    return ChangeMode(tuple(map(text, paths)), text(mode)) if mode in _KNOWN_MODES else None
+
+
+def _remove(shell: Any, original: Callable[..., str], command: str, path: str, recurse: bool = False) -> Remove:
+    return Remove(text(path), bool(recurse))
+
+
+_RECOGNISERS: dict[str, Callable[..., Operation | None]] = {
+    'expand_user': _expand_user,
+    'mkdtemp': _make_temp,
+    'chmod': _change_mode,
+    'remove': _remove,
+}

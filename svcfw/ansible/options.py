@@ -1,0 +1,124 @@
+"""From a connection plugin's options to the multiplexer's name for the place they lead to.
+
+Two connections whose links are the same bytes share one warm context, so a link holds everything that decides where one
+ends up and as whom, and nothing else: the time-out, say, is another one in `meta: reset_connection` and in the reboot
+action, which have to find the same context.
+
+The codec takes plain values only. Since ansible-core 2.19 options are subclasses of str, int, list (tagged with their
+origin), hence `text`.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.errors import AnsibleOptionsError
+
+from svcfw.core.wire.codec import Codec
+from svcfw.core.wire.values import Secret
+
+# Ansible's own default, not a wish of the user's: -C caps a link at 43 MB/s, and there is a master already.
+DEFAULT_SSH_ARGS = '-C -o ControlMaster=auto -o ControlPersist=60s'
+
+# They say who one is to a server as much as a key file does.
+_AUTHENTICATING_VARIABLES = ('SSH_AUTH_SOCK', 'KRB5CCNAME')
+
+_encode = Codec().encode
+
+
+def text(value: Any) -> str:
+    """`value` as a str proper, without the tags and subclasses of ansible-core."""
+    return str.__str__(value if isinstance(value, str) else str(value))
+
+
+def encode_link(plugin: Any, environ: Mapping[str, str] = os.environ) -> bytes:
+    """The link of a connection plugin with its options set; some 50 us, the caller keeps it until they change.
+
+    The order of the keys is part of the format. AnsibleOptionsError for an option that cannot be used.
+    """
+    common_args, extra_args = (_words(plugin, name) or [] for name in ('ssh_common_args', 'ssh_extra_args'))
+    ssh_args = None if plugin.get_option('ssh_args') == DEFAULT_SSH_ARGS else _words(plugin, 'ssh_args')
+    has_user_args = bool(ssh_args or common_args or extra_args)
+    password = _password(plugin)
+    private_key_file = _private_key_file(plugin)
+    if plugin.get_option('private_key'):
+        common_args = ['-o', 'IdentitiesOnly=yes', *common_args]
+    return _encode({
+        'transport': text(plugin.get_option('svcfw_transport')),
+        'host': text(plugin.get_option('host') or plugin._play_context.remote_addr),
+        'port': _number(plugin, 'port'),
+        'user': _optional(plugin, 'remote_user'),
+        'password': Secret(text(password)) if password else None,
+        'private_key_file': private_key_file,
+        'ssh_executable': _program(text(plugin.get_option('ssh_executable'))),
+        'ssh_args': ssh_args,
+        'ssh_common_args': common_args,
+        'ssh_extra_args': extra_args,
+        'host_key_checking': plugin.get_option('host_key_checking') is not False,
+        'python': _optional(plugin, 'svcfw_python'),
+        # Arguments of the user's may name files relative to where ansible was started (-F ssh.cfg, a ProxyCommand).
+        'cwd': os.getcwd() if has_user_args else None,
+        'env': {name: environ[name] for name in _AUTHENTICATING_VARIABLES if name in environ},
+    })  # fmt: skip
+
+
+def stock_only(plugin: Any) -> str | None:
+    """Why only the stock connection can do what these options ask for; None in nearly every case."""
+    if plugin.get_option('pkcs11_provider'):
+        return 'pkcs11_provider is set'
+    if plugin.get_option('sshpass_prompt'):
+        return 'sshpass_prompt is set'
+    if plugin.get_option('password_mechanism') == 'disable' and _password(plugin):
+        return 'password_mechanism is "disable"'
+    return None
+
+
+def connect_timeout_s(plugin: Any) -> int:
+    """Seconds a context may take to start, the become dialogue included."""
+    # 0 or nothing is what `meta: reset_connection` finds: the task's own time-out stands in the option's place there.
+    return int(plugin.get_option('timeout') or plugin._play_context.timeout or 10)
+
+
+def idle_timeout_s(plugin: Any) -> int:
+    """Seconds the multiplexer keeps unused contexts; AnsibleOptionsError unless positive."""
+    seconds = int(plugin.get_option('svcfw_idle_timeout'))
+    if seconds <= 0:
+        raise AnsibleOptionsError(f'svcfw_idle_timeout must be a positive number of seconds, not {seconds}')
+    return seconds
+
+
+def _optional(plugin: Any, name: str) -> str | None:
+    value = plugin.get_option(name)
+    return text(value) if value else None
+
+
+def _number(plugin: Any, name: str) -> int | None:
+    value = plugin.get_option(name)
+    return None if value is None else int(value) + 0
+
+
+def _words(plugin: Any, name: str) -> list[str] | None:
+    value = plugin.get_option(name)
+    if value is None:
+        return None
+    try:
+        return [text(word) for word in plugin._split_ssh_args(text(value))]
+    except ValueError as exc:
+        raise AnsibleOptionsError(f'{name} cannot be split into arguments ({exc}): {text(value)}') from exc
+
+
+def _program(name: str) -> str:
+    return os.path.abspath(name) if os.sep in name else name
+
+
+def _password(plugin: Any) -> Any:
+    # What -k asked for is not an option of the plugin where only the play context carries it (reset_connection).
+    return plugin.get_option('password') or plugin._play_context.password
+
+
+def _private_key_file(plugin: Any) -> str | None:
+    if plugin.get_option('private_key'):
+        # Of ansible-core 2.19 and later: puts the key into the agent and leaves the public half in a file, which names it.
+        return text(str(plugin._populate_agent()))
+    path = _optional(plugin, 'private_key_file')
+    return os.path.abspath(os.path.expanduser(path)) if path else None

@@ -1,0 +1,129 @@
+"""A connection plugin's talk with the multiplexer: one client, made when first needed, dropped when in doubt."""
+
+import os
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from svcfw.ansible.errors import RETRIED_KINDS
+from svcfw.core.wire.errors import StartError
+from svcfw.mux.client import Client, DeferredError, MuxError, Target
+
+Answer = TypeVar('Answer')
+
+# The pauses of the stock connection between its attempts: 0, 1, 3, 7, ... but never longer than this.
+_MAX_PAUSE_S = 30
+
+
+class Session:
+    """Calls on the client of one connection, in one thread.
+
+    `connect(start=...)` gives a client, or None if `start` is false and there is no multiplexer. `retries`: how many times
+    more a start that failed is tried; `on_retry(error, pause_s)` is told before each.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[..., Client | None],
+        on_retry: Callable[[StartError, float], None],
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.retries = 0
+        self._connect = connect
+        self._on_retry = on_retry
+        self._sleep = sleep
+        self._client: Client | None = None
+        self._owner_pid = 0
+        self._has_deferred = False
+        self._up_link: bytes | None = None
+
+    def call(self, target: Target, operation: Callable[[Client], Answer]) -> Answer:
+        """The answer of `operation`, a blocking call about `target`.
+
+        StartError, DeferredError, ChannelError, MuxError as the client raises them. Whatever else ends the wait (a task's
+        time-out, Ctrl-C, a wrong become password) closes the socket, by which the multiplexer knows to end the job.
+        """
+        attempt = 0
+        while True:
+            try:
+                answer = self._guarded(operation)
+            except StartError as exc:
+                # What was sent ahead is lost with the context it was for: not to be repeated without it.
+                if attempt >= self.retries or exc.kind not in RETRIED_KINDS or self._has_deferred:
+                    self._has_deferred = False
+                    raise
+                self._pause(exc, min(2**attempt - 1, _MAX_PAUSE_S))
+                attempt += 1
+            except DeferredError:
+                self._has_deferred = False
+                raise
+            else:
+                self._has_deferred = False
+                self._up_link = target.link
+                return answer
+
+    def send(self, operation: Callable[[Client], None]) -> None:
+        """Hand over a deferred `operation`; its failure comes out of a later `call`."""
+        self._guarded(operation)
+        self._has_deferred = True
+
+    def ensure_up(self, target: Target) -> None:
+        """Return when the context of `target` is up: what is sent ahead must not be lost because it cannot start."""
+        if self._up_link != target.link:
+            self.call(target, lambda client: client.facts(target))
+
+    def reset(self, target: Target) -> bool:
+        """End the context of `target`, true if there was one; a multiplexer is not started for it."""
+        self._up_link = None
+        if self._current() is None:
+            self._adopt(self._connect(start=False))
+        return self._client is not None and self._guarded(lambda client: client.reset(target))
+
+    def close(self) -> None:
+        """Say goodbye: what was sent ahead is still done."""
+        client = self._release()
+        if client is not None:
+            client.close()
+
+    def abandon(self) -> None:
+        """Close the socket without a word: the multiplexer ends what is running for it."""
+        client = self._release()
+        if client is not None:
+            client.abort()
+
+    def _guarded(self, operation: Callable[[Client], Answer]) -> Answer:
+        try:
+            return operation(self._ready_client())
+        except (StartError, DeferredError):
+            raise  # the client has had its whole answer and stays good
+        except BaseException:
+            self.abandon()
+            raise
+
+    def _ready_client(self) -> Client:
+        client = self._current()
+        if client is None:
+            client = self._adopt(self._connect(start=True))
+            if client is None:
+                raise MuxError('it was not started')
+        return client
+
+    def _adopt(self, client: Client | None) -> Client | None:
+        self._client = client
+        self._owner_pid = os.getpid()
+        return client
+
+    def _current(self) -> Client | None:
+        """The client, unless it came with a fork: then its socket is the other process's."""
+        return self._client if self._owner_pid == os.getpid() else None
+
+    def _release(self) -> Client | None:
+        client = self._current()
+        self._client = None
+        self._up_link = None
+        self._has_deferred = False
+        return client
+
+    def _pause(self, error: StartError, pause_s: float) -> None:
+        self._on_retry(error, pause_s)
+        self._sleep(pause_s)
