@@ -108,4 +108,6 @@ def _must_part(left: _Token, right: _Token) -> bool:
     """Would these two read as something else without the blank between them?"""
     if left.kind == token.NUMBER:
         return right.kind in (token.NAME, token.NUMBER) or right.text.startswith('.')
+    if left.kind == token.NAME and right.kind == token.STRING:
+        return right.text[0] not in '\'"'  # return b'' is not returnb''
     return left.kind == token.NAME and right.kind in (token.NAME, token.NUMBER)

@@ -3,15 +3,17 @@
 A value is a tag byte and what the tag says:
 
     00 None   01 False   02 True   03 int, 32 bits   04 int, 64 bits   05 float
-    08..19    a length of 8 bits (even tags) or 32 bits (odd), then so many bytes (int, str, bytes, Secret) or values (list,
-              tuple, set, frozenset; dict: twice as many, key and value in turn)
+    08..19    a length of 8 bits (even tags) or 32 bits (odd), then so many bytes (int, str, bytes, Secret) or values
+              (list, tuple, set, frozenset; dict: twice as many, key and value in turn)
     1a        CallError: three str
     40..5f    an extension: one value
     60..7f    str of 0 to 31 bytes         80..ff    int 0 to 127
 
 Numbers are big-endian, text is UTF-8 in which surrogates are allowed (file names that are no UTF-8 hold them).
 """
+
 import struct
+from itertools import chain
 
 from svcfw.core.wire.errors import CallError, DecodeError, EncodeError
 from svcfw.core.wire.limits import MAX_DEPTH, MAX_FRAME_BYTES, MAX_INT_BYTES, MAX_VALUES, MAX_WEAK_KEYS
@@ -25,7 +27,7 @@ _EXTENSION, _SHORT_STR, _SMALL_INT = 0x40, 0x60, 0x80
 
 _CONSTANTS = (None, False, True)
 _CONSTANT_BYTES = {None: b'\0', False: b'\1', True: b'\2'}
-_CONTAINER_TAGS = {list: _LIST, tuple: _TUPLE, dict: _DICT, set: _SET, frozenset: _FROZENSET}
+_CONTAINER_TAGS: 'dict[type, int]' = {list: _LIST, tuple: _TUPLE, dict: _DICT, set: _SET, frozenset: _FROZENSET}
 _CONTAINERS = {tag: cls for cls, tag in _CONTAINER_TAGS.items()}
 _BYTE = [bytes((i,)) for i in range(256)]
 _KEYED_HASHES = {str, bytes, Secret}
@@ -36,11 +38,9 @@ _pack_float = struct.Struct('>Bd').pack
 _pack_size8 = struct.Struct('>BB').pack
 _pack_size32 = struct.Struct('>BI').pack
 _unpack_size32 = struct.Struct('>I').unpack_from
-_UNPACK = {
-    _INT32: (struct.Struct('>i').unpack_from, 4),
-    _INT64: (struct.Struct('>q').unpack_from, 8),
-    _FLOAT: (struct.Struct('>d').unpack_from, 8),
-}
+_unpack_int32 = struct.Struct('>i').unpack_from
+_unpack_int64 = struct.Struct('>q').unpack_from
+_unpack_float = struct.Struct('>d').unpack_from
 
 
 class Codec(object):
@@ -65,18 +65,20 @@ class Codec(object):
         except _Unfit as e:
             raise EncodeError('value%s: %s' % (''.join(reversed(e.steps[:-1])), e)) from None
         if writer.values > MAX_VALUES or writer.weak_keys > MAX_WEAK_KEYS:
-            raise EncodeError('%d values, %d keys that are neither str nor bytes: the limits are %d and %d' % (
-                writer.values, writer.weak_keys, MAX_VALUES, MAX_WEAK_KEYS))
+            raise EncodeError(
+                '%d values, %d keys that are neither str nor bytes: the limits are %d and %d'
+                % (writer.values, writer.weak_keys, MAX_VALUES, MAX_WEAK_KEYS)
+            )
         data = b''.join(writer.parts)
         if len(data) > MAX_FRAME_BYTES:
             raise EncodeError('%d bytes are above the limit of %d' % (len(data), MAX_FRAME_BYTES))
         return data
 
     def decode(self, data):
-        """The value of all of `data` (bytes). Raises DecodeError for anything that `encode` would not have made of one."""
+        """The value that `data` (bytes) is, from the first byte to the last. Raises DecodeError for what is none."""
         reader = _Reader(self._by_tag, data)
         try:
-            value, = reader.take(1, 0)
+            (value,) = reader.take(1, 0)
         except (IndexError, struct.error):
             raise DecodeError('it ends in the middle of a value') from None
         except UnicodeDecodeError as e:
@@ -97,7 +99,7 @@ class _Unfit(Exception):
 class _Writer(object):
     """One encoding: the parts so far, and what they amount to."""
 
-    __slots__ = ('parts', 'values', 'weak_keys', '_extensions')
+    __slots__ = ('_extensions', 'parts', 'values', 'weak_keys')
 
     def __init__(self, extensions):
         self.parts = []
@@ -115,12 +117,20 @@ class _Writer(object):
             for value in values:
                 kind = type(value)
                 if kind is str:
-                    data = _text(value)
+                    try:
+                        data = value.encode()
+                    except UnicodeEncodeError:
+                        data = value.encode('utf-8', 'surrogatepass')
                     size = len(data)
                     append(_BYTE[_SHORT_STR + size] if size < 32 else _head(_STR, size))
                     append(data)
                 elif kind is int:
-                    append(_BYTE[_SMALL_INT + value] if 0 <= value < 128 else _int(value))
+                    if 0 <= value < 128:
+                        append(_BYTE[_SMALL_INT + value])
+                    elif -0x80000000 <= value < 0x80000000:
+                        append(_pack_int32(_INT32, value))
+                    else:
+                        append(_int(value))
                 elif kind in _CONTAINER_TAGS:
                     self._put_container(_CONTAINER_TAGS[kind], value, depth + 1)
                 elif kind is bytes:
@@ -142,7 +152,7 @@ class _Writer(object):
             return
         self.weak_keys += _weak_keys(value)
         if tag == _DICT:
-            self.put([x for item in value.items() for x in item], depth, _dict_step)
+            self.put(list(chain.from_iterable(value.items())), depth, _dict_step)
         else:
             self.put(value, depth, lambda values, i: '{...}')
 
@@ -151,7 +161,7 @@ class _Writer(object):
         if kind is float:
             append(_pack_float(_FLOAT, value))
         elif kind is Secret:
-            data = _text(value)
+            data = value.encode('utf-8', 'surrogatepass')
             append(_head(_SECRET, len(data)))
             append(data)
         elif kind is CallError:
@@ -169,13 +179,6 @@ def _dict_step(values, i):
     return '[%r]' % (values[i - 1],) if i % 2 else '.keys()[%d]' % (i // 2)
 
 
-def _text(value):
-    try:
-        return value.encode()
-    except UnicodeEncodeError:
-        return value.encode('utf-8', 'surrogatepass')
-
-
 def _head(tag, size):
     if size < 256:
         return _pack_size8(tag, size)
@@ -186,8 +189,6 @@ def _head(tag, size):
 
 def _int(value):
     size = value.bit_length() // 8 + 1
-    if size <= 4:
-        return _pack_int32(_INT32, value)
     if size <= 8:
         return _pack_int64(_INT64, value)
     if size > MAX_INT_BYTES:
@@ -203,7 +204,7 @@ def _weak_keys(keys):
 class _Reader(object):
     """One decoding: how far it has come, and what it may still make."""
 
-    __slots__ = ('at', '_data', '_values', '_weak_keys', '_extensions')
+    __slots__ = ('_data', '_extensions', '_values', '_weak_keys', 'at')
 
     def __init__(self, extensions, data):
         self.at = 0
@@ -219,7 +220,7 @@ class _Reader(object):
         self._values -= count
         if count > end - at or depth > MAX_DEPTH or self._values < 0:
             raise DecodeError('%d values, %d containers deep, in %d bytes' % (count, depth, end - at))
-        values = []
+        values: list = []
         append = values.append
         for _ in range(count):
             tag = data[at]
@@ -231,16 +232,19 @@ class _Reader(object):
                 at += tag - _SHORT_STR
                 if at > end:
                     raise IndexError
-                append(_from_text(data[start:at]))
-            elif tag <= 2:
+                try:
+                    append(data[start:at].decode())
+                except UnicodeDecodeError:
+                    append(data[start:at].decode('utf-8', 'surrogatepass'))
+            elif tag == _INT32:
+                append(_unpack_int32(data, at)[0])
+                at += 4
+            elif tag < _INT32:
                 append(_CONSTANTS[tag])
-            elif tag in _UNPACK:
-                unpack, size = _UNPACK[tag]
-                append(unpack(data, at)[0])
-                at += size
             else:
                 self.at = at
-                append(self._take_sized(tag, depth + 1) if _INT <= tag < _CALL_ERROR else self._take_rare(tag, depth + 1))
+                take = self._take_sized if _INT <= tag < _CALL_ERROR else self._take_rare
+                append(take(tag, depth + 1))
                 at = self.at
         self.at = at
         return values
@@ -248,7 +252,7 @@ class _Reader(object):
     def _take_sized(self, tag, depth):
         data = self._data
         if tag & 1:
-            size, = _unpack_size32(data, self.at)
+            (size,) = _unpack_size32(data, self.at)
             start = self.at + 4
         else:
             size = data[self.at]
@@ -260,11 +264,12 @@ class _Reader(object):
         self.at = start + size
         if self.at > len(data):
             raise IndexError
-        content = data[start:self.at]
+        content = data[start : self.at]
         if kind == _BYTES:
             return content
         if kind != _INT:
-            return _from_text(content) if kind == _STR else Secret(_from_text(content))
+            text = content.decode('utf-8', 'surrogatepass')
+            return text if kind == _STR else Secret(text)
         if size > MAX_INT_BYTES:
             raise DecodeError('an int of %d bytes' % size)
         return int.from_bytes(content, 'big', signed=True)
@@ -291,6 +296,9 @@ class _Reader(object):
         return made
 
     def _take_rare(self, tag, depth):
+        if tag in (_INT64, _FLOAT):
+            self.at += 8
+            return (_unpack_int64 if tag == _INT64 else _unpack_float)(self._data, self.at - 8)[0]
         if tag == _CALL_ERROR:
             args = self.take(3, depth)
             if set(map(type, args)) != {str}:
@@ -299,17 +307,10 @@ class _Reader(object):
         from_value = self._extensions.get(tag)
         if from_value is None:
             raise DecodeError('unknown tag %#04x' % tag)
-        value, = self.take(1, depth)
+        (value,) = self.take(1, depth)
         try:
             return from_value(value)
         except DecodeError:
             raise
         except Exception as e:
             raise DecodeError('%s: %s' % (type(e).__name__, e)) from e
-
-
-def _from_text(data):
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        return data.decode('utf-8', 'surrogatepass')

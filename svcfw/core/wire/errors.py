@@ -79,8 +79,8 @@ class CallError(Error):
 class StartError(Error):
     """A context could not be started.
 
-    kind: one of START_KINDS; host: what the user calls the place; cause: a clause without a full stop; remedy: a sentence
-    that says what to do, or ''.
+    kind: one of START_KINDS; host: what the user calls the place; cause: a clause without a full stop; remedy: a
+    sentence that says what to do, or ''.
     """
 
     code = 'start'

@@ -2,6 +2,7 @@
 
 The header, big-endian, 28 bytes: magic, version, flags, dst, src, auth, handle, reply_to, payload length.
 """
+
 import struct
 
 from svcfw.core.wire.errors import FrameError
@@ -28,7 +29,7 @@ class Frame(object):
     reply_to: handle within src for the answer, 0 for none; flags; payload: bytes. Ids and handles are 32 bits wide.
     """
 
-    __slots__ = ('dst', 'src', 'auth', 'handle', 'reply_to', 'flags', 'payload')
+    __slots__ = ('auth', 'dst', 'flags', 'handle', 'payload', 'reply_to', 'src')
 
     def __init__(self, dst, src, auth, handle, reply_to=0, flags=0, payload=b''):
         self.dst = dst
@@ -41,7 +42,14 @@ class Frame(object):
 
     def __repr__(self):
         return 'Frame(dst=%r, src=%r, auth=%r, handle=%r, reply_to=%r, flags=%r, %d bytes)' % (
-            self.dst, self.src, self.auth, self.handle, self.reply_to, self.flags, len(self.payload))
+            self.dst,
+            self.src,
+            self.auth,
+            self.handle,
+            self.reply_to,
+            self.flags,
+            len(self.payload),
+        )
 
 
 def pack_header(frame):
@@ -53,8 +61,9 @@ def pack_header(frame):
     if size > MAX_FRAME_BYTES:
         raise FrameError('a payload of %d bytes is above the limit of %d' % (size, MAX_FRAME_BYTES))
     try:
-        return HEADER.pack(MAGIC, VERSION, frame.flags, frame.dst, frame.src, frame.auth, frame.handle,
-                           frame.reply_to, size)
+        return HEADER.pack(
+            MAGIC, VERSION, frame.flags, frame.dst, frame.src, frame.auth, frame.handle, frame.reply_to, size
+        )
     except struct.error as e:
         raise FrameError('%r cannot be sent: %s' % (frame, e)) from e
 
@@ -63,7 +72,7 @@ class FrameReader(object):
     """Cuts a stream of bytes into frames. Linear in the bytes fed, however they are split."""
 
     def __init__(self):
-        self._partial = b''
+        self._partial = bytearray()
         self._wanted = HEADER_BYTES
 
     def feed(self, data):
@@ -88,10 +97,10 @@ class FrameReader(object):
                 if stop > end:
                     self._wanted = HEADER_BYTES + size
                     break
-                payload = view[start + HEADER_BYTES:stop].tobytes()
+                payload = view[start + HEADER_BYTES : stop].tobytes()
                 frames.append(Frame(dst, src, auth, handle, reply_to, flags, payload))
                 start = stop
-            self._partial = bytearray(view[start:]) if start < end else b''
+            self._partial = bytearray(view[start:])
         return frames
 
 

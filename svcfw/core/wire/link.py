@@ -1,16 +1,27 @@
 """One link between two neighbouring contexts: its start, its frames, its end."""
-from svcfw.core.wire.errors import ChannelError, LinkError
+
+from svcfw.core.wire.errors import ChannelError, LinkError, ProtocolError
 from svcfw.core.wire.frames import GOODBYE, Frame, FrameReader, pack_header
 from svcfw.core.wire.limits import MAX_NOISE_BYTES
 
-#: States: before the peer's marker; the same, but we will send no more; frames flow both ways; we said goodbye; the
-#: peer did; both did, or the stream ended where it might; it ended where it must not.
-WAITING, LEAVING, OPEN, CLOSING, LEFT, CLOSED, FAILED = (
-    'WAITING', 'LEAVING', 'OPEN', 'CLOSING', 'LEFT', 'CLOSED', 'FAILED')
+#: States. The peer's marker has not come yet; the same, and we have said goodbye.
+WAITING = 'waiting for its marker'
+LEAVING = 'left before its marker'
+#: Frames flow both ways; we have said goodbye; the peer has.
+OPEN = 'open'
+CLOSING = 'left by us'
+LEFT = 'left by the peer'
+#: Ended as it should; ended as it should not.
+CLOSED = 'closed'
+FAILED = 'failed'
 
-#: What can happen: the marker or a frame arrives, a frame is sent, a goodbye either way, the stream ends.
-MARKER, RECEIVE, SEND, RECEIVE_GOODBYE, SEND_GOODBYE, EOF = (
-    'its marker', 'a frame', 'sending', 'its goodbye', 'saying goodbye', 'the end of the stream')
+#: What can happen.
+MARKER = 'a marker'
+RECEIVE = 'a frame'
+RECEIVE_GOODBYE = 'a goodbye'
+EOF = 'the end of the stream'
+SEND = 'sending'
+SEND_GOODBYE = 'saying goodbye'
 
 #: A missing entry is the error. Sending while WAITING is allowed: the pipe holds it until the peer reads.
 TRANSITIONS = {
@@ -84,13 +95,14 @@ class Link(object):
 
         Raises LinkError or FrameError when the peer breaks the protocol; drop the link then.
         """
-        events = []
-        if self._marker:
-            data = self._find_marker(data, events)
-        if not data:
-            return events
-        frames = self._receive_frames(data)
-        return events + frames if events else frames
+        try:
+            events: list = []
+            if self._marker:
+                data = self._find_marker(data, events)
+            return events + self._receive_frames(data)
+        except ProtocolError:
+            self.state = FAILED
+            raise
 
     def receive_eof(self):
         """Tell that the stream has ended; returns Closed."""
@@ -112,26 +124,24 @@ class Link(object):
             self.state = TRANSITIONS[self.state, event]
         except KeyError:
             if event in (SEND, SEND_GOODBYE):
-                raise ChannelError('the link is %s: no %s' % (self.state, event)) from None
-            state, self.state = self.state, FAILED
-            raise LinkError('%s came while the link was %s' % (event, state)) from None
+                raise ChannelError('%s on a link that is %s' % (event, self.state)) from None
+            raise LinkError('%s came on a link that is %s' % (event, self.state)) from None
 
     def _find_marker(self, data, events):
         """Split off noise and marker; returns what follows them."""
         data = self._held + data
         at = data.find(self._marker)
-        noise = data[:at] if at >= 0 else data[:len(data) - _overlap(data, self._marker)]
+        noise = data[:at] if at >= 0 else data[: len(data) - _overlap(data, self._marker)]
         self._noise_bytes += len(noise)
         if self._noise_bytes > MAX_NOISE_BYTES:
-            self.state = FAILED
             raise LinkError('more than %d bytes came before the marker' % MAX_NOISE_BYTES)
         if noise:
             events.append(Noise(noise))
         if at < 0:
-            self._held = data[len(noise):]
+            self._held = data[len(noise) :]
             return b''
         self._step(MARKER)
-        rest = data[at + len(self._marker):]
+        rest = data[at + len(self._marker) :]
         self._marker, self._held = None, b''
         events.append(Ready())
         return rest

@@ -1,8 +1,9 @@
 """Which link leads to which context, and which frames may pass. Pure: a link is any hashable value.
 
-A context is told its descendants by its children, whom it does not trust: a child may only name ids from the blocks that
-were granted to it.
+A context is told its descendants by its children, whom it does not trust: a child may only name ids from the blocks
+that were granted to it.
 """
+
 from svcfw.core.wire.errors import RouteError
 from svcfw.core.wire.limits import MAX_BLOCKS
 

@@ -2,6 +2,7 @@
 
 The receiver grants credit, the sender spends it. Amounts are bytes.
 """
+
 from svcfw.core.wire.errors import WindowError
 from svcfw.core.wire.limits import MAX_WINDOW_BYTES, WINDOW_BYTES
 
@@ -63,6 +64,8 @@ class ReceiveWindow(object):
         Grants come in halves of the window, for each costs a message. The window doubles when the sender had to wait
         although nothing waited here: then the path is longer than the window. A slow reader gets no larger one.
         """
+        if not 0 <= n <= self._waiting:
+            raise ValueError('%d bytes consumed, %d had arrived' % (n, self._waiting))
         self._waiting -= n
         self._owed += n
         if self._owed * 2 < self.size:

@@ -1,0 +1,38 @@
+"""svcfw: a tree of Python processes on other accounts and hosts, and services that they offer each other."""
+import importlib
+
+__version__ = '0.1.0.dev0'
+
+#: Whether this process is a context that was started by another one. Set by `svcfw.core.entry`.
+is_target = False
+
+#: Public names and where they live. Resolved on first use: on a target nothing of it is loaded unless it is used.
+_PUBLIC = {
+    'Router': 'svcfw.transport.router', 'Context': 'svcfw.core.context', 'Sender': 'svcfw.core.context',
+    'Message': 'svcfw.core.message', 'Receiver': 'svcfw.core.channel', 'Channel': 'svcfw.core.channel',
+    'Latch': 'svcfw.core.latch', 'Select': 'svcfw.core.select', 'Secret': 'svcfw.core.wire.values',
+    'takes_router': 'svcfw.core.dispatch', 'Error': 'svcfw.core.wire.errors', 'CallError': 'svcfw.core.wire.errors',
+    'ChannelError': 'svcfw.core.wire.errors', 'EncodeError': 'svcfw.core.wire.errors',
+    'StartError': 'svcfw.core.wire.errors', 'TimeoutError': 'svcfw.core.wire.errors',
+}
+
+
+def main(log_level='WARNING'):
+    """Decorator for the main function of a program: calls it with a Router, which is shut down afterwards.
+
+        @svcfw.main()
+        def main(router):
+            ...
+
+    log_level: from where on records are shown on stderr, those of other contexts included. Does nothing where the
+    program is merely imported, on a target above all.
+    """
+    if is_target:
+        return lambda function: function
+    return importlib.import_module('svcfw.transport.toplevel').main(log_level)
+
+
+def __getattr__(name):  # Python 3.7; on 3.6 the submodules have to be named in full
+    if name in _PUBLIC:
+        return getattr(importlib.import_module(_PUBLIC[name]), name)
+    raise AttributeError('module svcfw has no attribute %r' % name)

@@ -1,0 +1,47 @@
+"""The operations of the agent: what the multiplexer asks for, and what it is told.
+
+A request is (operation, session, arguments): `session` is an int that stands for one client of the multiplexer.
+Requests of one session are carried out, or started, in the order in which they arrive.
+
+Answered ones (the answer of those with output is any number of (PART, stdout, stderr) and one (DONE, number, stdout,
+stderr); a part costs as many bytes of the request's credit):
+    COMMAND   (executable or None for the login shell, text, stdin bytes, tty)  number: exit status
+    MODULE    (job dict as for Template.run)                                    number: exit status
+    FETCH     (path)                                                            number: permission bits
+    EXPAND    (text beginning with ~)     the expanded text
+    CHILD     (id, name, argv of the command, second-stage config, tty)         None once the child is up
+    FLUSH     ()                          None: all that was asked for before is done
+Not answered; a failure of one is told as (session, operation, path, status, cause) to the handle AGENT of who asked,
+and until the next answered request of that session, which is refused, all others of it are dropped:
+    MKDTEMP   (path, umask or None)
+    PUT       (path, permission bits, data, flags: PUT_FIRST | PUT_LAST)
+    CHMOD     (paths)                     u+rwx
+    REMOVE    (path)                      its failures are logged only
+    MEMBERS   (list of (digest, content))
+    GRANT     (request's reply handle, bytes)
+    RELAY     (context id, request)       to the agent of a child, unless something failed before it
+    END       ()                          the client is gone: end what runs for it
+"""
+
+COMMAND = 'command'
+MODULE = 'module'
+FETCH = 'fetch'
+EXPAND = 'expand'
+CHILD = 'child'
+FLUSH = 'flush'
+MKDTEMP = 'mkdtemp'
+PUT = 'put'
+CHMOD = 'chmod'
+REMOVE = 'remove'
+MEMBERS = 'members'
+GRANT = 'grant'
+RELAY = 'relay'
+END = 'end'
+
+PART = 'part'
+DONE = 'done'
+#: The answer to a module request whose interpreter or environment only a new process can serve; with the reason.
+COLD = 'cold'
+
+PUT_FIRST = 1
+PUT_LAST = 2

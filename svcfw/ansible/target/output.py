@@ -1,0 +1,49 @@
+"""Output: sends what a process prints, or a file holds, as far as the receiver's credit goes."""
+from svcfw.ansible.target import ops
+from svcfw.core.wire import limits
+from svcfw.core.wire.windows import SendWindow
+
+#: Less than this is held back until the end, so that what a usual task prints travels with its exit status.
+PART_BYTES = 256 * 1024
+
+
+class Output(object):
+    """The answer to one request. on_room(): called when it accepts data again after `is_full()`."""
+
+    def __init__(self, message, on_room):
+        self._message = message
+        self._on_room = on_room
+        self._window = SendWindow(limits.WINDOW_BYTES)
+        self._held = {1: bytearray(), 2: bytearray()}
+
+    def write(self, number, data):
+        """Add data to stdout (1) or stderr (2)."""
+        self._held[number] += data
+        if self._size() >= PART_BYTES:
+            self._send_part()
+
+    def is_full(self):
+        """Whether the receiver has to take some before more can be accepted."""
+        return self._size() >= PART_BYTES
+
+    def grant(self, credit):
+        self._window.grant(credit)
+        was_full = self.is_full()
+        if was_full:
+            self._send_part()
+            if not self.is_full():
+                self._on_room()
+
+    def finish(self, number):
+        """Send the rest and the result."""
+        self._message.reply((ops.DONE, number, bytes(self._held[1]), bytes(self._held[2])))
+
+    def _size(self):
+        return len(self._held[1]) + len(self._held[2])
+
+    def _send_part(self):
+        size = self._size()
+        if self._window.available >= size:
+            self._window.take(size)
+            self._message.reply((ops.PART, bytes(self._held[1]), bytes(self._held[2])))
+            self._held = {1: bytearray(), 2: bytearray()}

@@ -1,0 +1,178 @@
+"""Serves the source of modules to contexts that lack them, and no more of it than they have been given reason to ask for.
+
+A context may have what it was called for: the package of a called function, and what the sources it was given import.
+Looking for a module never imports it: a target could have code run here by asking for a name.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+import zlib
+from collections import deque
+from collections.abc import Hashable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from svcfw.boot.minify import minify
+from svcfw.core import handles
+from svcfw.core.context import Context
+from svcfw.core.message import Message
+from svcfw.core.wire.errors import DecodeError
+
+#: (name, is a package, path as tracebacks show it, zlib source or None for "there is none")
+Module = tuple[str, bool, str, bytes | None]
+
+#: Modules that travel with the one asked for, and their packed size, at most: more would delay the answer.
+MAX_PRELOADED = 100
+MAX_PRELOADED_BYTES = 512 * 1024
+
+_NEVER = frozenset(sys.stdlib_module_names)
+
+
+class Responder:
+    """Answers GET_MODULE for one router. Its methods may be called by any thread; it answers on the loop."""
+
+    def __init__(self, router: Any) -> None:
+        self._router = router
+        self._allowed: dict[Hashable, set[str]] = {}
+        self._sent: dict[Hashable, set[str]] = {}
+        self._sources: dict[str, _Source | None] = {}
+        router.add_handler(self._on_get_module, handles.GET_MODULE)
+
+    def allow(self, context: Context, module: str) -> None:
+        """Let a context, and those on the way to it, have the package of `module`."""
+        link = self._router.link_for(context.id)
+        self._allowed.setdefault(link, {'svcfw'}).add(module.partition('.')[0])
+
+    def push(self, context: Context, names: Iterable[str]) -> None:
+        """Send modules, with what they import, before they are asked for: saves a round trip at the start."""
+        link = self._router.link_for(context.id)
+        modules = [module for name in names for module in self._with_imports(name, link)]
+        context.send(handles.LOAD_MODULE, modules)
+
+    def forget(self, link: Hashable) -> None:
+        """A link is gone: what it was allowed and sent counts no more."""
+        self._allowed.pop(link, None)
+        self._sent.pop(link, None)
+
+    def _on_get_module(self, message: Message) -> None:
+        if message.is_dead:
+            return
+        name = message.value()
+        if type(name) is not str:
+            raise DecodeError('a module name is text')
+        message.reply(self._with_imports(name, self._router.link_for(message.src_id)))
+
+    def _with_imports(self, name: str, link: Hashable) -> list[Module]:
+        """The module and, breadth first, those it imports that this link was not sent before."""
+        allowed = self._allowed.setdefault(link, {'svcfw'})
+        sent = self._sent.setdefault(link, set())
+        answer: list[Module] = []
+        size = 0
+        waiting = deque([name])
+        while waiting and len(answer) < MAX_PRELOADED and size < MAX_PRELOADED_BYTES:
+            wanted = waiting.popleft()
+            source = self._source(wanted) if wanted.partition('.')[0] in allowed else None
+            if source is None:
+                if wanted == name:
+                    answer.append((name, False, '', None))
+                continue
+            sent.add(wanted)
+            size += len(source.packed)
+            answer.append((wanted, source.is_package, source.path, source.packed))
+            allowed.update(imported.partition('.')[0] for imported in source.imports)
+            waiting.extend(each for each in source.imports if each not in sent and each not in waiting)
+        return answer
+
+    def _source(self, name: str) -> _Source | None:
+        if name not in self._sources:
+            self._sources[name] = _find(name)
+        return self._sources[name]
+
+
+class _Source:
+    """One module, ready to travel."""
+
+    def __init__(self, name: str, is_package: bool, path: str, text: str) -> None:
+        tree = ast.parse(text)
+        if name == '__main__':
+            text = _without_main_guard(tree, text, path)
+        package = name if is_package else name.rpartition('.')[0]
+        self.is_package = is_package
+        self.path = path
+        self.packed = zlib.compress(minify(text).encode(), 9)
+        self.imports = [*_parents(name), *dict.fromkeys(_imports(tree, package))]
+
+
+def _find(name: str) -> _Source | None:
+    if name.partition('.')[0] in _NEVER and name != '__main__':
+        return None
+    try:
+        if name == '__main__':
+            path = Path(sys.modules['__main__'].__file__ or '')
+            return _Source(name, False, path.name, path.read_text('utf-8'))
+        spec = _spec(name)
+        if spec is None:
+            return None
+        is_package = spec.submodule_search_locations is not None
+        text = '' if spec.loader is None else spec.loader.get_source(name)
+        suffix = '/__init__.py' if is_package else '.py'
+        return None if text is None else _Source(name, is_package, name.replace('.', '/') + suffix, text)
+    except (AttributeError, ImportError, OSError, SyntaxError, ValueError):
+        return None  # an extension module, or something else without source: the target has it or has not
+
+
+def _spec(name: str) -> Any:
+    """The module's spec, found without importing its package."""
+    loaded = sys.modules.get(name)
+    if loaded is not None and loaded.__spec__ is not None:
+        return loaded.__spec__
+    path = None
+    parent = name.rpartition('.')[0]
+    if parent:
+        parent_spec = _spec(parent)
+        if parent_spec is None or parent_spec.submodule_search_locations is None:
+            return None
+        path = list(parent_spec.submodule_search_locations)
+    for finder in sys.meta_path:
+        spec = finder.find_spec(name, path)
+        if spec is not None:
+            return spec
+    return None
+
+
+def _parents(name: str) -> list[str]:
+    parts = name.split('.')[:-1]
+    return ['.'.join(parts[: i + 1]) for i in range(len(parts))]
+
+
+def _imports(tree: ast.AST, package: str) -> Iterator[str]:
+    """Names that may be modules, for every import statement; `from a import b` gives both a and a.b."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield from [*_parents(alias.name), alias.name]
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ''
+            if node.level:
+                above = package.split('.')[: len(package.split('.')) - node.level + 1]
+                base = '.'.join([*above, base]) if base else '.'.join(above)
+            if base:
+                yield from [*_parents(base), base]
+                yield from (f'{base}.{alias.name}' for alias in node.names)
+
+
+def _without_main_guard(tree: ast.Module, text: str, path: str) -> str:
+    """A program's source, to be imported elsewhere: its `if __name__ == '__main__':` blocks are blanked.
+
+    ValueError for a program that has neither such a block nor `svcfw.main`: importing it would run it.
+    """
+    guards = [node for node in tree.body if isinstance(node, ast.If) and '__name__' in ast.unparse(node.test)]
+    if not guards and 'svcfw.main' not in text:
+        raise ValueError(f'{path} has no `if __name__ == "__main__":`; it cannot be imported elsewhere')
+    lines = text.splitlines()
+    for guard in guards:
+        for number in range(guard.lineno, (guard.end_lineno or guard.lineno) + 1):
+            lines[number - 1] = ''
+    return '\n'.join(lines) + '\n'

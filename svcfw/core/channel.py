@@ -1,0 +1,107 @@
+"""Receiver and Channel: messages that arrive over time."""
+from svcfw.core.context import Sender
+from svcfw.core.latch import Latch
+from svcfw.core.message import Message
+from svcfw.core.wire import limits
+from svcfw.core.wire.errors import ChannelError
+from svcfw.core.wire.frames import DEAD, Frame
+
+
+class Receiver(object):
+    """A handle of this context, its messages kept until they are taken.
+
+    router; handle: a fixed one, or a new one if None. policy, respondent: as for `Router.add_handler`.
+    Holds at most `limits.MAX_RECEIVER_BYTES`: a sender that goes on above that loses the receiver, and `get()` says so
+    after the last message that was accepted.
+    """
+
+    def __init__(self, router, handle=None, policy=None, respondent=None):
+        self.router = router
+        self._latch = Latch(router.loop)
+        self._held_bytes = 0
+        self._ended = None
+        self.handle = router.add_handler(self._on_message, handle, policy, respondent)
+
+    def __repr__(self):
+        return 'Receiver(%d)' % self.handle
+
+    @property
+    def notify(self):
+        """Called with the receiver for each arrival; the hook of Select."""
+        return self._latch.notify
+
+    @notify.setter
+    def notify(self, function):
+        self._latch.notify = function and (lambda latch: function(self))
+
+    def to_sender(self):
+        """A Sender for this receiver, to be given to another context."""
+        return Sender(self.router.myself(), self.handle)
+
+    def empty(self):
+        return self._latch.empty()
+
+    def get(self, timeout=None):
+        """The next Message. TimeoutError after `timeout` seconds; ChannelError once the sender is gone or it is closed."""
+        if self._ended is not None and self._latch.empty():
+            raise ChannelError(self._ended)
+        message = self._latch.get(timeout)
+        self._held_bytes -= len(message.frame.payload)
+        if message.is_dead:
+            self.close(message.reason)
+            raise ChannelError(message.reason)
+        return message
+
+    def __iter__(self):
+        """Messages until the sender closes."""
+        while True:
+            try:
+                message = self.get()
+            except ChannelError:
+                return
+            yield message
+
+    def close(self, reason='the receiver was closed'):
+        """Give the handle back and wake every waiter with ChannelError. Idempotent."""
+        self._ended = self._ended or reason
+        self.router.remove_handler(self.handle)
+        self._latch.close(reason)
+
+    def _on_message(self, message):
+        if self._ended is not None:
+            message.refuse(self._ended)
+            return
+        self._held_bytes += len(message.frame.payload)
+        if self._held_bytes > limits.MAX_RECEIVER_BYTES:
+            message.refuse('the receiver is full')
+            message = self._death('the receiver overflowed: nobody took its messages')
+        if message.is_dead:
+            self._ended = message.reason
+            self.router.remove_handler(self.handle)
+        self._latch.put(message)
+
+    def _death(self, reason):
+        own_id = self.router.own_id
+        return Message(self.router, Frame(own_id, own_id, own_id, self.handle, 0, DEAD, reason.encode()))
+
+
+class Channel(object):
+    """Both directions: a receiver here, and the handle of one context to send to."""
+
+    def __init__(self, router, context, handle):
+        self.receiver = Receiver(router, respondent=context)
+        self.sender = Sender(context, handle)
+
+    def send(self, value):
+        self.sender.send(value)
+
+    def get(self, timeout=None):
+        return self.receiver.get(timeout)
+
+    def __iter__(self):
+        return iter(self.receiver)
+
+    def close(self):
+        """Close both directions."""
+        self.sender.close()
+        self.receiver.close()

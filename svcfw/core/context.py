@@ -1,0 +1,127 @@
+"""Context: a process of the tree, as seen from another; Sender: one handle in it."""
+from svcfw.core import handles
+from svcfw.core.latch import Latch
+from svcfw.core.wire.frames import DEAD, Frame
+
+
+class Context(object):
+    """Stands for one context; made by `router.context()`, by starting a child, or received in a message."""
+
+    __slots__ = ('router', 'id', 'name')
+
+    def __init__(self, router, context_id, name=None):
+        self.router = router
+        self.id = context_id
+        self.name = name
+
+    def __repr__(self):
+        return 'Context(%d, %r)' % (self.id, self.name)
+
+    def __str__(self):
+        return self.name or 'context %d' % self.id
+
+    def __eq__(self, other):
+        return isinstance(other, Context) and other.id == self.id
+
+    def __hash__(self):
+        return hash(('Context', self.id))
+
+    def call(self, function, *args, **kwargs):
+        """Run `function(*args, **kwargs)` there and return its value.
+
+        function: a module's function or a method of a module's class that needs no instance. Raises CallError with what
+        was raised there, ChannelError when the context is lost meanwhile, EncodeError for a value that cannot travel.
+        """
+        return self.call_async(function, *args, **kwargs).get()
+
+    def call_async(self, function, *args, **kwargs):
+        """Start a call; returns a Reply, whose `get(timeout)` gives the value."""
+        return self._request_later(handles.CALL_FUNCTION, self._call(function, args, kwargs))
+
+    def call_no_reply(self, function, *args, **kwargs):
+        """Start a call and forget it; what it raises is logged there."""
+        self.send(handles.CALL_FUNCTION, self._call(function, args, kwargs))
+
+    def send(self, handle, value, reply_to=0):
+        """Send one value to a handle of this context. EncodeError; a lost context is told to `reply_to` only."""
+        router = self.router
+        router.send(Frame(self.id, router.own_id, router.own_id, handle, reply_to, 0, router.codec.encode(value)))
+
+    def request(self, handle, value, timeout=None):
+        """Send a value and wait for the answer. TimeoutError after `timeout` seconds; errors as for `call`."""
+        return self._request_later(handle, value).get(timeout)
+
+    def request_async(self, handle, value, on_reply):
+        """Send a value; `on_reply(message)` is called on the loop with the answer or a dead message, exactly once."""
+        reply_to = self.router.add_handler(on_reply, respondent=self, once=True)
+        try:
+            self.send(handle, value, reply_to)
+        except Exception:
+            self.router.remove_handler(reply_to)
+            raise
+        return reply_to
+
+    def shutdown(self, timeout=None):
+        """Ask the context to end, and wait until it has accepted."""
+        self.request(handles.SHUTDOWN, None, timeout)
+
+    def _call(self, function, args, kwargs):
+        name = function_name(function)
+        self.router.calling(self, name[0])
+        return name, args, kwargs
+
+    def _request_later(self, handle, value):
+        reply = Reply(self.router.loop)
+        reply.handle = self.request_async(handle, value, reply.put)
+        return reply
+
+
+class Reply(Latch):
+    """The answer to one request, to come."""
+
+    handle = 0
+
+    def get(self, timeout=None):
+        """The value; TimeoutError after `timeout` seconds, CallError, ChannelError. To be taken once."""
+        return Latch.get(self, timeout).value()
+
+
+class Sender(object):
+    """One handle of one context: who holds it may write there. Travels in messages."""
+
+    __slots__ = ('context', 'handle')
+
+    def __init__(self, context, handle):
+        self.context = context
+        self.handle = handle
+
+    def __repr__(self):
+        return 'Sender(%r, %d)' % (self.context, self.handle)
+
+    def __eq__(self, other):
+        return isinstance(other, Sender) and (other.context, other.handle) == (self.context, self.handle)
+
+    def __hash__(self):
+        return hash((self.context, self.handle))
+
+    def send(self, value):
+        """Send a value to the receiver. Not acknowledged."""
+        self.context.send(self.handle, value)
+
+    def close(self, reason='the sender was closed'):
+        """Tell the receiver that nothing follows: its `get()` raises ChannelError after the last value."""
+        router = self.context.router
+        payload = reason.encode('utf-8', 'replace')
+        router.send(Frame(self.context.id, router.own_id, router.own_id, self.handle, 0, DEAD, payload))
+
+
+def function_name(function):
+    """('package.module', 'Class.method') by which the other side finds the function. TypeError where it cannot."""
+    owner = getattr(function, '__self__', None)
+    if isinstance(owner, type):
+        module, name = owner.__module__, '%s.%s' % (owner.__qualname__, function.__name__)
+    else:
+        module, name = getattr(function, '__module__', None), getattr(function, '__qualname__', None)
+    if not module or not name or '<' in name:
+        raise TypeError('%r cannot be called elsewhere: it is not a function of a module or a class' % (function,))
+    return module, name

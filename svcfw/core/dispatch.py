@@ -1,0 +1,109 @@
+"""Dispatcher: runs the functions that other contexts call, one at a time, on the main thread."""
+import importlib
+import sys
+
+from svcfw.core import handles, logs
+from svcfw.core.latch import Latch
+from svcfw.core.message import has_parent_authority
+from svcfw.core.wire.errors import CallError, ChannelError, Error
+
+#: Calls that may wait for the main thread; more are refused, so that a caller in a loop cannot fill the memory.
+MAX_PENDING_CALLS = 10000
+#: A longer error text keeps its beginning and its end, to fit a frame whatever an exception says.
+MAX_ERROR_CHARS = 8 * 1024 * 1024
+
+
+def takes_router(function):
+    """Mark a function as wanting the keyword argument `router`: the Router of the context that it is called in."""
+    function.svcfw_takes_router = True
+    return function
+
+
+def inline(function):
+    """Mark a function as one that never blocks: calling it starts no spare thread for the loop."""
+    function.svcfw_inline = True
+    return function
+
+
+def call_error(error):
+    """The CallError that tells a caller elsewhere about an exception that is being handled."""
+    import traceback  # 10 ms when a target starts, and needed only when something failed
+
+    kind = type(error)
+    text = ''.join(traceback.format_exception(kind, error, error.__traceback__))
+    name = kind.__qualname__ if kind.__module__ == 'builtins' else '%s.%s' % (kind.__module__, kind.__qualname__)
+    return CallError(name, _shortened(str(error)), _shortened(text))
+
+
+def _shortened(text):
+    if len(text) <= MAX_ERROR_CHARS:
+        return text
+    half = MAX_ERROR_CHARS // 2
+    return '%s\n... %d characters left out ...\n%s' % (text[:half], len(text) - 2 * half, text[-half:])
+
+
+class Dispatcher(object):
+    """Takes calls for a router's context; `run()` executes them until the context ends."""
+
+    def __init__(self, router):
+        #: Whether a call is being executed now.
+        self.busy = False
+        self._router = router
+        self._calls = Latch(router.loop)
+        router.add_handler(self._on_call, handles.CALL_FUNCTION, policy=has_parent_authority)
+        router.on_shutdown(lambda: self._calls.close('the context ended'))
+
+    def _on_call(self, message):
+        if message.is_dead:
+            return
+        if len(self._calls) >= MAX_PENDING_CALLS:
+            message.fail(CallError('svcfw.BusyError', '%d calls are waiting already' % MAX_PENDING_CALLS, ''))
+            return
+        self._calls.put(message)
+
+    def run(self):
+        """Execute calls until the router is shut down. Main thread."""
+        while True:
+            try:
+                message = self._calls.get()
+            except ChannelError:
+                return
+            self.busy = True
+            self._execute(message)
+            self.busy = False
+
+    def _execute(self, message):
+        try:
+            (module, name), args, kwargs = message.value()
+            function = resolve(module, name)
+            if getattr(function, 'svcfw_takes_router', False):
+                kwargs['router'] = self._router
+            if not getattr(function, 'svcfw_inline', False):
+                logs.install(self._router)
+                self._router.loop.ensure_standby()
+            message.reply(function(*args, **kwargs))
+        except Exception as e:
+            self._report(message, e)
+
+    def _report(self, message, error):
+        failure = call_error(error)
+        if message.wants_reply():
+            try:
+                message.fail(failure)
+            except Error as e:
+                self._router.log(self._router, 40, 'an error could not be reported: %s' % e)
+        else:
+            self._router.log(self._router, 40, 'a call that nobody waits for failed: %s' % failure)
+
+
+def resolve(module, name):
+    """The function 'Class.method' of a module, imported now. ImportError, AttributeError."""
+    main = sys.modules.get('__main__')
+    if module == '__main__' and main.__spec__ is None:
+        # The caller's program takes the place of the first stage, which nobody needs any more.
+        del sys.modules['__main__']
+    importlib.import_module(module)
+    found = sys.modules[module]
+    for part in name.split('.'):
+        found = getattr(found, part)
+    return found

@@ -1,0 +1,67 @@
+"""The main function of a child context: takes over the descriptors that the first stage was started with, and serves."""
+import os
+import signal
+import sys
+
+import svcfw
+from svcfw.core import logs
+from svcfw.core.dispatch import Dispatcher
+from svcfw.core.importer import Importer
+from svcfw.core.router import Router
+from svcfw.core.wire.link import Link
+
+#: How long an ending context may take for its last words, and a running call for its cleaning up.
+LEAVE_S = 5.0
+
+
+def main(config):
+    """Serve as the context that `config` describes until the parent shuts it down or is lost. Does not return.
+
+    config: dict of id (int), name (str), parents (list of int, nearest first), ids (None, or (first, last) for children
+    of its own), marker (bytes; written before the first frame, so that the parent can tell it from a login's noise),
+    log_level (int), bundle (bytes).
+    """
+    svcfw.is_target = True
+    read_fd, write_fd = _take_stdio()
+    router = Router(_forward_log, config['id'], config['parents'], config['name'])
+    router.bundle = config['bundle']
+    router.log_level = config['log_level']
+    if config['ids']:
+        router.add_ids(*config['ids'])
+    Importer(router, sys.meta_path[0]).install()
+    dispatcher = Dispatcher(router)
+    router.on_shutdown(lambda: router.loop.call_soon(lambda: _end_running_call(router.loop, dispatcher)))
+    stream = router.add_parent(Link(), read_fd, write_fd)
+    stream.write_ahead(config['marker'])
+    dispatcher.run()
+    stream.say_goodbye()
+    stream.drain(LEAVE_S)
+    sys.exit(0)
+
+
+def _forward_log(router, level, text):
+    if level >= router.log_level:
+        logs.forward(router, level, 'svcfw', text)
+
+
+def _take_stdio():
+    """Keep the link's descriptors to ourselves: what runs here reads nothing from fd 0, and prints to the error stream.
+
+    Whatever is printed then reaches the parent beside the frames, by the way that error messages of the transport take.
+    """
+    read_fd, write_fd = os.dup(0), os.dup(1)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    os.dup2(2, 1)
+    return read_fd, write_fd
+
+
+def _end_running_call(loop, dispatcher):
+    """The parent is gone while the main thread computes: nobody waits for the result, so the process ends.
+
+    By SIGTERM, for a program that wants to clean up, and without mercy after a while.
+    """
+    if dispatcher.busy:
+        loop.call_later(LEAVE_S, lambda: os._exit(1))
+        os.kill(os.getpid(), signal.SIGTERM)

@@ -1,0 +1,16 @@
+"""The fixed handles: addresses within each context that everybody knows. Others are allocated above FIRST_DYNAMIC."""
+CALL_FUNCTION = 100
+GET_MODULE = 101
+LOAD_MODULE = 102
+FORWARD_LOG = 103
+ADD_ROUTE = 104
+DEL_ROUTE = 105
+ALLOCATE_ID = 106
+SHUTDOWN = 107
+CALL_SERVICE = 110
+#: The operations of the Ansible layer (svcfw.ansible.target.agent).
+AGENT = 120
+FIRST_DYNAMIC = 1000
+
+#: How many context ids a context is granted at once.
+ID_BLOCK = 1000

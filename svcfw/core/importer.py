@@ -1,0 +1,106 @@
+"""Importer: modules that this context lacks come from its parent, as source, into memory.
+
+Two places on `sys.meta_path` are served: near the first, for what must be the parent's whatever is installed here; and
+the last, for everything that this interpreter does not find by itself.
+"""
+import sys
+import zlib
+
+from svcfw.core import handles
+from svcfw.core.message import has_parent_authority
+from svcfw.core.wire.errors import ChannelError, DecodeError
+
+#: Before the path of each module that came over the wire: its file name in tracebacks can be no file here.
+PSEUDO_ROOT = '<svcfw>/'
+#: Ours whatever is installed here: the project itself, and the program that calls.
+_OWN = ('svcfw', '__main__')
+
+
+class Importer(object):
+    """A finder that fetches. Any thread may import; a fetch drives the loop while it waits.
+
+    loader: the bundle's own finder and loader (svcfw/boot/loader.py), whose `sources` {name: (file name, source bytes,
+    is package)} it adds to, and serves its own children from.
+    """
+
+    def __init__(self, router, loader):
+        self._router = router
+        self._loader = loader
+        self._absent = set()
+        router.add_handler(self._on_get_module, handles.GET_MODULE)
+        router.add_handler(self._on_load_module, handles.LOAD_MODULE, policy=has_parent_authority)
+
+    def install(self):
+        sys.meta_path.insert(1, _Own(self))
+        sys.meta_path.append(self)
+
+    def find_spec(self, fullname, path=None, target=None):
+        if fullname not in self._loader.sources and not self._is_hopeless(fullname):
+            self._fetch(fullname)
+        return self._loader.find_spec(fullname)
+
+    def _is_hopeless(self, fullname):
+        """Known to be absent there, or part of a package that was found here: the parent is not asked."""
+        if fullname in self._absent:
+            return True
+        top = fullname.partition('.')[0]
+        return top != fullname and top not in self._loader.sources
+
+    def _fetch(self, fullname):
+        try:
+            self._accept(self._router.parent().request(handles.GET_MODULE, fullname))
+        except ChannelError:
+            return
+        if fullname not in self._loader.sources:
+            self._absent.add(fullname)
+
+    def _accept(self, modules):
+        """Keep [(name, is package, path, zlib source or None for a module that does not exist), ...]."""
+        for name, is_package, path, packed in modules:
+            if packed is None:
+                self._absent.add(name)
+            elif name not in self._loader.sources:
+                self._loader.sources[name] = (PSEUDO_ROOT + path, zlib.decompress(packed), is_package)
+                self._absent.discard(name)
+
+    def _on_load_module(self, message):
+        """Modules sent before they were asked for."""
+        if not message.is_dead:
+            self._accept(message.value())
+
+    # -- serving the children
+
+    def _on_get_module(self, message):
+        if message.is_dead:
+            return
+        name = message.value()
+        if type(name) is not str:
+            raise DecodeError('a module name is text')
+        if name in self._loader.sources:
+            message.reply([self._pack(name)])
+            return
+
+        def answer(reply):
+            if reply.is_dead:
+                message.refuse(reply.reason)
+                return
+            modules = reply.value()
+            self._accept(modules)
+            message.reply(modules)
+        self._router.parent().request_async(handles.GET_MODULE, name, answer)
+
+    def _pack(self, name):
+        filename, source, is_package = self._loader.sources[name]
+        return name, is_package, filename.partition('/')[2], zlib.compress(source, 1)
+
+
+class _Own(object):
+    """Early in line, for _OWN alone."""
+
+    def __init__(self, importer):
+        self._importer = importer
+
+    def find_spec(self, fullname, path=None, target=None):
+        if fullname.partition('.')[0] in _OWN:
+            return self._importer.find_spec(fullname)
+        return None

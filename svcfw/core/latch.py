@@ -1,0 +1,86 @@
+"""Latch: a queue on which threads wait, and the base of everything else that is waited for."""
+import _thread
+import collections
+
+from svcfw.core.loop import Waiter
+from svcfw.core.wire.errors import ChannelError, TimeoutError
+
+
+class Latch(object):
+    """Items put by any thread, got by any thread in the order of their arrival.
+
+    loop: the Loop that a waiting thread drives meanwhile; `router.loop`.
+    """
+
+    def __init__(self, loop):
+        self._loop = loop
+        self._lock = _thread.allocate_lock()
+        self._items = collections.deque()
+        self._waiters = collections.deque()
+        self._closed = None
+        #: Called with the latch, on the putting thread, after each put and when closed: the hook of Select.
+        self.notify = None
+
+    def __len__(self):
+        return len(self._items)
+
+    def empty(self):
+        return not self._items
+
+    def put(self, item=None):
+        """Add an item and wake one waiter. ChannelError once closed."""
+        with self._lock:
+            if self._closed is not None:
+                raise ChannelError(self._closed)
+            self._items.append(item)
+            waiter = self._waiters.popleft() if self._waiters else None
+        self._tell(waiter)
+
+    def get(self, timeout=None):
+        """Take the oldest item, waiting up to `timeout` seconds (None: until the latch is closed).
+
+        Raises TimeoutError, and ChannelError once closed and empty. Any thread, loop callbacks included.
+        """
+        deadline = None if timeout is None else self._loop.clock() + timeout
+        while True:
+            with self._lock:
+                if self._items:
+                    return self._items.popleft()
+                if self._closed is not None:
+                    raise ChannelError(self._closed)
+                waiter = Waiter(self._loop)
+                self._waiters.append(waiter)
+            try:
+                in_time = self._loop.wait(waiter, deadline)
+            finally:
+                self._withdraw(waiter)
+            if not in_time and not self._items:
+                raise TimeoutError('nothing arrived within %s s' % timeout)
+
+    def close(self, reason='the latch was closed'):
+        """Wake all waiters with ChannelError(reason) once the items are gone. Idempotent."""
+        with self._lock:
+            if self._closed is not None:
+                return
+            self._closed = reason
+            waiters, self._waiters = self._waiters, collections.deque()
+        for waiter in waiters:
+            waiter.set()
+        self._tell(None)
+
+    def _tell(self, waiter):
+        if waiter is not None:
+            waiter.set()
+        notify = self.notify
+        if notify is not None:
+            notify(self)
+
+    def _withdraw(self, waiter):
+        """A waiter that was chosen for an item but leaves for another reason hands its turn on."""
+        with self._lock:
+            if waiter in self._waiters:
+                self._waiters.remove(waiter)
+                return
+            heir = self._waiters.popleft() if self._items and self._waiters else None
+        if heir is not None:
+            heir.set()

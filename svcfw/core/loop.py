@@ -1,0 +1,338 @@
+"""One I/O loop, driven by whichever thread waits.
+
+A dedicated I/O thread costs two thread hand-overs for each call (46 us each, measured), so there is none: the thread
+that waits for an answer polls the descriptors itself ("leader/followers", Schmidt et al., 2000). At most one thread
+drives at a time; the others sleep until what they wait for arrives or until the driver leaves and promotes one of them.
+
+Where a program must go on doing I/O while all of its threads compute, `ensure_standby()` starts a spare thread that
+drives only after nobody else has done so for a while, so that it is never in the way of a quick sequence of calls.
+A process that never calls it stays single-threaded, which is what a process that forks must be.
+
+`_thread` is used rather than `threading`: the latter loads 35 modules, which counts when a target starts.
+"""
+import _thread
+import collections
+import errno
+import heapq
+import os
+import select
+import time
+
+STANDBY_NAP_S = 0.005
+#: A poll that has nothing to wait for still ends, so that a lost wake-up can only delay, never hang.
+MAX_POLL_S = 60.0
+
+READ = getattr(select, 'EPOLLIN', getattr(select, 'POLLIN', 1))
+WRITE = getattr(select, 'EPOLLOUT', getattr(select, 'POLLOUT', 4))
+_NEITHER = ~(READ | WRITE)
+
+
+class Waiter(object):
+    """What one thread sleeps on until another thread, or the loop that it drives itself, calls `set()`."""
+
+    __slots__ = ('ready', '_loop', '_gate', '_asleep')
+
+    def __init__(self, loop):
+        self.ready = False
+        self._loop = loop
+        self._gate = None
+        self._asleep = False
+
+    def set(self):
+        """Let the waiting thread go on. Any thread; idempotent."""
+        loop = self._loop
+        with loop._lock:
+            self.ready = True
+            if self._asleep:
+                self._rouse()
+            else:
+                loop._wake_from_other_thread()
+
+    def _rouse(self):
+        if self._asleep:
+            self._asleep = False
+            self._gate.release()
+
+    def _doze(self):
+        """Get ready to sleep; the loop's lock is held."""
+        if self._gate is None:
+            self._gate = _thread.allocate_lock()
+            self._gate.acquire()
+        self._asleep = True
+
+    def _sleep(self, timeout):
+        """Sleep until roused. When the time is over first, take the gate's state back to locked."""
+        if not self._gate.acquire(True, -1 if timeout is None else max(0, timeout)):
+            with self._loop._lock:
+                if not self._asleep:
+                    self._gate.acquire()
+                self._asleep = False
+
+
+class Timer(object):
+    """A function to be called at a time; `cancel()` from any thread."""
+
+    __slots__ = ('when', 'function')
+
+    def __init__(self, when, function):
+        self.when = when
+        self.function = function
+
+    def cancel(self):
+        self.function = None
+
+    def __lt__(self, other):
+        return self.when < other.when
+
+
+class Loop(object):
+    """Descriptors, timers and deferred calls. Callbacks run on the driving thread, one at a time.
+
+    on_error(exception): called for an exception that escapes a callback; the loop goes on.
+    """
+
+    def __init__(self, on_error, clock=time.monotonic):
+        self.clock = clock
+        self._on_error = on_error
+        self._lock = _thread.allocate_lock()
+        self._poller = select.epoll() if hasattr(select, 'epoll') else select.poll()
+        self._to_poll_unit = 1 if hasattr(select, 'epoll') else 1000
+        self._watched = {}
+        self._soon = collections.deque()
+        self._flushes = []
+        self._timers = []
+        self._followers = collections.deque()
+        self._driver = None
+        self._driving_thread = None
+        self._turns = 0
+        self._standby = None
+        self._standby_parked = False
+        self._closed = False
+        self._wake_r, self._wake_w = os.pipe()
+        for fd in (self._wake_r, self._wake_w):
+            os.set_blocking(fd, False)
+        self.watch(self._wake_r, self._drain_wakes)
+
+    # -- what to watch; any thread
+
+    def watch(self, fd, on_readable=None, on_writable=None):
+        """Call these whenever `fd` is readable (end of file and errors included) or writable; both None: stop."""
+        mask = (READ if on_readable else 0) | (WRITE if on_writable else 0)
+        with self._lock:
+            known = fd in self._watched
+            if mask:
+                self._watched[fd] = (on_readable, on_writable)
+                (self._poller.modify if known else self._poller.register)(fd, mask)
+            elif known:
+                del self._watched[fd]
+                self._poller.unregister(fd)
+            self._wake_from_other_thread()
+
+    def call_soon(self, function):
+        """Call `function()` in this or the next turn of the loop."""
+        self._soon.append(function)
+        with self._lock:
+            self._wake_from_other_thread()
+
+    def call_at(self, when, function):
+        """Call `function()` once `clock()` has reached `when` (seconds); returns its Timer."""
+        timer = Timer(when, function)
+        with self._lock:
+            heapq.heappush(self._timers, timer)
+            self._wake_from_other_thread()
+        return timer
+
+    def call_later(self, seconds, function):
+        return self.call_at(self.clock() + seconds, function)
+
+    def flush_later(self, function):
+        """Driving thread only: call `function()` at the end of this turn, so that many writes become one."""
+        self._flushes.append(function)
+
+    def is_driving(self):
+        """Whether the calling thread is the one that runs the callbacks now."""
+        return self._driving_thread == _thread.get_ident()
+
+    # -- waiting
+
+    def wait(self, waiter, deadline=None):
+        """Block until `waiter` is set, driving the loop if nobody does. False once `clock()` is past `deadline`.
+
+        A callback may wait as well: it then drives the loop from within its own turn.
+        """
+        if self.is_driving():
+            return self._drive_until(waiter, deadline)
+        while True:
+            with self._lock:
+                if waiter.ready or self._expired(deadline):
+                    self._promote()
+                    return waiter.ready
+                leads = self._driver is None
+                if leads:
+                    self._take(waiter)
+                else:
+                    waiter._doze()
+                    self._followers.append(waiter)
+                    if self._driver is self._standby:
+                        self._wake_from_other_thread()
+            if leads:
+                try:
+                    self._drive_until(waiter, deadline)
+                finally:
+                    self._leave()
+            else:
+                waiter._sleep(None if deadline is None else deadline - self.clock())
+                with self._lock:
+                    if waiter in self._followers:
+                        self._followers.remove(waiter)
+
+    def run(self, waiter):
+        """Drive until `waiter` is set: the main function of a process that only serves."""
+        return self.wait(waiter)
+
+    def ensure_standby(self):
+        """Have a spare thread drive the loop whenever all others are busy elsewhere."""
+        with self._lock:
+            if self._standby is not None:
+                return
+            self._standby = Waiter(self)
+        _thread.start_new_thread(self._standby_main, ())
+
+    def close(self):
+        """Let go of the descriptors of the loop itself. Nothing may wait on it any more."""
+        with self._lock:
+            self._closed = True
+            if self._standby is not None:
+                self._standby._rouse()
+            self._wake_from_other_thread()
+            if self._driver is None:
+                self._release()
+
+    # -- the driver's side
+
+    def _expired(self, deadline):
+        return deadline is not None and self.clock() >= deadline
+
+    def _take(self, waiter):
+        self._driver = waiter
+        self._driving_thread = _thread.get_ident()
+        self._turns += 1
+
+    def _leave(self):
+        with self._lock:
+            self._driver = self._driving_thread = None
+            if self._closed:
+                self._release()
+            else:
+                self._promote()
+
+    def _promote(self):
+        """Nobody drives: let a follower take over, or else the standby. The lock is held."""
+        if self._driver is None:
+            if self._followers:
+                self._followers.popleft()._rouse()
+            elif self._standby_parked:
+                self._standby_parked = False
+                self._standby._rouse()
+
+    def _drive_until(self, waiter, deadline):
+        while not waiter.ready and not self._expired(deadline):
+            self._turn(deadline)
+        return waiter.ready
+
+    def _turn(self, deadline):
+        for fd, mask in self._poll(deadline):
+            readable, writable = self._watched.get(fd, (None, None))
+            if writable and mask & WRITE:
+                self._guard(writable)
+                readable = self._watched.get(fd, (None, None))[0]
+            if readable and mask & ~WRITE:
+                self._guard(readable)
+            elif mask & _NEITHER and not readable and fd in self._watched:
+                self._guard(writable)
+        for _ in range(len(self._soon)):
+            self._guard(self._soon.popleft())
+        if self._timers:
+            self._run_timers()
+        while self._flushes:
+            flushes, self._flushes = self._flushes, []
+            for flush in flushes:
+                self._guard(flush)
+
+    def _poll(self, deadline):
+        timeout = MAX_POLL_S
+        if self._soon or self._flushes:
+            timeout = 0
+        else:
+            ends = [when for when in (deadline, self._timers[0].when if self._timers else None) if when is not None]
+            if ends:
+                timeout = max(0.0, min(timeout, min(ends) - self.clock()))
+        try:
+            return self._poller.poll(timeout * self._to_poll_unit)
+        except OSError as e:
+            if e.errno != errno.EINTR:
+                raise
+            return []
+
+    def _run_timers(self):
+        now = self.clock()
+        while True:
+            with self._lock:
+                if not self._timers or self._timers[0].when > now:
+                    return
+                timer = heapq.heappop(self._timers)
+            if timer.function is not None:
+                self._guard(timer.function)
+
+    def _guard(self, callback):
+        try:
+            callback()
+        except Exception as e:
+            self._on_error(e)
+
+    # -- wake-ups
+
+    def _wake_from_other_thread(self):
+        """Make a blocked driver look again; the lock is held. The driver's own thread needs no waking."""
+        if self._driver is not None and self._driving_thread != _thread.get_ident():
+            try:
+                os.write(self._wake_w, b'\0')
+            except OSError:
+                pass  # the pipe is full: a wake-up is under way already
+
+    def _drain_wakes(self):
+        try:
+            os.read(self._wake_r, 4096)
+        except OSError:
+            pass
+
+    def _release(self):
+        if self._wake_r is not None:
+            for fd in (self._wake_r, self._wake_w):
+                os.close(fd)
+            self._wake_r = self._wake_w = None
+            if hasattr(self._poller, 'close'):
+                self._poller.close()
+
+    # -- the standby
+
+    def _standby_main(self):
+        me = self._standby
+        while True:
+            with self._lock:
+                turns, busy = self._turns, self._driver is not None
+                self._standby_parked = busy
+                me._doze()
+            if self._closed:
+                return
+            me._sleep(None if busy else STANDBY_NAP_S)
+            with self._lock:
+                leads = not self._closed and self._driver is None and turns == self._turns
+                if leads:
+                    self._take(me)
+            if leads:
+                try:
+                    while not self._followers and not self._closed:
+                        self._turn(None)
+                finally:
+                    self._leave()

@@ -1,0 +1,362 @@
+"""Router: brings each frame to the handler or the link that it is for, and refuses what may not pass."""
+import _thread
+
+from svcfw.core import handles
+from svcfw.core.context import Context, Sender
+from svcfw.core.loop import Loop
+from svcfw.core.message import Message, has_parent_authority
+from svcfw.core.stream import Stream
+from svcfw.core.wire.codec import Codec
+from svcfw.core.wire.errors import ChannelError, DecodeError, RouteError
+from svcfw.core.wire.frames import DEAD, Frame
+from svcfw.core.wire.link import Goodbye
+from svcfw.core.wire.routes import RouteTable, check_direction, check_source
+
+#: Extension tags of the codec.
+CONTEXT_TAG = 0x40
+SENDER_TAG = 0x41
+
+
+class _Handler(object):
+    __slots__ = ('function', 'policy', 'respondent_id', 'once')
+
+    def __init__(self, function, policy, respondent_id, once):
+        self.function = function
+        self.policy = policy
+        self.respondent_id = respondent_id
+        self.once = once
+
+
+class Router(object):
+    """The routing of one context: its links to parent and children, its handlers, its view of the tree.
+
+    own_id, parent_ids: ids of this context and of those above it, nearest first; the top of the tree is 0 with no parents.
+    log(router, level, text): where the router reports what nobody waits for; level as in `logging`.
+    Handlers run on the thread that drives `loop`. All public methods may be called by any thread unless they say otherwise.
+    """
+
+    def __init__(self, log, own_id=0, parent_ids=(), name='master'):
+        self.own_id = own_id
+        self.parent_ids = tuple(parent_ids)
+        self.name = name
+        self.log = log
+        self.loop = Loop(self._on_loop_error)
+        self.codec = Codec([
+            (CONTEXT_TAG, Context, lambda context: (context.id, context.name), self._decode_context),
+            (SENDER_TAG, Sender, lambda sender: (sender.context, sender.handle), self._decode_sender),
+        ])
+        self.closed = None
+        #: For children: the packed core that this context itself was started from (bytes), and from which level
+        #: (int, as in `logging`) their log records are wanted.
+        self.bundle = None
+        self.log_level = 30
+        self._lock = _thread.allocate_lock()
+        self._routes = RouteTable(own_id, self.parent_ids)
+        self._parent_link = None
+        self._contexts = {}
+        self._handlers = {}
+        self._next_handle = handles.FIRST_DYNAMIC
+        self._unused_ids = [1, 1 << 32] if own_id == 0 else [0, 0]
+        self._on_shutdown = []
+        self._on_gone = {}
+        self.add_handler(self._on_add_route, handles.ADD_ROUTE)
+        self.add_handler(self._on_del_route, handles.DEL_ROUTE)
+        self.add_handler(self._on_allocate_id, handles.ALLOCATE_ID)
+        self.add_handler(self._on_shutdown_request, handles.SHUTDOWN, policy=has_parent_authority)
+
+    # -- contexts
+
+    def context(self, context_id, name=None):
+        """The Context object for an id; the same one for the same id."""
+        with self._lock:
+            known = self._contexts.get(context_id)
+            if known is None:
+                known = self._contexts[context_id] = Context(self, context_id, name)
+        if name and not known.name:
+            known.name = name
+        return known
+
+    def myself(self):
+        """This context, for others to call."""
+        return self.context(self.own_id, self.name)
+
+    def parent(self):
+        """The context above this one; None at the top."""
+        return self.context(self.parent_ids[0]) if self.parent_ids else None
+
+    # -- links
+
+    def add_parent(self, link, read_fd, write_fd):
+        self._parent_link = Stream(self.loop, link, read_fd, write_fd, 'parent', self._on_event, self._on_parent_lost)
+        return self._parent_link
+
+    def add_child(self, context, link, read_fd, write_fd, on_event, on_lost):
+        """Join a link to a child that is being started: its frames count from now on.
+
+        on_event(stream, event) gets what is not a frame, on_lost(stream, reason) the end, once. Driving thread.
+        """
+        def event(stream, event):
+            if isinstance(event, Frame):
+                self._on_event(stream, event)
+            else:
+                on_event(stream, event)
+
+        def lost(stream, reason):
+            self._on_child_lost(stream, reason)
+            on_lost(stream, reason)
+
+        stream = Stream(self.loop, link, read_fd, write_fd, context.name, event, lost)
+        self._routes.add_trusted(context.id, stream)
+        if self._parent_link is not None:
+            self._tell_parent(handles.ADD_ROUTE, (context.id, context.name))
+        return stream
+
+    def streams(self):
+        """The links to children, each once (set of Stream)."""
+        return self._routes.links()
+
+    def link_for(self, context_id):
+        """The link that leads to a context (opaque, hashable); None for this one, and for none."""
+        return self._stream_for(context_id)
+
+    def calling(self, context, module):
+        """Hook, called before a call goes out: what the other side will have to import."""
+
+    def allocate_id(self):
+        """An id for a new child. Asks the parent for more when the present block is used up (blocks for one answer)."""
+        while True:
+            with self._lock:
+                first, end = self._unused_ids
+                if first < end:
+                    self._unused_ids[0] += 1
+                    return first
+            block = self.parent().request(handles.ALLOCATE_ID, None)
+            with self._lock:
+                self._unused_ids = [block[0], block[1] + 1]
+
+    def add_ids(self, first, last):
+        """Use this block of ids, granted by the parent, for children."""
+        with self._lock:
+            self._unused_ids = [first, last + 1]
+
+    def reserve_ids(self, count):
+        """(first, last) of a block for the descendants of one child; None where ids have to be asked for."""
+        if self.own_id != 0:
+            return None
+        with self._lock:
+            first = self._unused_ids[0]
+            self._unused_ids[0] += count
+        return first, first + count - 1
+
+    def grant(self, first, last, stream):
+        """Let the context behind `stream` name these ids as its descendants."""
+        self._routes.grant(first, last, stream)
+
+    # -- handlers
+
+    def add_handler(self, function, handle=None, policy=None, respondent=None, once=False):
+        """Have `function(message)` called for each message to `handle`; a new handle if None. Returns the handle.
+
+        policy(message) -> bool: others are refused. respondent: only this context may write to it, and its loss is
+        delivered as a dead message, after which the handler is gone. once: gone after the first message.
+        """
+        with self._lock:
+            if handle is None:
+                handle = self._next_handle
+                self._next_handle = handle + 1 if handle < 0xFFFFFFFF else handles.FIRST_DYNAMIC
+            elif handle in self._handlers:
+                raise ValueError('handle %d has a handler already' % handle)
+            respondent_id = None if respondent is None else respondent.id
+            self._handlers[handle] = _Handler(function, policy, respondent_id, once)
+        if self.closed is not None:
+            self.remove_handler(handle)
+            raise ChannelError(self.closed)
+        return handle
+
+    def remove_handler(self, handle):
+        with self._lock:
+            self._handlers.pop(handle, None)
+
+    # -- sending
+
+    def send(self, frame):
+        """Send on behalf of this context. An answer that cannot come is delivered as a dead message, never silence."""
+        if frame.dst == self.own_id:
+            self.loop.call_soon(lambda: self._deliver(frame))
+            return
+        stream = self._stream_for(frame.dst)
+        try:
+            if stream is None:
+                raise ChannelError('there is no route to %s' % self.context(frame.dst))
+            stream.send(frame)
+        except ChannelError as e:
+            self._bounce(frame, str(e))
+
+    def _stream_for(self, context_id):
+        stream = self._routes.link_for(context_id)
+        return stream if stream is not None else self._parent_link
+
+    def _bounce(self, frame, reason):
+        """Tell the sender of a frame with an answer due that there will be none."""
+        if frame.reply_to and not frame.flags & DEAD:
+            dead = Frame(frame.src, self.own_id, self.own_id, frame.reply_to, 0, DEAD, reason.encode('utf-8', 'replace'))
+            if frame.src == self.own_id:
+                self.loop.call_soon(lambda: self._deliver(dead))
+            else:
+                self.send(dead)
+
+    # -- arriving frames; driving thread
+
+    def _on_event(self, stream, frame):
+        if not isinstance(frame, Frame):
+            if isinstance(frame, Goodbye):
+                self.shutdown('%s has shut down' % stream.name)
+            return
+        reason = check_source(self._routes, stream, frame, self._parent_link)
+        if reason is None and frame.dst != self.own_id:
+            reason = check_direction(self._routes, frame.src, frame.dst)
+        if reason is not None:
+            self.log(self, 30, '%s: refused a frame: %s' % (stream.name, reason))
+            self._bounce(frame, reason)
+        elif frame.dst == self.own_id:
+            self._deliver(frame)
+        else:
+            self._forward(stream, frame)
+
+    def _forward(self, source, frame):
+        target = self._stream_for(frame.dst)
+        if target is None or target is source:
+            self._bounce(frame, 'there is no route to context %d' % frame.dst)
+            return
+        try:
+            target.send(frame)
+        except ChannelError as e:
+            self._bounce(frame, str(e))
+            return
+        if target.is_full():
+            source.pause_reading()
+            target.when_room(source.resume_reading)
+
+    def _deliver(self, frame):
+        handler = self._handlers.get(frame.handle)
+        message = Message(self, frame)
+        if handler is None:
+            message.refuse('%s has no handle %d' % (self.name, frame.handle))
+        elif handler.respondent_id is not None and not self._speaks_for(frame, handler.respondent_id):
+            self.log(self, 30, '%s: an answer from context %d, which was not asked' % (self.name, frame.src))
+        elif handler.policy is not None and not handler.policy(message):
+            message.refuse('%s: context %d may not use handle %d' % (self.name, frame.src, frame.handle))
+        else:
+            if handler.once or (frame.flags & DEAD and handler.respondent_id is not None):
+                self.remove_handler(frame.handle)
+            handler.function(message)
+
+    def _speaks_for(self, frame, respondent_id):
+        """The respondent itself, or the news of its loss from a context on the way to it."""
+        if frame.src in (respondent_id, self.own_id):
+            return True
+        return bool(frame.flags & DEAD) and self._stream_for(frame.src) is self._stream_for(respondent_id)
+
+    # -- the tree
+
+    def on_gone(self, context, function):
+        """Call `function(reason)` once, on the driving thread, when `context` is lost."""
+        with self._lock:
+            self._on_gone.setdefault(context.id, []).append(function)
+
+    def _on_child_lost(self, stream, reason):
+        for context_id in self._routes.drop_link(stream):
+            self._gone(context_id, reason)
+
+    def _gone(self, context_id, reason):
+        with self._lock:
+            lost = [handle for handle, handler in self._handlers.items() if handler.respondent_id == context_id]
+            callbacks = self._on_gone.pop(context_id, [])
+            self._contexts.pop(context_id, None)
+        self._kill_handlers(lost, reason)
+        for callback in callbacks:
+            callback(reason)
+        if self._parent_link is not None:
+            self._tell_parent(handles.DEL_ROUTE, (context_id, reason))
+
+    def _kill_handlers(self, lost, reason):
+        for handle in lost:
+            self._deliver(Frame(self.own_id, self.own_id, self.own_id, handle, 0, DEAD, reason.encode('utf-8', 'replace')))
+
+    def _tell_parent(self, handle, value):
+        self.send(Frame(self.parent_ids[0], self.own_id, self.own_id, handle, 0, 0, self.codec.encode(value)))
+
+    def _on_add_route(self, message):
+        context_id, name = _shaped(message.value(), (int, str))
+        self._routes.add(context_id, self._stream_for(message.src_id))
+        self.context(context_id, name)
+        if self._parent_link is not None:
+            self._tell_parent(handles.ADD_ROUTE, (context_id, name))
+
+    def _on_del_route(self, message):
+        context_id, reason = _shaped(message.value(), (int, str))
+        stream = self._stream_for(message.src_id)
+        if context_id == message.src_id or stream is None or self._routes.link_for(context_id) is not stream:
+            raise RouteError('context %d is not below context %d' % (context_id, message.src_id))
+        self._routes.remove(context_id)
+        self._gone(context_id, reason)
+
+    def _on_allocate_id(self, message):
+        stream = self._stream_for(message.src_id)
+        if self.own_id == 0:
+            block = self.reserve_ids(handles.ID_BLOCK)
+            self.grant(block[0], block[1], stream)
+            message.reply(block)
+            return
+
+        def granted(answer):
+            first, last = _shaped(answer.value(), (int, int))
+            self._routes.grant(first, last, stream)
+            message.reply((first, last))
+        self.parent().request_async(handles.ALLOCATE_ID, None, granted)
+
+    # -- the end
+
+    def on_shutdown(self, function):
+        """Call `function()` once when this context ends, on the thread that ends it."""
+        self._on_shutdown.append(function)
+
+    def _on_parent_lost(self, stream, reason):
+        self.shutdown(reason)
+
+    def _on_shutdown_request(self, message):
+        message.reply(None)
+        self.loop.call_soon(lambda: self.shutdown('%s was told to shut down' % self.name))
+
+    def shutdown(self, reason='the router was shut down'):
+        """Say goodbye to all links and wake every waiter with ChannelError(reason). Idempotent."""
+        with self._lock:
+            if self.closed is not None:
+                return
+            self.closed = reason
+            lost = [handle for handle, handler in self._handlers.items() if handler.respondent_id is not None]
+        for stream in self._routes.links():
+            stream.say_goodbye()
+        self.loop.call_soon(lambda: self._kill_handlers(lost, reason))
+        for function in self._on_shutdown:
+            function()
+
+    def _on_loop_error(self, error):
+        self.log(self, 40, '%s: %s: %s' % (self.name, type(error).__name__, error))
+
+    # -- values on the wire
+
+    def _decode_context(self, value):
+        context_id, name = _shaped(value, (int, (str, type(None))))
+        # Not remembered: a peer could fill the memory with names.
+        return self._contexts.get(context_id) or Context(self, context_id, name)
+
+    def _decode_sender(self, value):
+        return Sender(*_shaped(value, (Context, int)))
+
+
+def _shaped(value, types):
+    """A tuple of exactly these types, or DecodeError: what a peer sent is not trusted to have the right form."""
+    if type(value) is not tuple or len(value) != len(types) or not all(map(isinstance, value, types)):
+        raise DecodeError('expected a tuple of %s' % (types,))
+    return value

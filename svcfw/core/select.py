@@ -1,0 +1,93 @@
+"""Select: wait for the first of several sources."""
+from svcfw.core.latch import Latch
+from svcfw.core.wire.errors import Error
+
+
+class SelectError(Error):
+    """A source that cannot be added or removed, or nothing left to wait for."""
+
+
+class Select(object):
+    """Waits on Receivers, Latches, Replies and other Selects, in the order in which their items arrived.
+
+    loop; sources; oneshot: a source leaves after its first item. Any number of threads may wait.
+    """
+
+    def __init__(self, loop, sources=(), oneshot=True):
+        self.oneshot = oneshot
+        #: As for Latch: called with the select when something is ready.
+        self.notify = None
+        self._sources = []
+        self._latch = Latch(loop)
+        self._latch.notify = self._announce
+        for source in sources:
+            self.add(source)
+
+    def __len__(self):
+        return len(self._sources)
+
+    def __bool__(self):
+        return bool(self._sources)
+
+    def _announce(self, latch):
+        if self.notify is not None:
+            self.notify(self)
+
+    def add(self, source):
+        """Wait for this one too. SelectError for a source that has an owner already, and for a cycle."""
+        if source.notify is not None:
+            raise SelectError('%r belongs to a select already' % (source,))
+        if isinstance(source, Select) and source._reaches(self):
+            raise SelectError('a select cannot wait for itself')
+        self._sources.append(source)
+        source.notify = self._latch.put
+        for _ in range(_items_held(source)):
+            self._latch.put(source)
+
+    def remove(self, source):
+        """Stop waiting for this one. SelectError if it is not there."""
+        if source not in self._sources:
+            raise SelectError('%r is not in this select' % (source,))
+        self._sources.remove(source)
+        source.notify = None
+
+    def close(self):
+        """Let all sources go and wake every waiter with ChannelError."""
+        for source in list(self._sources):
+            self.remove(source)
+        self._latch.close('the select was closed')
+
+    def empty(self):
+        return self._latch.empty()
+
+    def get_source(self, timeout=None):
+        """The source that is ready, its item still in it. TimeoutError; SelectError when there is nothing to wait for."""
+        while True:
+            if not self._sources and self._latch.empty():
+                raise SelectError('there is nothing to wait for')
+            source = self._latch.get(timeout)
+            if source in self._sources and not source.empty():
+                if self.oneshot:
+                    self.remove(source)
+                return source
+
+    def get(self, timeout=None):
+        """The next item of any source: what its own `get()` gives or raises."""
+        return self.get_source(timeout).get(0)
+
+    def __iter__(self):
+        """Items until no source is left."""
+        while self._sources:
+            yield self.get()
+
+    @classmethod
+    def all(cls, loop, sources):
+        """Iterate over one item of each source, as they come."""
+        return iter(cls(loop, sources))
+
+    def _reaches(self, other):
+        return self is other or any(isinstance(source, Select) and source._reaches(other) for source in self._sources)
+
+
+def _items_held(source):
+    return len(getattr(source, '_latch', source))

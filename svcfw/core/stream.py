@@ -1,0 +1,243 @@
+"""Frames over a pair of descriptors: a link joined to the loop, with a bounded write queue.
+
+Writes from the driving thread are collected and go out at the end of its turn, many frames in one system call; writes
+from other threads go out at once where the descriptor takes them.
+"""
+import _thread
+import collections
+import os
+import select
+
+from svcfw.core.loop import Waiter
+from svcfw.core.wire import limits
+from svcfw.core.wire.errors import ChannelError, Error
+from svcfw.core.wire.link import Goodbye
+
+#: Above this a writer from another thread waits, and the router stops reading from where the data comes.
+HIGH_WATER_BYTES = 4 * 1024 * 1024
+LOW_WATER_BYTES = 1024 * 1024
+#: Buffers for one writev(); IOV_MAX is 1024, POSIX promises 16.
+MAX_BUFFERS = 16
+
+
+class Stream(object):
+    """One link over non-blocking descriptors, which it owns from now on; they may be one and the same.
+
+    on_event(stream, event) and on_closed(stream, reason) are called on the driving thread; events are those of
+    `Link.receive_data`, and nothing follows `on_closed`, which comes exactly once.
+    """
+
+    def __init__(self, loop, link, read_fd, write_fd, name, on_event, on_closed):
+        self.name = name
+        self.closed = False
+        self._loop = loop
+        self._link = link
+        self._read_fd = read_fd
+        self._write_fd = write_fd
+        self._on_event = on_event
+        self._on_closed = on_closed
+        self._lock = _thread.allocate_lock()
+        self._queue = collections.deque()
+        self._queued_bytes = 0
+        self._flush_due = False
+        self._wants_write = False
+        self._paused = 0
+        self._on_room = []
+        self._on_end = []
+        for fd in (read_fd, write_fd):
+            os.set_blocking(fd, False)
+        self._watch()
+
+    def __repr__(self):
+        return '<Stream %s%s>' % (self.name, ' closed' if self.closed else '')
+
+    # -- sending; any thread
+
+    def send(self, frame):
+        """Queue a frame. Raises ChannelError once closed.
+
+        A thread that does not drive the loop blocks while the queue is full; it goes on, or fails, when the peer
+        reads or is lost. The driving thread never blocks; it asks `is_full()`.
+        """
+        if self._queued_bytes > HIGH_WATER_BYTES and not self._loop.is_driving():
+            self._wait_for_room()
+        with self._lock:
+            if self.closed:
+                raise ChannelError('%s: the connection is closed' % self.name)
+            self._append(self._link.frame_header(frame))
+            if frame.payload:
+                self._append(frame.payload)
+            self._schedule()
+
+    def say_goodbye(self):
+        """Tell the peer that no frame follows."""
+        with self._lock:
+            if not self.closed:
+                try:
+                    self._append(self._link.goodbye())
+                except ChannelError:
+                    return  # said before, or the peer has left
+                self._schedule()
+
+    def write_ahead(self, data):
+        """Queue raw bytes that go before any frame: the program that will read the frames."""
+        with self._lock:
+            self._append(data)
+            self._schedule()
+
+    def drain(self, timeout):
+        """Write what is queued, for at most this many seconds: the last act of a process."""
+        deadline = self._loop.clock() + timeout
+        while self._queue and not self.closed and self._loop.clock() < deadline:
+            select.select([], [self._write_fd], [], timeout)
+            self._wants_write = False
+            self._flush()
+
+    def is_full(self):
+        return self._queued_bytes > HIGH_WATER_BYTES
+
+    def when_room(self, callback):
+        """Call `callback()` on the driving thread once the queue is short again, or the stream is closed."""
+        with self._lock:
+            if not self.closed:
+                self._on_room.append(callback)
+                return
+        callback()
+
+    def when_closed(self, callback):
+        """Call `callback()` once the stream is closed; at once if it is."""
+        with self._lock:
+            if not self.closed:
+                self._on_end.append(callback)
+                return
+        callback()
+
+    def pause_reading(self):
+        """Leave the peer's bytes in the kernel until as many `resume_reading()` calls. Driving thread."""
+        self._paused += 1
+        self._watch()
+
+    def resume_reading(self):
+        self._paused -= 1
+        self._watch()
+
+    # -- the write queue; under the lock
+
+    def _append(self, data):
+        self._queue.append(data)
+        self._queued_bytes += len(data)
+
+    def _schedule(self):
+        if self._wants_write or self._flush_due:
+            return
+        if self._loop.is_driving():
+            self._flush_due = True
+            self._loop.flush_later(self._flush)
+        else:
+            self._write()
+
+    def _flush(self):
+        with self._lock:
+            self._flush_due = False
+            if not self.closed and not self._wants_write:
+                self._write()
+            callbacks = self._take_room_callbacks()
+        for callback in callbacks:
+            callback()
+
+    def _write(self):
+        """Write what the descriptor takes."""
+        try:
+            while self._queue:
+                buffers = [self._queue[i] for i in range(min(len(self._queue), MAX_BUFFERS))]
+                self._written(os.writev(self._write_fd, buffers))
+        except BlockingIOError:
+            self._wants_write = True
+            self._watch()
+        except OSError as e:
+            reason = '%s: %s' % (self.name, e.strerror)
+            self._queue.clear()
+            self._loop.call_soon(lambda: self.close(reason))
+
+    def _written(self, n):
+        self._queued_bytes -= n
+        while n:
+            head = self._queue.popleft()
+            if len(head) > n:
+                self._queue.appendleft(memoryview(head)[n:])
+                return
+            n -= len(head)
+
+    def _on_writable(self):
+        with self._lock:
+            self._wants_write = False
+            if not self.closed:
+                self._write()
+                if not self._wants_write:
+                    self._watch()
+            callbacks = self._take_room_callbacks()
+        for callback in callbacks:
+            callback()
+
+    def _take_room_callbacks(self):
+        if self._queued_bytes > LOW_WATER_BYTES:
+            return []
+        callbacks, self._on_room = self._on_room, []
+        return callbacks
+
+    def _wait_for_room(self):
+        waiter = Waiter(self._loop)
+        self.when_room(waiter.set)
+        self._loop.wait(waiter)
+
+    # -- receiving; driving thread
+
+    def _watch(self):
+        readable = None if self._paused else self._on_readable
+        writable = self._on_writable if self._wants_write else None
+        if self.closed:
+            return
+        if self._read_fd == self._write_fd:
+            self._loop.watch(self._read_fd, readable, writable)
+        else:
+            self._loop.watch(self._read_fd, readable)
+            self._loop.watch(self._write_fd, None, writable)
+
+    def _on_readable(self):
+        try:
+            data = os.read(self._read_fd, limits.READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError as e:
+            self.close('%s: %s' % (self.name, e.strerror))
+            return
+        try:
+            events = self._link.receive_data(data) if data else [self._link.receive_eof()]
+            for event in events:
+                self._on_event(self, event)
+                if self.closed:
+                    return
+                if isinstance(event, Goodbye):
+                    self.close('%s: the peer has shut down' % self.name)
+                    return
+        except Error as e:
+            self.close('%s: %s' % (self.name, e))
+            return
+        if not data:
+            self.close('%s: the connection was lost' % self.name)
+
+    def close(self, reason):
+        """Stop at once and let go of the descriptors; what is still queued is dropped. Driving thread; idempotent."""
+        with self._lock:
+            if self.closed:
+                return
+            self.closed = True
+            self._queue.clear()
+            self._queued_bytes = 0
+            callbacks = self._take_room_callbacks()
+        for fd in {self._read_fd, self._write_fd}:
+            self._loop.watch(fd)
+            os.close(fd)
+        for callback in callbacks + self._on_end:
+            callback()
+        self._on_closed(self, reason)

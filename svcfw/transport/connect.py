@@ -1,0 +1,31 @@
+"""Picks the transport for a Spec. Python 3.6."""
+import importlib
+import shutil
+
+from svcfw.core.wire.errors import StartError
+from svcfw.transport import local, messages, openssh, process
+from svcfw.transport import spec as specs
+from svcfw.transport.dialogue import Dialogue
+
+
+def launcher(spec):
+    """A function (size of the second stage) -> (Process, Dialogue) that starts what `spec` describes; see start.Starter."""
+    transport = spec.transport
+    if transport == specs.AUTO:
+        transport = specs.SSH if shutil.which(spec.ssh_executable) else specs.PARAMIKO
+    if transport == specs.LOCAL:
+        return lambda size: _launch_local(spec, size)
+    if transport == specs.SSH:
+        return lambda size: openssh.launch(spec, size)
+    # Imported where it is used: it costs 100 ms, and controllers alone have it.
+    module = importlib.import_module('svcfw.transport.paramiko')
+    return lambda size: module.launch(spec, size)
+
+
+def _launch_local(spec, size):
+    argv = local.argv(spec, size)
+    try:
+        child = process.spawn(argv)
+    except OSError as e:
+        raise StartError('option', spec.host, 'cannot run %s: %s' % (argv[0], e.strerror), 'name another interpreter')
+    return child, Dialogue(spec.host, messages.LOCAL)

@@ -1,0 +1,209 @@
+"""Starts a child context: joins a process, its dialogue and a link on the router's loop. Python 3.6.
+
+The second stage, and every frame sent to the child, are in the pipe before the child can read: no round trip is spent on
+a handshake. Where a program may still read what is meant for the child (a password prompt of sudo), the second stage is
+held back until `release()`.
+"""
+import os
+
+from svcfw.core.latch import Latch
+from svcfw.core.wire import limits
+from svcfw.core.wire.errors import StartError
+from svcfw.core.wire.link import Link, Noise, Ready
+from svcfw.transport.dialogue import STDERR, STDIN, STDOUT, TTY, Ask, Fail, Send
+
+#: Ids that a child may give to children of its own before it has to ask for more.
+CHILD_IDS = 64
+#: How long a child that was told to end, or whose link broke, may take before it is killed.
+LEAVE_S = 5.0
+_POLL_S = 0.02
+#: A line of what a child prints is shown up to this length.
+MAX_LINE_BYTES = 8 * 1024
+INFO = 20
+
+
+class Starter(object):
+    """One child from its start to its end. Everything runs on the router's loop.
+
+    router; name (str) of the child; launch(size) -> (Process, dialogue), `size` the length of the second stage: see
+    openssh.launch. on_ready(context) or on_failed(StartError) is called once. on_ask(starter, Ask): a question of the
+    dialogue; None when there is nobody to ask. hold_back: wait for `release()`.
+    """
+
+    def __init__(self, router, name, launch, on_ready, on_failed, timeout_s, on_ask=None, hold_back=False):
+        self.context = router.context(router.allocate_id(), name)
+        self.dialogue = None
+        self._router = router
+        self._loop = router.loop
+        self._on_ready, self._on_failed, self._on_ask = on_ready, on_failed, on_ask
+        self._timeout_s = timeout_s
+        self._marker = b'SVCFW-%s\n' % os.urandom(12).hex().encode()
+        self._printed = b''
+        self._is_ready = False
+        self._is_over = False
+        ids = router.reserve_ids(CHILD_IDS)
+        self._second_stage = self._make_second_stage(ids)
+        self._process, self.dialogue = launch(len(self._second_stage))
+        self._join(ids)
+        if not hold_back:
+            self.release()
+        self._deadline = self._loop.call_later(timeout_s, self._on_timeout)
+
+    def _make_second_stage(self, ids):
+        router = self._router
+        return router.bundle + ascii({
+            'id': self.context.id, 'name': self.context.name, 'parents': (router.own_id,) + router.parent_ids, 'ids': ids,
+            'marker': self._marker, 'log_level': router.log_level,
+        }).encode()
+
+    def _join(self, ids):
+        write_fd, read_fd, self._err_fd = self._process.release()
+        self.stream = self._router.add_child(
+            self.context, Link(self._marker), read_fd, write_fd, self._on_event, self._on_lost)
+        if ids:
+            self._router.grant(ids[0], ids[1], self.stream)
+        self._loop.watch(self._err_fd, self._on_stderr)
+        if self._process.tty_fd is not None:
+            self._loop.watch(self._process.tty_fd, self._on_tty)
+
+    def release(self):
+        """Nothing stands between us and the first stage any more: send the second."""
+        if self._second_stage:
+            second_stage, self._second_stage = self._second_stage, b''
+            self.stream.write_ahead(second_stage)
+
+    def give_up(self, error):
+        """End the start; on_failed(error) is called unless it is over already."""
+        if not self._is_ready:
+            self._failed(error)
+
+    def act(self, actions):
+        """Do what the dialogue said."""
+        for action in actions:
+            if isinstance(action, Send):
+                self._type(action.target, action.data)
+            elif isinstance(action, Fail):
+                self._failed(action.error)
+            elif isinstance(action, Ask):
+                self._on_ask(self, action)
+
+    def _type(self, target, data):
+        if target == STDIN:
+            self.stream.write_ahead(data)
+        else:
+            os.write(self._process.tty_fd, data)
+
+    # -- what the program shows
+
+    def _on_event(self, stream, event):
+        if isinstance(event, Noise):
+            self.act(self.dialogue.receive(STDOUT, event.data))
+        elif isinstance(event, Ready):
+            self._is_ready = True
+            self._deadline.cancel()
+            self._close_tty()
+            self._on_ready(self.context)
+
+    def _on_tty(self):
+        data = _read(self._process.tty_fd)
+        if data:
+            self.act(self.dialogue.receive(TTY, data))
+        elif data == b'':
+            self._close_tty()
+
+    def _on_stderr(self):
+        data = _read(self._err_fd)
+        if data == b'':
+            self._close_err()
+        elif data and self._is_ready:
+            self._show(data)
+        elif data:
+            self.act(self.dialogue.receive(STDERR, data))
+
+    def _show(self, data):
+        """What a running child prints, line by line, to the log."""
+        lines = (self._printed + data).split(b'\n')
+        self._printed = lines.pop()[-MAX_LINE_BYTES:]
+        for line in lines:
+            text = line[:MAX_LINE_BYTES].decode('utf-8', 'replace')
+            self._router.log(self._router, INFO, '%s: %s' % (self.context.name, text))
+
+    # -- the end
+
+    def _on_timeout(self):
+        self._failed(self.dialogue.timed_out(self._timeout_s))
+
+    def _on_lost(self, stream, reason):
+        """The link is gone; the process follows or is made to."""
+        self._deadline.cancel()
+        self._reap(self._loop.clock() + (LEAVE_S if self._is_ready else 1.0))
+
+    def _reap(self, deadline):
+        status = self._process.poll()
+        if status is None and self._loop.clock() < deadline:
+            self._loop.call_later(_POLL_S, lambda: self._reap(deadline))
+            return
+        if status is None:
+            self._process.kill()
+            self._loop.call_later(_POLL_S, self._process.poll)
+        self._read_last_words()
+        self._close_tty()
+        self._close_err()
+        if not self._is_ready:
+            self._failed(self._process.failure or self.dialogue.ended(-9 if status is None else status))
+
+    def _read_last_words(self):
+        while self._err_fd is not None:
+            data = _read(self._err_fd)
+            if not data:
+                return
+            if self._is_ready:
+                self._show(data)
+            else:
+                self.act(self.dialogue.receive(STDERR, data))
+
+    def _failed(self, error):
+        if self._is_over:
+            return
+        self._is_over = True
+        self._deadline.cancel()
+        self._process.kill()
+        self.stream.close(str(error))
+        self._on_failed(error)
+
+    def _close_tty(self):
+        if self._process.tty_fd is not None:
+            self._loop.watch(self._process.tty_fd)
+            self._process.close_tty()
+
+    def _close_err(self):
+        if self._err_fd is not None:
+            self._loop.watch(self._err_fd)
+            os.close(self._err_fd)
+            self._err_fd = None
+
+
+def _read(fd):
+    """What there is: bytes, b'' at the end, None for nothing yet."""
+    try:
+        return os.read(fd, limits.READ_BYTES)
+    except BlockingIOError:
+        return None
+    except OSError:
+        return b''  # a terminal says EIO when its last user is gone
+
+
+def start_and_wait(router, name, launch, timeout_s):
+    """Start a child and wait until its link is up; returns its Context, raises StartError. Any thread."""
+    outcome = Latch(router.loop)
+
+    def start():
+        try:
+            Starter(router, name, launch, outcome.put, outcome.put, timeout_s)
+        except StartError as e:
+            outcome.put(e)
+    router.loop.call_soon(start)
+    result = outcome.get(timeout_s + LEAVE_S)
+    if isinstance(result, StartError):
+        raise result
+    return result
