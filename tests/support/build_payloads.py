@@ -20,6 +20,7 @@ INTERNAL = {
 
 def main():
     folder, requests = sys.argv[1], json.load(sys.stdin)
+    del sys.path[0]  # this folder, whose ansible.py is not the ansible that is meant
     from ansible.executor import module_common
     from ansible.parsing.dataloader import DataLoader
     from ansible.plugins.loader import init_plugin_loader, module_loader

@@ -62,12 +62,20 @@ def take_stdio(stdout_fd, stderr_fd, start):
     os.dup2(stdout_fd, 1)
     os.dup2(stderr_fd, 2)
     start.replaced = (sys.stdin, sys.stdout, sys.stderr, sys.__stdin__, sys.__stdout__, sys.__stderr__)
-    for fd, name in enumerate(_STREAMS):
-        stream = _open_stream(fd, name, start.streams[name])
-        setattr(sys, name, stream)
-        setattr(sys, '__%s__' % name, stream)
+    open_streams(start)
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+
+
+def open_streams(start, errors=None):
+    """Make sys.stdin, stdout and stderr anew; `errors` replaces the error handler of the first two."""
+    for fd, name in enumerate(_STREAMS):
+        settings = dict(start.streams[name])
+        if errors and name != 'stderr':
+            settings['errors'] = errors
+        stream = _open_stream(fd, name, settings)
+        setattr(sys, name, stream)
+        setattr(sys, '__%s__' % name, stream)
 
 
 def _open_stream(fd, name, settings):

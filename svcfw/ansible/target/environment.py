@@ -8,9 +8,10 @@ import os
 import sys
 import time
 
+from svcfw.ansible.target import locales
+
 _START_PREFIXES = ('PYTHON', 'LD_', 'DYLD_', 'MALLOC_', 'OPENSSL_')
 _START_NAMES = frozenset(['GLIBC_TUNABLES', 'GCONV_PATH', 'LOCPATH', '__PYVENV_LAUNCHER__'])
-_LOCALE_NAMES = ('LC_ALL', 'LC_CTYPE', 'LANG')
 
 
 def needs_cold(job_env, interpreter=()):
@@ -27,25 +28,28 @@ def needs_cold(job_env, interpreter=()):
         return 'PATH decides which interpreter starts'
     if 'HOME' in changed and _user_site_differs(job_env['HOME']):
         return "HOME decides which user's packages are found"
-    if any(name in _LOCALE_NAMES for name in changed) and _ctype(environ) != _ctype(dict(environ, **job_env)):
+    if locales.refused(job_env):
         return 'the locale decides the encodings when an interpreter starts'
     return None
 
 
 def apply(job_env):
-    """Put `job_env` into this process. In a forked child, after `needs_cold` said None."""
-    for name, value in encoded(job_env).items():
-        os.environb[name] = value
+    """Put `job_env` into this process. In a forked child, after `needs_cold` said None.
+
+    Returns the error handler that stdin and stdout need from now on (str), or None if they are right as they are.
+    """
+    errors = locales.apply(job_env)
     # Always: the zone file may have changed since the parent read it, which a new interpreter would notice.
     time.tzset()
     tempfile = sys.modules.get('tempfile')
     if tempfile is not None:
         tempfile.tempdir = None
+    return errors
 
 
 def encoded(job_env):
     """`job_env` as bytes, whatever this interpreter's own file system encoding: dict."""
-    return {name.encode('utf-8', 'surrogateescape'): value.encode('utf-8', 'surrogateescape') for name, value in job_env.items()}
+    return {locales.encoded(name): locales.encoded(value) for name, value in job_env.items()}
 
 
 def _is_looked_up(interpreter):
@@ -61,11 +65,3 @@ def _user_site_differs(home):
         return True
     old_home = os.path.expanduser('~')
     return not user_site.startswith(old_home + '/') or os.path.isdir(home + user_site[len(old_home) :])
-
-
-def _ctype(environ):
-    """The name of the locale that decides the encodings."""
-    for name in _LOCALE_NAMES:
-        if environ.get(name):
-            return environ[name]
-    return 'C'

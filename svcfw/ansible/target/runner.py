@@ -11,7 +11,7 @@ import signal
 import sys
 from importlib.machinery import BuiltinImporter
 
-from svcfw.ansible.target import cold, environment, zip_file
+from svcfw.ansible.target import child, cold, environment, zip_file
 
 _EXIT_FLUSH_FAILED = 120
 
@@ -28,7 +28,9 @@ def _program(job, folder, members, finder, preimport, start):
     if environment.needs_cold(job['env'], job['interpreter']):
         _limit_files(job)
         cold.start(job, zip_path)
-    environment.apply(job['env'])
+    errors = environment.apply(job['env'])
+    if errors:
+        child.open_streams(start, errors)
     _look_started(job)
     if job['kind'] == 'source':
         _run_source(job, finder, preimport, start)

@@ -1,0 +1,112 @@
+"""Switching a forked interpreter to another LC_CTYPE, as far as that gives what starting it there would have given.
+
+An interpreter picks the encoding of file names and of its standard streams once, from LC_CTYPE. From one UTF-8 locale
+to another only the streams' error handler changes. The C locale is UTF-8 too since 3.7 (PEP 538 coerces it, PEP 540
+adds a mode that cannot be switched on later), so it is within reach only of an interpreter that started there.
+"""
+
+import _locale
+import os
+import sys
+
+_NAMES = ('LC_ALL', 'LC_CTYPE', 'LANG')
+_C = ('C', 'POSIX')
+# What PEP 538 coerces the C locale to, in this order.
+_COERCED = ('C.UTF-8', 'C.utf8', 'UTF-8')
+# With one of these in the environment, the encodings are somebody's choice and not the locale's.
+_OVERRIDES = ('PYTHONUTF8', 'PYTHONIOENCODING', 'PYTHONCOERCECLOCALE')
+_SINCE_3_7 = sys.version_info >= (3, 7)
+
+
+def refused(job_env):
+    """True if `job_env` (dict of str) asks for an LC_CTYPE that only a newly started interpreter can have (bool)."""
+    wanted = _wanted(job_env)
+    if wanted is None:
+        return False
+    if any(name in os.environ for name in _OVERRIDES) or sys.getfilesystemencoding().lower() != 'utf-8':
+        return True
+    resolved, codeset = _resolve(wanted)
+    if resolved in _C:
+        return not (_SINCE_3_7 and sys.flags.utf8_mode)
+    return codeset.upper() != 'UTF-8'
+
+
+def apply(job_env):
+    """Put `job_env` into os.environ and follow it with the locale. In a forked child, after `refused` said False.
+
+    Returns the error handler that stdin and stdout need now (str), or None if the locale stays what it is.
+    """
+    wanted, coerced = _wanted(job_env), _is_coerced()
+    for name, value in job_env.items():
+        os.environb[encoded(name)] = encoded(value)
+    if wanted is None:
+        return None
+    if coerced and 'LC_CTYPE' not in job_env:
+        del os.environ['LC_CTYPE']
+    resolved = _set(wanted)
+    if resolved in _C and not os.environ.get('LC_ALL'):
+        resolved = _coerce() or resolved
+    return 'surrogateescape' if resolved in _C or _SINCE_3_7 and resolved in _COERCED else 'strict'
+
+
+def encoded(text):
+    """`text` (str) as it arrives in the environment of a program, in whatever locale (bytes)."""
+    return text.encode('utf-8', 'surrogateescape')
+
+
+def _wanted(job_env):
+    """The name of the locale to be, or None if that is the present one."""
+    if not any(name in job_env for name in _NAMES):
+        return None
+    before = {name: os.environ.get(name) for name in _NAMES}
+    coerced = _is_coerced()
+    if coerced:
+        before['LC_CTYPE'] = None
+    after = dict(before, **{name: job_env[name] for name in _NAMES if name in job_env})
+    wanted = _effective(after)
+    same = wanted == _effective(before) and after['LC_ALL'] == before['LC_ALL']
+    # A variable that was coerced and is now set to something gets coerced anew.
+    return None if same and not (coerced and 'LC_CTYPE' in job_env) else wanted
+
+
+def _effective(names):
+    return names['LC_ALL'] or names['LC_CTYPE'] or names['LANG'] or 'C'
+
+
+def _is_coerced():
+    """True if LC_CTYPE in the environment is the interpreter's own doing: it saw the C locale when it started."""
+    environ = os.environ
+    return (
+        _SINCE_3_7
+        and sys.flags.utf8_mode
+        and not environ.get('LC_ALL')
+        and environ.get('LC_CTYPE') in _COERCED
+        and not any(name in environ for name in _OVERRIDES)
+    )
+
+
+def _resolve(name):
+    """(name, codeset) of the locale that `name` leads to; the C locale if there is no such one."""
+    present = _locale.setlocale(_locale.LC_CTYPE, None)
+    try:
+        return _set(name), _locale.nl_langinfo(_locale.CODESET)
+    finally:
+        _locale.setlocale(_locale.LC_CTYPE, present)
+
+
+def _set(name):
+    try:
+        return _locale.setlocale(_locale.LC_CTYPE, name)
+    except _locale.Error:
+        return _locale.setlocale(_locale.LC_CTYPE, 'C')
+
+
+def _coerce():
+    for name in _COERCED:
+        try:
+            _locale.setlocale(_locale.LC_CTYPE, name)
+        except _locale.Error:
+            continue
+        os.environ['LC_CTYPE'] = name
+        return name
+    return None

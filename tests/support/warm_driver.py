@@ -1,0 +1,64 @@
+"""An agent's part, for tests, under any Python from 3.6 on: takes jobs on stdin, runs them in a template, one by one.
+
+Input and output are pickled: a list of jobs in; a list of (status, stdout, stderr) and a report of the driver out.
+"""
+
+import os
+import pickle
+import select
+import sys
+
+
+def run(template, job_id, job):
+    """(wait status, stdout, stderr) of one job; the status is None if the template died."""
+    from svcfw.ansible.target.template import Exited, Lost
+
+    job = dict(job)
+    contents = job.pop('contents', [])
+    lacking = template.missing(digest for digest, _ in contents)
+    for digest, content in contents:
+        if digest in lacking:
+            template.add(digest, content)
+    pipes = [os.pipe(), os.pipe()]
+    template.run(job_id, job, pipes[0][1], pipes[1][1])
+    for _, write_end in pipes:
+        os.close(write_end)
+    outputs = {read_end: [] for read_end, _ in pipes}
+    live, ended, status = set(outputs), False, None
+    while live or not ended:
+        readable, writable, _ = select.select(
+            [template.fileno()] * (not ended) + list(live), [template.fileno()] if template.wants_write() else [], []
+        )
+        if writable:
+            template.flush()
+        if not ended and template.fileno() in readable:
+            for event in template.receive():
+                if isinstance(event, Exited):
+                    ended, status = True, event.status
+                ended = ended or isinstance(event, Lost)
+        for fd in live.intersection(readable):
+            data = os.read(fd, 65536)
+            outputs[fd].append(data)
+            if not data:
+                live.remove(fd)
+                os.close(fd)
+    return (status,) + tuple(b''.join(outputs[read_end]) for read_end, _ in pipes)
+
+
+def main():
+    """The program; started as `python -c`, like an agent, with the checkout as the last entry of sys.path."""
+    from svcfw.ansible.target.template import Template
+
+    checkout = sys.path.pop()
+    jobs = pickle.load(sys.stdin.buffer)
+    fds = sorted(os.listdir('/proc/self/fd'))
+    template = Template()
+    results = [run(template, number, job) for number, job in enumerate(jobs)]
+    pid = template._pid
+    template.close()
+    while not template.reap():
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    report = {'leaked': sorted(os.listdir('/proc/self/fd')) != fds}
+    sys.stdout.buffer.write(pickle.dumps((results, report), 2))
+    sys.stdout.flush()
+    sys.path.append(checkout)
