@@ -64,7 +64,7 @@ _TRY_THE_REST = 'os.execv("/bin/sh",["sh","-c",a[1],a[1],a[2],a[3]+"(%d.%d)"%v[:
 _GIVE_UP = 'sys.exit("' + NO_PYTHON + ': tried "+sys.executable+"(%d.%d)"%v[:2])'
 
 _PLAIN = frozenset('abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-')
-_UNSAFE = frozenset('\'\\!\n\r\0')
+_UNSAFE = frozenset("'\\!\n\r\0")
 
 
 def argv(python, size):
@@ -73,7 +73,7 @@ def argv(python, size):
     python: list of str, the interpreter and options of its own, ['/usr/bin/python3'].
     size: length in bytes of what `bundle.second_stage` returned.
     """
-    return list(python) + ['-c', _CODE.format(size=size, too_old=_GIVE_UP)]
+    return [*python, '-c', _CODE.format(size=size, too_old=_GIVE_UP)]
 
 
 def search_argv(size, hint=None):

@@ -22,7 +22,7 @@ class Loader:
             path = path.decode()
             name, _, stem = path[:-3].replace('/', '.').rpartition('.')
             package = stem == '__init__'
-            self.sources[name if package else name + '.' + stem] = '<bundle>/' + path, source, package
+            self.sources[name if package else name + '.' + stem] = '<svcfw>/' + path, source, package
 
     def find_spec(self, name, path=None, target=None):
         if name in self.sources:
@@ -31,6 +31,7 @@ class Loader:
             spec = type(sys.__spec__)(name, self, origin=filename, is_package=package)
             spec.has_location = True
             return spec
+        return None
 
     def create_module(self, spec):
         return None

@@ -1,0 +1,249 @@
+"""The talk between the start of a program and the moment its link is up: prompts, refusals, noise. Sans-I/O.
+
+Python 3.6; no thread-safety of its own. A starter feeds what the program shows and does what it is told:
+
+    actions = dialogue.receive(TTY, data)      Send: write it; Ask: ask, then answer(...); Fail: give up
+    error = dialogue.ended(status)             the program is gone before its link was up
+    error = dialogue.timed_out(seconds)        it is not, but nobody waits any longer
+
+No prompt is answered twice: what was refused once is wrong, and every further try counts towards locking the account.
+"""
+
+from svcfw.core.wire.errors import StartError
+from svcfw.transport import messages
+
+# Where text comes from or goes to.
+TTY, STDIN, STDOUT, STDERR = 'tty', 'stdin', 'stdout', 'stderr'
+
+# Of each source this much is kept for error messages. More than any error of ssh, less than a chatty profile.
+MAX_KEPT_CHARS = 16 * 1024
+_MAX_SHOWN_CHARS = 300
+
+
+class Send:
+    """Write `data` (bytes, secret) to `target`, TTY or STDIN."""
+
+    __slots__ = ('data', 'target')
+
+    def __init__(self, target, data):
+        self.target, self.data = target, data
+
+    def __repr__(self):
+        return '<Send to %s>' % self.target
+
+
+class Ask:
+    """Someone has to decide; hand what they say to `Dialogue.answer`.
+
+    kind: one of the kinds in `messages`; text: str, the prompt as it stands there.
+    """
+
+    __slots__ = ('kind', 'text')
+
+    def __init__(self, kind, text):
+        self.kind, self.text = kind, text
+
+    def __repr__(self):
+        return '<Ask %s %r>' % (self.kind, self.text)
+
+
+class Fail:
+    """It will not come to a link: `error` (StartError) says why. The program is still to be ended."""
+
+    __slots__ = ('error',)
+
+    def __init__(self, error):
+        self.error = error
+
+    def __repr__(self):
+        return '<Fail %s>' % self.error
+
+
+class Dialogue:
+    """One program that logs in to `host` and may ask for what `answers` holds.
+
+    host: str, as errors shall call it. language: messages.Language.
+    answers: {prompt kind: str or None}, secrets.
+    user: str or None; a prompt for a password of another user (a jump host's) does not get ours.
+    can_ask: bool, unexpected questions become Ask; else they fail.
+    """
+
+    def __init__(self, host, language, answers=(), user=None, can_ask=False):
+        self.host = host
+        self._language = language
+        self._answers = dict(answers)
+        self._user = user
+        self._can_ask = can_ask
+        self._kept = {TTY: '', STDOUT: '', STDERR: ''}
+        self._prompt = ''
+        self._answered = {}
+        self._asked = None
+        self._notes = []
+        self._failure = None
+
+    def __repr__(self):
+        return '<Dialogue with %s>' % self.host
+
+    def receive(self, source, data):
+        """Take `data` (bytes) from `source`, cut anywhere. Returns a list of Send, Ask and Fail.
+
+        STDOUT: only what is not the link's (noise before its marker). After a Fail, and while an Ask is open, the
+        list is empty.
+        """
+        text = data.decode('utf-8', 'replace').replace('\r', '')
+        self._kept[source] = (self._kept[source] + text)[-MAX_KEPT_CHARS:]
+        if source != TTY or self._failure:
+            return []
+        self._prompt = (self._prompt + text)[-MAX_KEPT_CHARS:]
+        return self._read_prompt()
+
+    def answer(self, text):
+        """What was said to the last Ask: str, or None for no answer. Returns actions as `receive` does."""
+        (kind, what), self._asked = self._asked, None
+        if text is None:
+            return self._refuse(kind, what)
+        return self._send(kind, what, text)
+
+    def ended(self, status):
+        """The StartError for a program that ended with `status` (as Process.poll has it) before its link was up."""
+        return self._failure or self._fault() or self._unexplained(status)
+
+    def timed_out(self, seconds):
+        """The StartError for a program that did not get there in `seconds`."""
+        if self._failure:
+            return self._failure
+        cause = 'not ready within %g s' % seconds
+        said = self._last_words()
+        if said:
+            cause += '; the last it said: ' + said
+        remedy = 'Check that the host answers and that its login scripts wait for nothing, or raise the timeout.'
+        return StartError('timeout', self.host, cause, remedy)
+
+    # -- prompts
+
+    def _read_prompt(self):
+        for pattern, kind in self._language.prompts:
+            found = pattern.search(self._prompt)
+            if found and self._asked is None:
+                what = found.groupdict().get('what') or ''
+                return getattr(self, '_on_' + kind)(kind, what)
+        return []
+
+    def _on_password(self, kind, who):
+        seen = self._answered.get(kind, ())
+        if who in seen or '' in seen or (seen and not who):
+            return self._fail('auth', 'the password was refused', 'Correct ansible_password (and ansible_user).')
+        known = self._answers.get(kind)
+        if known is not None and who and self._user and not who.startswith(self._user[:30] + '@'):
+            cause = '%s asks for a password, which is not the one given for %s' % (who, self._user)
+            return self._fail('auth', cause, 'Let the jump host accept a key.')
+        return self._give(kind, who)
+
+    def _on_passphrase(self, kind, key):
+        known = self._answers.get(kind)
+        if key in self._answered.get(kind, ()):
+            self._notes.append('the passphrase does not open %s' % key)
+        elif known is not None or self._can_ask:
+            return self._give(kind, key)
+        else:
+            self._notes.append('%s needs a passphrase' % key)
+        # An empty one makes ssh go on with the next key.
+        return self._send(kind, key, '')
+
+    def _on_pin(self, kind, what):
+        return self._give(kind, what)
+
+    _on_code = _on_hostkey = _on_change = _on_other = _on_pin
+
+    def _give(self, kind, what):
+        """Answer with what we know, else ask, else fail."""
+        if self._answers.get(kind) is not None and what not in self._answered.get(kind, ()):
+            return self._send(kind, what, self._answers[kind])
+        if not self._can_ask:
+            return self._refuse(kind, what)
+        self._asked = kind, what
+        return [Ask(kind, self._prompt)]
+
+    def _send(self, kind, what, text):
+        self._answered.setdefault(kind, set()).add(what)
+        self._prompt = ''
+        return [Send(TTY, (str(text) + '\n').encode('utf-8', 'surrogateescape'))]
+
+    def _refuse(self, kind, what):
+        shown = _shown(what or self._prompt)
+        error_kind, cause, remedy = _NO_ANSWER[kind]
+        return self._fail(error_kind, cause.format(what=shown, fingerprint=self._fingerprint()), remedy)
+
+    def _fingerprint(self):
+        line = [line for line in self._prompt.splitlines() if 'fingerprint is' in line]
+        return _shown(line[-1]).rstrip('.') if line else 'it was not shown'
+
+    # -- failures
+
+    def _fail(self, kind, cause, remedy):
+        self._failure = StartError(kind, self.host, cause, remedy)
+        return [Fail(self._failure)]
+
+    def _fault(self):
+        """The error for the first sentence that we know, or None."""
+        # On stdout are the words of a shell that does not let anybody in (nologin).
+        text = self._errors() + '\n' + self._kept[STDOUT]
+        for pattern, kind, cause, remedy in self._language.faults:
+            found = pattern.search(text)
+            if found:
+                groups = {name: _shown(value) for name, value in found.groupdict().items() if value}
+                groups.setdefault('command', 'ssh-keygen -R %s' % self.host)
+                return self._explain(kind, cause.format(**groups), remedy.format(**groups), text)
+        return None
+
+    def _explain(self, kind, cause, remedy, text):
+        if kind == 'auth':
+            if messages.PASSWORD in self._answered:
+                cause = 'the password was refused; ' + cause
+            found = [pattern.search(text) for pattern in self._language.notes]
+            notes = self._notes + [match.group() for match in found if match]
+            cause = '; '.join([cause] + [_shown(note) for note in notes])
+        return StartError(kind, self.host, cause, remedy)
+
+    def _unexplained(self, status):
+        how = 'was ended by signal %d' % -status if status < 0 else 'ended with status %d' % status
+        said = self._last_words()
+        cause = '%s %s%s' % (
+            self._language.program,
+            how,
+            '; the last it said: ' + said if said else ' and said nothing',
+        )
+        return StartError('died', self.host, cause, 'Try the same login by hand.')
+
+    def _errors(self):
+        lines = self._kept[STDERR].splitlines()
+        return '\n'.join(line for line in lines if not line.startswith('debug'))
+
+    def _last_words(self):
+        for text in (self._errors(), self._kept[TTY], self._kept[STDOUT]):
+            lines = [line for line in text.splitlines() if line.strip()]
+            if lines:
+                return _shown(lines[-1])
+        return ''
+
+
+# What to say of a prompt that nobody answers: StartError kind, cause, remedy. {what} is the prompt.
+_NO_ANSWER = {
+    messages.PASSWORD: ('auth', 'it asks for a password, and none is given', 'Set ansible_password, or use a key.'),
+    messages.PASSPHRASE: ('auth', '{what} needs a passphrase', 'Load the key into ssh-agent.'),
+    messages.PIN: ('auth', '{what} needs a PIN', 'Load the key into ssh-agent.'),
+    messages.CODE: ('auth', 'it asks "{what}", which has no answer here', 'Use a login that needs no second factor.'),
+    messages.HOST_KEY: (
+        'hostkey',
+        'its host key is unknown ({fingerprint})',
+        messages.KNOWN_HOSTS,
+    ),
+    messages.CHANGE: ('auth', 'the password has expired', 'Log in by hand and choose another one.'),
+    messages.OTHER: ('auth', 'it asks "{what}", which has no answer here', 'Try the same login by hand.'),
+}
+
+
+def _shown(text):
+    """`text` as it may stand in an error: one line, printable, not too long. Much of it is the other side's."""
+    line = ' '.join(''.join(char if char.isprintable() else ' ' for char in text).split())
+    return line if len(line) <= _MAX_SHOWN_CHARS else line[:_MAX_SHOWN_CHARS] + '...'

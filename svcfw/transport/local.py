@@ -1,0 +1,34 @@
+"""Starts a child context on the machine this process runs on. Python 3.6."""
+
+import sys
+
+from svcfw.boot import first_stage
+from svcfw.core.wire.errors import StartError
+from svcfw.transport import messages, process
+from svcfw.transport.dialogue import Dialogue
+
+
+def launch(spec, size):
+    """Start a child for `spec` (a Spec): (Process, Dialogue). The first stage waits for `size` bytes on its stdin.
+
+    Raises StartError (kind 'nopython') when it cannot be run.
+    """
+    host = spec.host or 'localhost'
+    try:
+        child = process.spawn(argv(spec, size))
+    except OSError as exc:
+        raise StartError(
+            'nopython', host, 'cannot run Python: %s' % exc, 'Set the interpreter to one that exists.'
+        ) from exc
+    return child, Dialogue(host, messages.LOCAL)
+
+
+def argv(spec, size):
+    """The command of a local child: list of str.
+
+    spec: Spec; its `python` is the interpreter to use, our own when it is None (or unknown: an embedded interpreter).
+    size: int, the length of the second stage in bytes.
+    """
+    if spec.python or not sys.executable:
+        return first_stage.search_argv(size, spec.python)
+    return first_stage.argv([sys.executable], size)

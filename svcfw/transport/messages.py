@@ -1,0 +1,170 @@
+"""What programs that log in say, and what it means: tables, read by `dialogue`. Python 3.6.
+
+Sentences of OpenSSH are those of its sources from 7.4 to 10.0; it does not translate them. {names} in cause and remedy
+stand for groups of the pattern.
+"""
+
+import re
+
+# What a prompt asks for.
+PASSWORD = 'password'
+PASSPHRASE = 'passphrase'
+PIN = 'pin'
+CODE = 'code'
+HOST_KEY = 'hostkey'
+CHANGE = 'change'
+OTHER = 'other'
+
+
+def _prompts(*rows):
+    return [(re.compile(pattern + r' ?\Z', re.IGNORECASE), kind) for kind, pattern in rows]
+
+
+def _faults(*rows):
+    return [(re.compile(pattern, re.MULTILINE), kind, cause, remedy) for kind, pattern, cause, remedy in rows]
+
+
+# The end of what stands on the terminal, first match first. Servers word all but the first four as they please.
+SSH_PROMPTS = _prompts(
+    (HOST_KEY, r"\(yes/no(/\[fingerprint\])?\)\?|Please type 'yes'[^\n]*:"),
+    (PASSPHRASE, r"Enter passphrase for [^\n]*?key '?(?P<what>[^'\n]+)'?:"),
+    (PIN, r'Enter (PIN|user PIN) for (?P<what>[^\n]+):'),
+    (CHANGE, r'(?P<what>[^\n]*\b(current|old|new|retype)\b[^\n]*password[^\n]*):'),
+    (CODE, r'(?P<what>[^\n]*\b(code|passcode|otp|token|one-time)\b[^\n]*):'),
+    (PASSWORD, r'(\(?(?P<what>[^\s@()]+@[^\s()]+?)\)?(\'s)? )?[^\n]*password[^\n]*:'),
+    (OTHER, r'(?P<what>[^\n]*[^\s:?>])\s?[:?>]'),
+)
+
+_UNREACHABLE = 'Check that the host is up, its address and port, and what stands between.'
+KNOWN_HOSTS = (
+    'Put its key into known_hosts (log in once by hand, or use ssh-keyscan), or turn host_key_checking off if any '
+    'key will do.'
+)
+_OFFENDING = r'Offending \S+ key in (?P<place>.+)\n(?:\s*remove with:\n\s*(?P<command>.+)\n)?'
+_CHANGED = 'Find out why; if all is well, remove the old key: {command}'
+
+# The error stream of ssh (without its debug lines), first match first.
+SSH_FAULTS = _faults(
+    (
+        'nopython',
+        r'^SVCFW-NO-PYTHON: tried (?P<tried>.*)',
+        'no Python 3.6 or newer found there; tried {tried}',
+        'Install Python 3 on the host, or set ansible_python_interpreter to where it is.',
+    ),
+    (
+        'hostkey',
+        _OFFENDING + r'(?s:.*)^Host key verification failed',
+        'its host key is not the one in {place}',
+        _CHANGED,
+    ),
+    (
+        'hostkey',
+        r'IDENTIFICATION HAS CHANGED(?s:.*)^Host key verification failed',
+        'its host key has changed',
+        _CHANGED,
+    ),
+    (
+        'hostkey',
+        r'Password authentication is disabled to avoid man-in-the-middle(?s:.*)Permission denied',
+        'its host key has changed, so ssh gave no password away',
+        _CHANGED,
+    ),
+    (
+        'hostkey',
+        r'host key .*revoked',
+        'its host key is marked as revoked',
+        'Do not connect; ask who runs the host.',
+    ),
+    ('hostkey', r'^No (?P<type>\S+) host key is known for', 'its {type} host key is unknown', KNOWN_HOSTS),
+    ('hostkey', r'^Host key verification failed', 'its host key could not be verified', KNOWN_HOSTS),
+    (
+        'auth',
+        r'(?i)password (has expired|change required)|required to change your password',
+        'the password has expired',
+        'Log in by hand and choose another one.',
+    ),
+    (
+        'auth',
+        r'Too many authentication failures',
+        'too many keys were offered before the right one',
+        'Name the key (ansible_ssh_private_key_file) and add -o IdentitiesOnly=yes to ansible_ssh_common_args.',
+    ),
+    (
+        'refused',
+        r'Could not resolve hostname (?P<name>.*?): (?P<why>.*)',
+        'the name {name} has no address ({why})',
+        'Set ansible_host to a name or address that this machine can resolve.',
+    ),
+    (
+        'timeout',
+        r'(?i)(connection|operation) (to .* )?timed out',
+        'no answer within the time-out',
+        _UNREACHABLE,
+    ),
+    (
+        'refused',
+        r'connect to (?:host|address) (?P<name>\S+) port (?P<port>\d+): (?P<why>.*)',
+        'port {port} of {name} cannot be reached ({why})',
+        _UNREACHABLE,
+    ),
+    (
+        'auth',
+        r'Permission denied \((?P<methods>[^)]*)\)',
+        'login refused; the server accepts {methods}',
+        'Check user, key and password.',
+    ),
+    (
+        'option',
+        r'Unable to negotiate with .*?: (?P<why>no matching .*)',
+        'ssh here and the server have no algorithm in common: {why}',
+        'Allow what the server offers by ansible_ssh_common_args, or update the server.',
+    ),
+    (
+        'option',
+        (
+            r'^(?P<what>.*(Bad configuration option|(unknown|illegal|invalid) option|Bad owner or permissions|'
+            r'line \d+: |Cannot execute command-line and remote command|Bad \S+ spec|Bad stdio forwarding).*)'
+        ),
+        'ssh does not accept its settings: {what}',
+        'Correct the ssh arguments or ssh_config.',
+    ),
+    (
+        'refused',
+        r'(?P<what>stdio forwarding failed|.*UNKNOWN port 65535.*)',
+        'the way through a jump host or ProxyCommand failed',
+        'Try the jump host by itself.',
+    ),
+    (
+        'refused',
+        r'(?P<what>((kex|ssh)_exchange_identification|banner exchange|Connection (closed|reset) by).*)',
+        'the server hung up before the login ({what})',
+        'Look at its log; it may refuse this address, or limit parallel logins (MaxStartups).',
+    ),
+    (
+        'died',
+        r'(?P<what>.*(account is currently not available|[Nn]o shell|not allowed to (execute|run)).*)',
+        'the account may not run commands: {what}',
+        'Use an account with a login shell.',
+    ),
+)
+
+# Said about keys before a login that is then refused; shown with it.
+SSH_NOTES = [
+    re.compile(pattern, re.MULTILINE)
+    for pattern in (r'^Load key .*', r'^no such identity: .*', r'^sign_and_send_pubkey: .*', r'^Permissions \S+ for .*')
+]
+
+
+class Language:
+    """What one program says. program: str, what errors call it.
+
+    prompts: [(pattern, kind)]; faults: [(pattern, StartError kind, cause, remedy)]; notes: [pattern].
+    """
+
+    def __init__(self, program, prompts, faults, notes):
+        self.program, self.prompts, self.faults, self.notes = program, prompts, faults, notes
+
+
+SSH = Language('ssh', SSH_PROMPTS, SSH_FAULTS, SSH_NOTES)
+# A child of our own machine asks nothing; its first stage speaks as any other.
+LOCAL = Language('the child', [], SSH_FAULTS[:1], [])

@@ -1,0 +1,168 @@
+"""Reaches a host with the `ssh` program of this machine, and so with everything its user has configured. Python 3.6.
+
+Arguments come in the order in which Ansible's own ssh connection gives them: for nearly every option ssh takes the
+first value it meets, so a user's arguments win over ours here as they do there.
+"""
+
+import functools
+import glob
+import os
+import pwd
+import re
+import subprocess
+
+from svcfw.boot import first_stage
+from svcfw.core.wire.errors import StartError
+from svcfw.transport import messages, process
+from svcfw.transport.dialogue import Dialogue
+
+# Options of ssh that take a value, as a following word or attached.
+_WITH_VALUE = frozenset('BbcDEeFIiJLlmOoPpQRSWw')
+_LONG_NAME = {
+    'C': 'compression',
+    'F': 'configfile',
+    'J': 'proxyjump',
+    'M': 'controlmaster',
+    'S': 'controlpath',
+    'c': 'ciphers',
+}
+
+# Ansible offers these and no others when it has no password to answer with.
+_WITHOUT_PASSWORD = (
+    'KbdInteractiveAuthentication=no',
+    'PreferredAuthentications=gssapi-with-mic,gssapi-keyex,hostbased,publickey',
+    'PasswordAuthentication=no',
+)
+_FAST_CIPHER = 'Ciphers=^aes128-gcm@openssh.com'
+_SYSTEM_CONFIG = '/etc/ssh/ssh_config'
+
+# Those of the one who asks count, not those of the process that starts ssh.
+AUTHENTICATING_VARIABLES = ('SSH_AUTH_SOCK', 'KRB5CCNAME')
+
+
+def launch(spec, size):
+    """Start ssh for `spec` (a Spec): (Process, Dialogue). The first stage waits for `size` bytes on its stdin.
+
+    Raises StartError (kind 'option') when there is no such program or an option cannot be used.
+    """
+    try:
+        text = first_stage.text(size, spec.python)
+    except ValueError as exc:
+        raise StartError('option', spec.host, str(exc), 'Correct the interpreter to try first.') from exc
+    try:
+        child = process.spawn(argv(spec, text), tty=True, outlives_tty=True, env=_environment(spec), cwd=spec.cwd)
+    except OSError as exc:
+        cause = 'cannot run %s: %s' % (spec.ssh_executable, exc.strerror)
+        raise StartError(
+            'option', spec.host, cause, 'Install an OpenSSH client, or use the paramiko transport.'
+        ) from exc
+    answers = {messages.PASSWORD: spec.password, messages.PASSPHRASE: spec.passphrase}
+    return child, Dialogue(spec.host, messages.SSH, answers, user=spec.user)
+
+
+def argv(spec, text):
+    """The whole command line that runs `text` (str, for the login shell) on the host: list of str. No secret in it."""
+    user_words = list(spec.ssh_args or ()) + list(spec.ssh_common_args) + list(spec.ssh_extra_args)
+    named = option_names(user_words)
+    words = [spec.ssh_executable]
+    words += spec.ssh_args or ()
+    if spec.host_key_checking is False:
+        words += _options('StrictHostKeyChecking=no')
+    if spec.port is not None:
+        words += _options('Port=%d' % spec.port)
+    if spec.private_key_file:
+        words += _options('IdentityFile="%s"' % os.path.expanduser(spec.private_key_file))
+    if spec.password is None:
+        words += _options(*_WITHOUT_PASSWORD)
+    if spec.user:
+        words += _options('User="%s"' % spec.user)
+    # ssh takes whole seconds; 0 would mean no limit.
+    words += _options('ConnectTimeout=%d' % max(1, int(spec.timeout_s)))
+    words += spec.ssh_common_args
+    words += spec.ssh_extra_args
+    if spec.password is not None:
+        # A wrong password stays wrong, and counts towards the lock of the account.
+        words += _options('NumberOfPasswordPrompts=1')
+    if 'controlpath' not in named and (spec.ssh_args is None or named & {'controlmaster', 'controlpersist'}):
+        # One link a host needs no sharing. A master of ours would outlive us, and one of somebody else's could vanish.
+        words += _options('ControlPath=none')
+    if _may_order_ciphers(spec, named):
+        words += _options(_FAST_CIPHER)
+    # -T: a terminal over there is not clean for eight bits, whatever RequestTTY in ssh_config says.
+    return [*words, '-T', spec.host, text]
+
+
+def option_names(words):
+    """The ssh_config names, in lower case, of what a list of ssh arguments sets: set of str.
+
+    Flags that are short for an option count as it; other flags are left out.
+    """
+    names = set()
+    words = iter(words)
+    for word in words:
+        if not word.startswith('-') or len(word) < 2:
+            continue
+        for index, flag in enumerate(word[1:], 2):
+            if flag in _LONG_NAME:
+                names.add(_LONG_NAME[flag])
+            if flag in _WITH_VALUE:
+                value = word[index:] or next(words, '')
+                if flag == 'o':
+                    names.add(re.split(r'[\s=]', value.strip(), maxsplit=1)[0].lower())
+                break
+    return names
+
+
+def _options(*settings):
+    return [word for setting in settings for word in ('-o', setting)]
+
+
+def _environment(spec):
+    environ = dict(os.environ)
+    if spec.env is not None:
+        for name in AUTHENTICATING_VARIABLES:
+            environ.pop(name, None)
+        environ.update(spec.env)
+    # With a terminal of its own ssh asks there, where we listen, unless a user's session makes it open a window.
+    environ['SSH_ASKPASS_REQUIRE'] = 'never'
+    return environ
+
+
+def _may_order_ciphers(spec, named):
+    """May we ask for the cipher that costs least? Not if the user, or the system's policy, has a say in it."""
+    if named & {'ciphers', 'configfile', 'include'}:
+        return False
+    home = pwd.getpwuid(os.getuid()).pw_dir
+    configs = [os.path.join(home, '.ssh', 'config'), _SYSTEM_CONFIG, *sorted(glob.glob(_SYSTEM_CONFIG + '.d/*.conf'))]
+    return not any(_mentions_ciphers(path) for path in configs) and _version(spec.ssh_executable) >= (8, 1)
+
+
+def _mentions_ciphers(path):
+    try:
+        with open(path, encoding='utf-8', errors='replace') as config:
+            lines = config.read().splitlines()
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    for line in lines:
+        name, _, value = line.strip().replace('=', ' ').partition(' ')
+        if name.lower() == 'ciphers' or (name.lower() == 'include' and value.strip() != _SYSTEM_CONFIG + '.d/*.conf'):
+            return True
+    return False
+
+
+@functools.lru_cache(maxsize=None)
+def _version(program):
+    """(major, minor) of an OpenSSH client, (0, 0) for anything else. 3 ms, once for each program in a process.
+
+    '^' in front of a list of ciphers is understood from 8.1 on; older ones end with an error.
+    """
+    try:
+        answer = subprocess.run(
+            [program, '-V'], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=2
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
+        return (0, 0)
+    found = re.match(rb'OpenSSH_(\d+)\.(\d+)', answer)
+    return tuple(int(part) for part in found.groups()) if found else (0, 0)

@@ -1,0 +1,133 @@
+"""Starts a program whose standard streams are ours: the carrier of a link, with a terminal beside it for questions.
+
+Python 3.6: contexts start children of their own with this. Any thread may call; nothing here blocks.
+
+Stdin and stdout are one socketpair: a write carries 2-4 times what a pipe takes. The terminal, where one is wanted, is
+none of the standard streams, so those stay clean for eight bits; ssh, sudo and doas open /dev/tty for what they ask of
+a person, and that is it.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import termios
+
+# A process becomes owner of a terminal by opening it while it leads a session without one. The shell does this between
+# fork and exec, where a threaded Python must not run code of its own. $0 is the name of the terminal.
+_TAKE_TTY = ': <>"$0"; exec "$@"'
+# Closing the master hangs up: SIGHUP for the session. A signal that is ignored stays so over exec (ssh leaves it so).
+_TAKE_TTY_AND_OUTLIVE_IT = 'trap "" HUP; ' + _TAKE_TTY
+
+
+class Process:
+    """A running program and our ends of its streams.
+
+    pid: int, also the id of its session and process group.
+    in_fd, out_fd, err_fd: int, non-blocking, closed on exec: what we write to, and the two we read. The first two may
+        be one and the same (here they are).
+    tty_fd: int, the master of its controlling terminal, non-blocking, or None.
+    failure: StartError, what went wrong inside the transport itself, or None; here always None (see paramiko.py).
+    """
+
+    failure = None
+
+    def __init__(self, child, link_fd, err_fd, tty_fds):
+        self._child = child
+        self.pid = child.pid
+        self.in_fd = self.out_fd = link_fd
+        self.err_fd = err_fd
+        # The program's end is held open too: reads of ours would fail whenever the program has it closed.
+        self.tty_fd, self._tty_other_fd = tty_fds
+
+    def __repr__(self):
+        return '<%s pid %d>' % (type(self).__name__, self.pid)
+
+    def poll(self):
+        """None while it runs; then its exit status (int), or minus the number of the signal that ended it."""
+        return self._child.poll()
+
+    def kill(self):
+        """End it and what it started, at once. Harmless when it is gone. poll() must still be called to reap it."""
+        if self._child.poll() is None:
+            try:
+                os.killpg(self.pid, signal.SIGKILL)
+            except (ProcessLookupError, PermissionError):
+                # It runs as another account (sudo): that one ends when its streams close.
+                pass
+
+    def close_tty(self):
+        """Close the terminal. Unless spawned with outlives_tty, that ends the program."""
+        for fd in (self.tty_fd, self._tty_other_fd):
+            if fd is not None:
+                os.close(fd)
+        self.tty_fd = self._tty_other_fd = None
+
+    def release(self):
+        """Give (in_fd, out_fd, err_fd) away: somebody else closes them from now on."""
+        fds = self.in_fd, self.out_fd, self.err_fd
+        self.in_fd = self.out_fd = self.err_fd = None
+        return fds
+
+    def close(self):
+        """Close all our ends. The program sees the end of its input; it is neither killed nor waited for."""
+        for fd in {fd for fd in self.release() if fd is not None}:
+            os.close(fd)
+        self.close_tty()
+
+
+def spawn(argv, tty=False, outlives_tty=False, env=None, cwd=None):
+    """Start `argv` in a session of its own (Ctrl-C at our terminal does not reach it). Returns a Process.
+
+    argv: list of str, the program first; looked for on PATH when it has no slash. Secrets do not belong here.
+    tty: bool, give it a controlling terminal.
+    outlives_tty: bool, it starts with SIGHUP ignored, so that `close_tty` does not end it.
+    env: dict, the whole environment; None for ours. cwd: str, or None for ours.
+    Raises OSError when the program is not there or cannot be run.
+    """
+    ours, theirs = [], []
+    try:
+        link = socket.socketpair()
+        link_fd, child_fd = (end.detach() for end in link)
+        ours.append(link_fd)
+        theirs.append(child_fd)
+        err_fd, child_err = os.pipe()
+        ours.append(err_fd)
+        theirs.append(child_err)
+        tty_fds = None, None
+        if tty:
+            _require_program(argv[0])
+            tty_fds = _open_tty()
+            ours += tty_fds
+            script = _TAKE_TTY_AND_OUTLIVE_IT if outlives_tty else _TAKE_TTY
+            argv = ['/bin/sh', '-c', script, os.ttyname(tty_fds[1]), *list(argv)]
+        child = subprocess.Popen(
+            argv, stdin=child_fd, stdout=child_fd, stderr=child_err, start_new_session=True, env=env, cwd=cwd
+        )
+    except BaseException:
+        for fd in ours:
+            os.close(fd)
+        raise
+    finally:
+        for fd in theirs:
+            os.close(fd)
+    for fd in ours:
+        os.set_blocking(fd, False)
+    return Process(child, link_fd, err_fd, tty_fds)
+
+
+def _require_program(name):
+    # The shell in between would turn this into an exit status and a message in words of its own.
+    if shutil.which(name) is None:
+        raise FileNotFoundError(2, os.strerror(2), name)
+
+
+def _open_tty():
+    """(our end, the program's end) of a new terminal that neither echoes what we type nor rewrites what it shows."""
+    tty_fd, other_fd = os.openpty()
+    mode = termios.tcgetattr(other_fd)
+    mode[1] &= ~termios.OPOST
+    mode[3] &= ~(termios.ECHO | termios.ECHOE | termios.ECHOK | termios.ECHONL)
+    termios.tcsetattr(other_fd, termios.TCSANOW, mode)
+    return tty_fd, other_fd

@@ -1,0 +1,69 @@
+"""What is to be reached, and how: the one description that every transport understands. Python 3.6."""
+
+from svcfw.core.wire.errors import StartError
+
+AUTO, SSH, PARAMIKO, LOCAL = 'auto', 'ssh', 'paramiko', 'local'
+TRANSPORTS = (AUTO, SSH, PARAMIKO, LOCAL)
+
+DEFAULT_TIMEOUT_S = 10
+
+
+class Spec:
+    """One target. A plain value; the fields are attributes.
+
+    transport: str, one of TRANSPORTS.
+    host: str, a name or address, as ssh_config may know it; also what errors call it.
+    port: int or None. user: str or None; None leaves the choice to ssh_config, then to ssh.
+    password: str or None. passphrase: str or None, of `private_key_file`.
+    private_key_file: str or None.
+    ssh_executable: str, name or path of the ssh client.
+    ssh_args: list of str the user has set, or None for Ansible's default (which asks for compression and a control
+        socket; here neither is wanted).
+    ssh_common_args, ssh_extra_args: list of str, what the user adds.
+    host_key_checking: bool; False accepts any host key, True leaves it to ssh_config, whose default is to refuse.
+    timeout_s: int or float, for connecting, and again for logging in and starting Python.
+    python: str or None, the interpreter to try first.
+    cwd: str or None, the directory that file names in the ssh arguments are relative to; None for our own.
+    env: dict of str or None; the variables that say who one is to a server (SSH_AUTH_SOCK), None for our own.
+    """
+
+    _DEFAULTS = {
+        'transport': AUTO,
+        'host': '',
+        'port': None,
+        'user': None,
+        'password': None,
+        'passphrase': None,
+        'private_key_file': None,
+        'ssh_executable': 'ssh',
+        'ssh_args': None,
+        'ssh_common_args': (),
+        'ssh_extra_args': (),
+        'host_key_checking': True,
+        'timeout_s': DEFAULT_TIMEOUT_S,
+        'python': None,
+        'cwd': None,
+        'env': None,
+    }
+    _SECRET = ('password', 'passphrase')
+    __slots__ = tuple(_DEFAULTS)
+
+    def __init__(self, **fields):
+        """Raises StartError (kind 'option') for an unknown field or transport, or a host that cannot be one."""
+        for name, default in self._DEFAULTS.items():
+            setattr(self, name, fields.pop(name, default))
+        if fields:
+            raise self._wrong('unknown option %s' % ', '.join(sorted(fields)), 'Leave it out or correct its name.')
+        if self.transport not in TRANSPORTS:
+            raise self._wrong(
+                'unknown transport %r' % (self.transport,), 'Set one of these: %s.' % ', '.join(TRANSPORTS)
+            )
+        if self.transport != LOCAL and (not self.host or self.host[0] == '-' or not self.host.isprintable()):
+            raise self._wrong('%r is not the name or address of a host' % (self.host,), 'Correct ansible_host.')
+
+    def _wrong(self, cause, remedy):
+        return StartError('option', self.host or 'localhost', cause, remedy)
+
+    def __repr__(self):
+        shown = ['%s=%r' % (name, getattr(self, name)) for name in self.__slots__ if name not in self._SECRET]
+        return 'Spec(%s)' % ', '.join(shown)
