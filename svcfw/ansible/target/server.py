@@ -46,6 +46,7 @@ class Server(object):
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
         sys.meta_path.insert(0, self._finder)
         sys.path_importer_cache[finder.MEMORY_ROOT] = None
+        _freeze()
         while self._jobs or not self._receiver.ended:
             self._wait()
             self._reap()
@@ -87,8 +88,8 @@ class Server(object):
                 if zip_file.needed(job) or environment.needs_cold(job['env'], job['interpreter']):
                     folder = zip_file.make_folder(job)
             pid = os.fork()
-        except OSError as exc:
-            os.write(stderr_fd, ('cannot start the module: %s\n' % exc).encode())
+        except Exception as exc:  # no space, no process to be had, a broken job: this job's trouble alone
+            os.write(stderr_fd, ('cannot start the module: %s\n' % exc).encode('utf-8', 'backslashreplace'))
             self._forget_job(folder)
             self._event(pipe.EXITED, job_id, 1 << 8)
         else:
@@ -105,8 +106,7 @@ class Server(object):
         self._finder.use(job['members'], job['fqn'])
         self._finder.prepare()
         self._preimport.ensure(job)
-        if hasattr(gc, 'freeze'):
-            gc.freeze()
+        _freeze()
 
     def _be_child(self, job, folder, stdout_fd, stderr_fd):
         """The rest of the forked process's life."""
@@ -127,6 +127,8 @@ class Server(object):
                     os.killpg(pid, signal_number)
                 except ProcessLookupError:
                     os.kill(pid, signal_number)  # not yet the leader of its group, and not yet reaped: still our own
+                except OSError:
+                    pass  # it has become another user's
 
     # --- ends of jobs ---
 
@@ -160,3 +162,10 @@ class Server(object):
                 self._receiver.ended = True
                 return
             del self._events[:sent]
+
+
+def _freeze():
+    """Keep the garbage collector of each child away from what it shares with this process: it would copy the pages."""
+    gc.disable()  # a child enables it again
+    if hasattr(gc, 'freeze'):
+        gc.freeze()
