@@ -7,8 +7,7 @@ Prompts and failures in that start are judged by the plugin's own checks.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible.errors import AnsibleError
 
@@ -25,11 +24,10 @@ _PLACEHOLDER_ID = 'svcfw-id'
 # Every build writes them anew; core and the stock connection read them afterwards.
 _BUILD_STATE = ('_id', 'success', 'prompt')
 
-_encode = Codec().encode
+_encode: Callable[[Any], bytes] = Codec().encode
 
 
-@dataclass(frozen=True)
-class Escalation:
+class Escalation(NamedTuple):
     """`inner`, as some become plugin was asked to wrap it."""
 
     inner: str

@@ -8,15 +8,15 @@ context can be had on the target. How a command runs, best first:
     L2  anything else: its text, by a shell, over the context
     L3  no context possible (no Python there): the stock connection
 
-No shell text is read: a command is known because we saw it being made (`operations`, `become`) or because taking it apart
-and building it again gives the same text (`payload`). Never log in_data: it holds the tasks' secrets.
+No shell text is read: a command is known because we saw it being made (`operations`, `become`) or because taking it
+apart and building it again gives the same text (`payload`). Never log in_data: it holds the tasks' secrets.
 """
 
 import os
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from ansible import constants as C
+from ansible import constants
 from ansible.errors import AnsibleError, AnsibleFileNotFound
 from ansible.plugins.connection import ssh
 from ansible.utils.display import Display
@@ -26,8 +26,8 @@ from svcfw.ansible.errors import translate
 from svcfw.ansible.options import text
 from svcfw.ansible.session import Session
 from svcfw.ansible.shortcuts import Shortcuts
-from svcfw.core.wire.errors import ChannelError, StartError
-from svcfw.mux.client import Client, DeferredError, MuxError, Result, Target
+from svcfw.core.wire.errors import Error, StartError
+from svcfw.mux.client import Client, DeferredError, Result, Target
 
 Answer = tuple[int, bytes, bytes]
 Value = TypeVar('Value')
@@ -39,7 +39,7 @@ class _NeedsStock(Exception):
     """This command is one for the stock connection; says why."""
 
 
-class Connection(ssh.Connection):  # type: ignore[misc]
+class Connection(ssh.Connection):
     """One host's connection for one task, with all items of its loop."""
 
     transport = 'ssh'  # what `synchronize` and `reboot` go by
@@ -83,7 +83,7 @@ class Connection(ssh.Connection):  # type: ignore[misc]
         """As core asks from 2.19 on. Neither su nor a terminal is in the way of modules here."""
         if self._is_stock:
             return bool(super().is_pipelining_enabled(wrap_async))
-        return bool(self.get_option('pipelining')) and not wrap_async and not C.DEFAULT_KEEP_REMOTE_FILES
+        return bool(self.get_option('pipelining')) and not wrap_async and not constants.DEFAULT_KEEP_REMOTE_FILES
 
     # -- what actions call ------------------------------------------------------------------------------------------
 
@@ -139,7 +139,7 @@ class Connection(ssh.Connection):  # type: ignore[misc]
         if not self._is_stock:
             try:
                 had_context = self._session.reset(self._target())
-            except (StartError, DeferredError, ChannelError, MuxError) as exc:
+            except Error as exc:
                 _display.vvv(f'svcfw: nothing to reset: {exc}', host=self.host)
         if not had_context and text(self.get_option('svcfw_transport')) in ('auto', 'ssh'):
             self._reset_stock()
@@ -194,7 +194,7 @@ class Connection(ssh.Connection):  # type: ignore[misc]
         except DeferredError as exc:
             command = self._shortcuts.command_for(exc.path)
             raise translate(exc, host=self.host, command=command, local_path=local_path) from exc
-        except (ChannelError, MuxError) as exc:
+        except Error as exc:
             raise translate(exc, host=self.host) from exc
 
     def _execute(self, cmd: str, in_data: bytes | None, sudoable: bool) -> Answer:
@@ -241,15 +241,16 @@ class Connection(ssh.Connection):  # type: ignore[misc]
                 self._say('L2', 'the command is not one that only starts an interpreter')
                 return None
         module = payload.split(in_data)
-        environment = None if module is None else payload.match_inner(inner, list(module.interpreter))
-        if module is not None and environment is not None:
+        matched = None if module is None else payload.match_inner(inner, list(module.interpreter))
+        if module is not None and matched is not None:
+            found, environment = module, matched
             self._say('L0', 'modules run from memory')
-            return self._session.call(target, lambda client: client.run_module(target, module, environment))
+            return self._session.call(target, lambda client: client.run_module(target, found, environment))
         python = payload.match_python_inner(inner)
         if python is not None:
+            variables, words = python
             self._say('L1', 'a payload of unknown form: its source runs in the warm interpreter')
-            environment, interpreter = python
-            return self._session.call(target, lambda client: client.run_source(target, in_data, interpreter, environment))
+            return self._session.call(target, lambda client: client.run_source(target, in_data, words, variables))
         self._say('L2', 'input for something else than a Python without arguments')
         return None
 
@@ -262,7 +263,7 @@ class Connection(ssh.Connection):  # type: ignore[misc]
         self._blocking(lambda: localfile.replace(local_path, write), local_path)
 
     def _reset_stock(self) -> None:
-        """A master of stock ssh's, left by a command that took the stock way (a reset knows nothing of earlier tasks)."""
+        """End a master of stock ssh's; whether an earlier task took the stock way is not known here."""
         try:
             super().reset()
         except (OSError, AnsibleError) as exc:

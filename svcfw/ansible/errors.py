@@ -1,20 +1,21 @@
 """Our errors as those that the stock connection raises in the same place.
 
-Which class it is decides what the user sees: AnsibleConnectionFailure makes a host UNREACHABLE, AnsibleError a task FAILED.
+Which class it is decides what the user sees: AnsibleConnectionFailure makes a host UNREACHABLE, AnsibleError a task
+FAILED.
 """
 
 from typing import Any
 
 from ansible.errors import AnsibleAuthenticationFailure, AnsibleConnectionFailure, AnsibleError
 
-from svcfw.core.wire.errors import ChannelError, StartError
-from svcfw.mux.client import DeferredError, MuxError
+from svcfw.core.wire.errors import ChannelError, Error, StartError
+from svcfw.mux.client import DeferredError
 
 # Of a start that may go better the next time; the others would only lock an account or fail alike.
 RETRIED_KINDS = frozenset({'refused', 'timeout', 'died', 'busy'})
 
 
-def translate(error: Exception, *, host: str, has_password: bool = False, command: str = '', local_path: str = '') -> Any:
+def translate(error: Error, *, host: str, has_password: bool = False, command: str = '', local_path: str = '') -> Any:
     """The AnsibleError to raise `from error`.
 
     `command` is the text of a deferred operation, `local_path` the controller's end of a transfer.
@@ -23,12 +24,10 @@ def translate(error: Exception, *, host: str, has_password: bool = False, comman
         translated = _start_error(error, has_password=has_password)
     elif isinstance(error, DeferredError):
         translated = _deferred_error(error, command, local_path)
-    elif isinstance(error, MuxError):
-        translated = AnsibleConnectionFailure(f'{host}: the svcfw multiplexer is not to be had: {error}')
     elif isinstance(error, ChannelError):
         translated = AnsibleConnectionFailure(f'{host}: the connection was lost: {error}')
     else:
-        raise TypeError(f'no translation for {type(error).__name__}')
+        translated = AnsibleConnectionFailure(f'{host}: svcfw cannot work on this controller: {error}')
     # 2.19+ appends the texts of causes to a message; ours holds it already.
     translated._include_cause_message = False
     return translated

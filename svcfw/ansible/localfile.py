@@ -9,8 +9,9 @@ from collections.abc import Callable
 def replace(path: str, write: Callable[[str], int]) -> None:
     """Let `write(temporary)` fill an empty file and return permission bits, then put it in the place of `path`.
 
-    A file that is there keeps its mode, as with sftp; a new one gets those bits under the umask. A link is followed. What
-    is no regular file (/dev/null, a fifo) is written into. OSError, or what `write` raises, and `path` is as it was.
+    A file that is there keeps its mode, as with sftp; a new one gets those bits under the umask. A link is followed.
+    What is no regular file (/dev/null, a fifo) is written into. OSError, or what `write` raises, and `path` is as it
+    was.
     """
     destination = os.path.realpath(path)
     is_special = os.path.exists(destination) and not os.path.isfile(destination)

@@ -9,7 +9,7 @@ origin), hence `text`.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleOptionsError
@@ -23,7 +23,7 @@ DEFAULT_SSH_ARGS = '-C -o ControlMaster=auto -o ControlPersist=60s'
 # They say who one is to a server as much as a key file does.
 _AUTHENTICATING_VARIABLES = ('SSH_AUTH_SOCK', 'KRB5CCNAME')
 
-_encode = Codec().encode
+_encode: Callable[[Any], bytes] = Codec().encode
 
 
 def text(value: Any) -> str:
@@ -32,7 +32,7 @@ def text(value: Any) -> str:
 
 
 def encode_link(plugin: Any, environ: Mapping[str, str] = os.environ) -> bytes:
-    """The link of a connection plugin with its options set; some 50 us, the caller keeps it until they change.
+    """The link of a connection plugin with its options set; some 20 us, the caller keeps it until they change.
 
     The order of the keys is part of the format. AnsibleOptionsError for an option that cannot be used.
     """
@@ -118,7 +118,8 @@ def _password(plugin: Any) -> Any:
 
 def _private_key_file(plugin: Any) -> str | None:
     if plugin.get_option('private_key'):
-        # Of ansible-core 2.19 and later: puts the key into the agent and leaves the public half in a file, which names it.
+        # Of ansible-core 2.19 and later: puts the key into the agent and leaves the public half in a file, which names
+        # it.
         return text(str(plugin._populate_agent()))
     path = _optional(plugin, 'private_key_file')
     return os.path.abspath(os.path.expanduser(path)) if path else None

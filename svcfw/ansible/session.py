@@ -18,8 +18,8 @@ _MAX_PAUSE_S = 30
 class Session:
     """Calls on the client of one connection, in one thread.
 
-    `connect(start=...)` gives a client, or None if `start` is false and there is no multiplexer. `retries`: how many times
-    more a start that failed is tried; `on_retry(error, pause_s)` is told before each.
+    `connect(start=...)` gives a client, or None if `start` is false and there is no multiplexer. `retries`: how many
+    times more a start that failed is tried; `on_retry(error, pause_s)` is told before each.
     """
 
     def __init__(
@@ -40,8 +40,9 @@ class Session:
     def call(self, target: Target, operation: Callable[[Client], Answer]) -> Answer:
         """The answer of `operation`, a blocking call about `target`.
 
-        StartError, DeferredError, ChannelError, MuxError as the client raises them. Whatever else ends the wait (a task's
-        time-out, Ctrl-C, a wrong become password) closes the socket, by which the multiplexer knows to end the job.
+        StartError, DeferredError, ChannelError, MuxError as the client raises them. Whatever else ends the wait (a
+        task's time-out, Ctrl-C, a wrong become password) closes the socket, by which the multiplexer knows to end the
+        job.
         """
         attempt = 0
         while True:

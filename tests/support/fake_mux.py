@@ -1,4 +1,5 @@
-"""A multiplexer that is none: `connect` gives clients with the methods of svcfw.mux.client.Client, and all is written down.
+"""A multiplexer that is none: `connect` gives clients with the methods of svcfw.mux.client.Client, and all is written
+down.
 
 What a real one does on a target is answered from the attributes; a test sets those it cares about.
 """
@@ -22,7 +23,9 @@ class FakeMux:
         self.deferred_error: DeferredError | None = None  # comes out of the next blocking call
         self.files: dict[str, tuple[bytes, int]] = {}  # to fetch: content, mode
         self.children: set[bytes] = set()  # keys of become children that are up
-        self.escalate: Callable[[str], list[bytes]] = lambda text: [text.split('echo ')[1].split(' ')[0].encode() + b'\n']
+        self.escalate: Callable[[str], list[bytes]] = lambda text: [
+            text.split('echo ')[1].split(' ')[0].encode() + b'\n'
+        ]
         self.boots: list[str] = []
         self.typed: list[bytes] = []
         self.connects: list[dict[str, Any]] = []
@@ -40,8 +43,8 @@ class FakeMux:
         return [call for call in self.calls if call[0] in methods]
 
     def start_child(self, become: Become) -> None:
-        """The dialogue, with `escalate(text of the command)` as what the command prints before it is the other account."""
-        if become.key in self.children:
+        """The dialogue, with `escalate(text of the command)` as what the command prints before it is the other
+        account.""" if become.key in self.children:
             return
         self.boots.append(become.dialogue.build('BOOT'))
         for output in self.escalate(self.boots[-1]):

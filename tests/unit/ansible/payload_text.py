@@ -1,0 +1,23 @@
+"""A module as ansible-core hands it over, cut down to what `svcfw.ansible.payload` reads."""
+
+import base64
+
+PAYLOAD = '\n'.join([
+    '#!/usr/bin/python3',
+    '_ANSIBALLZ_WRAPPER = True',
+    '',
+    '',
+    '',
+    'if __name__ == "__main__":',
+    '    _ansiballz_main(',
+    "ansible_module='ping',",
+    "module_fqn='ansible.modules.ping',",
+    "profile='modern',",
+    'date_time=datetime.datetime(2026, 1, 1),',
+    'rlimit_nofile=0,',
+    """params='{"ANSIBLE_MODULE_ARGS": {"data": "geheim"}}',""",
+    'extensions={},',
+    f'zip_data={base64.b64encode(b"no zip").decode()!r},',
+    ')',
+    '',
+]).encode()  # fmt: skip

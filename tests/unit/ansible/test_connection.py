@@ -1,0 +1,541 @@
+"""The plugin between the installed core's own actions and a fake multiplexer."""
+
+import errno
+import os
+import shlex
+from unittest import mock as mocking
+
+import pytest
+from ansible.errors import (
+    AnsibleAuthenticationFailure,
+    AnsibleConnectionFailure,
+    AnsibleError,
+    AnsibleFileNotFound,
+)
+from ansible.plugins.connection import ssh
+from ansible.release import __version__
+
+from svcfw.ansible import options
+from svcfw.core.wire.errors import ChannelError, StartError
+from svcfw.mux.client import DeferredError, MuxError, Result
+from tests.unit.ansible.connections import make_action, set_become
+from tests.unit.ansible.payload_text import PAYLOAD
+
+# Up to 2.16 the mode is another one (u+x), which is left to chmod itself.
+CHMOD = 'run_command' if __version__.startswith('2.16.') else 'chmod'
+PYTHON = "/bin/sh -c '/usr/bin/python3 && sleep 0'"
+
+
+@pytest.fixture
+def connection(connect):
+    return connect()
+
+
+@pytest.fixture
+def action(connection):
+    return make_action(connection)
+
+
+@pytest.fixture
+def stock(monkeypatch):
+    """What reached the stock connection, as (method, arguments)."""
+    calls = []
+
+    def record(name, answer):
+        def method(self, *args, **kwargs):
+            calls.append((name, args, kwargs))
+            return answer
+
+        monkeypatch.setattr(ssh.Connection, name, method)
+
+    for name in ('exec_command', 'put_file', 'fetch_file'):
+        record(name, (0, b'stock\n', b''))
+    record('reset', None)
+    return calls
+
+
+def no_python():
+    return StartError('nopython', 'target', 'no Python 3.6 or later', 'install one')
+
+
+# -- what core goes by ---------------------------------------------------------------------------------------------
+
+
+def test_it_is_an_ssh_connection_that_pipelines_but_not_async(connection):
+    assert isinstance(connection, ssh.Connection)
+    assert connection.transport == 'ssh'
+    assert connection.has_pipelining
+    assert connection.has_tty
+    assert connection.get_option('pipelining') is True
+    # Up to 2.20 either would make async tasks run synchronously without a word.
+    assert not connection.always_pipeline_modules
+    assert not connection.has_native_async
+    assert connection.is_pipelining_enabled()
+    assert not connection.is_pipelining_enabled(True)
+
+
+def test_su_pipelines_too_where_core_asks_us(connection):
+    set_become(connection, 'su')
+    assert connection.is_pipelining_enabled()
+
+
+def test_no_persistent_framework(connection):
+    assert not connection.supports_persistence
+    assert not connection.force_persistence
+    assert connection.socket_path is None
+
+
+def test_nothing_is_started_before_there_is_something_to_do(connection, mux):
+    assert not connection.connected
+    connection.close()
+    assert mux.connects == []
+
+
+def test_connected_from_the_first_command_to_the_end_of_the_task(connection, mux):
+    connection.exec_command('id')
+    assert connection.connected
+    connection.close()
+    assert not connection.connected
+    assert mux.calls[-1] == ('close',)
+
+
+def test_magic_variables_come_from_the_options(connect):
+    variables = {}
+    connect(ansible_host='10.0.0.9', ansible_port=2222).update_vars(variables)
+    assert variables['ansible_host'] == '10.0.0.9'
+    assert variables['ansible_port'] == 2222
+    assert variables['ansible_user'] == 'me'
+
+
+# -- the ladder ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize('cmd', [PYTHON, '/bin/sh -c /usr/bin/python3'])
+def test_a_module_runs_from_memory(connection, mux, cmd):
+    assert connection.exec_command(cmd, in_data=PAYLOAD) == (0, b'out\n', b'err\n')
+    [(_, payload, environment)] = mux.named('run_module')
+    assert payload.module == 'ping'
+    assert environment == {}
+
+
+def test_a_modules_environment(connection, mux):
+    connection.exec_command("/bin/sh -c 'A='\"'\"'b c'\"'\"' /usr/bin/python3'", in_data=PAYLOAD)
+    assert mux.named('run_module')[0][2] == {'A': 'b c'}
+
+
+@pytest.mark.parametrize(
+    'source', [b'print(1)\n', PAYLOAD.replace(b'rlimit_nofile', b'rlimit_nofiles')], ids=['plain', 'unknown form']
+)
+def test_other_python_source_runs_unchanged_in_a_warm_interpreter(connection, mux, source):
+    connection.exec_command(PYTHON, in_data=source)
+    assert mux.named('run_source') == [('run_source', source, ['/usr/bin/python3'], {})]
+
+
+@pytest.mark.parametrize(
+    'cmd', ['/bin/sh -c /bin/sh', "/bin/sh -c 'cd /x; /usr/bin/python3'", 'pwsh -EncodedCommand x']
+)
+def test_other_input_goes_to_the_command_as_it_is(connection, mux, cmd):
+    connection.exec_command(cmd, in_data=PAYLOAD)
+    assert mux.named('run_command') == [('run_command', cmd, PAYLOAD, None, False)]
+
+
+def test_a_command_without_input_has_a_terminal_where_stock_gives_one(connection, mux):
+    connection.exec_command('id')
+    connection.exec_command('id', sudoable=False)
+    connection.set_option('use_tty', False)
+    connection.exec_command('id')
+    assert [call[-1] for call in mux.named('run_command')] == [True, False, False]
+
+
+def test_an_interpreter_that_cannot_be_kept_warm(connection, mux):
+    mux.raises = [StartError('interpreter', 'target', '/usr/bin/python3 is not there', '')]
+    connection.exec_command(PYTHON, in_data=PAYLOAD)
+    assert mux.calls[-1] == ('run_command', PYTHON, PAYLOAD, None, False)
+
+
+def test_without_python_the_stock_connection_does_all(connection, mux, stock, tmp_path):
+    mux.raises = [no_python()]
+    assert connection.exec_command('id', None, False) == (0, b'stock\n', b'')
+    count = len(mux.calls)
+    connection.put_file(str(tmp_path), '/x')
+    connection.fetch_file('/x', str(tmp_path / 'x'))
+    connection.exec_command('id')
+    assert [call[0] for call in stock] == ['exec_command', 'put_file', 'fetch_file', 'exec_command']
+    assert stock[0][1:] == (('id',), {'in_data': None, 'sudoable': False})
+    assert len(mux.calls) == count
+
+
+def test_without_python_nothing_has_been_answered_ahead(action, mux, stock):
+    mux.raises = [no_python()]
+    action._low_level_execute_command(action._connection._shell.mkdtemp(basefile='b', tmpdir='/t'), sudoable=False)
+    assert mux.named('mkdtemp') == []
+    assert len(stock) == 1
+
+
+def test_another_target_is_judged_anew(connection, mux, stock):
+    mux.raises = [no_python()]
+    connection.exec_command('id')
+    connection.set_options(var_options={'inventory_hostname': 'target', 'ansible_host': 'other'})
+    connection.exec_command('id')
+    assert len(stock) == 1
+    assert len(mux.named('run_command')) == 2
+
+
+def test_options_that_only_stock_can_serve(connect, mux, stock):
+    connect(ansible_ssh_pkcs11_provider='/lib/x.so').exec_command('id')
+    assert mux.calls == []
+    assert len(stock) == 1
+
+
+def test_one_line_tells_the_level(connection, mux, monkeypatch):
+    lines = []
+    display = mocking.Mock(verbosity=1)
+    display.v.side_effect = lambda line, host: lines.append((host, line))
+    monkeypatch.setattr('svcfw.ansible.connection._display', display)
+    for _ in range(3):
+        connection.exec_command(PYTHON, in_data=PAYLOAD)
+    assert len(lines) == 1
+    assert lines[0][0] == 'target'
+    assert 'L0' in lines[0][1]
+    connection.exec_command(PYTHON, in_data=b'print()')
+    assert 'L1' in lines[1][1]
+
+
+def test_no_secret_is_shown(connection, mux, monkeypatch):
+    display = mocking.Mock(verbosity=5)
+    monkeypatch.setattr('svcfw.ansible.connection._display', display)
+    connection.exec_command(PYTHON, in_data=PAYLOAD)
+    assert b'geheim'.decode() not in repr(display.mock_calls)
+    connection._play_context.no_log = True
+    mux.result = Result(rc=0, stdout=b'geheim', stderr=b'geheim')
+    connection.exec_command('echo geheim')
+    assert 'geheim' not in repr(display.mock_calls)
+
+
+# -- without waiting -----------------------------------------------------------------------------------------------
+
+
+def test_the_way_of_a_copied_file(action, mux):
+    tmp = action._make_tmp_path()
+    assert tmp.startswith('/home/me/.ansible/tmp/ansible-tmp-')
+    assert tmp.endswith('/')
+    action._transfer_data(tmp + 'source', b'content')
+    action._fixup_perms2([tmp, tmp + 'source'])
+    action._connection.exec_command(PYTHON, in_data=PAYLOAD)
+    action._remove_tmp_path(tmp)
+    action._connection.close()
+    assert [call[0] for call in mux.calls] == [
+        'expand_user', 'mkdtemp', 'put_file', CHMOD, 'run_module', 'remove', 'close',
+    ]  # fmt: skip
+    assert mux.named('mkdtemp')[0][1:] == (tmp.rstrip('/'), 0o077)
+    assert mux.named('put_file')[0][1:] == (b'content', tmp + 'source')
+    if CHMOD == 'chmod':
+        assert mux.named('chmod')[0][1:] == ([tmp, tmp + 'source'], 'u+rwx')
+    assert mux.named('remove')[0][1:] == (tmp.rstrip('/'), True)
+    assert action._connection._shell.tmpdir is None
+
+
+def test_a_directory_for_two_accounts(action, mux):
+    set_become(action._connection, ansible_become_user='bob')
+    with mocking.patch.object(type(action), '_is_become_unprivileged', return_value=True):
+        tmp = action._make_tmp_path()
+    assert tmp.startswith('/var/tmp/ansible-tmp-')
+    assert mux.named('mkdtemp')[0][1] == tmp.rstrip('/')
+
+
+def test_a_directory_with_a_tilde_that_core_did_not_expand(action, mux):
+    command = action._connection._shell.mkdtemp(basefile='ansible-tmp-1', tmpdir='~root/t')
+    result = action._low_level_execute_command(command, sudoable=False)
+    assert result['stdout'] == 'ansible-tmp-1=/root/t/ansible-tmp-1\n'
+
+
+def test_a_directory_named_by_a_variable_is_the_shells_business(connect, mux):
+    action = make_action(connect(ansible_remote_tmp='$HOME/.tmp'))
+    mux.result = lambda method, text, *rest: Result(rc=0, stdout=b'/h/.tmp/x\n', stderr=b'')
+    assert action._make_tmp_path() == '/h/.tmp/x/'
+    assert mux.named('mkdtemp') == []
+    assert '$HOME' in mux.named('run_command')[0][1]
+
+
+def test_expanding_an_unknown_user_leaves_it(action, mux):
+    assert action._remote_expand_user('~nobody-such/x', sudoable=False) == '~nobody-such/x'
+
+
+def test_a_file_elsewhere_is_waited_for(connection, mux, tmp_path):
+    (tmp_path / 'f').write_bytes(b'x')
+    connection.put_file(str(tmp_path / 'f'), '/etc/f')
+    assert [call[0] for call in mux.calls] == ['facts', 'put_file', 'flush']
+
+
+@pytest.mark.parametrize('path', ['/etc/x', '/home/me/.ansible/tmp/../x'])
+def test_what_is_not_ours_is_changed_by_the_real_commands(action, mux, path):
+    tmp = action._make_tmp_path()
+    shell = action._connection._shell
+    action._remote_chmod([tmp, path], 'u+rwx')
+    action._low_level_execute_command(shell.remove(path), sudoable=False)
+    assert [call[1] for call in mux.named('run_command')] == [
+        wrapped(action, shell.chmod([tmp, path], 'u+rwx')),
+        wrapped(action, shell.remove(path)),
+    ]
+    assert mux.named('chmod', 'remove') == []
+
+
+def wrapped(action, command):
+    """As this core wraps it."""
+    seen = []
+    with mocking.patch.object(
+        action._connection, 'exec_command', side_effect=lambda cmd, **_: seen.append(cmd) or (0, b'', b'')
+    ):
+        action._low_level_execute_command(command, sudoable=False)
+    return seen[0]
+
+
+@pytest.mark.parametrize(
+    ('error', 'raised', 'message'),
+    [
+        (
+            ('mkdtemp', '{tmp}', 1, 'mkdir: permission denied'),
+            AnsibleConnectionFailure,
+            r'Failed to create temporary dir.*Failed command was: .*mkdir.*result 1.*permission denied',
+        ),
+        (
+            ('mkdtemp', '{tmp}', 1, 'mkdir: No space left on device'),
+            AnsibleConnectionFailure,
+            r'^mkdir: No space left on device$',
+        ),
+        (
+            ('put_file', '{tmp}/f', 1, 'No space left on device'),
+            AnsibleError,
+            r'failed to transfer file to .*No space left',
+        ),
+        (
+            ('chmod', '{tmp}', 1, 'not permitted'),
+            AnsibleError,
+            r'Failed to set permissions on remote files \(rc: 1, err: not',
+        ),
+    ],
+)
+def test_the_next_answer_brings_the_error_that_stock_would_have_raised(action, mux, error, raised, message):
+    tmp = action._make_tmp_path().rstrip('/')
+    mux.deferred_error = DeferredError(error[0], error[1].format(tmp=tmp), *error[2:])
+    with pytest.raises(AnsibleError, match=f'(?s){message}') as caught:
+        action._connection.exec_command(PYTHON, in_data=PAYLOAD)
+    assert type(caught.value) is raised
+
+
+# -- become --------------------------------------------------------------------------------------------------------
+
+
+def escalated(connection, inner, executable='/bin/sh'):
+    command = connection.become.build_become_command(inner, connection._shell)
+    return f'{executable} -c {shlex.quote(command)}' if executable else command
+
+
+def test_a_module_runs_in_the_context_of_the_other_account(connection, mux):
+    set_become(connection)
+    connection.exec_command(escalated(connection, 'A=b /usr/bin/python3'), in_data=PAYLOAD)
+    assert mux.named('run_module')[0][2] == {'A': 'b'}
+    assert mux.targets[-1].become is not None
+    assert len(mux.boots) == 1
+    assert 'BOOT' in mux.boots[0]
+
+
+@pytest.mark.parametrize('executable', ['/bin/sh', None], ids=['wrapped', 'raw'])
+def test_a_command_of_the_other_account(connection, mux, executable):
+    set_become(connection)
+    connection.exec_command(escalated(connection, 'id -u', executable))
+    assert mux.named('run_command') == [('run_command', 'id -u', None, '/bin/sh', True)]
+
+
+def test_a_loop_with_a_new_plugin_for_each_item_starts_one_context(connection, mux):
+    for _ in range(3):
+        set_become(connection)
+        connection.exec_command(escalated(connection, '/usr/bin/python3'), in_data=PAYLOAD)
+    assert len(mux.boots) == 1
+    assert len(mux.connects) == 1
+
+
+def test_an_item_without_become_runs_as_the_login(connection, mux):
+    set_become(connection)
+    connection.exec_command(escalated(connection, 'id'))
+    connection.set_become_plugin(None)
+    connection.exec_command('id')
+    assert mux.targets[-1].become is None
+
+
+def test_a_shell_operation_under_become_runs_as_that_account(connection, mux):
+    set_become(connection)
+    connection.exec_command(escalated(connection, connection._shell.expand_user('~')), sudoable=True)
+    assert mux.named('run_command') == [('run_command', 'echo ~', None, '/bin/sh', True)]
+
+
+def test_the_plugin_is_as_core_left_it_when_the_stock_connection_comes_to_it(connection, mux, stock):
+    plugin = set_become(connection)
+    cmd = escalated(connection, 'id')
+    success = plugin.success
+    mux.raises = [no_python()]
+    connection.exec_command(cmd)
+    assert plugin.success == success
+    assert stock[0][1] == (cmd,)
+
+
+def test_a_become_command_nobody_saw_being_built_goes_to_stock_which_can_answer_prompts(connection, mux, stock):
+    plugin = set_become(connection)
+    cmd = escalated(connection, 'id').replace('id', 'id ')
+    assert plugin.success in cmd
+    connection.exec_command(cmd)
+    assert mux.named('run_command') == []
+    assert len(stock) == 1
+
+
+def test_a_wrong_password_fails_the_task_and_gives_up_the_start(connection, mux):
+    plugin = set_become(connection, ansible_become_password='wrong')
+    cmd = escalated(connection, 'id')
+    mux.escalate = lambda text: [plugin.prompt.encode(), b'Sorry, try again.\n']
+    before = plugin.prompt
+    with pytest.raises(AnsibleError, match='Incorrect sudo password') as caught:
+        connection.exec_command(cmd)
+    assert not isinstance(caught.value, AnsibleConnectionFailure)
+    assert mux.typed == [b'wrong\n']
+    assert mux.calls[-1] == ('abort',)
+    assert plugin.prompt == before
+
+
+# -- files ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_file_that_is_not_here(connection, mux):
+    with pytest.raises(AnsibleFileNotFound, match='/nonexistent'):
+        connection.put_file('/nonexistent', '/x')
+    assert mux.calls == []
+
+
+def test_a_file_that_cannot_be_read(connection, tmp_path):
+    with pytest.raises(AnsibleError, match='failed to transfer file to'):
+        connection.put_file(str(tmp_path), '/x')
+
+
+def test_fetch(connection, mux, tmp_path):
+    mux.files['/etc/x'] = (b'content', 0o600)
+    connection.fetch_file('/etc/x', str(tmp_path / 'x'))
+    assert (tmp_path / 'x').read_bytes() == b'content'
+    assert (tmp_path / 'x').stat().st_mode & 0o777 == 0o600
+
+
+def test_fetch_of_what_is_not_there(connection, tmp_path):
+    with pytest.raises(AnsibleError, match=r'(?s)failed to transfer file to /etc/x .*No such file'):
+        connection.fetch_file('/etc/x', str(tmp_path / 'x'))
+    assert os.listdir(tmp_path) == []
+
+
+def test_fetch_to_where_nothing_can_be_written(connection, mux, tmp_path):
+    mux.files['/etc/x'] = (b'content', 0o600)
+    with pytest.raises(AnsibleError, match=os.strerror(errno.ENOENT)):
+        connection.fetch_file('/etc/x', str(tmp_path / 'no' / 'x'))
+
+
+# -- the end of a connection ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ('error', 'raised'),
+    [
+        (StartError('auth', 'target', 'permission denied', 'check the key'), AnsibleAuthenticationFailure),
+        (StartError('refused', 'target', 'connection refused', 'check the port'), AnsibleConnectionFailure),
+        (StartError('hostkey', 'target', 'host key changed', 'check it'), AnsibleConnectionFailure),
+        (StartError('timeout', 'target', 'no answer in 10 s', 'check the route'), AnsibleConnectionFailure),
+        (StartError('option', 'target', 'no program ssh', 'install it'), AnsibleError),
+        (StartError('become', 'target', 'sudo: unknown user bob', 'check become_user'), AnsibleError),
+        (ChannelError('target: the connection was closed'), AnsibleConnectionFailure),
+        (MuxError('cannot make /run/x'), AnsibleConnectionFailure),
+    ],
+)
+def test_errors_are_of_the_class_that_decides_unreachable_or_failed(connection, mux, error, raised):
+    mux.raises = [error]
+    with pytest.raises(AnsibleError) as caught:
+        connection.exec_command('id')
+    assert type(caught.value) is raised
+    assert 'target' in str(caught.value)
+    if isinstance(error, StartError):
+        assert error.cause in str(caught.value)
+        assert error.remedy in str(caught.value)
+
+
+def test_an_unknown_host_key_with_a_password_fails_as_stock_does(connect, mux):
+    mux.raises = [StartError('hostkey', 'target', 'host key unknown', 'add it')]
+    with pytest.raises(AnsibleError) as caught:
+        connect(ansible_password='x').exec_command('id')
+    assert type(caught.value) is AnsibleError
+
+
+def test_after_a_broken_connection_the_next_command_makes_a_new_one(connection, mux):
+    mux.raises = [ChannelError('gone')]
+    with pytest.raises(AnsibleConnectionFailure):
+        connection.exec_command('id')
+    assert connection.exec_command('id')[0] == 0
+    assert len(mux.connects) == 2
+
+
+def test_retries_are_those_of_the_option(connect, mux):
+    connection = connect(ansible_ssh_retries=1)
+    mux.raises = [StartError('refused', 'target', 'refused', '')]
+    assert connection.exec_command('id')[0] == 0
+
+
+def test_a_tasks_time_out_ends_the_job(connection, mux):
+    class TaskTimeoutError(BaseException):
+        """As core's own, which no `except Exception` catches."""
+
+    mux.raises = [TaskTimeoutError()]
+    with pytest.raises(TaskTimeoutError):
+        connection.exec_command('sleep 1000')
+    assert mux.calls[-1] == ('abort',)
+    connection.close()
+    assert mux.calls[-1] == ('abort',)
+
+
+def test_reset_ends_the_context_only(connection, mux, stock):
+    connection.exec_command('id')
+    connection.reset()
+    assert mux.named('reset', 'close') == [('reset',), ('close',)]
+    assert stock == []
+    assert not connection.connected
+    connection.exec_command('id')
+
+
+def test_reset_in_a_process_that_has_no_multiplexer_yet(connection, mux, stock):
+    connection.reset()
+    assert mux.calls == []
+    assert mux.connects[0]['start'] is False
+    assert [call[0] for call in stock] == ['reset']
+
+
+def test_reset_without_an_ssh_program(connection, monkeypatch):
+    def missing(self):
+        raise FileNotFoundError('ssh')
+
+    monkeypatch.setattr(ssh.Connection, 'reset', missing)
+    connection.reset()
+
+
+def test_a_change_of_options_changes_the_place(connection, mux):
+    connection.exec_command('id')
+    connection.set_option('port', 2222)
+    connection.exec_command('id')
+    first, second = (target.link for target in mux.targets)
+    assert first != second
+    assert second == options.encode_link(connection)
+
+
+def test_reboots_short_time_out_is_the_same_place(connection, mux):
+    connection.exec_command('id')
+    connection.set_option('timeout', 3)
+    connection.exec_command('id')
+    first, second = mux.targets
+    assert first.link == second.link
+    assert (first.timeout_s, second.timeout_s) == (10, 3)
+
+
+def test_the_idle_time_is_told_when_connecting(connect, mux):
+    connect(svcfw_idle_timeout=7).exec_command('id')
+    assert mux.connects == [{'idle_timeout_s': 7, 'start': True}]
