@@ -16,16 +16,18 @@ _log = logging.getLogger('svcfw')
 class Router(CoreRouter):
     """The top of a tree of contexts. A context manager: leaving it ends all of them.
 
+    standby: have a spare thread do the I/O while the program computes; a program that only serves needs none.
     Children are started with `local` and `ssh`; both block until the child is up, and raise StartError.
     """
 
-    def __init__(self):
+    def __init__(self, standby=True):
         CoreRouter.__init__(self, lambda router, level, text: _log.log(level, '%s', text))
         self.bundle = bundle.packed()
         self.log_level = logging.getLogger().getEffectiveLevel()
         self.responder = Responder(self)
         logs.receive(self)
-        self.loop.ensure_standby()
+        if standby:
+            self.loop.ensure_standby()
 
     def __enter__(self):
         return self

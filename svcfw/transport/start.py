@@ -16,6 +16,9 @@ from svcfw.transport.dialogue import STDERR, STDIN, STDOUT, TTY, Ask, Fail, Send
 CHILD_IDS = 64
 #: How long a child that was told to end, or whose link broke, may take before it is killed.
 LEAVE_S = 5.0
+#: The configuration at the end of the second stage is filled up to this size, so that whoever writes the command line
+#: knows the size of the whole before.
+CONFIG_BYTES = 1024
 _POLL_S = 0.02
 #: A line of what a child prints is shown up to this length.
 MAX_LINE_BYTES = 8 * 1024
@@ -51,10 +54,13 @@ class Starter(object):
 
     def _make_second_stage(self, ids):
         router = self._router
-        return router.bundle + ascii({
+        config = ascii({
             'id': self.context.id, 'name': self.context.name, 'parents': (router.own_id,) + router.parent_ids, 'ids': ids,
             'marker': self._marker, 'log_level': router.log_level,
         }).encode()
+        if len(config) > CONFIG_BYTES:
+            raise StartError('option', self.context.name, 'its name or place in the tree is too long', 'shorten it')
+        return router.bundle + config.ljust(CONFIG_BYTES)
 
     def _join(self, ids):
         write_fd, read_fd, self._err_fd = self._process.release()
@@ -76,6 +82,11 @@ class Starter(object):
         """End the start; on_failed(error) is called unless it is over already."""
         if not self._is_ready:
             self._failed(error)
+
+    def leave(self):
+        """Have a running child end; it is killed if it takes too long."""
+        self.stream.say_goodbye()
+        self._loop.call_later(LEAVE_S, lambda: self.stream.close('it took too long to end'))
 
     def act(self, actions):
         """Do what the dialogue said."""

@@ -2,13 +2,13 @@
 
 Modules run in processes that a template forks (template.py), commands as children of the agent itself.
 """
+import importlib
 import os
 import pwd
 import signal
 import sys
 
-from svcfw.ansible.target import children, files, jobs, ops
-from svcfw.ansible.target.environment import needs_cold
+from svcfw.ansible.target import files, interpreter, jobs, ops
 from svcfw.ansible.target.output import Output
 from svcfw.ansible.target.template import Exited, Started, Template
 from svcfw.core import handles
@@ -52,10 +52,10 @@ class Agent(object):
         self._old_templates = []
         self._cwd = os.getcwd()
         self._shell = pwd.getpwuid(os.getuid()).pw_shell or '/bin/sh'
-        self._children = children.Children(router)
+        self._children = None
         self._answered = {
             ops.COMMAND: self._command, ops.MODULE: self._module, ops.FETCH: self._fetch, ops.EXPAND: self._expand,
-            ops.CHILD: self._children.start, ops.FLUSH: self._flush,
+            ops.CHILD: self._child, ops.FLUSH: self._flush, ops.INTERPRETER: self._interpreter,
         }
         self._unanswered = {
             ops.MKDTEMP: self._mkdtemp, ops.PUT: self._put, ops.CHMOD: self._chmod, ops.REMOVE: self._remove,
@@ -74,6 +74,9 @@ class Agent(object):
             self._members.update(arguments[0])
         elif operation == ops.GRANT:
             self._grant(*arguments)
+        elif operation == ops.CHILD_INPUT:
+            if self._children is not None:
+                self._children.type(*arguments)
         elif operation == ops.END:
             self._end_session(session_id)
         else:
@@ -129,6 +132,15 @@ class Agent(object):
     def _flush(self, message, session_id):
         message.reply(None)
 
+    def _interpreter(self, message, session_id, words):
+        message.reply((interpreter.hosts(words), interpreter.program(words)))
+
+    def _child(self, message, session_id, *arguments):
+        if self._children is None:
+            module = importlib.import_module('svcfw.ansible.target.children')
+            self._children = module.Children(self._router)
+        self._children.start(message, session_id, *arguments)
+
     def _expand(self, message, session_id, text):
         message.reply(files.expand_user(text))
 
@@ -173,10 +185,6 @@ class Agent(object):
         self._reap()
 
     def _module(self, message, session_id, description):
-        reason = needs_cold(description['env'])
-        if reason:
-            message.reply((ops.COLD, reason))
-            return
         template = self._warm_template()
         for digest in template.missing(digest for _, digest in description.get('members', ())):
             template.add(digest, self._members[digest])
@@ -204,7 +212,8 @@ class Agent(object):
         session = self._sessions.pop(session_id, None)
         if session is not None and session.upload is not None:
             session.upload.abandon()
-        self._children.give_up(session_id)
+        if self._children is not None:
+            self._children.give_up(session_id)
         for job in list(self._jobs.values()):
             if job.session == session_id:
                 job.kill()

@@ -10,13 +10,13 @@ def hosts(words):
 
     The same file is not enough: started from within a virtual environment it is another one, with other packages.
     """
-    path = _path(words)
+    path = program(words)
     if path is None or not sys.executable or sys.flags.isolated or sys.flags.no_site:
         return False
     return os.path.realpath(path) == os.path.realpath(sys.executable) and _environment(path) == _environment(sys.executable)
 
 
-def _path(words):
+def program(words):
     """The file that the words start, None if there is more to them than the name of a program."""
     if words[:1] == ['/usr/bin/env']:
         words = words[1:]

@@ -9,7 +9,10 @@ stderr); a part costs as many bytes of the request's credit):
     MODULE    (job dict as for Template.run)                                    number: exit status
     FETCH     (path)                                                            number: permission bits
     EXPAND    (text beginning with ~)     the expanded text
-    CHILD     (id, name, argv of the command, second-stage config, tty)         None once the child is up
+    CHILD     (name, argv, tty, marker, time-out)   messages (CHILD_OUTPUT, bytes), then (CHILD_READY, id, facts) or
+                                                    (CHILD_FAILED, kind, host, cause, remedy). The argv starts a first
+                                                    stage; with a marker the second follows once the command shows it
+    INTERPRETER (words of a shebang)      (is it ours, path of the program or None)
     FLUSH     ()                          None: all that was asked for before is done
 Not answered; a failure of one is told as (session, operation, path, status, cause) to the handle AGENT of who asked,
 and until the next answered request of that session, which is refused, all others of it are dropped:
@@ -20,6 +23,7 @@ and until the next answered request of that session, which is refused, all other
     MEMBERS   (list of (digest, content))
     GRANT     (request's reply handle, bytes)
     RELAY     (context id, request)       to the agent of a child, unless something failed before it
+    CHILD_INPUT (request's reply handle, bytes to type)
     END       ()                          the client is gone: end what runs for it
 """
 
@@ -28,6 +32,8 @@ MODULE = 'module'
 FETCH = 'fetch'
 EXPAND = 'expand'
 CHILD = 'child'
+CHILD_INPUT = 'child input'
+INTERPRETER = 'interpreter'
 FLUSH = 'flush'
 MKDTEMP = 'mkdtemp'
 PUT = 'put'
@@ -40,8 +46,10 @@ END = 'end'
 
 PART = 'part'
 DONE = 'done'
-#: The answer to a module request whose interpreter or environment only a new process can serve; with the reason.
-COLD = 'cold'
+
+CHILD_OUTPUT = 'child output'
+CHILD_READY = 'child ready'
+CHILD_FAILED = 'child failed'
 
 PUT_FIRST = 1
 PUT_LAST = 2

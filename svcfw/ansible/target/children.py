@@ -1,0 +1,116 @@
+"""Children of an agent's context: of another account, started by a become plugin's command, or of another interpreter.
+
+Loaded when the first one is asked for: most targets never need it.
+"""
+from svcfw.ansible.target import ops
+from svcfw.core import handles
+from svcfw.core.wire.errors import CallError, ChannelError, StartError
+from svcfw.transport import messages, process
+from svcfw.transport.dialogue import STDIN, STDOUT, TTY, Dialogue, Send
+from svcfw.transport.start import Starter
+
+_AGENT = ('svcfw.ansible.target.agent', 'start')
+
+
+class Children(object):
+    """The children that are being started. Loop thread only."""
+
+    def __init__(self, router):
+        self._router = router
+        self._starting = {}
+
+    def start(self, message, session_id, name, argv, has_tty, marker, timeout_s):
+        """Start a child and tell `message`'s sender how it goes; see ops.CHILD."""
+        child = _Child(self._router, message, session_id, name, argv, has_tty, marker, timeout_s, self._over)
+        self._starting[child.key] = child
+        child.begin()
+
+    def type(self, key, data):
+        """Type data where the child's command asked last."""
+        child = self._starting.get(key)
+        if child is not None:
+            child.type(data)
+
+    def give_up(self, session_id):
+        """The session has ended: nobody answers the prompts of its children any more."""
+        for child in list(self._starting.values()):
+            if child.session == session_id:
+                child.give_up()
+
+    def _over(self, child):
+        self._starting.pop(child.key, None)
+
+
+class _Child(object):
+    """One child on its way, as its own dialogue: what its command shows goes to who can answer it."""
+
+    def __init__(self, router, message, session, name, argv, has_tty, marker, timeout_s, on_over):
+        self.key = message.frame.reply_to
+        self.session = session
+        self._router = router
+        self._message = message
+        self._name = name
+        self._argv = argv
+        self._has_tty = has_tty
+        self._marker = marker.encode()
+        self._timeout_s = timeout_s
+        self._on_over = on_over
+        self._asked_on = STDIN
+        self._shown = b''
+        self._starter = None
+        self._words = Dialogue(name, messages.LOCAL)
+
+    def begin(self):
+        try:
+            self._starter = Starter(self._router, self._name, self._launch, self._on_ready, self._on_failed,
+                                    self._timeout_s, hold_back=bool(self._marker))
+        except (OSError, StartError) as e:
+            self._on_failed(e if isinstance(e, StartError) else StartError('become', self._name, str(e)))
+
+    def type(self, data):
+        self._starter.act([Send(self._asked_on, data)])
+
+    def give_up(self):
+        self._starter.give_up(StartError('become', self._name, 'nobody waits for it any more'))
+
+    def _launch(self, size):
+        return process.spawn(self._argv, tty=self._has_tty), self
+
+    # -- the dialogue of the starter
+
+    def receive(self, source, data):
+        self._words.receive(source, data)
+        self._asked_on = TTY if source == TTY else STDIN
+        if self._marker:
+            self._shown = (self._shown + data)[-4096:]
+            if source == STDOUT and self._marker in self._shown:
+                self._marker = b''
+                self._starter.release()
+            else:
+                self._message.reply((ops.CHILD_OUTPUT, data))
+        return []
+
+    def ended(self, status):
+        error = self._words.ended(status)
+        return StartError('become', error.host, error.cause, error.remedy) if error.kind == 'died' else error
+
+    def timed_out(self, seconds):
+        return self._words.timed_out(seconds)
+
+    # -- the outcome
+
+    def _on_ready(self, context):
+        context.request_async(handles.CALL_FUNCTION, (_AGENT, (), {}), self._on_facts)
+
+    def _on_facts(self, message):
+        try:
+            facts = message.value()
+        except (CallError, ChannelError) as e:
+            self._on_failed(StartError('died', self._name, 'its agent did not start: %s' % e))
+            return
+        self._on_over(self)
+        self._message.reply((ops.CHILD_READY, self._starter.context.id, facts))
+
+    def _on_failed(self, error):
+        self._on_over(self)
+        self._message.reply((ops.CHILD_FAILED, error.kind, error.host, error.cause, error.remedy))

@@ -1,0 +1,397 @@
+"""The client of the multiplexer: synchronous, one for each worker process, small to import."""
+
+import fcntl
+import os
+import select
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from svcfw.ansible.target import ops
+from svcfw.core.wire.codec import Codec
+from svcfw.core.wire.errors import ChannelError, Error, StartError
+from svcfw.core.wire.frames import GOODBYE, Frame, FrameReader, pack_header
+from svcfw.mux import protocol, rundir
+
+#: How long a multiplexer may take to start, other workers' attempts included.
+START_S = 20.0
+#: Bytes of a file in one message.
+CHUNK_BYTES = 256 * 1024
+_READ_BYTES = 256 * 1024
+_SOCKET_BUFFER_BYTES = 1024 * 1024
+
+_codec = Codec()
+
+
+class MuxError(Error):
+    """No multiplexer can be had."""
+
+
+class DeferredError(Error):
+    """An operation that was not waited for has failed, and nothing that came after it was done.
+
+    op: the Client's method; path: the first one given; status: a shell tool's exit status; cause: what it would print.
+    """
+
+    def __init__(self, op: str, path: str, status: int, cause: str) -> None:
+        Error.__init__(self, op, path, status, cause)
+        self.op = op
+        self.path = path
+        self.status = status
+        self.cause = cause
+
+    def __str__(self) -> str:
+        return f'{self.op}: {self.cause}'
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command or module left: exit status and output."""
+
+    rc: int
+    stdout: bytes
+    stderr: bytes
+
+
+class BecomeDialogue(Protocol):
+    """Called back while a child of another account starts; what it raises ends the request."""
+
+    def build(self, boot_command: str) -> str: ...
+
+    def receive(self, output: bytes) -> bytes | None: ...
+
+    def end(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Become:
+    """Another account of the target. `key` names it, password included; equal bytes share one child."""
+
+    key: bytes = field(repr=False)
+    dialogue: BecomeDialogue = field(repr=False)
+    need_tty: bool = False
+
+
+@dataclass(frozen=True)
+class Target:
+    """A place to do things: `link` as made by svcfw.ansible.options.encode_link, and the account there."""
+
+    link: bytes = field(repr=False)
+    become: Become | None = None
+    timeout_s: int = 10
+
+
+class Client:
+    """One connection to the multiplexer. For one thread.
+
+    Blocking methods raise StartError (the context or child cannot be had), DeferredError (of an earlier operation of
+    this client), ChannelError (the context or the multiplexer died); deferred ones return at once.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self._reader = FrameReader()
+        self._frames: list[Frame] = []
+        self._requests = 0
+
+    # -- finding or starting it
+
+    @classmethod
+    def connect(cls, idle_timeout_s: int = 60, runtime_dir: Path | None = None, start: bool = True) -> 'Client | None':
+        """A client of this user's multiplexer, which is started if need be; None if there is none and not `start`.
+
+        idle_timeout_s: how long it shall outlive its last use. MuxError when it cannot be started, RundirError.
+        """
+        folder = runtime_dir or rundir.default()
+        rundir.prepare(folder)
+        path = rundir.socket_path(folder)
+        client = cls._try(path, idle_timeout_s)
+        if client is not None or not start:
+            return client
+        with _locked(path.with_suffix('.lock')):
+            client = cls._try(path, idle_timeout_s)
+            if client is None:
+                _spawn(folder)
+                client = cls._try(path, idle_timeout_s)
+        if client is None:
+            raise MuxError(f'the multiplexer ended at once. See {folder}/mux.log')
+        return client
+
+    @classmethod
+    def _try(cls, path: Path, idle_timeout_s: int) -> 'Client | None':
+        sock = socket.socket(socket.AF_UNIX)
+        try:
+            sock.settimeout(START_S)
+            sock.connect(str(path))
+            if not rundir.is_same_user(sock):
+                raise rundir.RundirError(f'{path} is served by another user')
+            client = cls(sock)
+            client._send(protocol.HELLO, 0, (_environment(), int(idle_timeout_s)))
+            client._receive()
+        except (OSError, ChannelError):
+            sock.close()  # nobody there, or one that was about to end
+            return None
+        except BaseException:
+            sock.close()
+            raise
+        sock.settimeout(None)
+        for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+            sock.setsockopt(socket.SOL_SOCKET, option, _SOCKET_BUFFER_BYTES)
+        return client
+
+    # -- blocking
+
+    def facts(self, target: Target) -> dict[str, Any]:
+        """home, user, uid, python, version, shell of the account that is logged in to."""
+        return dict(self._ask(target, protocol.FACTS, ()))
+
+    def expand_user(self, target: Target, name: str) -> str:
+        """'~' or '~name' as the target's shell would expand it."""
+        return str(self._ask(target, ops.EXPAND, (name,)))
+
+    def run_module(self, target: Target, payload: Any, env: dict[str, str]) -> Result:
+        """Run a module (svcfw.ansible.payload.Payload) with these additions to its environment."""
+        job = {
+            'kind': 'module', 'format': payload.format, 'module': payload.module, 'fqn': payload.fqn,
+            'params': payload.params, 'profile': payload.profile, 'rlimit_nofile': payload.rlimit_nofile,
+            'interpreter': list(payload.interpreter), 'env': env, 'zip_id': payload.zip_id,
+        }  # fmt: skip
+        return self._run(target, ops.MODULE, (job,), payload.members)
+
+    def run_source(self, target: Target, source: bytes, interpreter: list[str], env: dict[str, str]) -> Result:
+        """Run the source of a Python program as `interpreter` would that reads it from stdin."""
+        job = {'kind': 'source', 'source': source, 'interpreter': list(interpreter), 'env': env}
+        return self._run(target, ops.MODULE, (job,))
+
+    def run_command(
+        self, target: Target, text: str, stdin: bytes | None, executable: str | None = None, tty: bool = False
+    ) -> Result:
+        """Run `text` by `executable -c`, None for the login shell; on a terminal of its own if `tty`."""
+        return self._run(target, ops.COMMAND, (executable, text, stdin or b'', tty))
+
+    def fetch_file(self, target: Target, remote_path: str, local_path: str) -> int:
+        """Copy a file from the target into one that exists; returns its permission bits."""
+        with open(local_path, 'r+b') as file:
+
+            def keep(stdout: bytes, stderr: bytes) -> None:
+                file.write(stdout)
+
+            number, stdout, _ = self._ask(target, ops.FETCH, (remote_path,), on_part=keep)
+            file.write(stdout)
+            file.truncate()
+        return int(number)
+
+    def flush(self, target: Target) -> None:
+        """Return when all deferred operations are done."""
+        self._ask(target, ops.FLUSH, ())
+
+    def reset(self, target: Target) -> bool:
+        """End the target's context with all its children; True if there was one."""
+        return bool(self._ask(target, protocol.RESET, ()))
+
+    def stop(self) -> None:
+        """End the multiplexer and all contexts; returns when they are gone."""
+        self._send(protocol.STOP, 0, None)
+        try:
+            while True:
+                self._receive()
+        except ChannelError:
+            self.abort()
+
+    # -- deferred
+
+    def put_file(self, target: Target, local_path: str, remote_path: str) -> None:
+        """Copy a file to the target. It has been read when this returns. OSError for the local one."""
+        with open(local_path, 'rb') as file:
+            mode = os.fstat(file.fileno()).st_mode & 0o777
+            flags = ops.PUT_FIRST
+            data = file.read(CHUNK_BYTES)
+            while not flags & ops.PUT_LAST:
+                following = file.read(CHUNK_BYTES)
+                if not following:
+                    flags |= ops.PUT_LAST
+                self._defer(target, ops.PUT, (remote_path, mode, data, flags))
+                data, flags = following, flags & ops.PUT_LAST
+
+    def mkdtemp(self, target: Target, path: str, umask: int | None) -> None:
+        """Make a folder that must not exist, and what is missing above it."""
+        self._defer(target, ops.MKDTEMP, (path, umask))
+
+    def chmod(self, target: Target, paths: list[str], mode: str) -> None:
+        """chmod; the only mode there is a need for is 'u+rwx'."""
+        if mode != 'u+rwx':
+            raise ValueError(f'no chmod {mode!r}')
+        self._defer(target, ops.CHMOD, (paths,))
+
+    def remove(self, target: Target, path: str, recursive: bool) -> None:
+        """rm; never an error here."""
+        self._defer(target, ops.REMOVE, (path,))
+
+    # -- the end
+
+    def close(self) -> None:
+        """Say goodbye: what was deferred is still done."""
+        try:
+            self._socket.sendall(pack_header(Frame(0, 0, 0, 0, 0, GOODBYE)))
+        except OSError:
+            pass
+        self._socket.close()
+
+    def abort(self) -> None:
+        """Leave without a word: what runs for this client is ended."""
+        self._socket.close()
+
+    # -- the talk
+
+    def _run(
+        self, target: Target, operation: str, arguments: tuple[Any, ...], members: Callable[[], Any] | None = None
+    ) -> Result:
+        parts: list[tuple[bytes, bytes]] = []
+        rc, stdout, stderr = self._ask(target, operation, arguments, members, lambda *part: parts.append(part))
+        if parts:
+            stdout = b''.join([part[0] for part in parts]) + stdout
+            stderr = b''.join([part[1] for part in parts]) + stderr
+        return Result(rc, stdout, stderr)
+
+    def _ask(
+        self,
+        target: Target,
+        operation: str,
+        arguments: tuple[Any, ...],
+        members: Callable[[], Any] | None = None,
+        on_part: Callable[[bytes, bytes], None] | None = None,
+    ) -> Any:
+        """Send a request and answer what is asked back until its result is there."""
+        self._requests += 1
+        self._request(target, operation, arguments, self._requests)
+        dialogue = target.become.dialogue if target.become else None
+        try:
+            while True:
+                frame = self._receive()
+                value = _codec.decode(frame.payload)
+                if frame.handle == protocol.RESULT:
+                    return value
+                if frame.handle == protocol.PART and on_part:
+                    on_part(*value)
+                elif frame.handle == protocol.NEED_MEMBERS and members:
+                    self._send(protocol.MEMBERS, 0, members())
+                elif frame.handle == protocol.BECOME_BUILD and target.become and dialogue:
+                    self._send(protocol.BECOME_START, 0, (dialogue.build(value), target.become.need_tty))
+                elif frame.handle == protocol.BECOME_OUTPUT and dialogue:
+                    typed = dialogue.receive(value)
+                    if typed is not None:
+                        self._send(protocol.BECOME_INPUT, 0, typed)
+                else:
+                    raise _error(frame.handle, value)
+        finally:
+            if dialogue:
+                dialogue.end()
+
+    def _defer(self, target: Target, operation: str, arguments: tuple[Any, ...]) -> None:
+        self._request(target, operation, arguments, 0)
+
+    def _request(self, target: Target, operation: str, arguments: tuple[Any, ...], number: int) -> None:
+        key = target.become.key if target.become else None
+        self._send(protocol.REQUEST, number, (target.link, key, target.timeout_s, operation, arguments))
+
+    def _send(self, handle: int, number: int, value: Any) -> None:
+        payload = _codec.encode(value)
+        try:
+            self._socket.sendall(pack_header(Frame(0, 0, 0, handle, number, 0, payload)) + payload)
+        except OSError as exc:
+            raise ChannelError(_gone(exc)) from exc
+
+    def _receive(self) -> Frame:
+        while not self._frames:
+            try:
+                data = self._socket.recv(_READ_BYTES)
+            except OSError as exc:
+                raise ChannelError(_gone(exc)) from exc
+            if not data:
+                raise ChannelError(_gone(None))
+            self._frames = self._reader.feed(data)
+        return self._frames.pop(0)
+
+
+def stop(runtime_dir: Path | None = None) -> bool:
+    """End this user's multiplexer; False if none runs."""
+    client = Client.connect(runtime_dir=runtime_dir, start=False)
+    if client is None:
+        return False
+    client.stop()
+    return True
+
+
+def _error(handle: int, value: Any) -> Error:
+    if handle == protocol.START_FAILED:
+        return StartError(*value)
+    if handle == protocol.DEFERRED_FAILED:
+        return DeferredError(*value)
+    if handle == protocol.LOST:
+        return ChannelError(value)
+    return MuxError(f'an unexpected message {handle}')
+
+
+def _gone(exc: OSError | None) -> str:
+    how = f' ({exc.strerror})' if exc else ''
+    return f'the multiplexer is gone{how}. The next task starts another one'
+
+
+def _environment() -> dict[str, str]:
+    return dict(os.environ)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold the lock file; forty workers that find no multiplexer start one, not forty."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        deadline = time.monotonic() + START_S
+        while True:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise MuxError(f'{path} stays locked: another process is starting the multiplexer') from None
+                time.sleep(0.02)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _spawn(folder: Path) -> None:
+    """Start a multiplexer and wait until it listens. MuxError."""
+    main = Path(__file__).with_name('__main__.py')
+    ready_r, ready_w = os.pipe()
+    try:
+        # A session and standard streams of its own: workers are killed by process group, and a pipe that
+        # ansible-playbook writes to must not stay open. It forks at once, so that it is nobody's child.
+        subprocess.run(
+            [sys.executable, str(main), str(folder), str(ready_w)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            pass_fds=[ready_w],
+            cwd='/',
+            check=True,
+            timeout=START_S,
+        )
+        os.close(ready_w)
+        ready_w = -1
+        is_ready = select.select([ready_r], [], [], START_S)[0] and os.read(ready_r, 1)
+    except (OSError, subprocess.SubprocessError) as exc:
+        raise MuxError(f'the multiplexer cannot be started: {exc}') from exc
+    finally:
+        os.close(ready_r)
+        if ready_w >= 0:
+            os.close(ready_w)
+    if not is_ready:
+        raise MuxError(f'the multiplexer ended before it was ready. See {folder}/mux.log')

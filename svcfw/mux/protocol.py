@@ -1,0 +1,31 @@
+"""What a client and the multiplexer say to each other: frames on a UNIX socket, the handle saying which message it is.
+
+The payload is an encoded value; `reply_to` is the number of a request, 0 for one that is not answered. A frame with the
+flag GOODBYE is the clean end of a client; without it, what runs for the client is ended.
+"""
+
+#: Raised whenever a message changes its meaning; part of the socket's name, so that two versions do not meet.
+VERSION = 1
+
+# From the client.
+HELLO = 1  # (environment of the client, idle time in seconds)
+REQUEST = 2  # (link, become key or None, timeout_s, operation, arguments of svcfw.ansible.target.ops)
+MEMBERS = 3  # [(name, digest, content), ...], the answer to NEED_MEMBERS
+BECOME_START = 4  # (command, need_tty), the answer to BECOME_BUILD
+BECOME_INPUT = 5  # bytes to type, an answer to BECOME_OUTPUT
+STOP = 6  # end the multiplexer
+
+# To the client.
+WELCOME = 20  # the multiplexer's process id
+RESULT = 21  # the value asked for; (number, stdout, stderr) for what has output
+PART = 22  # (stdout, stderr), before the result
+NEED_MEMBERS = 23  # the zip named in the module request is not known
+BECOME_BUILD = 24  # the boot command to wrap: the child is not there yet
+BECOME_OUTPUT = 25  # bytes that the wrapped command shows
+START_FAILED = 26  # (kind, host, cause, remedy) of a StartError
+DEFERRED_FAILED = 27  # (operation, path, status, cause)
+LOST = 28  # the reason: the context is gone
+
+# Operations that the multiplexer answers itself, beside those of ops.py.
+FACTS = 'facts'
+RESET = 'reset'

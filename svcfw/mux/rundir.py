@@ -1,0 +1,55 @@
+"""The folder with the multiplexer's socket, lock and log: of this user, for this user alone."""
+
+import hashlib
+import os
+import socket
+import stat
+import struct
+import tempfile
+from pathlib import Path
+
+import svcfw
+from svcfw.core.wire.errors import Error
+from svcfw.mux import protocol
+
+#: struct ucred: pid, uid, gid (socket(7), SO_PEERCRED).
+_UCRED = struct.Struct('3i')
+
+
+class RundirError(Error):
+    """The folder cannot be had, or is not safe to use."""
+
+
+def default() -> Path:
+    """The folder's usual place: below XDG_RUNTIME_DIR, else in the folder for temporary files."""
+    base = os.environ.get('XDG_RUNTIME_DIR')
+    return Path(base, 'svcfw') if base and os.path.isdir(base) else Path(tempfile.gettempdir(), f'svcfw-{os.getuid()}')
+
+
+def prepare(path: Path) -> None:
+    """Make the folder, or make sure that it is a folder of ours which nobody else can enter. RundirError."""
+    try:
+        try:
+            os.mkdir(path, 0o700)
+        except FileExistsError:
+            pass
+        status = os.lstat(path)
+    except OSError as exc:
+        raise RundirError(f'{path} cannot be used ({exc.strerror}). Set XDG_RUNTIME_DIR to a folder of yours') from exc
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or stat.S_IMODE(status.st_mode) & 0o077:
+        raise RundirError(f'{path} is not a folder that only this user can enter. Remove it, or set XDG_RUNTIME_DIR')
+
+
+def socket_path(path: Path) -> Path:
+    """The socket of a multiplexer with this version's protocol and code."""
+    here = Path(__file__).resolve().parent
+    identity = hashlib.sha256(f'{svcfw.__version__} {protocol.VERSION} {here}'.encode()).hexdigest()[:12]
+    return path / f'mux-{identity}.sock'
+
+
+def is_same_user(peer: socket.socket) -> bool:
+    """Whether the process at the other end of a UNIX socket runs as this user. True where the system cannot tell."""
+    if not hasattr(socket, 'SO_PEERCRED'):
+        return True  # the folder's mode has let it in
+    _, uid, _ = _UCRED.unpack(peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
+    return bool(uid == os.getuid())
