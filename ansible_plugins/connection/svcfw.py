@@ -8,9 +8,8 @@ author: svcfw contributors
 description:
   - Keeps one Python process on each target and runs modules in forks of it. Files and module code travel once.
   - The processes belong to a multiplexer on the controller that serves all runs of one user and goes away when unused.
-  - Takes all options of the P(ansible.builtin.ssh#connection) connection under their usual names, and is that
-  connection
-    where a target has no Python.
+  - Takes all options of the P(ansible.builtin.ssh#connection) connection under their usual names, and is
+    that connection where a target has no Python.
 notes:
   - Needs Python 3.6 or later on the target; P(ansible.builtin.ssh#connection) takes over where there is none.
   - With C(-v) a line tells in which way commands were run, and why when it was not the fastest.
@@ -205,8 +204,7 @@ options:
     description:
       - Arguments of the SSH client, in the place of the default ones.
       - The default is that of other connections and is not used here, since neither compression nor a control socket
-      helps
-        a connection that stays open. Set anything else and it is used as it is.
+        helps a connection that stays open. Set anything else and it is used as it is.
     type: string
     default: '-C -o ControlMaster=auto -o ControlPersist=60s'
     ini:

@@ -1,5 +1,4 @@
-"""A multiplexer that is none: `connect` gives clients with the methods of svcfw.mux.client.Client, and all is written
-down.
+"""A multiplexer that is none: `connect` gives clients like svcfw.mux.client.Client, and all they do is written down.
 
 What a real one does on a target is answered from the attributes; a test sets those it cares about.
 """
@@ -43,8 +42,8 @@ class FakeMux:
         return [call for call in self.calls if call[0] in methods]
 
     def start_child(self, become: Become) -> None:
-        """The dialogue, with `escalate(text of the command)` as what the command prints before it is the other
-        account.""" if become.key in self.children:
+        """The dialogue; `escalate(command)` is what that prints before it is the other account."""
+        if become.key in self.children:
             return
         self.boots.append(become.dialogue.build('BOOT'))
         for output in self.escalate(self.boots[-1]):
