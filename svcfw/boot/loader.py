@@ -7,6 +7,7 @@ This text is sent, never imported on the controller. It begins with what the fir
 Runs on Python 3.6 with nothing imported that is not there already.
 """
 
+# mypy: ignore-errors
 import sys
 
 

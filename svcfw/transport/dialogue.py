@@ -77,7 +77,7 @@ class Dialogue:
         self._kept = {TTY: '', STDOUT: '', STDERR: ''}
         self._prompt = ''
         self._answered = {}
-        self._asked = None
+        self._asked_kind = self._asked_about = ''  # of the open Ask
         self._notes = []
         self._failure = None
 
@@ -99,7 +99,8 @@ class Dialogue:
 
     def answer(self, text):
         """What was said to the last Ask: str, or None for no answer. Returns actions as `receive` does."""
-        (kind, what), self._asked = self._asked, None
+        kind, what = self._asked_kind, self._asked_about
+        self._asked_kind = ''
         if text is None:
             return self._refuse(kind, what)
         return self._send(kind, what, text)
@@ -124,7 +125,7 @@ class Dialogue:
     def _read_prompt(self):
         for pattern, kind in self._language.prompts:
             found = pattern.search(self._prompt)
-            if found and self._asked is None:
+            if found and not self._asked_kind:
                 what = found.groupdict().get('what') or ''
                 return getattr(self, '_on_' + kind)(kind, what)
         return []
@@ -161,7 +162,7 @@ class Dialogue:
             return self._send(kind, what, self._answers[kind])
         if not self._can_ask:
             return self._refuse(kind, what)
-        self._asked = kind, what
+        self._asked_kind, self._asked_about = kind, what
         return [Ask(kind, self._prompt)]
 
     def _send(self, kind, what, text):
@@ -238,7 +239,7 @@ _NO_ANSWER = {
         'its host key is unknown ({fingerprint})',
         messages.KNOWN_HOSTS,
     ),
-    messages.CHANGE: ('auth', 'the password has expired', 'Log in by hand and choose another one.'),
+    messages.CHANGE: ('auth', 'the password has expired', messages.EXPIRED),
     messages.OTHER: ('auth', 'it asks "{what}", which has no answer here', 'Try the same login by hand.'),
 }
 

@@ -17,7 +17,7 @@ OTHER = 'other'
 
 
 def _prompts(*rows):
-    return [(re.compile(pattern + r' ?\Z', re.IGNORECASE), kind) for kind, pattern in rows]
+    return [(re.compile('(?:%s) ?\\Z' % pattern, re.IGNORECASE), kind) for kind, pattern in rows]
 
 
 def _faults(*rows):
@@ -35,13 +35,20 @@ SSH_PROMPTS = _prompts(
     (OTHER, r'(?P<what>[^\n]*[^\s:?>])\s?[:?>]'),
 )
 
-_UNREACHABLE = 'Check that the host is up, its address and port, and what stands between.'
+CHECK_LOGIN = 'Check user, key and password.'
+HUNG_UP = 'Look at its log; it may refuse this address, or limit parallel logins (MaxStartups).'
+NO_ADDRESS = 'Set ansible_host to a name or address that this machine can resolve.'
+NOTHING_IN_COMMON = 'Allow what the server offers by ansible_ssh_common_args, or update the server.'
+TOO_MANY_KEYS = 'Name the key (ansible_ssh_private_key_file) and add -o IdentitiesOnly=yes to ansible_ssh_common_args.'
+REVOKED = 'Do not connect; ask who runs the host.'
+EXPIRED = 'Log in by hand and choose another one.'
+UNREACHABLE = 'Check that the host is up, its address and port, and what stands between.'
 KNOWN_HOSTS = (
     'Put its key into known_hosts (log in once by hand, or use ssh-keyscan), or turn host_key_checking off if any '
     'key will do.'
 )
 _OFFENDING = r'Offending \S+ key in (?P<place>.+)\n(?:\s*remove with:\n\s*(?P<command>.+)\n)?'
-_CHANGED = 'Find out why; if all is well, remove the old key: {command}'
+CHANGED_KEY = 'Find out why; if all is well, remove the old key: {command}'
 
 # The error stream of ssh (without its debug lines), first match first.
 SSH_FAULTS = _faults(
@@ -55,25 +62,25 @@ SSH_FAULTS = _faults(
         'hostkey',
         _OFFENDING + r'(?s:.*)^Host key verification failed',
         'its host key is not the one in {place}',
-        _CHANGED,
+        CHANGED_KEY,
     ),
     (
         'hostkey',
         r'IDENTIFICATION HAS CHANGED(?s:.*)^Host key verification failed',
         'its host key has changed',
-        _CHANGED,
+        CHANGED_KEY,
     ),
     (
         'hostkey',
         r'Password authentication is disabled to avoid man-in-the-middle(?s:.*)Permission denied',
         'its host key has changed, so ssh gave no password away',
-        _CHANGED,
+        CHANGED_KEY,
     ),
     (
         'hostkey',
         r'host key .*revoked',
         'its host key is marked as revoked',
-        'Do not connect; ask who runs the host.',
+        REVOKED,
     ),
     ('hostkey', r'^No (?P<type>\S+) host key is known for', 'its {type} host key is unknown', KNOWN_HOSTS),
     ('hostkey', r'^Host key verification failed', 'its host key could not be verified', KNOWN_HOSTS),
@@ -81,43 +88,43 @@ SSH_FAULTS = _faults(
         'auth',
         r'(?i)password (has expired|change required)|required to change your password',
         'the password has expired',
-        'Log in by hand and choose another one.',
+        EXPIRED,
     ),
     (
         'auth',
         r'Too many authentication failures',
         'too many keys were offered before the right one',
-        'Name the key (ansible_ssh_private_key_file) and add -o IdentitiesOnly=yes to ansible_ssh_common_args.',
+        TOO_MANY_KEYS,
     ),
     (
         'refused',
         r'Could not resolve hostname (?P<name>.*?): (?P<why>.*)',
         'the name {name} has no address ({why})',
-        'Set ansible_host to a name or address that this machine can resolve.',
+        NO_ADDRESS,
     ),
     (
         'timeout',
         r'(?i)(connection|operation) (to .* )?timed out',
         'no answer within the time-out',
-        _UNREACHABLE,
+        UNREACHABLE,
     ),
     (
         'refused',
         r'connect to (?:host|address) (?P<name>\S+) port (?P<port>\d+): (?P<why>.*)',
         'port {port} of {name} cannot be reached ({why})',
-        _UNREACHABLE,
+        UNREACHABLE,
     ),
     (
         'auth',
         r'Permission denied \((?P<methods>[^)]*)\)',
         'login refused; the server accepts {methods}',
-        'Check user, key and password.',
+        CHECK_LOGIN,
     ),
     (
         'option',
         r'Unable to negotiate with .*?: (?P<why>no matching .*)',
         'ssh here and the server have no algorithm in common: {why}',
-        'Allow what the server offers by ansible_ssh_common_args, or update the server.',
+        NOTHING_IN_COMMON,
     ),
     (
         'option',
@@ -138,7 +145,7 @@ SSH_FAULTS = _faults(
         'refused',
         r'(?P<what>((kex|ssh)_exchange_identification|banner exchange|Connection (closed|reset) by).*)',
         'the server hung up before the login ({what})',
-        'Look at its log; it may refuse this address, or limit parallel logins (MaxStartups).',
+        HUNG_UP,
     ),
     (
         'died',

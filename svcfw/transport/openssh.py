@@ -25,6 +25,9 @@ _LONG_NAME = {
     'M': 'controlmaster',
     'S': 'controlpath',
     'c': 'ciphers',
+    'i': 'identityfile',
+    'l': 'user',
+    'p': 'port',
 }
 
 # Ansible offers these and no others when it has no password to answer with.
@@ -93,24 +96,32 @@ def argv(spec, text):
 
 
 def option_names(words):
-    """The ssh_config names, in lower case, of what a list of ssh arguments sets: set of str.
+    """The ssh_config names, in lower case, of what a list of ssh arguments sets: set of str."""
+    return {name for name, _ in option_settings(words)}
 
-    Flags that are short for an option count as it; other flags are left out.
+
+def option_settings(words):
+    """[(ssh_config name in lower case, value)] of what a list of ssh arguments sets.
+
+    Flags that are short for an option count as it, with value '' where they take none; other flags are left out.
     """
-    names = set()
+    settings = []
     words = iter(words)
     for word in words:
         if not word.startswith('-') or len(word) < 2:
             continue
         for index, flag in enumerate(word[1:], 2):
-            if flag in _LONG_NAME:
-                names.add(_LONG_NAME[flag])
+            value = ''
             if flag in _WITH_VALUE:
                 value = word[index:] or next(words, '')
-                if flag == 'o':
-                    names.add(re.split(r'[\s=]', value.strip(), maxsplit=1)[0].lower())
+            if flag == 'o':
+                words_of_it = re.split(r'\s*=\s*|\s+', value.strip(), maxsplit=1)
+                settings.append((words_of_it[0].lower(), words_of_it[-1] if len(words_of_it) > 1 else ''))
+            elif flag in _LONG_NAME:
+                settings.append((_LONG_NAME[flag], value))
+            if flag in _WITH_VALUE:
                 break
-    return names
+    return settings
 
 
 def _options(*settings):

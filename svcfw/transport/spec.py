@@ -7,6 +7,8 @@ TRANSPORTS = (AUTO, SSH, PARAMIKO, LOCAL)
 
 DEFAULT_TIMEOUT_S = 10
 
+_SECRETS = ('password', 'passphrase')
+
 
 class Spec:
     """One target. A plain value; the fields are attributes.
@@ -27,43 +29,53 @@ class Spec:
     env: dict of str or None; the variables that say who one is to a server (SSH_AUTH_SOCK), None for our own.
     """
 
-    _DEFAULTS = {
-        'transport': AUTO,
-        'host': '',
-        'port': None,
-        'user': None,
-        'password': None,
-        'passphrase': None,
-        'private_key_file': None,
-        'ssh_executable': 'ssh',
-        'ssh_args': None,
-        'ssh_common_args': (),
-        'ssh_extra_args': (),
-        'host_key_checking': True,
-        'timeout_s': DEFAULT_TIMEOUT_S,
-        'python': None,
-        'cwd': None,
-        'env': None,
-    }
-    _SECRET = ('password', 'passphrase')
-    __slots__ = tuple(_DEFAULTS)
-
-    def __init__(self, **fields):
+    def __init__(
+        self,
+        transport=AUTO,
+        host='',
+        port=None,
+        user=None,
+        password=None,
+        passphrase=None,
+        private_key_file=None,
+        ssh_executable='ssh',
+        ssh_args=None,
+        ssh_common_args=(),
+        ssh_extra_args=(),
+        host_key_checking=True,
+        timeout_s=DEFAULT_TIMEOUT_S,
+        python=None,
+        cwd=None,
+        env=None,
+        **unknown,
+    ):
         """Raises StartError (kind 'option') for an unknown field or transport, or a host that cannot be one."""
-        for name, default in self._DEFAULTS.items():
-            setattr(self, name, fields.pop(name, default))
-        if fields:
-            raise self._wrong('unknown option %s' % ', '.join(sorted(fields)), 'Leave it out or correct its name.')
-        if self.transport not in TRANSPORTS:
-            raise self._wrong(
-                'unknown transport %r' % (self.transport,), 'Set one of these: %s.' % ', '.join(TRANSPORTS)
-            )
-        if self.transport != LOCAL and (not self.host or self.host[0] == '-' or not self.host.isprintable()):
-            raise self._wrong('%r is not the name or address of a host' % (self.host,), 'Correct ansible_host.')
+        self.transport = transport
+        self.host = host
+        self.port = port
+        self.user = user
+        self.password = password
+        self.passphrase = passphrase
+        self.private_key_file = private_key_file
+        self.ssh_executable = ssh_executable
+        self.ssh_args = ssh_args
+        self.ssh_common_args = ssh_common_args
+        self.ssh_extra_args = ssh_extra_args
+        self.host_key_checking = host_key_checking
+        self.timeout_s = timeout_s
+        self.python = python
+        self.cwd = cwd
+        self.env = env
+        if unknown:
+            raise self._wrong('unknown option %s' % ', '.join(sorted(unknown)), 'Leave it out or correct its name.')
+        if transport not in TRANSPORTS:
+            raise self._wrong('unknown transport %r' % (transport,), 'Set one of these: %s.' % ', '.join(TRANSPORTS))
+        if transport != LOCAL and (not host or host[0] == '-' or not host.isprintable() or ' ' in host):
+            raise self._wrong('%r is not the name or address of a host' % (host,), 'Correct ansible_host.')
 
     def _wrong(self, cause, remedy):
         return StartError('option', self.host or 'localhost', cause, remedy)
 
     def __repr__(self):
-        shown = ['%s=%r' % (name, getattr(self, name)) for name in self.__slots__ if name not in self._SECRET]
+        shown = ['%s=%r' % item for item in sorted(vars(self).items()) if item[0] not in _SECRETS]
         return 'Spec(%s)' % ', '.join(shown)

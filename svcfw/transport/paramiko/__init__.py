@@ -1,0 +1,161 @@
+"""Reaches a host without an ssh program: the same contract as a process, served by threads.
+
+Controller only, 3.11. `launch` returns at once; a thread logs in and starts the first stage, then two carry bytes
+between the channel and our ends. All of them end when the channel does, or when `kill` or `close` is called.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+
+import paramiko
+
+from svcfw.boot import first_stage
+from svcfw.core.wire.errors import StartError
+from svcfw.transport import messages
+from svcfw.transport.dialogue import Dialogue
+from svcfw.transport.paramiko.login import Login
+from svcfw.transport.spec import Spec
+
+_CHUNK_BYTES = 128 * 1024
+
+# What went wrong is in our errors. Without a handler of the program's, logging would print it to stderr as well.
+logging.getLogger('paramiko').addHandler(logging.NullHandler())
+
+
+class ChannelProcess:
+    """See `svcfw.transport.process.Process`, which this does as."""
+
+    tty_fd = None
+    pid = None
+
+    def __init__(self, spec: Spec, command: str) -> None:
+        self.failure: StartError | None = None
+        self._spec = spec
+        self._command = command
+        self._status: int | None = None
+        self._login = Login(spec)
+        ours, self._link = socket.socketpair()
+        err_fd, write_fd = os.pipe()
+        self._err = os.fdopen(write_fd, 'wb', buffering=-1)
+        os.set_blocking(err_fd, False)
+        ours.setblocking(False)
+        self.err_fd: int | None = err_fd
+        self.in_fd: int | None = ours.detach()
+        self.out_fd: int | None = self.in_fd
+        self._thread = threading.Thread(target=self._run, name=f'svcfw paramiko {spec.host}', daemon=True)
+        self._thread.start()
+
+    def __repr__(self) -> str:
+        return f'<ChannelProcess on {self._spec.host}>'
+
+    def poll(self) -> int | None:
+        """None until everything is over; then the exit status over there, 255 if it did not come to one."""
+        return None if self._thread.is_alive() else self._status
+
+    def kill(self) -> None:
+        """End the connection at once; the host ends what ran there when its streams close."""
+        self._login.cancel()
+        try:
+            self._link.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
+    def close_tty(self) -> None:
+        """There is none."""
+
+    def release(self) -> tuple[int | None, int | None, int | None]:
+        """Give (in_fd, out_fd, err_fd) away: somebody else closes them from now on."""
+        fds = self.in_fd, self.out_fd, self.err_fd
+        self.in_fd = self.out_fd = self.err_fd = None
+        return fds
+
+    def close(self) -> None:
+        """Close all our ends. The program over there sees the end of its input."""
+        for fd in {fd for fd in self.release() if fd is not None}:
+            os.close(fd)
+
+    # -- threads
+
+    def _run(self) -> None:
+        status = 255
+        try:
+            transport = self._login.connect()
+            channel = transport.open_session(timeout=self._spec.timeout_s)
+            channel.exec_command(self._command)
+            status = self._carry(channel)
+        except StartError as exc:
+            self.failure = exc
+        except (paramiko.SSHException, EOFError, OSError) as exc:
+            self.failure = StartError(
+                'died', self._spec.host, f'the server runs no command ({exc or type(exc).__name__})', messages.HUNG_UP
+            )
+        except Exception as exc:  # a bug of paramiko's or of ours must not leave the starter waiting
+            self.failure = StartError('died', self._spec.host, f'paramiko failed: {exc!r}', 'Use the ssh transport.')
+        finally:
+            self._login.close()
+            self._status = status
+            self._err.close()
+            _shut_down(self._link)
+            self._link.close()
+
+    def _carry(self, channel: paramiko.Channel) -> int:
+        """Carry bytes until the channel is at its end; its exit status."""
+        pumps = [
+            threading.Thread(target=self._pump_in, args=(channel,), name='svcfw paramiko in', daemon=True),
+            threading.Thread(target=self._pump_err, args=(channel,), name='svcfw paramiko err', daemon=True),
+        ]
+        for pump in pumps:
+            pump.start()
+        self._pump_out(channel)
+        status = channel.recv_exit_status() if not channel.closed or channel.exit_status_ready() else 255
+        channel.close()
+        _shut_down(self._link)
+        for pump in pumps:
+            pump.join()
+        return status
+
+    def _pump_in(self, channel: paramiko.Channel) -> None:
+        try:
+            for data in iter(lambda: self._link.recv(_CHUNK_BYTES), b''):
+                channel.sendall(data)
+            channel.shutdown_write()
+        except (OSError, EOFError, paramiko.SSHException):
+            pass  # the other direction sees the same end, and tells
+
+    def _pump_out(self, channel: paramiko.Channel) -> None:
+        try:
+            for data in iter(lambda: channel.recv(_CHUNK_BYTES), b''):
+                self._link.sendall(data)
+        except (OSError, EOFError, paramiko.SSHException):
+            pass  # nobody reads any more
+
+    def _pump_err(self, channel: paramiko.Channel) -> None:
+        try:
+            for data in iter(lambda: channel.recv_stderr(_CHUNK_BYTES), b''):
+                self._err.write(data)
+                self._err.flush()
+        except (OSError, EOFError, paramiko.SSHException):
+            pass
+
+
+def launch(spec: Spec, size: int) -> tuple[ChannelProcess, Dialogue]:
+    """Start connecting to `spec`: (ChannelProcess, Dialogue). The first stage waits for `size` bytes on its stdin.
+
+    Raises StartError (kind 'option') for an interpreter that cannot be passed on.
+    """
+    try:
+        text = first_stage.text(size, spec.python)
+    except ValueError as exc:
+        raise StartError('option', spec.host, str(exc), 'Correct the interpreter to try first.') from exc
+    return ChannelProcess(spec, text), Dialogue(spec.host, messages.SSH)
+
+
+def _shut_down(sock: socket.socket) -> None:
+    try:
+        sock.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass

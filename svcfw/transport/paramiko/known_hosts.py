@@ -1,0 +1,82 @@
+"""Reads known_hosts files (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT") for one host: which keys it may show.
+
+paramiko's own reader takes every line apart, seconds for a file of ten thousand hosts, and ignores revoked keys.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+
+@dataclass
+class Known:
+    """What the files say about one host. Keys are base64 text, as it stands there."""
+
+    keys: dict[str, str] = field(default_factory=dict)
+    """key to where it stands, 'FILE:LINE'"""
+    types: list[str] = field(default_factory=list)
+    """key types that are known, in the order of the files"""
+    revoked: set[str] = field(default_factory=set)
+    """keys that nobody may use any more"""
+
+
+def read(paths: Iterable[str], name: str) -> Known:
+    """Everything in these files about `name`, which is a host, or '[host]:port' where the port is not 22.
+
+    A file that cannot be read knows nobody. Certificate authorities are left out: paramiko has no host certificates.
+    """
+    known = Known()
+    for path in paths:
+        try:
+            with open(path, encoding='utf-8', errors='replace') as lines:
+                for number, line in enumerate(lines, 1):
+                    _read_line(known, line.split(), name, f'{path}:{number}')
+        except OSError:
+            continue
+    return known
+
+
+def host_name(host: str, port: int) -> str:
+    """The name under which known_hosts keeps a host."""
+    return host.lower() if port == 22 else f'[{host.lower()}]:{port}'
+
+
+def _read_line(known: Known, words: list[str], name: str, place: str) -> None:
+    marker = words.pop(0) if words and words[0].startswith('@') else ''
+    if len(words) < 3 or words[0].startswith('#') or not _matches(words[0], name):
+        return
+    _, key_type, key = words[:3]
+    if marker == '@revoked':
+        known.revoked.add(key)
+    elif not marker:
+        known.keys.setdefault(key, place)
+        if key_type not in known.types:
+            known.types.append(key_type)
+
+
+def _matches(patterns: str, name: str) -> bool:
+    if patterns.startswith('|1|'):
+        return _matches_hashed(patterns, name)
+    matched = False
+    for pattern in patterns.lower().split(','):
+        # In known_hosts brackets are part of a name, not a set of characters.
+        glob = pattern.lstrip('!').replace('[', '[[]')
+        if fnmatchcase(name, glob):
+            if pattern.startswith('!'):
+                return False
+            matched = True
+    return matched
+
+
+def _matches_hashed(text: str, name: str) -> bool:
+    try:
+        salt, digest = (base64.b64decode(part) for part in text.split('|')[2:4])
+    except (ValueError, binascii.Error):
+        return False
+    return hmac.compare_digest(hmac.new(salt, name.encode(), hashlib.sha1).digest(), digest)

@@ -1,0 +1,305 @@
+"""Logs in to a host with paramiko. Blocks; every wait ends by the time-out of the Spec. Any thread."""
+
+from __future__ import annotations
+
+import functools
+import os
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import paramiko
+from paramiko.agent import AgentSSH
+from paramiko.pkey import PublicBlob
+
+from svcfw.core.wire.errors import StartError
+from svcfw.transport import messages
+from svcfw.transport.paramiko import known_hosts
+from svcfw.transport.paramiko.settings import Settings, settle
+from svcfw.transport.spec import PARAMIKO, Spec
+
+_FAST_CIPHER = 'aes128-gcm@openssh.com'
+
+
+class Login:
+    """One way to a host, jump hosts included.
+
+    `cancel` may be called by any thread at any time: a `connect` that is under way ends with an error, and a transport
+    that it made is at its end.
+    """
+
+    def __init__(self, spec: Spec) -> None:
+        self._spec = spec
+        self._sockets: list[Any] = []
+        self._transports: list[paramiko.Transport] = []
+        self._is_cancelled = False
+        self._notes: list[str] = []
+
+    def connect(self) -> paramiko.Transport:
+        """A transport that is logged in; the caller closes this Login when done. Raises StartError."""
+        settings = settle(self._spec)
+        return self._log_in(self._spec, settings, self._way_to(settings))
+
+    def cancel(self) -> None:
+        """End everything at once. Does not block (Transport.close would)."""
+        self._is_cancelled = True
+        for sock in self._sockets:
+            _shut(sock)
+
+    def close(self) -> None:
+        """Close what `connect` opened, the last first. Waits for paramiko's threads."""
+        self.cancel()
+        for transport in reversed(self._transports):
+            transport.close()
+        for sock in self._sockets:
+            sock.close()
+
+    # -- getting there
+
+    def _way_to(self, settings: Settings) -> Any:
+        """Something like a connected socket."""
+        if settings.proxy_command:
+            sock: Any = paramiko.ProxyCommand(settings.proxy_command)
+        elif settings.jumps:
+            sock = self._through(settings.jumps, settings.host, settings.port)
+        else:
+            sock = self._dial(settings.host, settings.port)
+        self._sockets.append(sock)
+        if self._is_cancelled:
+            _shut(sock)
+        return sock
+
+    def _dial(self, host: str, port: int) -> socket.socket:
+        timeout_s = self._spec.timeout_s
+        try:
+            sock = socket.create_connection((host, port), timeout_s)
+        except socket.gaierror as exc:
+            raise self._error(
+                'refused', f'the name {host} has no address ({exc.strerror})', messages.NO_ADDRESS
+            ) from exc
+        except TimeoutError as exc:
+            raise self._error('timeout', f'no answer within {timeout_s:g} s', messages.UNREACHABLE) from exc
+        except OSError as exc:
+            cause = f'port {port} of {host} cannot be reached ({exc.strerror or exc})'
+            raise self._error('refused', cause, messages.UNREACHABLE) from exc
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return sock
+
+    def _through(self, jumps: Sequence[str], host: str, port: int) -> Any:
+        """A channel to host:port from the last jump host. Those take keys only: the password is the target's."""
+        *before, last = jumps
+        user, _, place = last.rpartition('@')
+        name, _, jump_port = place.rpartition(':') if place.count(':') == 1 else (place, '', '')
+        spec = Spec(
+            transport=PARAMIKO,
+            host=name,
+            port=int(jump_port) if jump_port else None,
+            user=user or None,
+            host_key_checking=self._spec.host_key_checking,
+            timeout_s=self._spec.timeout_s,
+            env=self._spec.env,
+        )
+        settings = settle(spec)
+        sock = self._through(before, settings.host, settings.port) if before else self._way_to(settings)
+        transport = self._log_in(spec, settings, sock)
+        try:
+            return transport.open_channel('direct-tcpip', (host, port), ('127.0.0.1', 0), timeout=self._spec.timeout_s)
+        except paramiko.SSHException as exc:
+            raise self._error('refused', f'jump host {name} cannot reach it ({exc})', messages.UNREACHABLE) from exc
+
+    # -- being let in
+
+    def _log_in(self, spec: Spec, settings: Settings, sock: Any) -> paramiko.Transport:
+        transport = paramiko.Transport(sock)
+        self._transports.append(transport)
+        transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = spec.timeout_s
+        name = known_hosts.host_name(settings.known_hosts_name or settings.host, settings.port)
+        known = known_hosts.read(settings.known_hosts_files, name)
+        _prefer(transport, known.types)
+        try:
+            transport.start_client(timeout=spec.timeout_s)
+            _check_host_key(spec, settings, name, known, transport.get_remote_server_key())
+            self._authenticate(spec, settings, transport)
+        except StartError:
+            raise
+        except paramiko.ssh_exception.IncompatiblePeer as exc:
+            cause = f'paramiko here and the server have no algorithm in common: {exc}'
+            raise self._error('option', cause, messages.NOTHING_IN_COMMON) from exc
+        except (paramiko.SSHException, EOFError, OSError) as exc:
+            raise self._hung_up(exc) from exc
+        return transport
+
+    def _authenticate(self, spec: Spec, settings: Settings, transport: paramiko.Transport) -> None:
+        allowed = _methods(lambda: transport.auth_none(settings.user))
+        offered = allowed
+        for method, attempt in self._ways(spec, settings, transport):
+            if transport.is_authenticated():
+                return
+            if method in allowed:
+                allowed = _methods(attempt) or allowed
+            if not transport.is_active():
+                raise self._error('auth', 'too many keys were offered before the right one', messages.TOO_MANY_KEYS)
+        if not transport.is_authenticated():
+            refused = 'the password was refused; ' if spec.password is not None and _asks_password(offered) else ''
+            cause = f'{refused}login of {settings.user} refused; the server accepts {",".join(offered) or "nothing"}'
+            raise self._error('auth', '; '.join([cause, *self._notes]), messages.CHECK_LOGIN)
+
+    def _ways(
+        self, spec: Spec, settings: Settings, transport: paramiko.Transport
+    ) -> Iterator[tuple[str, Callable[[], object]]]:
+        """(method, attempt) in the order in which they are to be tried. Keys are read when their turn comes."""
+        user = settings.user
+        for key in self._keys(spec, settings):
+            yield 'publickey', functools.partial(transport.auth_publickey, user, key)
+        if spec.password is None:
+            return
+        tried = []
+
+        def password() -> object:
+            tried.append('password')
+            return transport.auth_password(user, str(spec.password), fallback=False)
+
+        yield 'password', password
+        # A password that was refused stays wrong, by whatever name it is asked for.
+        if not tried:
+            yield 'keyboard-interactive', lambda: transport.auth_interactive(user, self._answers(spec))
+
+    def _answers(self, spec: Spec) -> Callable[[str, str, list[tuple[str, bool]]], list[str]]:
+        """Answers to keyboard-interactive: the password to the first prompt that hides what is typed, else nothing."""
+        unused = [str(spec.password)]
+
+        def answer(title: str, instructions: str, prompts: list[tuple[str, bool]]) -> list[str]:
+            answers = []
+            for prompt, echo in prompts:
+                if not echo and unused and 'password' in prompt.lower():
+                    answers.append(unused.pop())
+                else:
+                    self._notes.append(f'it asks "{prompt.strip()[:100]}", which has no answer here')
+                    answers.append('')
+            return answers
+
+        return answer
+
+    def _keys(self, spec: Spec, settings: Settings) -> Iterator[paramiko.PKey]:
+        """Keys to offer, as ssh does: those of the agent that are named, other named ones, the agent's others."""
+        agent = _agent_keys(settings.agent_socket)
+        public = {path: _public_half(path) for path in settings.key_files}
+        for path, blob in public.items():
+            by_agent = [key for key in agent if key.asbytes() == blob]
+            if by_agent:
+                yield by_agent[0]
+            elif os.path.exists(path):
+                yield from self._load(path, spec.passphrase)
+            elif path == spec.private_key_file:
+                self._notes.append(f'{path} does not exist')
+        if not settings.named_keys_only:
+            yield from (key for key in agent if key.asbytes() not in public.values())
+
+    def _load(self, path: str, passphrase: str | None) -> Iterator[paramiko.PKey]:
+        secret: Any = None if passphrase is None else str(passphrase).encode()
+        try:
+            yield paramiko.PKey.from_path(path, secret)
+        except TypeError:
+            # Without a passphrase for one that needs it, or with one for one that has none.
+            if passphrase is not None:
+                yield from self._load(path, None)
+            else:
+                self._notes.append(f'{path} needs a passphrase')
+        except (ValueError, OSError, paramiko.SSHException, paramiko.pkey.UnknownKeyType) as exc:
+            self._notes.append(f'{path} cannot be used ({type(exc).__name__}; wrong passphrase or unknown format)')
+
+    # -- errors
+
+    def _error(self, kind: str, cause: str, remedy: str) -> StartError:
+        return StartError(kind, self._spec.host, cause, remedy)
+
+    def _hung_up(self, exc: Exception) -> StartError:
+        said = str(exc) or type(exc).__name__
+        if isinstance(exc, TimeoutError) or 'timeout' in said.lower():
+            cause = f'the server did not go on with the login within {self._spec.timeout_s:g} s ({said})'
+            return self._error('timeout', cause, messages.UNREACHABLE)
+        return self._error('refused', f'the server hung up before the login was through ({said})', messages.HUNG_UP)
+
+
+def _methods(attempt: Callable[[], object]) -> list[str]:
+    """Try; the methods that the server goes on to accept, or [] where it does not say."""
+    try:
+        return list(attempt() or [])  # type: ignore[call-overload]
+    except paramiko.BadAuthenticationType as exc:
+        return list(exc.allowed_types)
+    except paramiko.AuthenticationException as exc:
+        if 'timeout' in str(exc).lower():
+            raise
+        return []
+
+
+def _asks_password(methods: list[str]) -> bool:
+    return 'password' in methods or 'keyboard-interactive' in methods
+
+
+def _prefer(transport: paramiko.Transport, key_types: list[str]) -> None:
+    """Ask for a host key of a type that is known, else a server with several would look like a changed one."""
+    options = transport.get_security_options()
+    known = [name for kind in key_types for name in _signatures(kind) if name in options.key_types]
+    options.key_types = tuple(known) + tuple(name for name in options.key_types if name not in known)
+    if _FAST_CIPHER in options.ciphers:
+        options.ciphers = (_FAST_CIPHER, *(name for name in options.ciphers if name != _FAST_CIPHER))
+
+
+def _signatures(key_type: str) -> tuple[str, ...]:
+    # One RSA key serves three signature algorithms (RFC 8332).
+    return ('rsa-sha2-512', 'rsa-sha2-256', 'ssh-rsa') if key_type == 'ssh-rsa' else (key_type,)
+
+
+def _check_host_key(spec: Spec, settings: Settings, name: str, known: known_hosts.Known, key: paramiko.PKey) -> None:
+    shown = key.get_base64()
+    if shown in known.revoked:
+        raise StartError('hostkey', spec.host, 'its host key is marked as revoked', messages.REVOKED)
+    if shown in known.keys or not settings.checks_host_key:
+        return
+    if key.get_name() in known.types:
+        place = next(iter(known.keys.values()))
+        remedy = messages.CHANGED_KEY.format(command=f'ssh-keygen -f {place.rpartition(":")[0]} -R "{name}"')
+        raise StartError('hostkey', spec.host, f'its host key is not the one in {place}', remedy)
+    cause = f'its host key is unknown ({key.get_name()} {key.fingerprint})'
+    raise StartError('hostkey', spec.host, cause, messages.KNOWN_HOSTS)
+
+
+def _public_half(path: str) -> bytes | None:
+    for candidate in (path + '.pub', path):
+        try:
+            with open(candidate, encoding='ascii') as lines:
+                return PublicBlob.from_string(lines.readline()).key_blob
+        except (OSError, ValueError):
+            continue
+    return None
+
+
+class _Agent(AgentSSH):
+    """The agent at a socket that is not necessarily the one of this process."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(5)
+        connection.connect(path)
+        self._connect(connection)  # type: ignore[attr-defined]
+
+
+def _agent_keys(path: str | None) -> tuple[Any, ...]:
+    if not path:
+        return ()
+    try:
+        return _Agent(path).get_keys()
+    except (OSError, paramiko.SSHException):
+        return ()  # as ssh: an agent that does not answer has no keys
+
+
+def _shut(sock: Any) -> None:
+    try:
+        if isinstance(sock, socket.socket):
+            sock.shutdown(socket.SHUT_RDWR)
+        else:
+            sock.close()
+    except OSError:
+        pass
