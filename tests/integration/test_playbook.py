@@ -1,0 +1,100 @@
+"""One playbook of over a hundred tasks gives over svcfw the results and the host that it gives over stock ssh."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.integration import made_files
+from tests.support.ansible import Controller, Run, connection_vars, copy_playbook
+from tests.support.compare import differences
+from tests.support.hosts import PASSWORD, Farm
+from tests.support.interpreters import need_python
+from tests.support.venvs import need_core
+
+PLAYBOOK = Path(__file__).with_name('playbook')
+WORK = '/home/sudoer/work'
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run reported, what it changed on the targets and fetched from them, and its own folder."""
+
+    run: Run
+    changes: dict[str, str]
+    fetched: dict[str, bytes]
+    folder: str
+
+
+PlayOver = Callable[[str, str, str], Outcome]
+
+
+@pytest.fixture(scope='module')
+def play_over(farm: Farm, tmp_path_factory: pytest.TempPathFactory) -> PlayOver:
+    """Runs the playbook with (core line, connection, target Python or '') on new hosts; each combination once."""
+    top = tmp_path_factory.mktemp('playbook')
+    source = made_files.make(top / 'source')
+
+    @functools.cache
+    def play(line: str, connection: str, python: str) -> Outcome:
+        core = need_core(line)
+        interpreter = {'ansible_python_interpreter': need_python(python)} if python else {}
+        folder = top / '-'.join((line, connection, python))
+        playbook = copy_playbook(PLAYBOOK, folder / 'playbook')
+        # Pipelining makes stock ssh some twenty seconds faster and leaves no files behind when a task breaks.
+        controller = Controller(core, folder / 'controller', {'ANSIBLE_PIPELINING': '1'})
+        target, second = farm.host('target'), farm.host('second')
+        controller.trust(target, second)
+        common = {**connection_vars(connection), **interpreter}
+        inventory = {
+            'target': {**target.inventory_vars('sudoer'), **common},
+            'second': {**second.inventory_vars('plain'), **common},
+            'withpass': {**target.inventory_vars('sudopw'), **common, 'ansible_become_password': PASSWORD},
+        }
+        run = controller.run(
+            playbook / 'site.yml',
+            inventory,
+            '--vault-password-file',
+            str(playbook / 'vault-password'),
+            source=str(source),
+            fetched=str(folder / 'fetched'),
+            work=WORK,
+        )
+        changes = {f'{host.name}:{path}': text for host in (target, second) for path, text in host.changes().items()}
+        target.stop()
+        second.stop()
+        return Outcome(run, changes, tree(folder / 'fetched'), str(folder))
+
+    return play
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Relative path -> content of each file under `folder`."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob('*') if path.is_file()}
+
+
+def assert_same(stock: Outcome, ours: Outcome) -> None:
+    assert stock.run.recap['target']['ok'] > 100, stock.run.output
+    found = differences(stock.run, ours.run, ((stock.folder,), (ours.folder,)))
+    assert not found, '\n'.join(found) + '\n\n' + ours.run.output[-6000:]
+    assert ours.run.rc == stock.run.rc
+    assert ours.run.recap == stock.run.recap
+    assert ours.changes == stock.changes
+    assert ours.fetched == stock.fetched
+
+
+@pytest.mark.parametrize(
+    ('line', 'transport'),
+    [('2.18', 'ssh'), ('2.19', 'ssh'), ('2.19', 'paramiko'), ('2.21', 'ssh')],
+)
+def test_results_and_host_are_those_of_stock_ssh(play_over: PlayOver, line: str, transport: str) -> None:
+    assert_same(play_over(line, 'ssh', ''), play_over(line, f'svcfw-{transport}', ''))
+
+
+@pytest.mark.parametrize(('line', 'python'), [('2.16', '3.6'), ('2.21', '3.13')])
+def test_so_they_are_with_another_python_on_the_target(play_over: PlayOver, line: str, python: str) -> None:
+    assert_same(play_over(line, 'ssh', python), play_over(line, 'svcfw-ssh', python))

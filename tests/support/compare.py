@@ -1,0 +1,86 @@
+"""Compares what two runs of a playbook reported, apart from what differs from one run to the next over one connection.
+
+Kept out is only what two runs over stock ssh were seen to differ in; each with its reason.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from tests.support.ansible import Run
+
+# Keys whose values are times, process numbers or of the moment, wherever they stand in a result.
+VOLATILE = frozenset({
+    'start', 'end', 'delta', 'atime', 'mtime', 'ctime', 'inode', 'dev', 'elapsed',
+    'ansible_date_time', 'ansible_uptime_seconds', 'ansible_loadavg', 'ansible_memfree_mb', 'ansible_memory_mb',
+    'ansible_swapfree_mb', 'ansible_mounts', 'ansible_env_pid', 'cache_update_time', 'ansible_processor_nproc',
+    # Paths and data of this machine at the moment of the run (block devices, fibre channel names, pid-bound links).
+    'ansible_devices', 'ansible_device_links', 'ansible_fips', 'ansible_lvm', 'ansible_interfaces',
+    'ansible_virtualization_tech_guest',  # a set, in any order
+})  # fmt: skip
+
+# Environment variables that tell of the login itself.
+VOLATILE_ENVIRONMENT = frozenset({'SSH_CLIENT', 'SSH_CONNECTION', 'SSH_TTY', '_', 'XDG_SESSION_ID'})
+
+# Random parts of names.
+PATTERNS = (
+    (re.compile(r'ansible-tmp-[\d.]+-\d+-\d+'), 'ansible-tmp-N'),
+    (re.compile(r'ansible-local-\w+'), 'ansible-local-N'),
+    (re.compile(r'/tmp/ansible_\w+?_payload_\w+'), '/tmp/ansible_payload_N'),
+    (re.compile(r'/tmp[a-z0-9_]{8}\b'), '/tmpN'),
+    (re.compile(r'^\.[a-z0-9_]{8}$'), '.N'),  # the controller's temporary file behind `copy: content=`
+    (re.compile(r'\bj?\d{6,}\.\d+\b'), 'JOB'),
+    (re.compile(r'\b127\.\d+\.\d+\.\d+\b'), 'ADDRESS'),
+)
+
+
+def normalised(value: Any, folders: Iterable[str] = ()) -> Any:
+    """`value` without its volatile parts; `folders` are controller folders that differ between the runs."""
+    if isinstance(value, dict):
+        return {
+            key: normalised(each, folders)
+            for key, each in value.items()
+            if key not in VOLATILE and key not in VOLATILE_ENVIRONMENT
+        }
+    if isinstance(value, list):
+        return [normalised(each, folders) for each in value]
+    if isinstance(value, str):
+        for folder in folders:
+            value = value.replace(folder, 'FOLDER')
+        for pattern, replacement in PATTERNS:
+            value = pattern.sub(replacement, value)
+    return value
+
+
+def differences(one: Run, other: Run, folders: tuple[Iterable[str], Iterable[str]] = ((), ())) -> list[str]:
+    """One line for each thing that `other` reported differently; empty if the runs are alike."""
+    first = [normalised(event, folders[0]) for event in one.events]
+    second = [normalised(event, folders[1]) for event in other.events]
+    found = []
+    for index, (left, right) in enumerate(zip(first, second, strict=False)):
+        if (left.get('task'), left['kind']) != (right.get('task'), right['kind']):
+            found.append(f'event {index}: {summary(left)} != {summary(right)}')
+            return found
+        found += [f'{left.get("task", left["kind"])}: {line}' for line in differing(left, right)]
+    if len(first) != len(second):
+        found.append(f'{len(first)} events != {len(second)}')
+    return found
+
+
+def summary(event: dict[str, Any]) -> str:
+    """Task, kind and result of an event, cut short."""
+    return f'{event.get("task")!r} {event["kind"]} {str(event.get("result"))[:2000]}'
+
+
+def differing(left: Any, right: Any, path: str = '') -> list[str]:
+    """Where two values differ, innermost first cause only."""
+    if isinstance(left, dict) and isinstance(right, dict):
+        keys = sorted(left.keys() | right.keys())
+        absent = '<absent>'
+        return [
+            line for key in keys for line in differing(left.get(key, absent), right.get(key, absent), f'{path}.{key}')
+        ]
+    if isinstance(left, list) and isinstance(right, list) and len(left) == len(right):
+        pairs = enumerate(zip(left, right, strict=True))
+        return [line for index, pair in pairs for line in differing(*pair, f'{path}[{index}]')]
+    return [] if left == right else [f'{path}: {str(left)[:400]!r} != {str(right)[:400]!r}']
