@@ -36,7 +36,7 @@ _log = logging.getLogger('svcfw.mux')
 
 def serve(folder: Path, ready_fd: int) -> None:
     """The life of the process: listen in `folder`, write a byte to `ready_fd`, serve, leave nothing."""
-    os.umask(0o077)
+    # No umask of our own: children on this machine inherit it, and in this folder nobody else can read anyhow.
     handler = logging.handlers.RotatingFileHandler(folder / 'mux.log', maxBytes=MAX_LOG_BYTES, backupCount=1)
     logging.basicConfig(
         handlers=[handler],
