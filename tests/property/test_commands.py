@@ -1,0 +1,29 @@
+"""Commands as ansible-core builds them come back as what they were built from, and nothing else is taken for one."""
+
+import shlex
+import string
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from svcfw.ansible import payload
+
+names = st.text(string.ascii_letters + '_', min_size=1, max_size=4)
+environments = st.dictionaries(names, st.text(st.characters(exclude_characters='\0', exclude_categories=['Cs']), max_size=12), max_size=4)
+
+
+@given(environments, st.sampled_from(['', ' && sleep 0']), st.sampled_from([['/usr/bin/python3'], ['/usr/bin/env', 'python3']]))
+def test_what_core_builds_is_understood(env, appended, interpreter):
+    prefix = ' '.join(f'{name}={shlex.quote(value)}' for name, value in env.items())
+    inner = f'{prefix} {" ".join(interpreter)} {appended}'
+    command = f'/bin/sh -c {shlex.quote(inner)}'
+    assert payload.match_command(command, '/bin/sh', interpreter) == env
+
+
+@given(st.text(max_size=40))
+def test_whatever_matches_says_the_same_when_built_again(text):
+    matched = payload.match_python_inner(text)
+    if matched is not None:
+        env, words = matched
+        rebuilt = ' '.join([*(f'{name}={shlex.quote(value)}' for name, value in env.items()), *words])
+        assert text.removesuffix(' && sleep 0').strip(' ') == rebuilt

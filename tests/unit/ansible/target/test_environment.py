@@ -1,0 +1,92 @@
+import os
+import sys
+
+import pytest
+
+from svcfw.ansible.target import environment, interpreter, site_state
+from svcfw.ansible.target.environment import needs_cold
+
+
+@pytest.mark.parametrize(
+    'name', ['PYTHONPATH', 'PYTHONHASHSEED', 'LD_LIBRARY_PATH', 'LD_PRELOAD', 'OPENSSL_CONF', 'GLIBC_TUNABLES', 'LOCPATH']
+)
+def test_what_is_read_at_the_start_needs_a_start(monkeypatch, name):
+    monkeypatch.delenv(name, raising=False)
+    assert needs_cold({name: 'secret value'}).startswith(name)
+    assert 'secret' not in needs_cold({name: 'secret value'})
+    monkeypatch.setenv(name, 'x')
+    assert needs_cold({name: 'x'}) is None
+
+
+@pytest.mark.parametrize('name', ['FOO', 'TZ', 'TMPDIR', 'http_proxy', 'LC_MESSAGES', 'TERM', 'MYPYTHON'])
+def test_other_variables_need_none(name):
+    assert needs_cold({name: 'x'}) is None
+
+
+def test_path_matters_where_the_interpreter_is_looked_up():
+    assert needs_cold({'PATH': '/x'}, ['/usr/bin/python3']) is None
+    assert needs_cold({'PATH': '/x'}, ['/usr/bin/env', 'python3']) is not None
+    assert needs_cold({'PATH': '/x'}, ['python3']) is not None
+    assert needs_cold({'PATH': os.environ['PATH']}, ['python3']) is None
+
+
+def test_home_matters_where_it_has_packages(monkeypatch, tmp_path):
+    site = sys.modules['site']
+    monkeypatch.setenv('HOME', '/nowhere')
+    monkeypatch.setattr(site, 'ENABLE_USER_SITE', True)
+    monkeypatch.setattr(site, 'USER_SITE', '/nowhere/.local/lib/python/site-packages')
+    assert needs_cold({'HOME': str(tmp_path)}) is None
+    (tmp_path / '.local/lib/python/site-packages').mkdir(parents=True)
+    assert needs_cold({'HOME': str(tmp_path)}) is not None
+    monkeypatch.setattr(site, 'ENABLE_USER_SITE', False)
+    assert needs_cold({'HOME': str(tmp_path)}) is None
+
+
+def test_names_and_values_are_utf8_whatever_the_locale():
+    assert environment.encoded({'A': 'h\xe9\udcff'}) == {b'A': b'h\xc3\xa9\xff'}
+
+
+def test_this_interpreter_is_recognised(tmp_path):
+    assert interpreter.hosts([sys.executable])
+    assert not interpreter.hosts([])
+    assert not interpreter.hosts([sys.executable, '-I'])
+    assert not interpreter.hosts(['/bin/sh'])
+    assert not interpreter.hosts(['/nowhere/python3'])
+
+
+def test_another_name_of_the_same_file_is_the_same_interpreter(monkeypatch, tmp_path):
+    real, other = tmp_path / 'bin' / 'python3.99', tmp_path / 'usr' / 'python3'
+    for path in (real, other):
+        path.parent.mkdir()
+    real.write_text('')
+    real.chmod(0o755)
+    other.symlink_to(real)
+    monkeypatch.setattr(sys, 'executable', str(real))
+    monkeypatch.setenv('PATH', str(other.parent))
+    assert interpreter.hosts([str(other)])
+    assert interpreter.hosts(['/usr/bin/env', 'python3'])
+    (tmp_path / 'pyvenv.cfg').write_text('')
+    assert interpreter.hosts([str(real)])
+    other.unlink()
+    (tmp_path / 'venv' / 'bin').mkdir(parents=True)
+    (tmp_path / 'venv' / 'pyvenv.cfg').write_text('')
+    inside = tmp_path / 'venv' / 'bin' / 'python'
+    inside.symlink_to(real)
+    assert not interpreter.hosts([str(inside)])
+
+
+def test_an_installed_package_makes_a_template_stale(monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, 'path', [*sys.path, str(tmp_path)])
+    before = site_state.snapshot()
+    assert site_state.snapshot() == before
+    os.utime(tmp_path, (1, 1))
+    assert site_state.snapshot() != before
+
+
+def test_a_first_user_package_makes_a_template_stale(monkeypatch, tmp_path):
+    site = sys.modules['site']
+    monkeypatch.setattr(site, 'ENABLE_USER_SITE', True)
+    monkeypatch.setattr(site, 'USER_SITE', str(tmp_path / 'later'))
+    before = site_state.snapshot()
+    (tmp_path / 'later').mkdir()
+    assert site_state.snapshot() != before

@@ -1,0 +1,189 @@
+"""Taking payloads apart: texts made here, so that every way of being slightly different can be tried."""
+
+import base64
+import hashlib
+import io
+import zipfile
+
+import pytest
+
+from svcfw.ansible import payload
+
+PARAMS = '{"ANSIBLE_MODULE_ARGS": {"data": "it\'s \\"h\\u00e9\\" \\\\n requested_soft = min(existing_hard, 7)"}}'
+
+
+def make_zip(contents=(('ansible/__init__.py', b''), ('ansible/modules/ping.py', b'pass\n'))):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, 'w') as archive:
+        for name, content in contents:
+            archive.writestr(name, content)
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def v2(change=lambda arguments: None, shebang='#!/usr/bin/python3'):
+    arguments = {
+        'ansible_module': 'ping', 'module_fqn': 'ansible.modules.ping', 'profile': 'legacy',
+        'date_time': 'datetime.datetime(2026, 1, 2)', 'rlimit_nofile': 0, 'params': PARAMS, 'extensions': {},
+        'zip_data': make_zip(),
+    }  # fmt: skip
+    change(arguments)
+    lines = [f'{key}={value if key == "date_time" else repr(value)},' for key, value in arguments.items()]
+    code = f'{shebang}\n\n_ANSIBALLZ_WRAPPER = True\n\ndef _ansiballz_main(**kwargs): pass\n'
+    return (code + '\n\n\nif __name__ == "__main__":\n    _ansiballz_main(\n' + '\n'.join(lines) + '\n)\n').encode()
+
+
+V1_LINES = [
+    '#!/usr/bin/python3',
+    '_ANSIBALLZ_WRAPPER = True',
+    'def _ansiballz_main():',
+    f'    ZIPDATA = {make_zip()!r}',
+    '    def invoke_module(modlib_path, temp_path, json_params):',
+    "        runpy.run_module(mod_name='ansible.modules.ping', init_globals=dict(_module_fqn='ansible.modules.ping',"
+    ' _modlib_path=modlib_path),',
+    "                         run_name='__main__', alter_sys=True)",
+    '    def debug(command, zipped_mod, json_params):',
+    "            runpy.run_module(mod_name='ansible.modules.ping', init_globals=None, run_name='__main__', alter_sys=True)",
+    f'    ANSIBALLZ_PARAMS = {PARAMS!r}',
+    '    if PY3:',
+    "        ANSIBALLZ_PARAMS = ANSIBALLZ_PARAMS.encode('utf-8')",
+    "        temp_path = tempfile.mkdtemp(prefix='ansible_' + 'ping' + '_payload_')",
+    "if __name__ == '__main__':",
+    '    _ansiballz_main()',
+]
+
+
+def v1(lines=V1_LINES):
+    return ('\n'.join(lines) + '\n').encode()
+
+
+@pytest.mark.parametrize(('data', 'format_', 'profile'), [(v1(), 'v1', None), (v2(), 'v2', 'legacy')])
+def test_split_finds_every_field(data, format_, profile):
+    found = payload.split(data)
+    assert found is not None
+    assert (found.format, found.profile) == (format_, profile)
+    assert found.interpreter == ('/usr/bin/python3',)
+    assert (found.module, found.fqn) == ('ping', 'ansible.modules.ping')
+    assert found.params == PARAMS.encode()
+    assert found.rlimit_nofile == 0
+    assert found.zip_id == hashlib.sha256(make_zip().encode()).hexdigest()
+    assert found.members() == [
+        ('ansible/__init__.py', hashlib.sha256(b'').digest(), b''),
+        ('ansible/modules/ping.py', hashlib.sha256(b'pass\n').digest(), b'pass\n'),
+    ]
+
+
+def test_secrets_do_not_show():
+    found = payload.split(v2())
+    assert 'data' not in repr(found)
+
+
+def test_rlimit():
+    assert payload.split(v2(lambda a: a.update(rlimit_nofile=512))).rlimit_nofile == 512
+    limited = [*V1_LINES[:3], '    requested_soft = min(existing_hard, 512)', *V1_LINES[3:]]
+    assert payload.split(v1(limited)).rlimit_nofile == 512
+
+
+def test_interpreter_of_several_words():
+    assert payload.split(v2(shebang='#!/usr/bin/env python3')).interpreter == ('/usr/bin/env', 'python3')
+
+
+@pytest.mark.parametrize(
+    'change',
+    [
+        lambda a: a.update(extensions={'_debugpy': {}}),
+        lambda a: a.update(another=1),
+        lambda a: a.pop('profile'),
+        lambda a: a.update(profile=None),
+        lambda a: a.update(params=1),
+        lambda a: a.update(params='\udcff'),
+        lambda a: a.update(rlimit_nofile='x'),
+        lambda a: a.update(rlimit_nofile=-1),
+        lambda a: a.update(zip_data='not base64!'),
+        lambda a: a.update(zip_data=b'abcd'),
+    ],
+)
+def test_v2_with_anything_unknown_is_refused(change):
+    assert payload.split(v2(change)) is None
+
+
+@pytest.mark.parametrize('data', [v2()[:-1], v2() + b'\n', v2() + b'print()\n', v2().replace(b'#!', b'# ', 1), v2(shebang='#!')])
+def test_v2_text_around_the_arguments(data):
+    assert payload.split(data) is None
+
+
+@pytest.mark.parametrize('without', [1, 3, 5, 9, 12])
+def test_v1_with_a_line_missing_is_refused(without):
+    assert payload.split(v1(V1_LINES[:without] + V1_LINES[without + 1 :])) is None
+
+
+@pytest.mark.parametrize('doubled', [3, 5, 9, 12])
+def test_v1_with_a_line_twice_is_refused(doubled):
+    assert payload.split(v1([*V1_LINES, V1_LINES[doubled]])) is None
+
+
+@pytest.mark.parametrize('line', ['        import coverage', "        if importlib.util.find_spec('coverage') is None:"])
+def test_v1_with_coverage_is_refused(line):
+    assert payload.split(v1([*V1_LINES[:4], line, *V1_LINES[4:]])) is None
+
+
+@pytest.mark.parametrize('data', [b'', b'#!/bin/sh\necho\n', b'#!/usr/bin/python3\nprint()\n', b'begin {\n', b'{"a": 1}', b'\xff' * 99])
+def test_other_programs_are_refused(data):
+    assert payload.split(data) is None
+
+
+def test_a_broken_zip_is_noticed_when_it_is_opened():
+    found = payload.split(v2(lambda a: a.update(zip_data=base64.b64encode(b'no zip').decode())))
+    with pytest.raises(ValueError, match='ping'):
+        found.members()
+
+
+PYTHON = ['/usr/bin/python3']
+
+
+@pytest.mark.parametrize(
+    ('inner', 'env'),
+    [
+        (' /usr/bin/python3 ', {}),
+        (' /usr/bin/python3  && sleep 0', {}),
+        ('/usr/bin/python3', {}),
+        ('A=b _C9=\'x y\' /usr/bin/python3 ', {'A': 'b', '_C9': 'x y'}),
+        ("A='it'\"'\"'s' E='' /usr/bin/python3 && sleep 0", {'A': "it's", 'E': ''}),
+        ("A='&& sleep 0' /usr/bin/python3", {'A': '&& sleep 0'}),
+        ("A='two\nlines' /usr/bin/python3", {'A': 'two\nlines'}),
+    ],
+)
+def test_commands_that_start_the_interpreter(inner, env):
+    assert payload.match_inner(inner, PYTHON) == env
+    import shlex
+
+    assert payload.match_command(f'/bin/sh -c {shlex.quote(inner)}', '/bin/sh', PYTHON) == env
+
+
+@pytest.mark.parametrize(
+    'inner',
+    [
+        '', ' ', 'A=b', '/usr/bin/python3.11', '/usr/bin/python3 x', '/usr/bin/python3;', '/usr/bin/python3 && sleep 1',
+        'A=$B /usr/bin/python3', 'A=`x` /usr/bin/python3', 'A="b" /usr/bin/python3', 'A=~ /usr/bin/python3',
+        'A=b A=c /usr/bin/python3', '9A=b /usr/bin/python3', 'A=b  /usr/bin/python3', "A='b /usr/bin/python3",
+        'exec /usr/bin/python3', '/usr/bin/python3 # x', 'set -x A b; /usr/bin/python3', 'A-B=c /usr/bin/python3',
+        '/usr/bin/python3\n', '/usr/bin/python3 < /dev/null', '\t/usr/bin/python3',
+    ],
+)  # fmt: skip
+def test_commands_that_do_more(inner):
+    assert payload.match_inner(inner, PYTHON) is None
+
+
+@pytest.mark.parametrize(
+    'cmd',
+    ["/bin/bash -c '/usr/bin/python3'", "/bin/sh -c '/usr/bin/python3' x", '/bin/sh -c "/usr/bin/python3 "', "/bin/sh  -c ' /usr/bin/python3'"],
+)
+def test_wrappers_that_are_not_exactly_the_known_one(cmd):
+    assert payload.match_command(cmd, '/bin/sh', PYTHON) is None
+
+
+def test_any_python_by_name():
+    assert payload.match_python("/bin/sh -c '/usr/bin/python3.12 && sleep 0'", '/bin/sh') == ({}, ['/usr/bin/python3.12'])
+    assert payload.match_python_inner('A=b /usr/bin/env python3') == ({'A': 'b'}, ['/usr/bin/env', 'python3'])
+    assert payload.match_python_inner('/usr/bin/python3 -c pass') is None
+    assert payload.match_python_inner('/bin/sh') is None
+    assert payload.match_python_inner('/usr/bin/env -S python3') is None
