@@ -1,4 +1,5 @@
 """svcfw: a tree of Python processes on other accounts and hosts, and services that they offer each other."""
+
 import importlib
 
 __version__ = '0.1.0.dev0'
@@ -8,12 +9,22 @@ is_target = False
 
 #: Public names and where they live. Resolved on first use: on a target nothing of it is loaded unless it is used.
 _PUBLIC = {
-    'Router': 'svcfw.transport.router', 'Context': 'svcfw.core.context', 'Sender': 'svcfw.core.context',
-    'Message': 'svcfw.core.message', 'Receiver': 'svcfw.core.channel', 'Channel': 'svcfw.core.channel',
-    'Latch': 'svcfw.core.latch', 'Select': 'svcfw.core.select', 'Secret': 'svcfw.core.wire.values',
-    'takes_router': 'svcfw.core.dispatch', 'Error': 'svcfw.core.wire.errors', 'CallError': 'svcfw.core.wire.errors',
-    'ChannelError': 'svcfw.core.wire.errors', 'EncodeError': 'svcfw.core.wire.errors',
-    'StartError': 'svcfw.core.wire.errors', 'TimeoutError': 'svcfw.core.wire.errors',
+    'Router': 'svcfw.transport.router',
+    'Context': 'svcfw.core.context',
+    'Sender': 'svcfw.core.context',
+    'Message': 'svcfw.core.message',
+    'Receiver': 'svcfw.core.channel',
+    'Channel': 'svcfw.core.channel',
+    'Latch': 'svcfw.core.latch',
+    'Select': 'svcfw.core.select',
+    'Secret': 'svcfw.core.wire.values',
+    'takes_router': 'svcfw.core.dispatch',
+    'Error': 'svcfw.core.wire.errors',
+    'CallError': 'svcfw.core.wire.errors',
+    'ChannelError': 'svcfw.core.wire.errors',
+    'EncodeError': 'svcfw.core.wire.errors',
+    'StartError': 'svcfw.core.wire.errors',
+    'TimeoutError': 'svcfw.core.wire.errors',
 }
 
 

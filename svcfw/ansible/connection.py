@@ -224,6 +224,8 @@ class Connection(ssh.Connection):
             self._say('L2', f'no warm interpreter: {exc}')
             result = None
         if result is None:
+            if in_data is None:
+                self._say('L2', 'commands that are no modules run as they are')
             # Stock asks for a terminal just then; output and line ends of `raw` and `script` depend on it.
             tty = in_data is None and sudoable and bool(self.get_option('use_tty'))
             executable = None if inner is None else self._executables()[0]

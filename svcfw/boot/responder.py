@@ -1,4 +1,4 @@
-"""Serves the source of modules to contexts that lack them, and no more of it than they have been given reason to ask for.
+"""Serves the source of modules to contexts that lack them, and no more of it than they were given reason to ask for.
 
 A context may have what it was called for: the package of a called function, and what the sources it was given import.
 Looking for a module never imports it: a target could have code run here by asking for a name.

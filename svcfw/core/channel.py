@@ -1,17 +1,20 @@
 """Receiver and Channel: messages that arrive over time."""
+
 from svcfw.core.context import Sender
 from svcfw.core.latch import Latch
 from svcfw.core.message import Message
-from svcfw.core.wire import limits
 from svcfw.core.wire.errors import ChannelError
 from svcfw.core.wire.frames import DEAD, Frame
+
+#: What a receiver holds at most: one frame of the largest size, and a good many usual ones.
+MAX_RECEIVER_BYTES = 128 * 1024 * 1024
 
 
 class Receiver(object):
     """A handle of this context, its messages kept until they are taken.
 
     router; handle: a fixed one, or a new one if None. policy, respondent: as for `Router.add_handler`.
-    Holds at most `limits.MAX_RECEIVER_BYTES`: a sender that goes on above that loses the receiver, and `get()` says so
+    Holds at most `MAX_RECEIVER_BYTES` bytes: a sender that goes on above that loses the receiver, and `get()` says so
     after the last message that was accepted.
     """
 
@@ -42,7 +45,7 @@ class Receiver(object):
         return self._latch.empty()
 
     def get(self, timeout=None):
-        """The next Message. TimeoutError after `timeout` seconds; ChannelError once the sender is gone or it is closed."""
+        """The next Message. TimeoutError after `timeout` seconds; ChannelError once sender or receiver is closed."""
         if self._ended is not None and self._latch.empty():
             raise ChannelError(self._ended)
         message = self._latch.get(timeout)
@@ -72,7 +75,7 @@ class Receiver(object):
             message.refuse(self._ended)
             return
         self._held_bytes += len(message.frame.payload)
-        if self._held_bytes > limits.MAX_RECEIVER_BYTES:
+        if self._held_bytes > MAX_RECEIVER_BYTES:
             message.refuse('the receiver is full')
             message = self._death('the receiver overflowed: nobody took its messages')
         if message.is_dead:

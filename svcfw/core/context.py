@@ -1,4 +1,5 @@
 """Context: a process of the tree, as seen from another; Sender: one handle in it."""
+
 from svcfw.core import handles
 from svcfw.core.latch import Latch
 from svcfw.core.wire.frames import DEAD, Frame

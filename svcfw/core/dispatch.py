@@ -1,4 +1,5 @@
 """Dispatcher: runs the functions that other contexts call, one at a time, on the main thread."""
+
 import importlib
 import sys
 

@@ -1,4 +1,5 @@
-"""The main function of a child context: takes over the descriptors that the first stage was started with, and serves."""
+"""The main function of a child context: takes over the descriptors that it was started with, and serves."""
+
 import os
 import signal
 import sys

@@ -1,4 +1,5 @@
 """The fixed handles: addresses within each context that everybody knows. Others are allocated above FIRST_DYNAMIC."""
+
 CALL_FUNCTION = 100
 GET_MODULE = 101
 LOAD_MODULE = 102

@@ -3,6 +3,7 @@
 Two places on `sys.meta_path` are served: near the first, for what must be the parent's whatever is installed here; and
 the last, for everything that this interpreter does not find by itself.
 """
+
 import sys
 import zlib
 
@@ -87,6 +88,7 @@ class Importer(object):
             modules = reply.value()
             self._accept(modules)
             message.reply(modules)
+
         self._router.parent().request_async(handles.GET_MODULE, name, answer)
 
     def _pack(self, name):

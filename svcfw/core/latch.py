@@ -1,4 +1,5 @@
 """Latch: a queue on which threads wait, and the base of everything else that is waited for."""
+
 import _thread
 import collections
 

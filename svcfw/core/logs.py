@@ -1,4 +1,5 @@
 """Log records of a context travel to the top of the tree. `logging` is imported where it is used: 10 ms of a start."""
+
 from svcfw.core import handles
 from svcfw.core.wire.frames import Frame
 

@@ -10,6 +10,7 @@ A process that never calls it stays single-threaded, which is what a process tha
 
 `_thread` is used rather than `threading`: the latter loads 35 modules, which counts when a target starts.
 """
+
 import _thread
 import collections
 import errno

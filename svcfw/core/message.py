@@ -1,4 +1,5 @@
 """Message: a frame seen by the program, its value decoded on demand."""
+
 from svcfw.core.wire.errors import CallError, ChannelError
 from svcfw.core.wire.frames import DEAD, ERROR, Frame
 

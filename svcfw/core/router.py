@@ -1,4 +1,5 @@
 """Router: brings each frame to the handler or the link that it is for, and refuses what may not pass."""
+
 import _thread
 
 from svcfw.core import handles
@@ -30,9 +31,9 @@ class _Handler(object):
 class Router(object):
     """The routing of one context: its links to parent and children, its handlers, its view of the tree.
 
-    own_id, parent_ids: ids of this context and of those above it, nearest first; the top of the tree is 0 with no parents.
+    own_id, parent_ids: ids of this context and of those above it, nearest first; the top of the tree is 0, without any.
     log(router, level, text): where the router reports what nobody waits for; level as in `logging`.
-    Handlers run on the thread that drives `loop`. All public methods may be called by any thread unless they say otherwise.
+    Handlers run on the thread that drives `loop`. Public methods may be called by any thread unless they say otherwise.
     """
 
     def __init__(self, log, own_id=0, parent_ids=(), name='master'):
@@ -41,10 +42,12 @@ class Router(object):
         self.name = name
         self.log = log
         self.loop = Loop(self._on_loop_error)
-        self.codec = Codec([
-            (CONTEXT_TAG, Context, lambda context: (context.id, context.name), self._decode_context),
-            (SENDER_TAG, Sender, lambda sender: (sender.context, sender.handle), self._decode_sender),
-        ])
+        self.codec = Codec(
+            [
+                (CONTEXT_TAG, Context, lambda context: (context.id, context.name), self._decode_context),
+                (SENDER_TAG, Sender, lambda sender: (sender.context, sender.handle), self._decode_sender),
+            ]
+        )
         self.closed = None
         #: For children: the packed core that this context itself was started from (bytes), and from which level
         #: (int, as in `logging`) their log records are wanted.
@@ -95,6 +98,7 @@ class Router(object):
 
         on_event(stream, event) gets what is not a frame, on_lost(stream, reason) the end, once. Driving thread.
         """
+
         def event(stream, event):
             if isinstance(event, Frame):
                 self._on_event(stream, event)
@@ -199,7 +203,9 @@ class Router(object):
     def _bounce(self, frame, reason):
         """Tell the sender of a frame with an answer due that there will be none."""
         if frame.reply_to and not frame.flags & DEAD:
-            dead = Frame(frame.src, self.own_id, self.own_id, frame.reply_to, 0, DEAD, reason.encode('utf-8', 'replace'))
+            dead = Frame(
+                frame.src, self.own_id, self.own_id, frame.reply_to, 0, DEAD, reason.encode('utf-8', 'replace')
+            )
             if frame.src == self.own_id:
                 self.loop.call_soon(lambda: self._deliver(dead))
             else:
@@ -281,7 +287,9 @@ class Router(object):
 
     def _kill_handlers(self, lost, reason):
         for handle in lost:
-            self._deliver(Frame(self.own_id, self.own_id, self.own_id, handle, 0, DEAD, reason.encode('utf-8', 'replace')))
+            self._deliver(
+                Frame(self.own_id, self.own_id, self.own_id, handle, 0, DEAD, reason.encode('utf-8', 'replace'))
+            )
 
     def _tell_parent(self, handle, value):
         self.send(Frame(self.parent_ids[0], self.own_id, self.own_id, handle, 0, 0, self.codec.encode(value)))
@@ -313,6 +321,7 @@ class Router(object):
             first, last = _shaped(answer.value(), (int, int))
             self._routes.grant(first, last, stream)
             message.reply((first, last))
+
         self.parent().request_async(handles.ALLOCATE_ID, None, granted)
 
     # -- the end

@@ -1,4 +1,5 @@
 """Select: wait for the first of several sources."""
+
 from svcfw.core.latch import Latch
 from svcfw.core.wire.errors import Error
 
@@ -61,7 +62,7 @@ class Select(object):
         return self._latch.empty()
 
     def get_source(self, timeout=None):
-        """The source that is ready, its item still in it. TimeoutError; SelectError when there is nothing to wait for."""
+        """The source that is ready, its item still in it. TimeoutError; SelectError with nothing to wait for."""
         while True:
             if not self._sources and self._latch.empty():
                 raise SelectError('there is nothing to wait for')

@@ -3,6 +3,7 @@
 Writes from the driving thread are collected and go out at the end of its turn, many frames in one system call; writes
 from other threads go out at once where the descriptor takes them.
 """
+
 import _thread
 import collections
 import os

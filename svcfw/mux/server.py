@@ -1,4 +1,4 @@
-"""The multiplexer: listens for clients, keeps a context for each link, and ends when nobody has needed it for a while."""
+"""The multiplexer: listens for clients, keeps a context for each link, ends when nobody has needed it for a while."""
 
 import fcntl
 import hashlib
@@ -185,4 +185,3 @@ class Server:
             self._path.unlink(missing_ok=True)
             self._listener.close()
             return True
-

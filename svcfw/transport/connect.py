@@ -1,4 +1,5 @@
 """Picks the transport for a Spec. Python 3.6."""
+
 import importlib
 import shutil
 
@@ -9,7 +10,7 @@ from svcfw.transport.dialogue import Dialogue
 
 
 def launcher(spec):
-    """A function (size of the second stage) -> (Process, Dialogue) that starts what `spec` describes; see start.Starter."""
+    """What starts the place that `spec` describes: a function (size of second stage) -> (Process, Dialogue)."""
     transport = spec.transport
     if transport == specs.AUTO:
         transport = specs.SSH if shutil.which(spec.ssh_executable) else specs.PARAMIKO

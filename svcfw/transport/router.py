@@ -1,4 +1,5 @@
 """Router of a program: the top of a tree, with methods that start children."""
+
 import logging
 
 from svcfw.boot import bundle

@@ -1,9 +1,10 @@
 """Starts a child context: joins a process, its dialogue and a link on the router's loop. Python 3.6.
 
-The second stage, and every frame sent to the child, are in the pipe before the child can read: no round trip is spent on
-a handshake. Where a program may still read what is meant for the child (a password prompt of sudo), the second stage is
+The second stage, and every frame sent to the child, are in the pipe before the child can read: no round trip is spent
+on a handshake. Where a program may still read what is meant for the child (a password prompt of sudo), the second stage is
 held back until `release()`.
 """
+
 import os
 
 from svcfw.core.latch import Latch
@@ -54,10 +55,16 @@ class Starter(object):
 
     def _make_second_stage(self, ids):
         router = self._router
-        config = ascii({
-            'id': self.context.id, 'name': self.context.name, 'parents': (router.own_id,) + router.parent_ids, 'ids': ids,
-            'marker': self._marker, 'log_level': router.log_level,
-        }).encode()
+        config = ascii(
+            {
+                'id': self.context.id,
+                'name': self.context.name,
+                'parents': (router.own_id,) + router.parent_ids,
+                'ids': ids,
+                'marker': self._marker,
+                'log_level': router.log_level,
+            }
+        ).encode()
         if len(config) > CONFIG_BYTES:
             raise StartError('option', self.context.name, 'its name or place in the tree is too long', 'shorten it')
         return router.bundle + config.ljust(CONFIG_BYTES)
@@ -65,7 +72,8 @@ class Starter(object):
     def _join(self, ids):
         write_fd, read_fd, self._err_fd = self._process.release()
         self.stream = self._router.add_child(
-            self.context, Link(self._marker), read_fd, write_fd, self._on_event, self._on_lost)
+            self.context, Link(self._marker), read_fd, write_fd, self._on_event, self._on_lost
+        )
         if ids:
             self._router.grant(ids[0], ids[1], self.stream)
         self._loop.watch(self._err_fd, self._on_stderr)
@@ -213,6 +221,7 @@ def start_and_wait(router, name, launch, timeout_s):
             Starter(router, name, launch, outcome.put, outcome.put, timeout_s)
         except StartError as e:
             outcome.put(e)
+
     router.loop.call_soon(start)
     result = outcome.get(timeout_s + LEAVE_S)
     if isinstance(result, StartError):

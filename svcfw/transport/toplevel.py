@@ -1,4 +1,5 @@
 """`svcfw.main`: the frame around a program that uses the library."""
+
 import logging
 import sys
 
@@ -7,6 +8,7 @@ from svcfw.transport.router import Router
 
 def main(log_level):
     """The decorator; see svcfw.main."""
+
     def decorate(function):
         if function.__module__ != '__main__':
             return function
@@ -14,4 +16,5 @@ def main(log_level):
         with Router() as router:
             function(router)
         return function
+
     return decorate

@@ -5,10 +5,11 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from tests.support.hosts import Host
 from tests.support.timing import seconds
@@ -45,11 +46,17 @@ class Run:
 
 
 class Controller:
-    """A place from which playbooks run: its own home, configuration and inventory. Attributes: core, directory, env."""
+    """A place from which playbooks run: its own home, configuration, inventory and multiplexer.
+
+    Attributes: core, directory, env, runtime (the folder with the multiplexer's). A context manager: on leaving, the
+    multiplexer is stopped.
+    """
 
     def __init__(self, core: Core, directory: Path, env: Mapping[str, str] | None = None) -> None:
         self.core = core
         self.directory = directory
+        # Not below `directory`: the path of a UNIX socket has at most 107 bytes.
+        self.runtime = Path(tempfile.mkdtemp(prefix='svcfw-run-'))
         home = directory / 'home'
         home.mkdir(parents=True, exist_ok=True)
         (directory / 'ansible.cfg').write_text('[defaults]\n')
@@ -58,6 +65,7 @@ class Controller:
             **kept,
             'LC_ALL': 'C.UTF-8',
             'HOME': str(home),
+            'XDG_RUNTIME_DIR': str(self.runtime),
             'ANSIBLE_HOME': str(home / '.ansible'),
             'ANSIBLE_CONFIG': str(directory / 'ansible.cfg'),
             'ANSIBLE_CALLBACK_PLUGINS': str(CALLBACKS),
@@ -67,6 +75,17 @@ class Controller:
             'SVCFW_COLLECT': str(directory / 'events.jsonl'),
             **(env or {}),
         }
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.stop_mux()
+        shutil.rmtree(self.runtime, ignore_errors=True)
+
+    def stop_mux(self) -> None:
+        """End the multiplexer with all its contexts, if there is one."""
+        subprocess.run([self.core.script('svcfw'), 'stop'], env=self.env, check=True, stdout=subprocess.DEVNULL)
 
     def trust(self, *hosts: Host) -> None:
         """Put the hosts' keys where clients look that know no ssh options (paramiko's, which go by $HOME)."""

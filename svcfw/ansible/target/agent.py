@@ -1,7 +1,8 @@
-"""The agent: carries out the multiplexer's operations in a context on a target. One thread, which never blocks for long.
+"""The agent: carries out the multiplexer's operations on a target. One thread, which never blocks for long.
 
 Modules run in processes that a template forks (template.py), commands as children of the agent itself.
 """
+
 import importlib
 import os
 import pwd
@@ -14,7 +15,6 @@ from svcfw.ansible.target.template import Exited, Started, Template
 from svcfw.core import handles
 from svcfw.core.dispatch import inline, takes_router
 from svcfw.core.message import has_parent_authority
-from svcfw.core.wire.errors import StartError
 from svcfw.core.wire.frames import Frame
 
 
@@ -26,8 +26,12 @@ def start(router):
     account = pwd.getpwuid(os.getuid())
     home = os.environ.get('HOME') or account.pw_dir
     return {
-        'home': home, 'user': account.pw_name, 'uid': account.pw_uid, 'python': sys.executable,
-        'version': tuple(sys.version_info[:3]), 'shell': account.pw_shell or '/bin/sh',
+        'home': home,
+        'user': account.pw_name,
+        'uid': account.pw_uid,
+        'python': sys.executable,
+        'version': tuple(sys.version_info[:3]),
+        'shell': account.pw_shell or '/bin/sh',
     }
 
 
@@ -54,11 +58,19 @@ class Agent(object):
         self._shell = pwd.getpwuid(os.getuid()).pw_shell or '/bin/sh'
         self._children = None
         self._answered = {
-            ops.COMMAND: self._command, ops.MODULE: self._module, ops.FETCH: self._fetch, ops.EXPAND: self._expand,
-            ops.CHILD: self._child, ops.FLUSH: self._flush, ops.INTERPRETER: self._interpreter,
+            ops.COMMAND: self._command,
+            ops.MODULE: self._module,
+            ops.FETCH: self._fetch,
+            ops.EXPAND: self._expand,
+            ops.CHILD: self._child,
+            ops.FLUSH: self._flush,
+            ops.INTERPRETER: self._interpreter,
         }
         self._unanswered = {
-            ops.MKDTEMP: self._mkdtemp, ops.PUT: self._put, ops.CHMOD: self._chmod, ops.REMOVE: self._remove,
+            ops.MKDTEMP: self._mkdtemp,
+            ops.PUT: self._put,
+            ops.CHMOD: self._chmod,
+            ops.REMOVE: self._remove,
         }
         self._watch_children()
         router.on_shutdown(self._end)

@@ -2,6 +2,7 @@
 
 Loaded when the first one is asked for: most targets never need it.
 """
+
 from svcfw.ansible.target import ops
 from svcfw.core import handles
 from svcfw.core.wire.errors import CallError, ChannelError, StartError
@@ -62,8 +63,15 @@ class _Child(object):
 
     def begin(self):
         try:
-            self._starter = Starter(self._router, self._name, self._launch, self._on_ready, self._on_failed,
-                                    self._timeout_s, hold_back=bool(self._marker))
+            self._starter = Starter(
+                self._router,
+                self._name,
+                self._launch,
+                self._on_ready,
+                self._on_failed,
+                self._timeout_s,
+                hold_back=bool(self._marker),
+            )
         except (OSError, StartError) as e:
             self._on_failed(e if isinstance(e, StartError) else StartError('become', self._name, str(e)))
 

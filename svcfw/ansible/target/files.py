@@ -1,4 +1,5 @@
 """File operations of the agent, each as the shell command does it whose place it takes, with its error text."""
+
 import os
 import shutil
 import stat
@@ -67,7 +68,7 @@ class Upload(object):
         rest = memoryview(data)
         try:
             while rest:
-                rest = rest[os.write(self._fd, rest):]
+                rest = rest[os.write(self._fd, rest) :]
         except OSError as e:
             self.abandon()
             raise Failure(self._path, "cannot write '%s'" % self._path, e)

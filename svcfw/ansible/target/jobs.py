@@ -1,4 +1,5 @@
 """Job: one process that runs for a session, its output on the way to who asked."""
+
 import os
 import pty
 import signal
@@ -88,7 +89,7 @@ class Job(object):
     def _on_stdin_writable(self):
         try:
             while self._stdin:
-                self._stdin = self._stdin[os.write(self._stdin_fd, self._stdin):]
+                self._stdin = self._stdin[os.write(self._stdin_fd, self._stdin) :]
         except BlockingIOError:
             self._loop.watch(self._stdin_fd, None, self._on_stdin_writable)
             return
@@ -140,8 +141,13 @@ class Job(object):
 def start_command(job, argv, stdin, cwd):
     """Run a command for a job, on pipes. Returns its subprocess.Popen; OSError when it cannot be run."""
     process = subprocess.Popen(
-        argv, stdin=subprocess.PIPE if stdin else subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        cwd=cwd, start_new_session=True, bufsize=0,
+        argv,
+        stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=cwd,
+        start_new_session=True,
+        bufsize=0,
     )
     job.started(process.pid)
     for stream, number in ((process.stdout, 1), (process.stderr, 2)):
@@ -163,7 +169,11 @@ def start_command_on_tty(job, argv, stdin, cwd):
     try:
         process = subprocess.Popen(
             ['/bin/sh', '-c', _TAKE_TTY, os.ttyname(theirs)] + argv,
-            stdin=theirs, stdout=theirs, stderr=theirs, cwd=cwd, start_new_session=True,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            cwd=cwd,
+            start_new_session=True,
         )
     except OSError:
         os.close(ours)

@@ -1,4 +1,5 @@
 """Output: sends what a process prints, or a file holds, as far as the receiver's credit goes."""
+
 from svcfw.ansible.target import ops
 from svcfw.core.wire import limits
 from svcfw.core.wire.windows import SendWindow

@@ -61,6 +61,8 @@ def _load_codecs(profile):
 def _forget():
     for name in [name for name in sys.modules if _is_ansible(name)]:
         del sys.modules[name]
+    # `ansible.module_utils.six` puts an importer there
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not _is_ansible(type(finder).__module__)]
 
 
 def _is_ansible(name):

@@ -16,7 +16,14 @@ import struct
 from itertools import chain
 
 from svcfw.core.wire.errors import CallError, DecodeError, EncodeError
-from svcfw.core.wire.limits import MAX_DEPTH, MAX_FRAME_BYTES, MAX_INT_BYTES, MAX_VALUES, MAX_WEAK_KEYS
+from svcfw.core.wire.limits import (
+    COMPOUND_KEY_WEIGHT,
+    MAX_DEPTH,
+    MAX_FRAME_BYTES,
+    MAX_INT_BYTES,
+    MAX_VALUES,
+    MAX_WEAK_KEYS,
+)
 from svcfw.core.wire.values import Secret
 
 _INT32, _INT64, _FLOAT = 0x03, 0x04, 0x05
@@ -31,6 +38,7 @@ _CONTAINER_TAGS: 'dict[type, int]' = {list: _LIST, tuple: _TUPLE, dict: _DICT, s
 _CONTAINERS = {tag: cls for cls, tag in _CONTAINER_TAGS.items()}
 _BYTE = [bytes((i,)) for i in range(256)]
 _KEYED_HASHES = {str, bytes, Secret}
+_CHEAP_KEYS = _KEYED_HASHES | {int, float, bool, type(None)}
 
 _pack_int32 = struct.Struct('>Bi').pack
 _pack_int64 = struct.Struct('>Bq').pack
@@ -64,11 +72,6 @@ class Codec(object):
             writer.put((value,), 0)
         except _Unfit as e:
             raise EncodeError('value%s: %s' % (''.join(reversed(e.steps[:-1])), e)) from None
-        if writer.values > MAX_VALUES or writer.weak_keys > MAX_WEAK_KEYS:
-            raise EncodeError(
-                '%d values, %d keys that are neither str nor bytes: the limits are %d and %d'
-                % (writer.values, writer.weak_keys, MAX_VALUES, MAX_WEAK_KEYS)
-            )
         data = b''.join(writer.parts)
         if len(data) > MAX_FRAME_BYTES:
             raise EncodeError('%d bytes are above the limit of %d' % (len(data), MAX_FRAME_BYTES))
@@ -109,10 +112,10 @@ class _Writer(object):
 
     def put(self, values, depth, step=lambda values, i: '[%d]' % i):
         """Append the values of one container, `depth` containers deep. The commonest types stand here, for speed."""
-        if depth > MAX_DEPTH:
-            raise _Unfit('more than %d containers deep' % MAX_DEPTH)
         append = self.parts.append
         self.values += len(values)
+        if depth > MAX_DEPTH or self.values > MAX_VALUES:
+            raise _Unfit('more than %d containers deep, or than %d values' % (MAX_DEPTH, MAX_VALUES))
         try:
             for value in values:
                 kind = type(value)
@@ -151,6 +154,8 @@ class _Writer(object):
             self.put(value, depth)
             return
         self.weak_keys += _weak_keys(value)
+        if self.weak_keys > MAX_WEAK_KEYS:
+            raise _Unfit('too many keys that are neither str nor bytes')
         if tag == _DICT:
             self.put(list(chain.from_iterable(value.items())), depth, _dict_step)
         else:
@@ -197,8 +202,11 @@ def _int(value):
 
 
 def _weak_keys(keys):
-    """How many of the keys to count against MAX_WEAK_KEYS."""
-    return 0 if _KEYED_HASHES.issuperset(map(type, keys)) else len(keys)
+    """What the keys of one dict or set count against MAX_WEAK_KEYS."""
+    kinds = set(map(type, keys))
+    if kinds <= _KEYED_HASHES:
+        return 0
+    return len(keys) if kinds <= _CHEAP_KEYS else len(keys) * COMPOUND_KEY_WEIGHT
 
 
 class _Reader(object):

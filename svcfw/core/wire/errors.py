@@ -66,10 +66,9 @@ class CallError(Error):
     code = 'call'
 
     def __init__(self, typename, message, traceback=''):
-        Error.__init__(self, typename, message, traceback)
-        self.typename = typename
-        self.message = message
-        self.traceback = traceback
+        # Plain text whatever it was, so that the news of a failure can always travel.
+        self.typename, self.message, self.traceback = texts = str(typename), str(message), str(traceback)
+        Error.__init__(self, *texts)
 
     def __str__(self):
         text = '%s: %s' % (self.typename, self.message)

@@ -39,8 +39,7 @@ class ChannelProcess:
         self._status: int | None = None
         self._login = Login(spec)
         ours, self._link = socket.socketpair()
-        err_fd, write_fd = os.pipe()
-        self._err = os.fdopen(write_fd, 'wb', buffering=-1)
+        err_fd, self._err_fd = os.pipe()
         os.set_blocking(err_fd, False)
         ours.setblocking(False)
         self.err_fd: int | None = err_fd
@@ -98,7 +97,7 @@ class ChannelProcess:
         finally:
             self._login.close()
             self._status = status
-            self._err.close()
+            os.close(self._err_fd)
             _shut_down(self._link)
             self._link.close()
 
@@ -136,8 +135,7 @@ class ChannelProcess:
     def _pump_err(self, channel: paramiko.Channel) -> None:
         try:
             for data in iter(lambda: channel.recv_stderr(_CHUNK_BYTES), b''):
-                self._err.write(data)
-                self._err.flush()
+                _write(self._err_fd, data)
         except (OSError, EOFError, paramiko.SSHException):
             pass
 
@@ -152,6 +150,11 @@ def launch(spec: Spec, size: int) -> tuple[ChannelProcess, Dialogue]:
     except ValueError as exc:
         raise StartError('option', spec.host, str(exc), 'Correct the interpreter to try first.') from exc
     return ChannelProcess(spec, text), Dialogue(spec.host, messages.SSH)
+
+
+def _write(fd: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(fd, data) :]
 
 
 def _shut_down(sock: socket.socket) -> None:

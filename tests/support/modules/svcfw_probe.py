@@ -15,9 +15,7 @@ def stream(f):
 
 def signals():
     names = {signal.SIG_DFL: 'default', signal.SIG_IGN: 'ignored', signal.default_int_handler: 'int', None: 'other'}
-    return {
-        str(int(n)): names.get(signal.getsignal(n), 'python') for n in range(1, signal.NSIG) if n not in (32, 33)
-    }
+    return {str(int(n)): names.get(signal.getsignal(n), 'python') for n in range(1, signal.NSIG) if n not in (32, 33)}
 
 
 def status(*fields):
@@ -37,7 +35,13 @@ def main():
     os.umask(mask)
     facts = {
         'argv': [os.path.basename(sys.argv[0])] + sys.argv[1:],
-        'main': [__name__, os.path.basename(__file__), __package__, __spec__.name, sorted(n for n in globals() if n[:1] == '_')],
+        'main': [
+            __name__,
+            os.path.basename(__file__),
+            __package__,
+            __spec__.name,
+            sorted(n for n in globals() if n[:1] == '_'),
+        ],
         'executable': sys.executable,
         'orig_argv': getattr(sys, 'orig_argv', None),
         'flags': str(sys.flags),
