@@ -1,0 +1,349 @@
+"""What every transport promises (svcfw/transport/__init__.py), asked of each of them over real servers."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import threading
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from svcfw.core.wire.errors import StartError
+from svcfw.transport import local, openssh, paramiko
+from svcfw.transport.spec import Spec
+from tests.support import drive
+from tests.support.drive import MARKER, Drive
+from tests.support.hosts import PASSWORD, Farm, Host
+from tests.support.need import need_program
+from tests.support.sshd import Sshd, free_port
+from tests.support.timing import seconds, wait_until
+
+# A second stage that sends back what it gets, to its end, with noise beside it.
+ECHO = zlib.compress(
+    b"""
+import os, sys
+os.write(1, b'noise before' + %r)
+while 1:
+    data = os.read(0, 1 << 17)
+    if not data:
+        break
+    while data:
+        data = data[os.write(1, data):]
+os.write(2, b'all the best\\n')
+os._exit(7)
+"""
+    % MARKER
+)
+DIES = zlib.compress(b"import os; os.write(2, b'first line\\nsomething broke here\\n'); os._exit(3)")
+HANGS = zlib.compress(b'import time; time.sleep(600)')
+ALL_BYTES = bytes(range(256))
+
+
+@dataclass
+class Transport:
+    """One transport and a place it can reach."""
+
+    name: str
+    launch: Callable[[Spec, int], tuple[Any, Any]]
+    fields: dict[str, Any]
+
+    def spec(self, **fields: Any) -> Spec:
+        return Spec(**{'transport': self.name, 'timeout_s': seconds(20), **self.fields, **fields})
+
+    @contextlib.contextmanager
+    def start(self, second_stage: bytes = ECHO, answers: Any = (), **fields: Any) -> Iterator[Drive]:
+        started = drive.start(self.launch, self.spec(**fields), second_stage, answers)
+        try:
+            yield started
+        finally:
+            started.close()
+
+    def failure(self, second_stage: bytes = ECHO, **fields: Any) -> StartError:
+        """The error of a start that must not succeed."""
+        with pytest.raises(StartError) as raised, self.start(second_stage, **fields) as started:
+            started.until_ready()
+        assert raised.value.host == (fields.get('host') or self.fields.get('host') or 'localhost')
+        assert raised.value.cause
+        return raised.value
+
+
+def over_ssh(name: str, server: Sshd) -> Transport:
+    launch = {'ssh': openssh.launch, 'paramiko': paramiko.launch}[name]
+    fields = {'host': server.host, 'port': server.port, 'user': server.user, 'ssh_common_args': server.ssh_options()}
+    return Transport(name, launch, fields)
+
+
+@pytest.fixture(params=['local', 'ssh', 'paramiko'])
+def transport(request: pytest.FixtureRequest) -> Transport:
+    if request.param == 'local':
+        return Transport('local', local.launch, {})
+    return over_ssh(request.param, request.getfixturevalue('sshd'))
+
+
+@pytest.fixture(params=['ssh', 'paramiko'])
+def remote(request: pytest.FixtureRequest, sshd: Sshd) -> Transport:
+    return over_ssh(request.param, sshd)
+
+
+@pytest.fixture(scope='module')
+def host(farm: Farm) -> Host:
+    return farm.host('passwords')
+
+
+@pytest.fixture(params=['ssh', 'paramiko'])
+def by_password(request: pytest.FixtureRequest, host: Host) -> Transport:
+    launch = {'ssh': openssh.launch, 'paramiko': paramiko.launch}[request.param]
+    fields = {
+        'host': host.address,
+        'port': host.port,
+        'user': 'plain',
+        'password': PASSWORD,
+        'ssh_common_args': [
+            *host.ssh_options(key=False),
+            '-o',
+            'IdentitiesOnly=yes',
+            '-o',
+            'IdentityFile=/nonexistent',
+        ],
+    }
+    return Transport(request.param, launch, fields)
+
+
+class TestTheLink:
+    def test_carries_every_byte_unchanged(self, transport: Transport) -> None:
+        with transport.start() as started:
+            started.until_ready()
+            started.unsent += ALL_BYTES
+            assert started.read(256) == ALL_BYTES
+
+    def test_carries_ten_mebibytes_both_ways_at_once(self, transport: Transport) -> None:
+        data = ALL_BYTES * (10 * 4096)
+        with transport.start() as started:
+            started.until_ready()
+            started.unsent += data
+            assert started.read(len(data)) == data
+
+    def test_takes_frames_before_the_program_reads(self, transport: Transport) -> None:
+        with transport.start() as started:
+            started.unsent += b'early'
+            started.until_ready()
+            assert started.read(5) == b'early'
+
+    def test_outlives_its_terminal(self, transport: Transport) -> None:
+        with transport.start() as started:
+            started.until_ready()
+            started.process.close_tty()
+            started.unsent += b'still here'
+            assert started.read(10) == b'still here'
+
+    def test_ends_with_its_input_and_tells_the_status(self, transport: Transport) -> None:
+        with transport.start() as started:
+            started.until_ready()
+            end_input(started)
+            assert started.until_end() == 7
+            assert started.err.endswith(b'all the best\n')
+
+    def test_ends_with_the_program(self, transport: Transport) -> None:
+        with transport.start(DIES) as started:
+            assert started.until_end() == 3
+
+    def test_ends_when_killed(self, transport: Transport) -> None:
+        with transport.start() as started:
+            started.until_ready()
+            started.process.kill()
+            assert started.until_end() not in (None, 0)
+
+    def test_leaves_no_process_when_it_is_closed(self, transport: Transport, tmp_path: Path) -> None:
+        fifo = tmp_path / 'fifo'
+        os.mkfifo(fifo)
+        holds_fifo = zlib.compress(
+            b'import os; os.open(%r, os.O_WRONLY)\n' % str(fifo).encode() + zlib.decompress(ECHO)
+        )
+        end = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+        with transport.start(holds_fifo) as started:
+            started.until_ready()
+            assert not is_at_end(end)
+            started.process.close()
+            wait_until(lambda: is_at_end(end), seconds(10), 'the last process that has the fifo open is gone')
+        os.close(end)
+
+    def test_leaves_no_descriptor_and_no_thread(self, transport: Transport) -> None:
+        def mine() -> list[str]:
+            return [thread.name for thread in threading.enumerate() if thread.name.startswith('svcfw')]
+
+        before = sorted(os.listdir('/proc/self/fd'))
+        with transport.start() as started:
+            started.until_ready()
+        wait_until(lambda: not mine(), seconds(10), 'the threads end')
+        assert sorted(os.listdir('/proc/self/fd')) == before
+
+
+class TestAFailedStart:
+    def test_quotes_the_last_words_of_a_program_that_died(self, transport: Transport) -> None:
+        error = transport.failure(DIES)
+        assert error.kind == 'died'
+        assert 'something broke here' in error.cause
+        assert 'status 3' in error.cause
+
+    def test_is_told_from_a_program_that_hangs(self, transport: Transport) -> None:
+        with transport.start(HANGS) as started, pytest.raises(StartError) as raised:
+            started.until_ready(timeout_s=seconds(0.5))
+        assert raised.value.kind == 'timeout'
+
+    def test_unusable_interpreter_names_are_refused(self, remote: Transport) -> None:
+        error = remote.failure(python="/opt/it's/python")
+        assert error.kind == 'option'
+
+    def test_no_python_names_what_was_tried(self, farm: Farm) -> None:
+        bare = farm.host('bare', 'no-python')
+        for name, launch in (('ssh', openssh.launch), ('paramiko', paramiko.launch)):
+            fields = {'host': bare.address, 'port': bare.port, 'user': 'plain', 'ssh_common_args': bare.ssh_options()}
+            error = Transport(name, launch, fields).failure(python='/opt/python9')
+            assert error.kind == 'nopython'
+            assert '/opt/python9' in error.cause
+            assert 'python3.6' in error.cause
+            assert 'nstall' in error.remedy
+
+    def test_unknown_host_key(self, remote: Transport, tmp_path: Path) -> None:
+        error = remote.failure(ssh_common_args=with_known_hosts(remote, tmp_path / 'empty'))
+        assert error.kind == 'hostkey'
+        assert 'SHA256:' in error.cause
+        assert 'known_hosts' in error.remedy
+
+    def test_unknown_host_key_is_accepted_without_checking(self, remote: Transport, tmp_path: Path) -> None:
+        words = with_known_hosts(remote, tmp_path / 'empty')
+        with remote.start(ssh_common_args=words, host_key_checking=False) as started:
+            started.until_ready()
+
+    @pytest.mark.parametrize('name', ['ssh', 'paramiko'])
+    def test_changed_host_key(self, own_sshd: Sshd, name: str) -> None:
+        own_sshd.change_host_key()
+        error = over_ssh(name, own_sshd).failure()
+        assert error.kind == 'hostkey'
+        assert f'{own_sshd.known_hosts}:1' in error.cause
+        assert 'ssh-keygen' in error.remedy
+        assert str(own_sshd.known_hosts) in error.remedy
+
+    def test_refused_port(self, remote: Transport) -> None:
+        error = remote.failure(port=free_port('127.0.0.1'))
+        assert error.kind == 'refused'
+        assert 'Connection refused' in error.cause
+
+    def test_name_without_address(self, remote: Transport) -> None:
+        error = remote.failure(host='no-such-host.invalid')
+        assert error.kind == 'refused'
+        assert 'no address' in error.cause
+        assert 'ansible_host' in error.remedy
+
+    def test_server_that_says_nothing(self, remote: Transport) -> None:
+        with socket.create_server(('127.0.0.1', 0)) as silent:
+            error = remote.failure(port=silent.getsockname()[1], timeout_s=1)
+        assert error.kind == 'timeout'
+
+    def test_server_that_hangs_up(self, remote: Transport) -> None:
+        with hanging_up() as port:
+            error = remote.failure(port=port)
+        assert error.kind == 'refused'
+        assert 'hung up' in error.cause
+
+    def test_no_accepted_key(self, remote: Transport, tmp_path: Path) -> None:
+        words = replaced(remote.fields['ssh_common_args'], 'IdentityFile=', str(new_key(tmp_path)))
+        error = remote.failure(ssh_common_args=words)
+        assert error.kind == 'auth'
+        assert 'publickey' in error.cause
+
+    def test_locked_key_without_passphrase(self, remote: Transport, own_sshd: Sshd, tmp_path: Path) -> None:
+        key = new_key(tmp_path, 'open sesame')
+        (own_sshd.directory / 'authorized_keys').write_bytes(key.with_suffix('.pub').read_bytes())
+        words = replaced(own_sshd.ssh_options(), 'IdentityFile=', str(key))
+        error = remote.failure(port=own_sshd.port, ssh_common_args=words)
+        assert error.kind == 'auth'
+        assert f'{key} needs a passphrase' in error.cause
+
+
+class TestPasswords:
+    def test_right(self, by_password: Transport) -> None:
+        with by_password.start() as started:
+            started.until_ready()
+
+    def test_wrong(self, by_password: Transport) -> None:
+        error = by_password.failure(password='battery staple')
+        assert error.kind == 'auth'
+        assert 'password was refused' in error.cause
+        assert 'battery' not in str(error)
+
+    def test_wrong_is_tried_once(self, by_password: Transport, host: Host) -> None:
+        before = host.log().count('Failed password')
+        by_password.failure(password='battery staple')
+        assert host.log().count('Failed password') == before + 1
+
+    def test_absent(self, by_password: Transport) -> None:
+        error = by_password.failure(password=None)
+        assert error.kind == 'auth'
+        assert 'password' in error.cause
+
+    def test_appear_nowhere(self, by_password: Transport) -> None:
+        with by_password.start() as started:
+            started.until_ready()
+            assert PASSWORD not in repr((by_password.spec(), started.process, started.dialogue))
+            for path in Path('/proc').glob('[0-9]*/cmdline'):
+                with contextlib.suppress(OSError):
+                    assert PASSWORD.encode() not in path.read_bytes()
+            if started.process.pid:
+                assert PASSWORD.encode() not in Path(f'/proc/{started.process.pid}/environ').read_bytes()
+
+    def test_passphrase_of_a_key(self, remote: Transport, own_sshd: Sshd, tmp_path: Path) -> None:
+        key = new_key(tmp_path, 'open sesame')
+        (own_sshd.directory / 'authorized_keys').write_bytes(key.with_suffix('.pub').read_bytes())
+        words = replaced(own_sshd.ssh_options(), 'IdentityFile=', str(key))
+        with remote.start(port=own_sshd.port, ssh_common_args=words, passphrase='open sesame') as started:
+            started.until_ready()
+
+
+def is_at_end(fifo: int) -> bool:
+    try:
+        return os.read(fifo, 1) == b''
+    except BlockingIOError:
+        return False
+
+
+def end_input(started: Drive) -> None:
+    with socket.socket(fileno=os.dup(started.process.in_fd)) as end:
+        end.shutdown(socket.SHUT_WR)
+
+
+def with_known_hosts(transport: Transport, path: Path) -> list[str]:
+    return replaced(transport.fields['ssh_common_args'], 'UserKnownHostsFile=', str(path))
+
+
+def replaced(words: list[str], name: str, value: str) -> list[str]:
+    return [name + value if word.startswith(name) else word for word in words]
+
+
+def new_key(directory: Path, passphrase: str = '') -> Path:
+    keygen = need_program('sshd', 'ssh-keygen')
+    path = directory / 'key'
+    subprocess.run([keygen, '-q', '-t', 'ed25519', '-N', passphrase, '-f', str(path)], check=True)
+    return path
+
+
+@contextlib.contextmanager
+def hanging_up() -> Iterator[int]:
+    """A port where every connection is closed at once."""
+    with socket.create_server(('127.0.0.1', 0)) as server:
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    server.accept()[0].close()
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield server.getsockname()[1]
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join(seconds(10))
