@@ -40,7 +40,7 @@ def test_errors_can_be_copied(error):
 
 def test_a_secret_does_not_show_itself():
     secret = Secret('hunter2')
-    for text in (repr(secret), repr([secret]), '{}'.format(secret), f'{secret:>20}', '%r' % secret, str({'p': secret})):
+    for text in (repr(secret), repr([secret]), f'{secret}', f'{secret:>20}', f'{secret!r}', str({'p': secret})):
         assert 'hunter2' not in text
     assert str(secret) == 'hunter2'
     assert secret == 'hunter2'
