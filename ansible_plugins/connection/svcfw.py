@@ -12,6 +12,7 @@ description:
     that connection where a target has no Python.
 notes:
   - Needs Python 3.6 or later on the target; P(ansible.builtin.ssh#connection) takes over where there is none.
+  - An exit status of 255 is that of the command. P(ansible.builtin.ssh#connection) takes it for a lost connection.
   - With C(-v) a line tells in which way commands were run, and why when it was not the fastest.
 seealso:
   - plugin: ansible.builtin.ssh

@@ -44,8 +44,7 @@ class Connection(ssh.Connection):
 
     transport = 'ssh'  # what `synchronize` and `reboot` go by
     has_pipelining = True
-    # Escalation gets a terminal where it needs one, whatever the ssh arguments say.
-    has_tty = True
+    has_tty = True  # for escalation, where it needs one, whatever the ssh arguments say
 
     # A seam for tests.
     connect_client = staticmethod(Client.connect)
@@ -70,7 +69,7 @@ class Connection(ssh.Connection):
             self._escalations.attach(plugin)
 
     def set_options(self, *args: Any, **kwargs: Any) -> None:
-        """For each task and each item of a loop."""
+        """For each task and each item."""
         self._link = None
         super().set_options(*args, **kwargs)
 
@@ -202,7 +201,7 @@ class Connection(ssh.Connection):
         if escalation is not None:
             child = escalation.become(self._play_context)
             try:
-                return self._run(cmd, escalation.inner, self._target(child), in_data, sudoable)
+                return self._run_as(cmd, escalation.inner, self._target(child), in_data, sudoable)
             finally:
                 child.dialogue.end()
         if become.is_escalated(self.become, cmd):
@@ -212,9 +211,9 @@ class Connection(ssh.Connection):
             answer = None if operation is None else self._shortcuts.perform(operation, self._target())
             if answer is not None:
                 return answer
-        return self._run(cmd, None, self._target(), in_data, sudoable)
+        return self._run_as(cmd, None, self._target(), in_data, sudoable)
 
-    def _run(self, cmd: str, inner: str | None, target: Target, in_data: bytes | None, sudoable: bool) -> Answer:
+    def _run_as(self, cmd: str, inner: str | None, target: Target, in_data: bytes | None, sudoable: bool) -> Answer:
         """Run `cmd`; `inner` is what a become plugin wrapped into it, `target` then that account's context."""
         try:
             result = self._run_warm(cmd, inner, target, in_data) if in_data is not None else None

@@ -16,6 +16,7 @@ from ansible.plugins.connection import ssh
 from ansible.release import __version__
 
 from svcfw.ansible import options
+from svcfw.ansible.connection import Connection
 from svcfw.core.wire.errors import ChannelError, StartError
 from svcfw.mux.client import DeferredError, MuxError, Result
 from tests.unit.ansible.connections import make_action, set_become
@@ -381,7 +382,7 @@ def test_the_plugin_is_as_core_left_it_when_the_stock_connection_comes_to_it(con
 
 def test_a_become_command_nobody_saw_being_built_goes_to_stock_which_can_answer_prompts(connection, mux, stock):
     plugin = set_become(connection)
-    cmd = escalated(connection, 'id').replace('id', 'id ')
+    cmd = escalated(connection, 'id') + ' '
     assert plugin.success in cmd
     connection.exec_command(cmd)
     assert mux.named('run_command') == []
@@ -539,3 +540,21 @@ def test_reboots_short_time_out_is_the_same_place(connection, mux):
 def test_the_idle_time_is_told_when_connecting(connect, mux):
     connect(svcfw_idle_timeout=7).exec_command('id')
     assert mux.connects == [{'idle_timeout_s': 7, 'start': True}]
+
+
+def test_nothing_is_replaced_that_the_stock_connection_uses_within_itself():
+    meant = {
+        'transport', 'has_pipelining', 'has_tty', 'set_become_plugin', 'set_options', 'set_option',
+        'is_pipelining_enabled', 'exec_command', 'put_file', 'fetch_file', 'reset', 'close', '_connect',
+    }  # fmt: skip
+    set_by_the_loader = {'_load_name', '_original_path', '_redirected_names', 'ansible_aliases', 'ansible_name'}
+    inherited = {name for base in Connection.__mro__[1:] for name in vars(base)}
+    replaced = {name for name in vars(Connection).keys() & inherited if not name.startswith('__')}
+    assert replaced - {'_abc_impl', '_is_protocol'} <= meant | set_by_the_loader
+
+
+def test_no_attribute_of_the_stock_connection_is_taken(connection):
+    theirs = vars(ssh.Connection(connection._play_context)).keys()
+    ours = {'_is_stock', '_is_windows', '_operations', '_escalations', '_session', '_shortcuts', '_link', '_said'}
+    assert ours <= vars(connection).keys()
+    assert not ours & theirs
