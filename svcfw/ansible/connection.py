@@ -98,7 +98,7 @@ class Connection(ssh.Connection):
             else:
                 self._say_result(answer)
                 return answer
-        return super().exec_command(cmd, in_data=in_data, sudoable=sudoable)  # type: ignore[no-any-return]
+        return super().exec_command(cmd, in_data=in_data, sudoable=sudoable)
 
     def put_file(self, in_path: str, out_path: str) -> Answer:
         """Copy a file of the controller to the target."""
@@ -115,7 +115,7 @@ class Connection(ssh.Connection):
                 self._say('L3', f'stock ssh: {exc}')
             except OSError as exc:
                 raise AnsibleError(f'failed to transfer file to {local_path} {remote_path}:\n\n{exc}') from exc
-        return super().put_file(in_path, out_path)  # type: ignore[no-any-return]
+        return super().put_file(in_path, out_path)
 
     def fetch_file(self, in_path: str, out_path: str) -> Answer:
         """Copy a file of the target to the controller: whole or not at all."""
@@ -129,7 +129,7 @@ class Connection(ssh.Connection):
                 self._say('L3', f'stock ssh: {exc}')
             except OSError as exc:
                 raise AnsibleError(f'failed to transfer file to {in_path} {out_path}:\n\n{exc}') from exc
-        return super().fetch_file(in_path, out_path)  # type: ignore[no-any-return]
+        return super().fetch_file(in_path, out_path)
 
     def reset(self) -> None:
         """End the context, so that the next command logs in afresh. Runs in the main process too."""
