@@ -9,7 +9,14 @@ from svcfw.core.wire.values import Secret
 
 #: Any code point, surrogates included.
 text = st.text(st.characters(codec=None), max_size=40)
-keys = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | text | st.binary(max_size=20)
+keys = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(1 << 70), 1 << 70)
+    | st.floats(allow_nan=False)
+    | text
+    | st.binary(max_size=20)
+)
 hashable = st.recursive(
     keys, lambda inner: st.lists(inner, max_size=3).map(tuple) | st.frozensets(inner, max_size=3), max_leaves=5
 )

@@ -193,7 +193,7 @@ def _head(tag, size):
 
 
 def _int(value):
-    size = value.bit_length() // 8 + 1
+    size = (value + (value < 0)).bit_length() // 8 + 1
     if size <= 8:
         return _pack_int64(_INT64, value)
     if size > MAX_INT_BYTES:

@@ -53,6 +53,8 @@ def nested(depth):
             for sign in (1, -1)
             for add in (-1, 0)
         ),
+        -(1 << (8 * limits.MAX_INT_BYTES - 1)),
+        (1 << (8 * limits.MAX_INT_BYTES - 1)) - 1,
         0.0,
         -1.5,
         math.inf,
