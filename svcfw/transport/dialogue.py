@@ -17,7 +17,8 @@ TTY, STDIN, STDOUT, STDERR = 'tty', 'stdin', 'stdout', 'stderr'
 
 # Of each source this much is kept for error messages. More than any error of ssh, less than a chatty profile.
 MAX_KEPT_CHARS = 16 * 1024
-_MAX_SHOWN_CHARS = 300
+# Lines are cut to this before they are searched: much of them is the other side's, and patterns take quadratic time.
+_MAX_LINE_CHARS = 300
 
 
 class Send:
@@ -95,7 +96,7 @@ class Dialogue:
         if source != TTY or self._failure:
             return []
         self._prompt = (self._prompt + text)[-MAX_KEPT_CHARS:]
-        return self._read_prompt()
+        return [] if self._asked_kind else self._read_prompt()
 
     def answer(self, text):
         """What was said to the last Ask: str, or None for no answer. Returns actions as `receive` does."""
@@ -123,9 +124,10 @@ class Dialogue:
     # -- prompts
 
     def _read_prompt(self):
+        line = self._prompt.rpartition('\n')[2][-_MAX_LINE_CHARS:]
         for pattern, kind in self._language.prompts:
-            found = pattern.search(self._prompt)
-            if found and not self._asked_kind:
+            found = pattern.match(line)
+            if found:
                 what = found.groupdict().get('what') or ''
                 return getattr(self, '_on_' + kind)(kind, what)
         return []
@@ -188,12 +190,13 @@ class Dialogue:
     def _fault(self):
         """The error for the first sentence that we know, or None."""
         # On stdout are the words of a shell that does not let anybody in (nologin).
-        text = self._errors() + '\n' + self._kept[STDOUT]
+        text = _lines(self._kept[STDERR]) + '\n' + _lines(self._kept[STDOUT])
         for pattern, kind, cause, remedy in self._language.faults:
             found = pattern.search(text)
             if found:
-                groups = {name: _shown(value) for name, value in found.groupdict().items() if value}
-                groups.setdefault('command', 'ssh-keygen -R %s' % self.host)
+                groups = {name: _shown(value).rstrip('.') for name, value in found.groupdict().items()}
+                command = messages.REMOVE_KEY.search(text)
+                groups['command'] = command.group(1) if command else 'ssh-keygen -R %s' % self.host
                 return self._explain(kind, cause.format(**groups), remedy.format(**groups), text)
         return None
 
@@ -216,13 +219,9 @@ class Dialogue:
         )
         return StartError('died', self.host, cause, 'Try the same login by hand.')
 
-    def _errors(self):
-        lines = self._kept[STDERR].splitlines()
-        return '\n'.join(line for line in lines if not line.startswith('debug'))
-
     def _last_words(self):
-        for text in (self._errors(), self._kept[TTY], self._kept[STDOUT]):
-            lines = [line for line in text.splitlines() if line.strip()]
+        for source in (STDERR, TTY, STDOUT):
+            lines = [line for line in _lines(self._kept[source]).splitlines() if line.strip()]
             if lines:
                 return _shown(lines[-1])
         return ''
@@ -244,7 +243,12 @@ _NO_ANSWER = {
 }
 
 
+def _lines(text):
+    """`text` without the debug output of ssh, and with long lines cut."""
+    return '\n'.join(line[:_MAX_LINE_CHARS] for line in text.split('\n') if not line.startswith('debug'))
+
+
 def _shown(text):
     """`text` as it may stand in an error: one line, printable, not too long. Much of it is the other side's."""
     line = ' '.join(''.join(char if char.isprintable() else ' ' for char in text).split())
-    return line if len(line) <= _MAX_SHOWN_CHARS else line[:_MAX_SHOWN_CHARS] + '...'
+    return line if len(line) <= _MAX_LINE_CHARS else line[:_MAX_LINE_CHARS] + '...'

@@ -24,15 +24,16 @@ def _faults(*rows):
     return [(re.compile(pattern, re.MULTILINE), kind, cause, remedy) for kind, pattern, cause, remedy in rows]
 
 
-# The end of what stands on the terminal, first match first. Servers word all but the first four as they please.
+# The last line on the terminal, first match first. Servers word all but the first three as they please, so the patterns
+# are such that no text, however built, takes long to match.
 SSH_PROMPTS = _prompts(
-    (HOST_KEY, r"\(yes/no(/\[fingerprint\])?\)\?|Please type 'yes'[^\n]*:"),
-    (PASSPHRASE, r"Enter passphrase for [^\n]*?key '?(?P<what>[^'\n]+)'?:"),
-    (PIN, r'Enter (PIN|user PIN) for (?P<what>[^\n]+):'),
-    (CHANGE, r'(?P<what>[^\n]*\b(current|old|new|retype)\b[^\n]*password[^\n]*):'),
-    (CODE, r'(?P<what>[^\n]*\b(code|passcode|otp|token|one-time)\b[^\n]*):'),
-    (PASSWORD, r'(\(?(?P<what>[^\s@()]+@[^\s()]+?)\)?(\'s)? )?[^\n]*password[^\n]*:'),
-    (OTHER, r'(?P<what>[^\n]*[^\s:?>])\s?[:?>]'),
+    (HOST_KEY, r".*\(yes/no(/\[fingerprint\])?\)\?|Please type 'yes'.*:"),
+    (PASSPHRASE, r"Enter passphrase for (RSA )?key '?(?P<what>[^']+)'?:"),
+    (PIN, r'Enter (user )?PIN for (?P<what>.+):'),
+    (CHANGE, r'(?P<what>.*\b(current|old|new|retype)\b.*password.*):'),
+    (CODE, r'(?P<what>.*\b(code|passcode|otp|token|one-time)\b.*):'),
+    (PASSWORD, r"(\(?(?P<what>[^\s@()]+@[^\s()']+)\)?('s)? )?.*password.*:"),
+    (OTHER, r'(?P<what>.*[^\s:?>])\s?[:?>]'),
 )
 
 CHECK_LOGIN = 'Check user, key and password.'
@@ -47,10 +48,12 @@ KNOWN_HOSTS = (
     'Put its key into known_hosts (log in once by hand, or use ssh-keyscan), or turn host_key_checking off if any '
     'key will do.'
 )
-_OFFENDING = r'Offending \S+ key in (?P<place>.+)\n(?:\s*remove with:\n\s*(?P<command>.+)\n)?'
 CHANGED_KEY = 'Find out why; if all is well, remove the old key: {command}'
 
-# The error stream of ssh (without its debug lines), first match first.
+# How ssh says to mend a changed key. Servers write to the same stream: what a user may paste has to be just this.
+REMOVE_KEY = re.compile(r'remove with:\n\s*(ssh-keygen -f "[\w/.~ -]+" -R "[\w.:\[\]-]+")$', re.MULTILINE)
+
+# The error stream of ssh (without its debug lines), first match first. The lines that are searched are short.
 SSH_FAULTS = _faults(
     (
         'nopython',
@@ -60,7 +63,7 @@ SSH_FAULTS = _faults(
     ),
     (
         'hostkey',
-        _OFFENDING + r'(?s:.*)^Host key verification failed',
+        r'^Offending \S+ key in (?P<place>.+)$(?s:.*)^Host key verification failed',
         'its host key is not the one in {place}',
         CHANGED_KEY,
     ),

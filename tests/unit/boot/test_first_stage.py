@@ -1,0 +1,121 @@
+import os
+import shutil
+import subprocess
+import zlib
+from pathlib import Path
+
+import pytest
+
+from svcfw.boot import first_stage
+from tests.support.interpreters import find_python, need_python
+from tests.support.timing import seconds
+
+REPORT = zlib.compress(b'import os, sys; print(sys.version_info[:2], os.read(0, 100))')
+SHELLS = ['sh', 'dash', 'bash', 'zsh', 'ksh', 'fish', 'tcsh', 'csh', 'busybox']
+
+
+@pytest.fixture(params=SHELLS)
+def shell(request: pytest.FixtureRequest) -> list[str]:
+    """The words that a login with this shell puts before a command."""
+    path = shutil.which(request.param)
+    if path is None:
+        pytest.skip(f'no {request.param} on this machine')
+    return [path, 'sh', '-c'] if request.param == 'busybox' else [path, '-c']
+
+
+@pytest.fixture
+def path_of(tmp_path: Path):
+    """Makes a PATH where only these names, each for a Python of that version, and the needs of a shell are found."""
+
+    def make(**versions: str | None) -> dict[str, str]:
+        folder = tmp_path / 'bin'
+        folder.mkdir()
+        for name, version in versions.items():
+            (folder / name).symlink_to(need_python(version))
+        return {'PATH': str(folder), 'HOME': str(tmp_path)}
+
+    return make
+
+
+def run(command: list[str], env: dict[str, str] | None = None, cwd: Path | None = None) -> tuple[int, str, str]:
+    result = subprocess.run(
+        command, input=REPORT + b'frames', capture_output=True, env=env, cwd=cwd, timeout=seconds(20)
+    )
+    return result.returncode, result.stdout.decode(), result.stderr.decode()
+
+
+def text(hint: str | None = None) -> str:
+    return first_stage.text(len(REPORT), hint)
+
+
+def test_every_login_shell_passes_it_on(shell: list[str]) -> None:
+    assert run([*shell, text(need_python('3.8'))]) == (0, "(3, 8) b'frames'\n", '')
+
+
+def test_a_hint_may_contain_blanks(shell: list[str], tmp_path: Path) -> None:
+    odd = tmp_path / 'a  "$HOME" `b` *'
+    odd.symlink_to(need_python('3.8'))
+    assert run([*shell, text(str(odd))]) == (0, "(3, 8) b'frames'\n", '')
+
+
+@pytest.mark.parametrize('hint', ["it's", 'back\\slash', 'wow!', 'new\nline', 'nul\0'])
+def test_a_hint_that_some_shell_would_change_is_refused(hint: str) -> None:
+    with pytest.raises(ValueError, match='login shell'):
+        text(hint)
+
+
+def test_a_python_that_is_too_old_gives_way(shell: list[str], path_of) -> None:
+    env = path_of(**{'python3': '2.7', 'python3.8': '3.8'})
+    assert run([*shell, text()], env) == (0, "(3, 8) b'frames'\n", '')
+
+
+def test_a_hint_that_is_not_there_gives_way(path_of) -> None:
+    env = path_of(**{'python3.9': '3.9'})
+    assert run(['/bin/sh', '-c', text('/opt/none/python')], env) == (0, "(3, 9) b'frames'\n", '')
+
+
+def test_none_at_all_names_what_was_tried(shell: list[str], path_of, monkeypatch: pytest.MonkeyPatch) -> None:
+    env = path_of(python='2.7')
+    names = tuple(name for name in first_stage.CANDIDATES if not name.startswith('/'))
+    monkeypatch.setattr(first_stage, 'CANDIDATES', names)
+    status, out, err = run([*shell, text('pypy3')], env)
+    assert (status, out) == (127, '')
+    assert err == f'SVCFW-NO-PYTHON: tried pypy3 {" ".join(names)}(2.7)\n'
+
+
+def test_a_known_python_that_is_too_old_says_so() -> None:
+    status, out, err = run(first_stage.argv([need_python('2.7')], len(REPORT)))
+    assert (status, out) == (1, '')
+    assert err.startswith('SVCFW-NO-PYTHON: tried ')
+    assert err.endswith('(2.7)\n')
+
+
+@pytest.mark.parametrize('version', ['3.6', '3.7', '3.8', '3.11', '3.13'])
+def test_a_known_python_needs_no_shell(version: str) -> None:
+    major, minor = version.split('.')
+    command = first_stage.argv([need_python(version)], len(REPORT))
+    assert run(command) == (0, f"({major}, {minor}) b'frames'\n", '')
+
+
+def test_the_current_directory_is_not_imported_from(tmp_path: Path) -> None:
+    (tmp_path / 'zlib.py').write_text('raise SystemExit("from the current directory")')
+    for version in ('3.6', '3.13'):
+        python = find_python(version)
+        if python:
+            assert run(first_stage.argv([python], len(REPORT)), cwd=tmp_path)[0] == 0
+
+
+def test_an_input_that_ends_early_ends_it() -> None:
+    command = first_stage.argv([need_python('3.8')], len(REPORT) + 100)
+    assert run(command) == (9, '', '')
+
+
+def test_nothing_beyond_the_second_stage_is_taken() -> None:
+    read_fd, write_fd = os.pipe()
+    os.write(write_fd, REPORT + b'x' * 200)
+    os.close(write_fd)
+    with os.fdopen(read_fd, 'rb') as source:
+        command = first_stage.argv([need_python('3.8')], len(REPORT))
+        out = subprocess.run(command, stdin=source, capture_output=True, timeout=seconds(20)).stdout
+        assert out == b"(3, 8) b'" + b'x' * 100 + b"'\n"
+        assert source.read() == b'x' * 100

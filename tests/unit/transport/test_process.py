@@ -1,0 +1,185 @@
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+import svcfw
+from svcfw.transport.process import Process, spawn
+from tests.support.interpreters import need_python
+from tests.support.timing import seconds, wait_until
+
+
+@pytest.fixture
+def run():
+    """spawn(), with everything ended afterwards."""
+    started: list[Process] = []
+
+    def start(*argv: str, **options: object) -> Process:
+        started.append(spawn(list(argv), **options))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.close()
+        wait_until(lambda process=process: process.poll() is not None, seconds(10), f'{process} ends')
+
+
+def python(code: str) -> tuple[str, ...]:
+    return sys.executable, '-c', code
+
+
+def read(fd: int, until: bytes = b'\n') -> bytes:
+    """What comes, up to and with `until`, or the end."""
+    data = b''
+    while not data.endswith(until):
+        ready, _, _ = select.select([fd], [], [], seconds(10))
+        assert ready, f'only {data!r} came'
+        chunk = os.read(fd, 65536)
+        if not chunk:
+            break
+        data += chunk
+    return data
+
+
+def test_streams_are_apart(run) -> None:
+    process = run('/bin/sh', '-c', 'read line; echo "out $line"; echo "err $line" >&2; exit 5')
+    os.write(process.in_fd, b'word\n')
+    assert read(process.out_fd) == b'out word\n'
+    assert read(process.err_fd) == b'err word\n'
+    wait_until(lambda: process.poll() is not None, seconds(10), 'it ends')
+    assert process.poll() == 5
+
+
+def test_descriptors_block_nobody_and_are_not_inherited(run) -> None:
+    process = run('cat', tty=True)
+    for fd in (process.in_fd, process.out_fd, process.err_fd, process.tty_fd):
+        assert not os.get_blocking(fd)
+        assert not os.get_inheritable(fd)
+
+
+def test_the_program_gets_no_other_descriptor(run) -> None:
+    process = run('ls', '/proc/self/fd', tty=True)
+    assert read(process.out_fd, b'never').split() == [b'0', b'1', b'2', b'3']
+
+
+def test_it_leads_a_session_and_the_terminal_is_its_own(run) -> None:
+    code = 'import os; t = os.open("/dev/tty", os.O_RDWR); os.write(t, b"%d %d" % (os.getsid(0), os.isatty(0)))'
+    process = run(*python(code), tty=True)
+    assert read(process.tty_fd, b' 0') == b'%d 0' % process.pid
+
+
+def test_without_a_terminal_there_is_none(run) -> None:
+    process = run(*python('open("/dev/tty")'))
+    assert b'No such device' in read(process.err_fd, b'never')
+
+
+def test_what_is_typed_is_not_echoed_and_what_is_shown_is_not_changed(run) -> None:
+    process = run('/bin/sh', '-c', 'exec <>/dev/tty >&0; read line; echo "got $line"', tty=True)
+    os.write(process.tty_fd, b'secret\n')
+    assert read(process.tty_fd) == b'got secret\n'
+
+
+@pytest.mark.parametrize('outlives', [True, False])
+def test_the_end_of_the_terminal(run, outlives: bool) -> None:
+    process = run('/bin/sh', '-c', 'echo ready; read line; echo "$line"', tty=True, outlives_tty=outlives)
+    assert read(process.out_fd) == b'ready\n'
+    process.close_tty()
+    if outlives:
+        os.write(process.in_fd, b'alive\n')
+        assert read(process.out_fd) == b'alive\n'
+    else:
+        wait_until(lambda: process.poll() is not None, seconds(10), 'it ends')
+        assert process.poll() == -signal.SIGHUP
+
+
+@pytest.mark.parametrize('tty', [True, False])
+def test_a_missing_program_raises_and_leaves_nothing_open(tty: bool) -> None:
+    before = os.listdir('/proc/self/fd')
+    with pytest.raises(FileNotFoundError, match='no-such-program'):
+        spawn(['no-such-program'], tty=tty)
+    assert os.listdir('/proc/self/fd') == before
+
+
+def test_kill_takes_children_along(run) -> None:
+    process = run('/bin/sh', '-c', 'sleep 600 & echo $!; wait')
+    child = int(read(process.out_fd))
+    process.kill()
+    wait_until(lambda: process.poll() == -signal.SIGKILL, seconds(10), 'it is killed')
+    wait_until(lambda: not is_alive(child), seconds(10), 'its child is killed')
+
+
+def test_kill_and_close_may_come_twice(run) -> None:
+    process = run('true')
+    wait_until(lambda: process.poll() is not None, seconds(10), 'it ends')
+    for _ in range(2):
+        process.kill()
+        process.close()
+    assert process.poll() == 0
+
+
+def test_released_descriptors_stay_open(run) -> None:
+    process = run('cat')
+    in_fd, out_fd, err_fd = process.release()
+    process.close()
+    os.write(in_fd, b'x\n')
+    assert read(out_fd) == b'x\n'
+    for fd in {in_fd, out_fd, err_fd}:
+        os.close(fd)
+
+
+def test_environment_and_directory(run, tmp_path) -> None:
+    process = run('/bin/sh', '-c', 'echo "$WORD"; pwd', env={'WORD': 'one'}, cwd=str(tmp_path))
+    assert read(process.out_fd, b'never').decode().split() == ['one', str(tmp_path)]
+
+
+def test_from_many_threads_at_once(run) -> None:
+    found = []
+
+    def start(number: int) -> None:
+        found.append(read(run('/bin/sh', '-c', f'echo {number}', tty=number % 2 == 0).out_fd))
+
+    threads = [threading.Thread(target=start, args=(number,)) for number in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(map(int, found)) == list(range(12))
+
+
+CHAT = """
+import os, select, sys
+sys.path.insert(0, sys.argv[1])
+from svcfw.transport import messages, openssh, process
+from svcfw.transport.dialogue import Dialogue, Send
+from svcfw.transport.spec import Spec
+openssh.argv(Spec(host='web1', password='x'), 'text')
+child = process.spawn(['/bin/sh', '-c', 'exec <>/dev/tty; printf "Password: " >&0; read x; echo "$x" >&2'], tty=True)
+talk = Dialogue('web1', messages.SSH, {messages.PASSWORD: 'open sesame'})
+select.select([child.tty_fd], [], [])
+for action in talk.receive('tty', os.read(child.tty_fd, 100)):
+    assert isinstance(action, Send)
+    os.write(child.tty_fd, action.data)
+select.select([child.err_fd], [], [])
+print(os.read(child.err_fd, 100))
+"""
+
+
+@pytest.mark.parametrize('version', ['3.6', '3.13'])
+def test_intermediate_contexts_can_do_all_this(version: str) -> None:
+    command = [need_python(version), '-I', '-S', '-c', CHAT, str(Path(svcfw.__file__).parents[1])]
+    result = subprocess.run(command, capture_output=True, timeout=seconds(20))
+    assert result.stdout == b"b'open sesame\\n'\n", result.stderr
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        with open(f'/proc/{pid}/stat') as stat:
+            return stat.read().rpartition(')')[2].split()[0] != 'Z'
+    except OSError:
+        return False

@@ -1,0 +1,29 @@
+import pytest
+
+from svcfw.core.wire.errors import StartError
+from svcfw.transport.spec import Spec
+
+
+@pytest.mark.parametrize(
+    ('fields', 'word'),
+    [
+        ({'host': 'web1', 'transport': 'telnet'}, 'telnet'),
+        ({'host': 'web1', 'colour': 'red'}, 'colour'),
+        ({'host': '-oProxyCommand=evil'}, 'evil'),
+        ({'host': ''}, 'host'),
+        ({'host': 'two words'}, 'two words'),
+        ({'host': 'nul\0'}, 'host'),
+    ],
+)
+def test_what_is_refused(fields: dict[str, object], word: str) -> None:
+    with pytest.raises(StartError) as raised:
+        Spec(**fields)
+    assert raised.value.kind == 'option'
+    assert word in raised.value.cause
+
+
+def test_secrets_do_not_show() -> None:
+    shown = repr(Spec(host='web1', password='open sesame', passphrase='swordfish'))
+    assert 'web1' in shown
+    assert 'sesame' not in shown
+    assert 'swordfish' not in shown
