@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.support import need
+from tests.support.ansible import Controller
 from tests.support.hosts import Farm, running_farm
 from tests.support.sshd import Sshd, running_sshd
+from tests.support.venvs import need_core
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -36,3 +38,10 @@ def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
     """Starts throw-away hosts: `farm.host()`; skips without root."""
     with running_farm(tmp_path_factory.mktemp('farm')) as farm:
         yield farm
+
+
+@pytest.fixture
+def controller(tmp_path: Path) -> Iterator[Controller]:
+    """A place to run playbooks from, with ansible-core 2.19; its multiplexer ends with the test."""
+    with Controller(need_core('2.19'), tmp_path / 'controller') as controller:
+        yield controller

@@ -10,7 +10,7 @@ import pytest
 from tests.integration import made_files
 from tests.support.ansible import Controller, Run, connection_vars, copy_playbook
 from tests.support.compare import differences
-from tests.support.hosts import PASSWORD, Farm
+from tests.support.hosts import PASSWORD, Farm, Host
 from tests.support.interpreters import need_python
 from tests.support.venvs import need_core
 
@@ -44,32 +44,35 @@ def play_over(farm: Farm, tmp_path_factory: pytest.TempPathFactory) -> PlayOver:
         core = need_core(line)
         interpreter = {'ansible_python_interpreter': need_python(python)} if python else {}
         folder = top / '-'.join((line, connection, python))
-        playbook = copy_playbook(PLAYBOOK, folder / 'playbook')
         # Pipelining makes stock ssh some twenty seconds faster and leaves no files behind when a task breaks.
-        controller = Controller(core, folder / 'controller', {'ANSIBLE_PIPELINING': '1'})
-        target, second = farm.host('target'), farm.host('second')
-        controller.trust(target, second)
-        common = {**connection_vars(connection), **interpreter}
-        inventory = {
-            'target': {**target.inventory_vars('sudoer'), **common},
-            'second': {**second.inventory_vars('plain'), **common},
-            'withpass': {**target.inventory_vars('sudopw'), **common, 'ansible_become_password': PASSWORD},
-        }
-        run = controller.run(
-            playbook / 'site.yml',
-            inventory,
-            '--vault-password-file',
-            str(playbook / 'vault-password'),
-            source=str(source),
-            fetched=str(folder / 'fetched'),
-            work=WORK,
-        )
+        with Controller(core, folder / 'controller', {'ANSIBLE_PIPELINING': '1'}) as controller:
+            target, second = farm.host('target'), farm.host('second')
+            controller.trust(target, second)
+            common = {**connection_vars(connection), **interpreter}
+            run = run_site(controller, inventory_of(target, second, common), source, folder)
         changes = {f'{host.name}:{path}': text for host in (target, second) for path, text in host.changes().items()}
         target.stop()
         second.stop()
         return Outcome(run, changes, tree(folder / 'fetched'), str(folder))
 
     return play
+
+
+def inventory_of(target: Host, second: Host, common: dict[str, object]) -> dict[str, dict[str, object]]:
+    """The playbook's hosts; `withpass` is the target with another account, whose sudo asks for the password."""
+    return {
+        'target': {**target.inventory_vars('sudoer'), **common},
+        'second': {**second.inventory_vars('plain'), **common},
+        'withpass': {**target.inventory_vars('sudopw'), **common, 'ansible_become_password': PASSWORD},
+    }
+
+
+def run_site(controller: Controller, inventory: dict[str, dict[str, object]], source: Path, folder: Path) -> Run:
+    """Run a copy of the playbook in `folder`, which gets a folder `fetched` too."""
+    playbook = copy_playbook(PLAYBOOK, folder / 'playbook')
+    vault = ('--vault-password-file', str(playbook / 'vault-password'))
+    fetched = str(folder / 'fetched')
+    return controller.run(playbook / 'site.yml', inventory, *vault, source=str(source), fetched=fetched, work=WORK)
 
 
 def tree(folder: Path) -> dict[str, bytes]:

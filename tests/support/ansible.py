@@ -87,6 +87,18 @@ class Controller:
         """End the multiplexer with all its contexts, if there is one."""
         subprocess.run([self.core.script('svcfw'), 'stop'], env=self.env, check=True, stdout=subprocess.DEVNULL)
 
+    def mux_pids(self) -> list[int]:
+        """The processes of this controller's multiplexer (none or one)."""
+        runtime = os.fsencode(self.runtime / 'svcfw')
+        found = []
+        for entry in Path('/proc').iterdir():
+            try:
+                if entry.name.isdigit() and runtime in (entry / 'cmdline').read_bytes().split(b'\0'):
+                    found.append(int(entry.name))
+            except OSError:
+                continue
+        return found
+
     def trust(self, *hosts: Host) -> None:
         """Put the hosts' keys where clients look that know no ssh options (paramiko's, which go by $HOME)."""
         folder = Path(self.env['HOME']) / '.ssh'

@@ -1,6 +1,6 @@
-"""Compares what two runs of a playbook reported, apart from what differs from one run to the next over one connection.
+"""Compares what two runs of a playbook reported.
 
-Kept out is only what two runs over stock ssh were seen to differ in; each with its reason.
+Left out is only what two runs over stock ssh were seen to differ in, and what the ssh program says of itself.
 """
 
 import re
@@ -11,7 +11,7 @@ from tests.support.ansible import Run
 
 # Keys whose values are times, process numbers or of the moment, wherever they stand in a result.
 VOLATILE = frozenset({
-    'start', 'end', 'delta', 'atime', 'mtime', 'ctime', 'inode', 'dev', 'elapsed',
+    'start', 'end', 'delta', 'attempts', 'atime', 'mtime', 'ctime', 'inode', 'dev', 'elapsed',
     'ansible_date_time', 'ansible_uptime_seconds', 'ansible_loadavg', 'ansible_memfree_mb', 'ansible_memory_mb',
     'ansible_swapfree_mb', 'ansible_mounts', 'ansible_env_pid', 'cache_update_time', 'ansible_processor_nproc',
     # Paths and data of this machine at the moment of the run (block devices, fibre channel names, pid-bound links).
@@ -21,6 +21,10 @@ VOLATILE = frozenset({
 
 # Environment variables that tell of the login itself.
 VOLATILE_ENVIRONMENT = frozenset({'SSH_CLIENT', 'SSH_CONNECTION', 'SSH_TTY', '_', 'XDG_SESSION_ID'})
+
+# What the ssh program reports of itself among a task's results: the end of a session with a tty, and its attempts at
+# files whose names sftp or scp cannot take, after which another way worked.
+CLIENT_NOISE = re.compile(r'Shared connection to \S+ closed\.(\r\n)?|.*(sftp|scp) transfer mechanism failed on .*')
 
 # Random parts of names.
 PATTERNS = (
@@ -37,19 +41,31 @@ PATTERNS = (
 def normalised(value: Any, folders: Iterable[str] = ()) -> Any:
     """`value` without its volatile parts; `folders` are controller folders that differ between the runs."""
     if isinstance(value, dict):
-        return {
-            key: normalised(each, folders)
-            for key, each in value.items()
-            if key not in VOLATILE and key not in VOLATILE_ENVIRONMENT
-        }
+        items = {key: normalised(each, folders) for key, each in value.items() if counts(key)}
+        if items.get('warnings') == []:
+            del items['warnings']
+        return items
     if isinstance(value, list):
-        return [normalised(each, folders) for each in value]
+        return [normalised(each, folders) for each in value if not is_client_noise(each)]
+    if is_client_noise(value):
+        return ''
     if isinstance(value, str):
         for folder in folders:
             value = value.replace(folder, 'FOLDER')
         for pattern, replacement in PATTERNS:
             value = pattern.sub(replacement, value)
     return value
+
+
+def counts(key: str) -> bool:
+    """Whether what stands under `key` in a result is to be compared."""
+    # Which connection a task was delegated over is what is meant to differ.
+    return key not in VOLATILE | VOLATILE_ENVIRONMENT | {'ansible_connection', 'ansible_svcfw_transport'}
+
+
+def is_client_noise(value: Any) -> bool:
+    """Whether `value` is a text that the ssh program added."""
+    return isinstance(value, str) and CLIENT_NOISE.fullmatch(value) is not None
 
 
 def differences(one: Run, other: Run, folders: tuple[Iterable[str], Iterable[str]] = ((), ())) -> list[str]:

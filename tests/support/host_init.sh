@@ -47,6 +47,10 @@ while IFS= read -r folder; do
     if [ -n "$folder" ]; then mount -t tmpfs -o mode=755,size=16m tmpfs "root$folder"; fi
 done <<<"$HIDE"
 
+# A disk that is soon full.
+mkdir root/small
+mount -t tmpfs -o mode=1777,size=1m tmpfs root/small
+
 case " $FLAGS " in *" no-python "*)
     rm -f root/usr/bin/python* root/usr/local/bin/python* ;;
 esac

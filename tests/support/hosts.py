@@ -43,6 +43,8 @@ Subsystem sftp internal-sftp
 
 # Written by sshd, sudo and login themselves, whichever way a task comes in.
 UNCOUNTED = ('run/sudo', 'run/sshd', 'run/utmp', 'run/faillock', 'upper/var/log', 'upper/var/lib/sudo', 'upper/proc')
+# Come into the overlay with the first file written below them.
+PARENTS = ('upper/var', 'upper/var/lib')
 
 
 class Host:
@@ -108,7 +110,7 @@ class Host:
                 folders[:] = [name for name in folders if name != '__pycache__']
                 folders[:] = [name for name in folders if not is_uncounted(disk, folder, name)]
                 for name in [*folders, *files]:
-                    if not is_uncounted(disk, folder, name):
+                    if os.path.relpath(os.path.join(folder, name), disk) not in UNCOUNTED + PARENTS:
                         found[f'{inside}/{name}'] = describe(Path(folder, name))
         return found
 

@@ -28,3 +28,14 @@ def test_another_order_or_number_of_events_counts() -> None:
     other = Run(0, '', [{**one.events[0], 'kind': 'failed'}])
     (line,) = differences(one, other)
     assert line.startswith("event 0: 't' ok")
+
+
+def test_what_the_ssh_program_says_does_not_count() -> None:
+    said = {
+        'stderr': 'Shared connection to 127.0.0.1 closed.\r\n',
+        'warnings': ['sftp transfer mechanism failed on [h].'],
+    }
+    assert differences(run_of(rc=0, **said), run_of(rc=0, stderr='')) == []
+    assert differences(run_of(warnings=['a warning']), run_of()) == [
+        "t: .result.warnings: \"['a warning']\" != '<absent>'"
+    ]
