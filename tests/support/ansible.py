@@ -66,6 +66,7 @@ class Controller:
             'LC_ALL': 'C.UTF-8',
             'HOME': str(home),
             'XDG_RUNTIME_DIR': str(self.runtime),
+            'ANSIBLE_SSH_CONTROL_PATH_DIR': str(self.runtime / 'cp'),
             'ANSIBLE_HOME': str(home / '.ansible'),
             'ANSIBLE_CONFIG': str(directory / 'ansible.cfg'),
             'ANSIBLE_CALLBACK_PLUGINS': str(CALLBACKS),

@@ -12,9 +12,10 @@ import sys
 
 # What an action adds to a module's arguments, as far as the core at hand knows it.
 INTERNAL = {
-    'check_mode': False, 'debug': False, 'diff': False, 'keep_remote_files': False, 'no_log': False, 'remote_tmp': '~/.ansible/tmp',
-    'selinux_special_fs': [], 'shell_executable': '/bin/sh', 'string_conversion_action': 'warn', 'syslog_facility': 'LOG_USER',
-    'tmpdir': None, 'verbosity': 0, 'version': '2.0', 'tracebacks_for': [],
+    'check_mode': False, 'debug': False, 'diff': False, 'keep_remote_files': False, 'no_log': False,
+    'remote_tmp': '~/.ansible/tmp', 'selinux_special_fs': [], 'shell_executable': '/bin/sh',
+    'string_conversion_action': 'warn', 'syslog_facility': 'LOG_USER', 'tmpdir': None, 'verbosity': 0,
+    'version': '2.0', 'tracebacks_for': [],
 }  # fmt: skip
 
 
@@ -22,9 +23,9 @@ def main():
     folder, requests = sys.argv[1], json.load(sys.stdin)
     del sys.path[0]  # this folder, whose ansible.py is not the ansible that is meant
     from ansible.executor import module_common
+    from ansible.module_utils.common.parameters import PASS_VARS
     from ansible.parsing.dataloader import DataLoader
     from ansible.plugins.loader import init_plugin_loader, module_loader
-    from ansible.module_utils.common.parameters import PASS_VARS
     from ansible.template import Templar
 
     init_plugin_loader([])
@@ -39,8 +40,8 @@ def main():
         variables = dict({'ansible_python_interpreter': '/usr/bin/python3'}, **request.get('vars', {}))
         if named_only:
             built = module_common.modify_module(
-                module_name=request['module'], module_path=found.plugin_resolved_path, module_args=args, templar=templar,
-                task_vars=variables, module_compression='ZIP_DEFLATED',
+                module_name=request['module'], module_path=found.plugin_resolved_path, module_args=args,
+                templar=templar, task_vars=variables, module_compression='ZIP_DEFLATED',
             )  # fmt: skip
             data = built.b_module_data
         else:

@@ -2,7 +2,8 @@
 # The first process of a throw-away host, in namespaces of its own (see hosts.py): lays an overlay over this machine's
 # root, makes accounts in it and becomes sshd. Everything it mounts and starts ends with it.
 # From the environment: DIR (made by the caller; holds sshd_config and keys), NAME, HIDE (folders to hide, one a line),
-# FLAGS (words: no-python, noexec-tmp), PASSWORD_HASH.
+# ACCOUNTS
+# (folder with passwd, shadow and the like), FLAGS (words: no-python, noexec-tmp), PASSWORD_HASH.
 set -euo pipefail
 
 mkdir -p "$DIR/disk"
@@ -12,7 +13,16 @@ mkdir upper work root run
 mkdir -m 1777 tmp vartmp
 mount -t overlay overlay -o "lowerdir=/,upperdir=$PWD/upper,workdir=$PWD/work" root
 mount -t proc proc root/proc
-mount --rbind /dev root/dev
+# Devices of its own: with this machine's, a task of root's on the host could replace this machine's /dev/null.
+mount -t tmpfs -o mode=755,size=1m tmpfs root/dev
+mkdir root/dev/pts
+mkdir -m 1777 root/dev/shm
+for device in null:3 zero:5 full:7 random:8 urandom:9; do mknod -m 666 "root/dev/${device%:*}" c 1 "${device#*:}"; done
+mknod -m 666 root/dev/tty c 5 0
+mount -t devpts -o newinstance,ptmxmode=666,mode=620,gid=5 devpts root/dev/pts
+ln -s pts/ptmx root/dev/ptmx
+ln -s /proc/self/fd root/dev/fd
+for stream in stdin:0 stdout:1 stderr:2; do ln -s "/proc/self/fd/${stream#*:}" "root/dev/${stream%:*}"; done
 mount --bind run root/run
 mount --bind tmp root/tmp
 mount --bind vartmp root/var/tmp
@@ -22,7 +32,8 @@ case " $FLAGS " in *" noexec-tmp "*)
 esac
 hostname "$NAME"
 
-# The machine's own address book and accounts, and the tests' accounts. The password of each is the same.
+# The machine's accounts as they were when the farm began, and the tests' accounts, all with one password.
+cp -p "$ACCOUNTS"/* root/etc/
 printf '127.0.0.1 localhost\n127.0.0.1 %s\n' "$NAME" >root/etc/hosts
 mkdir -p root/run/sshd root/etc/sudoers.d root/home
 uid=6000

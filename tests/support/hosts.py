@@ -150,6 +150,13 @@ class Farm:
         keygen = need_program('sshd', 'ssh-keygen')
         make_key(keygen, self._keys / 'host_key')
         make_key(keygen, self._keys / 'user_key')
+        # The machine's may change while tests run; hosts that are compared have to start out the same.
+        self._accounts = directory / 'accounts'
+        self._accounts.mkdir(mode=0o700)
+        for name in ('passwd', 'shadow', 'group', 'gshadow', 'subuid', 'subgid'):
+            if Path('/etc', name).exists():
+                shutil.copy2(Path('/etc', name), self._accounts / name)
+                shutil.chown(self._accounts / name, Path('/etc', name).stat().st_uid, Path('/etc', name).stat().st_gid)
         self._hosts: list[Host] = []
 
     def host(self, name: str = 'target', *flags: str, cgroup: Path | None = None) -> Host:
@@ -161,7 +168,7 @@ class Farm:
         directory.mkdir()
         address = free_address()
         self._write_files(directory, address)
-        host = Host(name, address, directory, self._keys, start(name, directory, flags, cgroup))
+        host = Host(name, address, directory, self._keys, start(name, directory, self._accounts, flags, cgroup))
         self._hosts.append(host)
         wait_until(lambda: answers(host), seconds(20), f'host {name} answers; its log:\n{host.log()}')
         host.remember_state()
@@ -180,12 +187,15 @@ class Farm:
             host.stop()
 
 
-def start(name: str, directory: Path, flags: tuple[str, ...], cgroup: Path | None) -> 'subprocess.Popen[bytes]':
+def start(
+    name: str, directory: Path, accounts: Path, flags: tuple[str, ...], cgroup: Path | None
+) -> 'subprocess.Popen[bytes]':
     """The `unshare` process of a new host; it is not ready yet."""
     hidden = [CHECKOUT, *([pyenv_root()] if 'no-python' in flags else [])]
     environment = os.environ | {
         'DIR': str(directory),
         'NAME': name,
+        'ACCOUNTS': str(accounts),
         'FLAGS': ' '.join(flags),
         'HIDE': '\n'.join(str(folder) for folder in hidden if folder.is_dir()),
         'PASSWORD_HASH': PASSWORD_HASH,

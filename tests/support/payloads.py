@@ -34,7 +34,8 @@ class Task:
     def request(self, number: int) -> dict[str, Any]:
         library = str(LIBRARY) if (LIBRARY / f'{self.module}.py').exists() else None
         return {
-            'file': str(number), 'module': self.module, 'args': dict(self.args), 'vars': dict(self.variables), 'library': library,
+            'file': str(number), 'module': self.module, 'args': dict(self.args), 'vars': dict(self.variables),
+            'library': library,
         }  # fmt: skip
 
 
@@ -97,8 +98,8 @@ def source_job(source: bytes, python: str, env: Mapping[str, str]) -> dict[str, 
 def run_cold(source: bytes, python: str, env: Mapping[str, str], base_env: Mapping[str, str], cwd: Path) -> Outcome:
     """Feed a program to a new interpreter, as a shell on the target would."""
     done = subprocess.run(
-        [python], input=source, env={**base_env, **env}, cwd=cwd, capture_output=True, timeout=seconds(120), check=False,
-        start_new_session=True,
+        [python], input=source, env={**base_env, **env}, cwd=cwd, capture_output=True,
+        timeout=seconds(120), check=False, start_new_session=True,
     )  # fmt: skip
     return Outcome(done.returncode, done.stdout, done.stderr)
 

@@ -42,7 +42,8 @@ def run(template, job_id, job):
             if not data:
                 live.remove(fd)
                 os.close(fd)
-    return (status,) + tuple(b''.join(outputs[read_end]) for read_end, _ in pipes)
+    stdout, stderr = (b''.join(outputs[read_end]) for read_end, _ in pipes)
+    return status, stdout, stderr
 
 
 def main():

@@ -1,4 +1,5 @@
 #!/usr/bin/python
+# ruff: noqa: B904, F401, SIM115, UP004 - for Python 3.6, and untidy on purpose
 """A module that ends in the way it is told to: what an interpreter does at its end is compared, cold and warm."""
 
 import atexit

@@ -1,4 +1,5 @@
 #!/usr/bin/python
+# ruff: noqa: RUF005, SIM115 - for Python 3.6, and untidy on purpose
 """A module that tells what process it is in: compared between a cold run and a warm one."""
 
 import json
