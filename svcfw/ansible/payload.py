@@ -1,10 +1,10 @@
 """What ansible-core hands to `Connection.exec_command(in_data=...)`, taken apart without any of ansible's own code.
 
 A module arrives as an "AnsiballZ": a Python program that carries its parameters and, as base64, a zip with the module
-and all the `module_utils` it imports. Two formats exist: a text template ('v1', up to ansible-core 2.18) and a call with
-keyword arguments ('v2', from 2.19 on). A text is recognised only if every field of its format is found exactly once and
-nothing unknown is beside them; whatever else arrives is for the caller to run as the program it is. The code around the
-fields is not compared by hash: a cosmetic line of it changes between releases.
+and all the `module_utils` it imports. Two formats exist: a text template ('v1', up to ansible-core 2.18) and a call
+with keyword arguments ('v2', from 2.19 on). A text is recognised only if every field of its format is found exactly
+once and nothing unknown is beside them; whatever else arrives is for the caller to run as the program it is. The code
+around the fields is not compared by hash: a cosmetic line of it changes between releases.
 
 Nothing here may log or show `params`: they hold the task's secrets.
 """
@@ -101,7 +101,8 @@ def _split_v2(data: bytes) -> Payload | None:
 _V1_ZIP = re.compile(rb'^ *ZIPDATA = ', re.M)
 _V1_PARAMS = re.compile(rb'^ *ANSIBALLZ_PARAMS = (?=[\'"])', re.M)
 _V1_RUN = re.compile(
-    rb"^ *runpy\.run_module\(mod_name=('[\w.]+'), init_globals=dict\(_module_fqn=('[\w.]+'), _modlib_path=modlib_path\),$",
+    rb"^ *runpy\.run_module\(mod_name=('[\w.]+'), init_globals=dict\(_module_fqn=('[\w.]+'), "
+    rb'_modlib_path=modlib_path\),$',
     re.M,
 )
 _V1_MODULE = re.compile(rb"^ *temp_path = tempfile\.mkdtemp\(prefix='ansible_' \+ ('[^'\\]*') \+ '_payload_'\)$", re.M)

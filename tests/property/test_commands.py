@@ -9,10 +9,16 @@ from hypothesis import strategies as st
 from svcfw.ansible import payload
 
 names = st.text(string.ascii_letters + '_', min_size=1, max_size=4)
-environments = st.dictionaries(names, st.text(st.characters(exclude_characters='\0', exclude_categories=['Cs']), max_size=12), max_size=4)
+environments = st.dictionaries(
+    names, st.text(st.characters(exclude_characters='\0', exclude_categories=['Cs']), max_size=12), max_size=4
+)
 
 
-@given(environments, st.sampled_from(['', ' && sleep 0']), st.sampled_from([['/usr/bin/python3'], ['/usr/bin/env', 'python3']]))
+@given(
+    environments,
+    st.sampled_from(['', ' && sleep 0']),
+    st.sampled_from([['/usr/bin/python3'], ['/usr/bin/env', 'python3']]),
+)
 def test_what_core_builds_is_understood(env, appended, interpreter):
     prefix = ' '.join(f'{name}={shlex.quote(value)}' for name, value in env.items())
     inner = f'{prefix} {" ".join(interpreter)} {appended}'

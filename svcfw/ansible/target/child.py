@@ -7,6 +7,9 @@ import signal
 import sys
 
 _STREAMS = ('stdin', 'stdout', 'stderr')
+# What an interpreter ignores from its start, and what an agent may ignore without meaning its modules to.
+_IGNORED = (signal.SIGPIPE, signal.SIGXFSZ)
+_NOT_INHERITED = (signal.SIGTERM, signal.SIGQUIT, signal.SIGCHLD, signal.SIGALRM)
 
 
 class StartState(object):
@@ -80,10 +83,11 @@ def open_streams(start, errors=None):
 
 def _open_stream(fd, name, settings):
     mode = 'r' if fd == 0 else 'w'
-    buffer = open(fd, mode + 'b', closefd=False)
-    buffer.raw.name = '<%s>' % name
+    raw = io.FileIO(fd, mode, closefd=False)
+    raw.name = '<%s>' % name
+    buffer = io.BufferedReader(raw) if fd == 0 else io.BufferedWriter(raw)
     stream = io.TextIOWrapper(buffer, **settings)
-    stream.mode = mode
+    setattr(stream, 'mode', mode)  # noqa: B010 - as the interpreter does it; for type checkers it is read-only
     return stream
 
 
@@ -92,7 +96,7 @@ def _close_all_but(keep):
         fds = [int(name) for name in os.listdir('/proc/self/fd')]
     except OSError:
         # No /proc: the numbers in use are low ones, while the limit can be a million.
-        fds = range(min(os.sysconf('SC_OPEN_MAX'), 4096))
+        fds = list(range(min(os.sysconf('SC_OPEN_MAX'), 4096)))
     for fd in fds:
         if fd > 2 and fd != keep:
             try:
@@ -107,18 +111,18 @@ def _fresh_signals():
     A signal that is ignored stays so (nohup), save those for which an agent's choice must not be a module's.
     """
     signal.set_wakeup_fd(-1)
-    own = {signal.SIGPIPE: signal.SIG_IGN, signal.SIGINT: signal.default_int_handler}
-    for name in ('SIGXFSZ', 'SIGXFZ'):
-        if hasattr(signal, name):
-            own[getattr(signal, name)] = signal.SIG_IGN
-    for number in (signal.SIGTERM, signal.SIGQUIT, signal.SIGCHLD, signal.SIGALRM):
-        own[number] = signal.SIG_DFL
     for number in range(1, signal.NSIG):
+        wanted = present = signal.getsignal(number)
+        if number in _IGNORED:
+            wanted = signal.SIG_IGN
+        elif number == signal.SIGINT:
+            wanted = signal.default_int_handler
+        elif number in _NOT_INHERITED or callable(present):
+            wanted = signal.SIG_DFL
+        if present is None or wanted == present:
+            continue
         try:
-            handler = signal.getsignal(number)
-            wanted = own.get(number, signal.SIG_DFL if callable(handler) else handler)
-            if handler is not None and wanted != handler:
-                signal.signal(number, wanted)
+            signal.signal(number, wanted)
         except (OSError, ValueError):
             continue  # SIGKILL, SIGSTOP, and numbers that the C library keeps for itself
     signal.pthread_sigmask(signal.SIG_SETMASK, [])

@@ -23,7 +23,8 @@ sys.exit(1)
 """
 
 _V2 = """from ansible.module_utils._internal._ansiballz import _loader
-_loader.run_module(json_params={params!r}, profile={profile!r}, module_fqn={fqn!r}, modlib_path={root!r}, extensions={{}})
+_loader.run_module(json_params={params!r}, profile={profile!r}, module_fqn={fqn!r},
+                   modlib_path={root!r}, extensions={{}})
 """
 
 

@@ -43,7 +43,7 @@ def apply(job_env):
     time.tzset()
     tempfile = sys.modules.get('tempfile')
     if tempfile is not None:
-        tempfile.tempdir = None
+        setattr(tempfile, 'tempdir', None)  # noqa: B010 - what it found in another environment
     return errors
 
 

@@ -46,7 +46,9 @@ class MemoryFinder(object):
         if entry is None:
             return None
         filename = self.get_filename(fullname)
-        spec = importlib.machinery.ModuleSpec(fullname, self, origin=filename, is_package=entry[2])
+        # As a loader it has the protocol's methods; their base class would import all of importlib.abc.
+        spec = importlib.machinery.ModuleSpec(fullname, None, origin=filename, is_package=entry[2])
+        setattr(spec, 'loader', self)  # noqa: B010
         spec.has_location = True
         if entry[2]:
             spec.submodule_search_locations.append(filename.rpartition('/')[0])

@@ -13,7 +13,9 @@ def hosts(words):
     path = program(words)
     if path is None or not sys.executable or sys.flags.isolated or sys.flags.no_site:
         return False
-    return os.path.realpath(path) == os.path.realpath(sys.executable) and _environment(path) == _environment(sys.executable)
+    return os.path.realpath(path) == os.path.realpath(sys.executable) and _environment(path) == _environment(
+        sys.executable
+    )
 
 
 def program(words):

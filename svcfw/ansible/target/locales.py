@@ -9,6 +9,8 @@ import _locale
 import os
 import sys
 
+# locale.Error, without the 20 modules that `locale` imports
+_Error = getattr(_locale, 'Error')  # noqa: B009 - unknown to type checkers
 _NAMES = ('LC_ALL', 'LC_CTYPE', 'LANG')
 _C = ('C', 'POSIX')
 # What PEP 538 coerces the C locale to, in this order.
@@ -16,6 +18,7 @@ _COERCED = ('C.UTF-8', 'C.utf8', 'UTF-8')
 # With one of these in the environment, the encodings are somebody's choice and not the locale's.
 _OVERRIDES = ('PYTHONUTF8', 'PYTHONIOENCODING', 'PYTHONCOERCECLOCALE')
 _SINCE_3_7 = sys.version_info >= (3, 7)
+_IN_UTF8_MODE = bool(getattr(sys.flags, 'utf8_mode', False))  # since 3.7
 
 
 def refused(job_env):
@@ -27,7 +30,7 @@ def refused(job_env):
         return True
     resolved, codeset = _resolve(wanted)
     if resolved in _C:
-        return not (_SINCE_3_7 and sys.flags.utf8_mode)
+        return not _IN_UTF8_MODE
     return codeset.upper() != 'UTF-8'
 
 
@@ -46,7 +49,7 @@ def apply(job_env):
     resolved = _set(wanted)
     if resolved in _C and not os.environ.get('LC_ALL'):
         resolved = _coerce() or resolved
-    return 'surrogateescape' if resolved in _C or _SINCE_3_7 and resolved in _COERCED else 'strict'
+    return 'surrogateescape' if resolved in _C or (_SINCE_3_7 and resolved in _COERCED) else 'strict'
 
 
 def encoded(text):
@@ -77,8 +80,7 @@ def _is_coerced():
     """True if LC_CTYPE in the environment is the interpreter's own doing: it saw the C locale when it started."""
     environ = os.environ
     return (
-        _SINCE_3_7
-        and sys.flags.utf8_mode
+        _IN_UTF8_MODE
         and not environ.get('LC_ALL')
         and environ.get('LC_CTYPE') in _COERCED
         and not any(name in environ for name in _OVERRIDES)
@@ -97,7 +99,7 @@ def _resolve(name):
 def _set(name):
     try:
         return _locale.setlocale(_locale.LC_CTYPE, name)
-    except _locale.Error:
+    except _Error:
         return _locale.setlocale(_locale.LC_CTYPE, 'C')
 
 
@@ -105,7 +107,7 @@ def _coerce():
     for name in _COERCED:
         try:
             _locale.setlocale(_locale.LC_CTYPE, name)
-        except _locale.Error:
+        except _Error:
             continue
         os.environ['LC_CTYPE'] = name
         return name

@@ -14,6 +14,7 @@ from importlib.machinery import BuiltinImporter
 from svcfw.ansible.target import child, cold, environment, zip_file
 
 _EXIT_FLUSH_FAILED = 120
+_FREEZES = getattr(gc, 'freeze', None) is not None  # since 3.7
 
 
 def run(job, folder, members, finder, preimport, start):
@@ -71,8 +72,9 @@ def _look_started(job):
     if len(words) == 1 and os.path.isabs(words[0]):
         sys.executable = words[0]
     sys.argv[:] = ['']
-    if hasattr(sys, 'orig_argv'):
-        sys.orig_argv[:] = words
+    orig_argv = getattr(sys, 'orig_argv', None)  # since 3.10
+    if orig_argv is not None:
+        orig_argv[:] = words
     random = sys.modules.get('random')
     if random is not None and sys.version_info < (3, 7):
         random.seed()  # later versions do it when they fork
@@ -111,7 +113,7 @@ def _run_v1(job, params, root):
     import importlib
     import runpy
 
-    importlib.import_module('ansible.module_utils.basic')._ANSIBLE_ARGS = params
+    setattr(importlib.import_module('ansible.module_utils.basic'), '_ANSIBLE_ARGS', params)  # noqa: B010
     names = {'_module_fqn': job['fqn'], '_modlib_path': root}
     runpy.run_module(mod_name=job['fqn'], init_globals=names, run_name='__main__', alter_sys=True)
     print('{"msg": "New-style module did not handle its own exit", "failed": true}')
@@ -200,4 +202,4 @@ def _collect():
     The module's globals are such a cycle. What was there before the fork is frozen or old and not looked at.
     """
     sys.modules.pop('__main__', None)
-    gc.collect(2 if hasattr(gc, 'freeze') else 1)
+    gc.collect(2 if _FREEZES else 1)

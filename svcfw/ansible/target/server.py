@@ -167,5 +167,6 @@ class Server(object):
 def _freeze():
     """Keep the garbage collector of each child away from what it shares with this process: it would copy the pages."""
     gc.disable()  # a child enables it again
-    if hasattr(gc, 'freeze'):
-        gc.freeze()
+    freeze = getattr(gc, 'freeze', None)  # since 3.7
+    if freeze is not None:
+        freeze()

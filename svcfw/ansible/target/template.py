@@ -1,8 +1,9 @@
 """The agent's hold on its template: a warm process that forks one child for each module run.
 
-The template is forked from the agent before the agent has any thread, talks to it over a socket pair, and ends when the
-agent's end is closed. The agent never waits for it: what does not fit into the socket is queued here (`wants_write`,
-`flush`), and what comes back is read with `receive` when `fileno()` is readable. One thread, the agent's, calls all this.
+The template is forked from the agent before the agent has any thread, talks to it over a socket pair, and ends when
+the agent's end is closed. The agent never waits for it: what does not fit into the socket is queued here
+(`wants_write`, `flush`), and what comes back is read with `receive` when `fileno()` is readable. One thread, the
+agent's, calls all this.
 """
 
 import gc

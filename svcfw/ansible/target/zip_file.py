@@ -7,16 +7,18 @@ import os
 import sys
 
 _RESPAWN = 'ansible/module_utils/common/respawn.py'
+# Finds its resources through importlib.resources, Python sources among them (since 2.21; dnf uses it).
+_EMBED = 'ansible/module_utils/embed.py'
 
 
 def needed(job):
     """True if the module may want the zip itself (bool)."""
-    return any(name == _RESPAWN or not name.endswith('.py') for name, _ in job['members'])
+    return has_resources(job) or any(name == _RESPAWN for name, _ in job['members'])
 
 
 def has_resources(job):
-    """True if there is more than Python sources in the payload (bool)."""
-    return any(not name.endswith(('.py', '/')) for name, _ in job['members'])
+    """True if members may be wanted as files rather than as modules (bool)."""
+    return any(name == _EMBED or not name.endswith(('.py', '/')) for name, _ in job['members'])
 
 
 def make_folder(job):
@@ -47,7 +49,9 @@ def write(folder, job, members):
     with zipfile.ZipFile(path, 'w') as archive:
         for name, digest in job['members']:
             archive.writestr(_info(zipfile, name), members.content(digest))
-        archive.writestr(_info(zipfile, 'sitecustomize.py'), site.encode(sys.getfilesystemencoding(), 'surrogateescape'))
+        archive.writestr(
+            _info(zipfile, 'sitecustomize.py'), site.encode(sys.getfilesystemencoding(), 'surrogateescape')
+        )
     return path
 
 

@@ -20,11 +20,14 @@ def make_zip(contents=(('ansible/__init__.py', b''), ('ansible/modules/ping.py',
     return base64.b64encode(buffer.getvalue()).decode()
 
 
+ZIP = make_zip()  # once: its bytes hold the time
+
+
 def v2(change=lambda arguments: None, shebang='#!/usr/bin/python3'):
     arguments = {
         'ansible_module': 'ping', 'module_fqn': 'ansible.modules.ping', 'profile': 'legacy',
         'date_time': 'datetime.datetime(2026, 1, 2)', 'rlimit_nofile': 0, 'params': PARAMS, 'extensions': {},
-        'zip_data': make_zip(),
+        'zip_data': ZIP,
     }  # fmt: skip
     change(arguments)
     lines = [f'{key}={value if key == "date_time" else repr(value)},' for key, value in arguments.items()]
@@ -32,17 +35,18 @@ def v2(change=lambda arguments: None, shebang='#!/usr/bin/python3'):
     return (code + '\n\n\nif __name__ == "__main__":\n    _ansiballz_main(\n' + '\n'.join(lines) + '\n)\n').encode()
 
 
+FQN = 'ansible.modules.ping'
+RUN = f'        runpy.run_module(mod_name={FQN!r}, init_globals=dict(_module_fqn={FQN!r}, _modlib_path=modlib_path),'
 V1_LINES = [
     '#!/usr/bin/python3',
     '_ANSIBALLZ_WRAPPER = True',
     'def _ansiballz_main():',
-    f'    ZIPDATA = {make_zip()!r}',
+    f'    ZIPDATA = {ZIP!r}',
     '    def invoke_module(modlib_path, temp_path, json_params):',
-    "        runpy.run_module(mod_name='ansible.modules.ping', init_globals=dict(_module_fqn='ansible.modules.ping',"
-    ' _modlib_path=modlib_path),',
+    RUN,
     "                         run_name='__main__', alter_sys=True)",
     '    def debug(command, zipped_mod, json_params):',
-    "            runpy.run_module(mod_name='ansible.modules.ping', init_globals=None, run_name='__main__', alter_sys=True)",
+    "            runpy.run_module(mod_name='ansible.modules.ping', init_globals=None,",
     f'    ANSIBALLZ_PARAMS = {PARAMS!r}',
     '    if PY3:',
     "        ANSIBALLZ_PARAMS = ANSIBALLZ_PARAMS.encode('utf-8')",
@@ -65,7 +69,7 @@ def test_split_finds_every_field(data, format_, profile):
     assert (found.module, found.fqn) == ('ping', 'ansible.modules.ping')
     assert found.params == PARAMS.encode()
     assert found.rlimit_nofile == 0
-    assert found.zip_id == hashlib.sha256(make_zip().encode()).hexdigest()
+    assert found.zip_id == hashlib.sha256(ZIP.encode()).hexdigest()
     assert found.members() == [
         ('ansible/__init__.py', hashlib.sha256(b'').digest(), b''),
         ('ansible/modules/ping.py', hashlib.sha256(b'pass\n').digest(), b'pass\n'),
@@ -106,7 +110,9 @@ def test_v2_with_anything_unknown_is_refused(change):
     assert payload.split(v2(change)) is None
 
 
-@pytest.mark.parametrize('data', [v2()[:-1], v2() + b'\n', v2() + b'print()\n', v2().replace(b'#!', b'# ', 1), v2(shebang='#!')])
+@pytest.mark.parametrize(
+    'data', [v2()[:-1], v2() + b'\n', v2() + b'print()\n', v2().replace(b'#!', b'# ', 1), v2(shebang='#!')]
+)
 def test_v2_text_around_the_arguments(data):
     assert payload.split(data) is None
 
@@ -121,12 +127,16 @@ def test_v1_with_a_line_twice_is_refused(doubled):
     assert payload.split(v1([*V1_LINES, V1_LINES[doubled]])) is None
 
 
-@pytest.mark.parametrize('line', ['        import coverage', "        if importlib.util.find_spec('coverage') is None:"])
+@pytest.mark.parametrize(
+    'line', ['        import coverage', "        if importlib.util.find_spec('coverage') is None:"]
+)
 def test_v1_with_coverage_is_refused(line):
     assert payload.split(v1([*V1_LINES[:4], line, *V1_LINES[4:]])) is None
 
 
-@pytest.mark.parametrize('data', [b'', b'#!/bin/sh\necho\n', b'#!/usr/bin/python3\nprint()\n', b'begin {\n', b'{"a": 1}', b'\xff' * 99])
+@pytest.mark.parametrize(
+    'data', [b'', b'#!/bin/sh\necho\n', b'#!/usr/bin/python3\nprint()\n', b'begin {\n', b'{"a": 1}', b'\xff' * 99]
+)
 def test_other_programs_are_refused(data):
     assert payload.split(data) is None
 
@@ -146,7 +156,7 @@ PYTHON = ['/usr/bin/python3']
         (' /usr/bin/python3 ', {}),
         (' /usr/bin/python3  && sleep 0', {}),
         ('/usr/bin/python3', {}),
-        ('A=b _C9=\'x y\' /usr/bin/python3 ', {'A': 'b', '_C9': 'x y'}),
+        ("A=b _C9='x y' /usr/bin/python3 ", {'A': 'b', '_C9': 'x y'}),
         ("A='it'\"'\"'s' E='' /usr/bin/python3 && sleep 0", {'A': "it's", 'E': ''}),
         ("A='&& sleep 0' /usr/bin/python3", {'A': '&& sleep 0'}),
         ("A='two\nlines' /usr/bin/python3", {'A': 'two\nlines'}),
@@ -175,14 +185,22 @@ def test_commands_that_do_more(inner):
 
 @pytest.mark.parametrize(
     'cmd',
-    ["/bin/bash -c '/usr/bin/python3'", "/bin/sh -c '/usr/bin/python3' x", '/bin/sh -c "/usr/bin/python3 "', "/bin/sh  -c ' /usr/bin/python3'"],
+    [
+        "/bin/bash -c '/usr/bin/python3'",
+        "/bin/sh -c '/usr/bin/python3' x",
+        '/bin/sh -c "/usr/bin/python3 "',
+        "/bin/sh  -c ' /usr/bin/python3'",
+    ],
 )
 def test_wrappers_that_are_not_exactly_the_known_one(cmd):
     assert payload.match_command(cmd, '/bin/sh', PYTHON) is None
 
 
 def test_any_python_by_name():
-    assert payload.match_python("/bin/sh -c '/usr/bin/python3.12 && sleep 0'", '/bin/sh') == ({}, ['/usr/bin/python3.12'])
+    assert payload.match_python("/bin/sh -c '/usr/bin/python3.12 && sleep 0'", '/bin/sh') == (
+        {},
+        ['/usr/bin/python3.12'],
+    )
     assert payload.match_python_inner('A=b /usr/bin/env python3') == ({'A': 'b'}, ['/usr/bin/env', 'python3'])
     assert payload.match_python_inner('/usr/bin/python3 -c pass') is None
     assert payload.match_python_inner('/bin/sh') is None

@@ -8,7 +8,8 @@ from svcfw.ansible.target.environment import needs_cold
 
 
 @pytest.mark.parametrize(
-    'name', ['PYTHONPATH', 'PYTHONHASHSEED', 'LD_LIBRARY_PATH', 'LD_PRELOAD', 'OPENSSL_CONF', 'GLIBC_TUNABLES', 'LOCPATH']
+    'name',
+    ['PYTHONPATH', 'PYTHONHASHSEED', 'LD_LIBRARY_PATH', 'LD_PRELOAD', 'OPENSSL_CONF', 'GLIBC_TUNABLES', 'LOCPATH'],
 )
 def test_what_is_read_at_the_start_needs_a_start(monkeypatch, name):
     monkeypatch.delenv(name, raising=False)

@@ -11,7 +11,9 @@ from svcfw.ansible.target.members import Members
 SOURCES = {
     'svcfw_zip/__init__.py': b'',
     'svcfw_zip/deep/__init__.py': b'name = __name__',
-    'svcfw_zip/deep/fails.py': '# -*- coding: latin-1 -*-\ndef fail():\n    raise ValueError("h\xe9")  # here\n'.encode('latin-1'),
+    'svcfw_zip/deep/fails.py': '# -*- coding: latin-1 -*-\ndef fail():\n    raise ValueError("h\xe9")  # here\n'.encode(
+        'latin-1'
+    ),
     'svcfw_zip/broken.py': b'def (:',
     'svcfw_zip/warns.py': b'1 is 1',
     'svcfw_zip/data.txt': b'no module',

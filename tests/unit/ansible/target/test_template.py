@@ -94,7 +94,7 @@ def test_a_job_has_no_descriptors_but_its_own(template):
 def test_what_the_agent_has_set_up_is_not_seen(template):
     source = (
         'import signal, sys, logging\n'
-        'print(signal.getsignal(signal.SIGTERM) == signal.SIG_DFL, signal.getsignal(signal.SIGPIPE) == signal.SIG_IGN)\n'
+        'print(signal.getsignal(signal.SIGTERM) == 0, signal.getsignal(signal.SIGPIPE) == signal.SIG_IGN)\n'
         'print(signal.getsignal(signal.SIGINT) is signal.default_int_handler, logging.root.handlers)\n'
         'print([name for name in sys.modules if name.startswith("svcfw")])\n'
     )
@@ -121,14 +121,22 @@ def test_the_environment_is_the_jobs_own(template):
 
 
 def test_the_cold_way_starts_an_interpreter(template):
-    run = Run(template, 1, 'import os, sys; print(sys.flags.optimize, sys.argv, sys.stdin.read()); ' + '#' * 200_000, {'PYTHONOPTIMIZE': '2'})
+    run = Run(
+        template,
+        1,
+        'import os, sys; print(sys.flags.optimize, sys.argv, sys.stdin.read()); ' + '#' * 200_000,
+        {'PYTHONOPTIMIZE': '2'},
+    )
     assert run.read_both() == (b"2 [''] \n", b'')
 
 
 def test_a_source_that_fails_shows_only_itself(template):
     out, err = Run(template, 1, 'def f():\n    raise ValueError("h")\nf()\n').read_both()
     assert out == b''
-    assert err.decode().splitlines()[:2] == ['Traceback (most recent call last):', '  File "<stdin>", line 3, in <module>']
+    assert err.decode().splitlines()[:2] == [
+        'Traceback (most recent call last):',
+        '  File "<stdin>", line 3, in <module>',
+    ]
     assert 'svcfw' not in err.decode()
 
 
