@@ -1,4 +1,4 @@
-"""The second stage: the core, packed once for each process, and a few bytes of configuration for each child.
+"""The bundle: the core, packed once for each process, which travels in the second stage of every child.
 
 Sources are found by path, next to this package, so that the same bytes come from a wheel, a checkout or an editable
 install, and so that nothing has to be imported to be sent.
@@ -6,15 +6,17 @@ install, and so that nothing has to be imported to be sent.
 
 from __future__ import annotations
 
+import ast
 import functools
 import zlib
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from svcfw.boot.imports import imports, parents
 from svcfw.boot.minify import minify
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _LOADER = Path(__file__).with_name('loader.py')
+_ENTRY = 'svcfw.core.entry'
 
 
 @functools.cache
@@ -24,27 +26,38 @@ def packed() -> bytes:
     Raises OSError when the package is not there as plain source files.
     """
     parts = [minify(_LOADER.read_text('utf-8')).encode()]
-    for path in _sources():
-        name = 'svcfw/' + path.relative_to(_PACKAGE).as_posix()
-        parts += [name.encode(), minify(path.read_text('utf-8')).encode()]
+    for path, source in sources().values():
+        parts += [path.encode(), minify(source).encode()]
     # Level 9 costs 5 ms once and saves 2 % for every child; NUL cannot occur in Python source.
     return zlib.compress(b'\0'.join(parts), 9)
 
 
-def second_stage(config: Mapping[str, object]) -> bytes:
-    """What goes into the pipe of a new child before anything else. Its length is what the first stage must be told.
+@functools.cache
+def sources() -> dict[str, tuple[str, str]]:
+    """What travels: {module name: (path from the package's folder on, source)}, the entry point and all it imports.
 
-    config: names to None, bool, int, float, str, bytes or lists, tuples and dicts of these: what
-    `svcfw.core.entry.main` gets over there, plus 'bundle' (the bytes of `packed`, for children of its own).
+    The rest of the core follows if and when a context wants it.
     """
-    return with_config(packed(), config)
+    found: dict[str, tuple[str, str]] = {}
+    waiting = [_ENTRY]
+    while waiting:
+        name = waiting.pop(0)
+        path = _path(name)
+        if name in found or path is None:
+            continue
+        source = path.read_text('utf-8')
+        found[name] = (path.relative_to(_PACKAGE.parent).as_posix(), source)
+        package = name if path.name == '__init__.py' else name.rpartition('.')[0]
+        waiting += [*parents(name), *imports(ast.parse(source), package)]
+    return found
 
 
-def with_config(bundle: bytes, config: Mapping[str, object]) -> bytes:
-    """`second_stage` for a bundle at hand, as a context has that starts children of its own."""
-    return bundle + ascii(dict(config)).encode()
-
-
-def _sources() -> Iterator[Path]:
-    yield _PACKAGE / '__init__.py'
-    yield from sorted((_PACKAGE / 'core').rglob('*.py'))
+def _path(name: str) -> Path | None:
+    """The file of a module of ours, None for any other name."""
+    if name.partition('.')[0] != _PACKAGE.name:
+        return None
+    place = _PACKAGE.parent.joinpath(*name.split('.'))
+    for path in (place / '__init__.py', place.with_suffix('.py')):
+        if path.is_file():
+            return path
+    return None

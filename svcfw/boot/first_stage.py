@@ -66,12 +66,32 @@ _GIVE_UP = 'sys.exit("' + NO_PYTHON + ': tried "+sys.executable+"(%d.%d)"%v[:2])
 _PLAIN = frozenset('abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-')
 _UNSAFE = frozenset("'\\!\n\r\0")
 
+# The configuration is filled up to this, so that whoever writes the command line knows the size of the whole before.
+CONFIG_BYTES = 512
+
+
+def second_stage(bundle, config):
+    """What goes into the pipe of a new child before anything else: bytes, always `second_stage_size(bundle)` of them.
+
+    bundle: bytes, of `bundle.packed`. config: dict, names to None, bool, numbers, str, bytes and containers of these: what
+    `svcfw.core.entry.main` gets over there. ValueError when that is too much.
+    """
+    data = ascii(config).encode()
+    if len(data) > CONFIG_BYTES:
+        raise ValueError('a configuration of %d bytes is above the limit of %d' % (len(data), CONFIG_BYTES))
+    return bundle + data.ljust(CONFIG_BYTES)
+
+
+def second_stage_size(bundle):
+    """Length (int) of what `second_stage` returns."""
+    return len(bundle) + CONFIG_BYTES
+
 
 def argv(python, size):
     """The command for an interpreter that is known to be there: no shell, no search. Returns a list of str.
 
     python: list of str, the interpreter and options of its own, ['/usr/bin/python3'].
-    size: length in bytes of what `bundle.second_stage` returned.
+    size: length in bytes of what `second_stage` returned.
     """
     return [*python, '-c', _CODE.format(size=size, too_old=_GIVE_UP)]
 
@@ -86,7 +106,7 @@ def search_argv(size, hint=None):
 def text(size, hint=None):
     """The search as one line for a login shell: str.
 
-    size: length in bytes of what `bundle.second_stage` returned.
+    size: length in bytes of what `second_stage` returned.
     hint: str, an interpreter to try before all others (a name for PATH, or a path), or None.
     Raises ValueError for a hint that no quoting carries through every login shell.
     """

@@ -10,10 +10,12 @@ import ast
 import sys
 import zlib
 from collections import deque
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable
 from pathlib import Path
 from typing import Any
 
+from svcfw.boot import bundle
+from svcfw.boot.imports import imports, parents
 from svcfw.boot.minify import minify
 from svcfw.core import handles
 from svcfw.core.context import Context
@@ -67,7 +69,7 @@ class Responder:
     def _with_imports(self, name: str, link: Hashable) -> list[Module]:
         """The module and, breadth first, those it imports that this link was not sent before."""
         allowed = self._allowed.setdefault(link, {'svcfw'})
-        sent = self._sent.setdefault(link, set())
+        sent = self._sent.setdefault(link, set(bundle.sources()))
         answer: list[Module] = []
         size = 0
         waiting = deque([name])
@@ -102,7 +104,7 @@ class _Source:
         self.is_package = is_package
         self.path = path
         self.packed = zlib.compress(minify(text).encode(), 9)
-        self.imports = [*_parents(name), *dict.fromkeys(_imports(tree, package))]
+        self.imports = [*parents(name), *dict.fromkeys(imports(tree, package))]
 
 
 def _find(name: str) -> _Source | None:
@@ -140,27 +142,6 @@ def _spec(name: str) -> Any:
         if spec is not None:
             return spec
     return None
-
-
-def _parents(name: str) -> list[str]:
-    parts = name.split('.')[:-1]
-    return ['.'.join(parts[: i + 1]) for i in range(len(parts))]
-
-
-def _imports(tree: ast.AST, package: str) -> Iterator[str]:
-    """Names that may be modules, for every import statement; `from a import b` gives both a and a.b."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield from [*_parents(alias.name), alias.name]
-        elif isinstance(node, ast.ImportFrom):
-            base = node.module or ''
-            if node.level:
-                above = package.split('.')[: len(package.split('.')) - node.level + 1]
-                base = '.'.join([*above, base]) if base else '.'.join(above)
-            if base:
-                yield from [*_parents(base), base]
-                yield from (f'{base}.{alias.name}' for alias in node.names)
 
 
 def _without_main_guard(tree: ast.Module, text: str, path: str) -> str:

@@ -2,6 +2,7 @@
 
 from svcfw.core import handles
 from svcfw.core.latch import Latch
+from svcfw.core.message import Message
 from svcfw.core.wire.frames import DEAD, Frame
 
 
@@ -42,6 +43,34 @@ class Context(object):
     def call_no_reply(self, function, *args, **kwargs):
         """Start a call and forget it; what it raises is logged there."""
         self.send(handles.CALL_FUNCTION, self._call(function, args, kwargs))
+
+    def call_service(self, service_name, method_name, **arguments):
+        """Call an exposed method of a service of this context and return its value.
+
+        service_name: 'package.module.Class', or the class. Raises CallError with what was raised there or why it was
+        refused, ChannelError when the service or its context ends meanwhile.
+        """
+        return self.request_service(service_name, method_name, arguments).get()
+
+    def call_service_async(self, service_name, method_name, **arguments):
+        """Start such a call; returns a ServiceReply."""
+        return self.request_service(service_name, method_name, arguments)
+
+    def request_service(self, service, method, arguments, timeout=None):
+        """The same with the arguments as a dict. timeout: seconds after which the callee need not begin any more."""
+        encode = self.router.codec.encode
+        value = (service_name(service), method, timeout, encode(arguments))
+        reply = ServiceReply(self.router.loop)
+        reply.context = self
+        reply.handle = self.router.add_handler(reply.put, respondent=self, once=True)
+        frame = Frame(
+            self.id, self.router.own_id, self.router.own_id, handles.CALL_SERVICE, reply.handle, 0, encode(value)
+        )
+        if self.id == self.router.own_id and self.router.services is not None:
+            self.router.services.accept(Message(self.router, frame))
+        else:
+            self.router.send(frame)
+        return reply
 
     def send(self, handle, value, reply_to=0):
         """Send one value to a handle of this context. EncodeError; a lost context is told to `reply_to` only."""
@@ -87,6 +116,18 @@ class Reply(Latch):
         return Latch.get(self, timeout).value()
 
 
+class ServiceReply(Reply):
+    """The answer of a service, to come."""
+
+    context = None
+
+    def cancel(self):
+        """Wait no more: a call that has not begun will not, one that runs sees it in `msg.cancelled`."""
+        self.context.router.remove_handler(self.handle)
+        self.context.send(handles.CANCEL_SERVICE, self.handle)
+        self.close('the call was cancelled')
+
+
 class Sender(object):
     """One handle of one context: who holds it may write there. Travels in messages."""
 
@@ -114,6 +155,17 @@ class Sender(object):
         router = self.context.router
         payload = reason.encode('utf-8', 'replace')
         router.send(Frame(self.context.id, router.own_id, router.own_id, self.handle, 0, DEAD, payload))
+
+
+def service_name(service):
+    """The name (str) of a service given by name or class. TypeError."""
+    if isinstance(service, bytes):
+        service = service.decode('utf-8')
+    elif isinstance(service, type):
+        service = service.name()
+    if not isinstance(service, str):
+        raise TypeError('%r is neither a service nor its name' % (service,))
+    return service
 
 
 def function_name(function):

@@ -8,6 +8,7 @@ import svcfw
 from svcfw.core import logs
 from svcfw.core.dispatch import Dispatcher
 from svcfw.core.importer import Importer
+from svcfw.core.poolstarter import PoolStarter
 from svcfw.core.router import Router
 from svcfw.core.wire.link import Link
 
@@ -31,6 +32,7 @@ def main(config):
         router.add_ids(*config['ids'])
     Importer(router, sys.meta_path[0]).install()
     dispatcher = Dispatcher(router)
+    PoolStarter(router)
     router.on_shutdown(lambda: router.loop.call_soon(lambda: _end_running_call(router.loop, dispatcher)))
     stream = router.add_parent(Link(), read_fd, write_fd)
     stream.write_ahead(config['marker'])

@@ -49,6 +49,8 @@ class Router(object):
             ]
         )
         self.closed = None
+        #: The pool of services of this context (svcfw.service.Pool), if there is one.
+        self.services = None
         #: For children: the packed core that this context itself was started from (bytes), and from which level
         #: (int, as in `logging`) their log records are wanted.
         self.bundle = None

@@ -1,11 +1,16 @@
 """Select: wait for the first of several sources."""
 
+import collections
+
 from svcfw.core.latch import Latch
-from svcfw.core.wire.errors import Error
+from svcfw.core.wire.errors import ChannelError, Error
 
 
 class SelectError(Error):
     """A source that cannot be added or removed, or nothing left to wait for."""
+
+
+Event = collections.namedtuple('Event', 'source data')
 
 
 class Select(object):
@@ -71,6 +76,16 @@ class Select(object):
                 if self.oneshot:
                     self.remove(source)
                 return source
+
+    def get_event(self, timeout=None):
+        """The next Event: (source, data). The end of a source is one too, its error the data; it has left then."""
+        source = self.get_source(timeout)
+        try:
+            return Event(source, source.get(0))
+        except ChannelError as e:
+            if source in self._sources:
+                self.remove(source)
+            return Event(source, e)
 
     def get(self, timeout=None):
         """The next item of any source: what its own `get()` gives or raises."""

@@ -125,6 +125,8 @@ class Stream(object):
     # -- the write queue; under the lock
 
     def _append(self, data):
+        if not data:
+            return  # writev() would report no progress for ever
         self._queue.append(data)
         self._queued_bytes += len(data)
 

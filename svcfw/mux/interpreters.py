@@ -8,7 +8,6 @@ from svcfw.boot import first_stage
 from svcfw.core.message import Message
 from svcfw.core.wire.errors import ChannelError, StartError
 from svcfw.mux.node import ChildNode, Node
-from svcfw.transport.start import CONFIG_BYTES
 
 Words = tuple[str, ...]
 OnFound = Callable[[Node | StartError], None]
@@ -34,10 +33,12 @@ class Interpreters:
             except ChannelError as exc:
                 on_found(StartError('died', str(node.context), str(exc), 'the next task connects anew'))
                 return
-            if is_own or path is None:
-                # What is no plain name of a program is for the node as well: it runs such a job in a new process.
+            if is_own:
                 node.interpreters[words] = node
                 on_found(node)
+            elif path is None:
+                # Not there, or with options: the shell shall say so, or start it.
+                on_found(StartError('interpreter', str(node.context), f'{" ".join(words)} is no plain program there'))
             else:
                 self._reach(node, words, path, session, timeout_s, on_found)
 
@@ -46,15 +47,17 @@ class Interpreters:
     def _reach(self, node: Node, words: Words, path: str, session: int, timeout_s: float, on_found: OnFound) -> None:
         child = node.children.get(path)
         if child is None or child.dead:
-            command = first_stage.argv([path], len(node.router.bundle) + CONFIG_BYTES)
+            command = first_stage.argv([path], first_stage.second_stage_size(node.router.bundle))
             child = ChildNode(node, path, session, command, False, '', timeout_s, _ignore)
             node.children[path] = child
         started = child
 
         def ready(error: StartError | None) -> None:
-            # An interpreter that cannot be a context (too old, no CPython) still runs jobs, each in a new process.
-            node.interpreters[words] = node if error is not None else started
-            on_found(node.interpreters[words])
+            if error is not None:
+                on_found(StartError('interpreter', error.host, error.cause, error.remedy))
+            else:
+                node.interpreters[words] = started
+                on_found(started)
 
         started.when_ready(ready)
 

@@ -13,7 +13,7 @@ from svcfw.core.router import Router
 from svcfw.core.wire.errors import ChannelError, Error, StartError
 from svcfw.transport import connect
 from svcfw.transport.spec import Spec
-from svcfw.transport.start import CONFIG_BYTES, Starter
+from svcfw.transport.start import Starter
 
 AGENT_MODULE = 'svcfw.ansible.target.agent'
 
@@ -51,7 +51,7 @@ class Node:
     def boot_command(self, marker: str) -> str:
         """Text for `sh -c` that starts a child of this node's context under another account; shows `marker` first."""
         assert self.facts is not None
-        size = len(self.router.bundle) + CONFIG_BYTES
+        size = first_stage.second_stage_size(self.router.bundle)
         return f'echo {marker}; exec {shlex.join(first_stage.argv([self.facts["python"]], size))}'
 
     def request(

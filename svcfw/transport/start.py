@@ -1,12 +1,13 @@
 """Starts a child context: joins a process, its dialogue and a link on the router's loop. Python 3.6.
 
 The second stage, and every frame sent to the child, are in the pipe before the child can read: no round trip is spent
-on a handshake. Where a program may still read what is meant for the child (a password prompt of sudo), the second stage is
-held back until `release()`.
+on a handshake. Where a program may still read what is meant for the child (a password prompt of sudo), the second stage
+is held back until `release()`.
 """
 
 import os
 
+from svcfw.boot import first_stage
 from svcfw.core.latch import Latch
 from svcfw.core.wire import limits
 from svcfw.core.wire.errors import StartError
@@ -17,9 +18,6 @@ from svcfw.transport.dialogue import STDERR, STDIN, STDOUT, TTY, Ask, Fail, Send
 CHILD_IDS = 64
 #: How long a child that was told to end, or whose link broke, may take before it is killed.
 LEAVE_S = 5.0
-#: The configuration at the end of the second stage is filled up to this size, so that whoever writes the command line
-#: knows the size of the whole before.
-CONFIG_BYTES = 1024
 _POLL_S = 0.02
 #: A line of what a child prints is shown up to this length.
 MAX_LINE_BYTES = 8 * 1024
@@ -55,19 +53,18 @@ class Starter(object):
 
     def _make_second_stage(self, ids):
         router = self._router
-        config = ascii(
-            {
-                'id': self.context.id,
-                'name': self.context.name,
-                'parents': (router.own_id,) + router.parent_ids,
-                'ids': ids,
-                'marker': self._marker,
-                'log_level': router.log_level,
-            }
-        ).encode()
-        if len(config) > CONFIG_BYTES:
-            raise StartError('option', self.context.name, 'its name or place in the tree is too long', 'shorten it')
-        return router.bundle + config.ljust(CONFIG_BYTES)
+        config = {
+            'id': self.context.id,
+            'name': self.context.name,
+            'parents': (router.own_id, *router.parent_ids),
+            'ids': ids,
+            'marker': self._marker,
+            'log_level': router.log_level,
+        }
+        try:
+            return first_stage.second_stage(router.bundle, config)
+        except ValueError as e:
+            raise StartError('option', self.context.name, str(e), 'shorten its name') from e
 
     def _join(self, ids):
         write_fd, read_fd, self._err_fd = self._process.release()

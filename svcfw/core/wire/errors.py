@@ -4,7 +4,7 @@ An error that crosses the wire is known there by its class's `code`, a stable wo
 """
 
 #: Values of `StartError.kind`.
-START_KINDS = ('auth', 'hostkey', 'refused', 'timeout', 'nopython', 'become', 'died', 'option', 'busy')
+START_KINDS = ('auth', 'hostkey', 'refused', 'timeout', 'nopython', 'become', 'died', 'option', 'busy', 'interpreter')
 
 
 class Error(Exception):

@@ -40,42 +40,55 @@ def fail():
 @pytest.fixture
 def small_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A core of two modules in the place of the real one."""
-    (tmp_path / 'core').mkdir()
+    tmp_path = tmp_path / 'svcfw'
+    (tmp_path / 'core').mkdir(parents=True)
     (tmp_path / '__init__.py').write_text('"""A package."""\n')
     (tmp_path / 'core' / '__init__.py').write_text('')
     (tmp_path / 'core' / 'entry.py').write_text(ENTRY)
     (tmp_path / 'core' / 'other.py').write_text(OTHER)
     monkeypatch.setattr(bundle, '_PACKAGE', tmp_path)
-    bundle.packed.cache_clear()
+    clear_caches()
     yield
+    clear_caches()
+
+
+def clear_caches() -> None:
     bundle.packed.cache_clear()
+    bundle.sources.cache_clear()
 
 
 def test_both_stages_fit_the_limit() -> None:
-    second = bundle.second_stage({'name': 'x' * 60, 'id': 1, 'parents': (0,), 'ids': (2, 65), 'marker': b'm' * 40})
+    config = {'name': 'x' * 60, 'id': 1, 'parents': (0,), 'ids': (2, 65), 'marker': b'm' * 40}
+    second = first_stage.second_stage(bundle.packed(), config)
+    assert len(second) == first_stage.second_stage_size(bundle.packed())
     assert len(second) + len(first_stage.text(len(second))) < MAX_BYTES
 
 
-def test_every_module_of_the_core_is_in_it() -> None:
+def test_it_holds_what_the_entry_imports_and_no_more() -> None:
     parts = zlib.decompress(bundle.packed()).split(b'\0')
     names = {name.decode() for name in parts[1::2]}
-    package = Path(bundle.__file__).parents[1]
-    assert names == {'svcfw/__init__.py'} | {
-        'svcfw/' + path.relative_to(package).as_posix() for path in (package / 'core').rglob('*.py')
-    }
+    assert names == {path for path, _ in bundle.sources().values()}
+    assert {'svcfw/__init__.py', 'svcfw/core/entry.py', 'svcfw/core/wire/codec.py'} < names
+    assert 'svcfw/core/select.py' not in names
+    assert all(name == 'svcfw/__init__.py' or name.startswith('svcfw/core/') for name in names)
+
+
+def test_a_configuration_beyond_its_size_is_refused() -> None:
+    with pytest.raises(ValueError, match='above the limit of 512'):
+        first_stage.second_stage(b'', {'name': 'x' * 512})
 
 
 def test_configuration_of_any_plain_value_arrives() -> None:
-    config = {'name': "quo'te\n\u00e9\udcff", 'marker': bytes(range(256)), 'ids': (1, 2), 'none': None, 'f': 0.5}
+    config = {'name': "quo'te\n\u00e9\udcff", 'marker': b'\0\xff\n', 'ids': (1, 2), 'none': None, 'f': 0.5}
     unpacker = zlib.decompressobj()
-    unpacker.decompress(bundle.second_stage(config))
+    unpacker.decompress(first_stage.second_stage(bundle.packed(), config))
     assert eval(unpacker.unused_data) == config
 
 
 @pytest.mark.parametrize('version', ['3.6', '3.8', '3.13'])
 @pytest.mark.usefixtures('small_package')
 def test_a_python_starts_from_it(version: str, tmp_path: Path) -> None:
-    second = bundle.second_stage({'name': 'child'})
+    second = first_stage.second_stage(bundle.packed(), {'name': 'child'})
     # Whatever lies in the current directory is not imported (see also tests of the first stage).
     (tmp_path / 'zlib.py').write_text('raise SystemExit("imported from the current directory")')
     result = subprocess.run(

@@ -1,0 +1,28 @@
+"""What a module imports, read from its source without running it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+
+def parents(name: str) -> list[str]:
+    """The packages that a module is in, outermost first."""
+    parts = name.split('.')[:-1]
+    return ['.'.join(parts[: i + 1]) for i in range(len(parts))]
+
+
+def imports(tree: ast.AST, package: str) -> Iterator[str]:
+    """Names that may be modules, for every import statement; `from a import b` gives both a and a.b."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield from [*parents(alias.name), alias.name]
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ''
+            if node.level:
+                above = package.split('.')[: len(package.split('.')) - node.level + 1]
+                base = '.'.join([*above, base]) if base else '.'.join(above)
+            if base:
+                yield from [*parents(base), base]
+                yield from (f'{base}.{alias.name}' for alias in node.names)

@@ -1,0 +1,47 @@
+"""The handler that stands in for the pool of services of a child context until one is needed."""
+
+import _thread
+import importlib
+
+from svcfw.core import handles, logs
+from svcfw.core.dispatch import call_error
+from svcfw.core.message import has_parent_authority
+
+_POOL_MODULE = 'svcfw.service.pool'
+
+
+class PoolStarter(object):
+    """Makes the pool of services when a context above calls one for the first time."""
+
+    def __init__(self, router):
+        self._router = router
+        self._waiting = []
+        router.add_handler(self._on_call, handles.CALL_SERVICE)
+
+    def _on_call(self, message):
+        if message.is_dead:
+            return
+        if not has_parent_authority(message):
+            message.refuse('%s has no pool of services' % self._router.name)
+            return
+        self._waiting.append(message)
+        if len(self._waiting) == 1:
+            self._router.loop.ensure_standby()
+            _thread.start_new_thread(self._start, ())
+
+    def _start(self):
+        """Importing the pool may have to ask the parent for it, which must not hold up the loop."""
+        try:
+            logs.install(self._router)
+            module = importlib.import_module(_POOL_MODULE)
+        except Exception as e:
+            failure = call_error(e)
+            waiting, self._waiting = self._waiting, []
+            for message in waiting:
+                message.fail(failure)
+            return
+        self._router.loop.call_soon(lambda: self._hand_over(module))
+
+    def _hand_over(self, module):
+        self._router.remove_handler(handles.CALL_SERVICE)
+        module.start_in_child(self._router, self._waiting)

@@ -1,0 +1,39 @@
+"""Services: classes whose exposed methods other contexts call. Python 3.6, standard library; runs in every context.
+
+class FileService(svcfw.service.Service):
+    @svcfw.service.expose(policy=svcfw.service.AllowParents())
+    @svcfw.service.arg_spec(spec={'path': str})
+    def read_file(self, path): ...
+
+pool = svcfw.service.Pool(router, services=[FileService(router)])
+context.call_service(FileService, 'read_file', path='/etc/hosts')
+"""
+
+from svcfw.service.activator import Activator
+from svcfw.service.deduplicating import DeduplicatingInvoker, Results
+from svcfw.service.errors import PoolError, RefusedError
+from svcfw.service.exposed import NO_REPLY, arg_spec, expose, no_reply
+from svcfw.service.invoker import Invoker, SerializedInvoker
+from svcfw.service.policy import AllowAny, AllowParents, Policy
+from svcfw.service.pool import Pool, call
+from svcfw.service.service import Service
+
+__all__ = [
+    'NO_REPLY',
+    'Activator',
+    'AllowAny',
+    'AllowParents',
+    'DeduplicatingInvoker',
+    'Invoker',
+    'Policy',
+    'Pool',
+    'PoolError',
+    'RefusedError',
+    'Results',
+    'SerializedInvoker',
+    'Service',
+    'arg_spec',
+    'call',
+    'expose',
+    'no_reply',
+]

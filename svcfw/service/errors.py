@@ -1,0 +1,21 @@
+"""Errors of the service framework."""
+
+from svcfw.core.wire.errors import CallError, Error
+
+
+class PoolError(Error):
+    """A pool was used in a way that it cannot be: two on one router, two services of a name, use after the end."""
+
+
+class RefusedError(Error):
+    """A request that was not carried out: not exposed, not allowed, wrong arguments, too many waiting.
+
+    The caller elsewhere gets a CallError with this type's name.
+    """
+
+    code = 'refused'
+
+
+def refusal(reason):
+    """The CallError that tells a caller of a RefusedError."""
+    return CallError('svcfw.service.errors.RefusedError', str(reason))
