@@ -210,13 +210,12 @@ class Dialogue:
         return StartError(kind, self.host, cause, remedy)
 
     def _unexplained(self, status):
+        who = self._language.program
+        if status >= 0 and self._language.own_status not in (None, status):
+            who = 'the shell or Python on the host'
         how = 'was ended by signal %d' % -status if status < 0 else 'ended with status %d' % status
         said = self._last_words()
-        cause = '%s %s%s' % (
-            self._language.program,
-            how,
-            '; the last it said: ' + said if said else ' and said nothing',
-        )
+        cause = '%s %s%s' % (who, how, '; the last it said: ' + said if said else ' and said nothing')
         return StartError('died', self.host, cause, 'Try the same login by hand.')
 
     def _last_words(self):

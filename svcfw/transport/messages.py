@@ -169,12 +169,14 @@ class Language:
     """What one program says. program: str, what errors call it.
 
     prompts: [(pattern, kind)]; faults: [(pattern, StartError kind, cause, remedy)]; notes: [pattern].
+    own_status: int, the exit status that is the program's own; others are those of what it started. None for no such.
     """
 
-    def __init__(self, program, prompts, faults, notes):
+    def __init__(self, program, prompts, faults, notes, own_status=None):
         self.program, self.prompts, self.faults, self.notes = program, prompts, faults, notes
+        self.own_status = own_status
 
 
-SSH = Language('ssh', SSH_PROMPTS, SSH_FAULTS, SSH_NOTES)
+SSH = Language('ssh', SSH_PROMPTS, SSH_FAULTS, SSH_NOTES, own_status=255)
 # A child of our own machine asks nothing; its first stage speaks as any other.
 LOCAL = Language('the child', [], SSH_FAULTS[:1], [])

@@ -4,6 +4,7 @@ import contextlib
 import os
 import socket
 import subprocess
+import sys
 import threading
 import zlib
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from svcfw.transport.spec import Spec
 from tests.support import drive
 from tests.support.drive import MARKER, Drive
 from tests.support.hosts import PASSWORD, Farm, Host
+from tests.support.interpreters import need_python
 from tests.support.need import need_program
 from tests.support.sshd import Sshd, free_port
 from tests.support.timing import seconds, wait_until
@@ -42,6 +44,21 @@ os._exit(7)
 DIES = zlib.compress(b"import os; os.write(2, b'first line\\nsomething broke here\\n'); os._exit(3)")
 HANGS = zlib.compress(b'import time; time.sleep(600)')
 ALL_BYTES = bytes(range(256))
+
+
+RELAY = """
+import os, select, socket, sys
+sock = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+while True:
+    for source in select.select([0, sock], [], [])[0]:
+        data = os.read(0, 65536) if source == 0 else sock.recv(65536)
+        if not data:
+            sys.exit()
+        if source == 0:
+            sock.sendall(data)
+        else:
+            os.write(1, data)
+"""
 
 
 @dataclass
@@ -266,6 +283,60 @@ class TestAFailedStart:
         assert f'{key} needs a passphrase' in error.cause
 
 
+class TestTheWay:
+    def test_noise_of_a_login(self, remote: Transport, host: Host) -> None:
+        fields = {'host': host.address, 'port': host.port, 'user': 'noisy', 'ssh_common_args': host.ssh_options()}
+        with remote.start(**fields) as started:
+            started.until_ready()
+            started.unsent += ALL_BYTES
+            assert started.read(256) == ALL_BYTES
+            assert b'profile noise' in started.err
+
+    def test_through_a_jump_host(self, remote: Transport, sshd: Sshd, own_sshd: Sshd, tmp_path: Path) -> None:
+        config = tmp_path / 'config'
+        config.write_text(host_section('jump', own_sshd) + host_section('inner', sshd) + '  ProxyJump jump\n')
+        with remote.start(host='inner', port=None, user=None, ssh_common_args=['-F', str(config)]) as started:
+            started.until_ready()
+            started.unsent += ALL_BYTES
+            assert started.read(256) == ALL_BYTES
+        assert 'Accepted publickey' in own_sshd.log()
+
+    def test_through_a_proxy_command(self, remote: Transport, sshd: Sshd, tmp_path: Path) -> None:
+        relay = tmp_path / 'relay.py'
+        relay.write_text(RELAY)
+        words = ['-o', f'ProxyCommand={sys.executable} {relay} {sshd.host} %p']
+        words += [*sshd.ssh_options(), '-o', f'HostKeyAlias=[{sshd.host}]:{sshd.port}']
+        with remote.start(host='behind.invalid', ssh_common_args=words) as started:
+            started.until_ready()
+            started.unsent += ALL_BYTES
+            assert started.read(256) == ALL_BYTES
+
+    def test_a_way_that_fails(self, remote: Transport) -> None:
+        words = ['-o', 'ProxyCommand=false', *remote.fields['ssh_common_args']]
+        error = remote.failure(ssh_common_args=words)
+        assert error.kind == 'refused'
+
+    def test_by_a_key_of_the_agent(self, remote: Transport, own_sshd: Sshd, tmp_path: Path) -> None:
+        key = new_key(tmp_path)
+        (own_sshd.directory / 'authorized_keys').write_bytes(key.with_suffix('.pub').read_bytes())
+        with agent_with(key, tmp_path / 'agent') as socket_path:
+            words = ['-F', '/dev/null', '-o', f'UserKnownHostsFile={own_sshd.known_hosts}']
+            words = [
+                word for word, after in zip(words, [*words[1:], ''], strict=False) if (word, after) != ('-o', '-o')
+            ]
+            env = {'SSH_AUTH_SOCK': str(socket_path)}
+            with remote.start(port=own_sshd.port, ssh_common_args=words, env=env) as started:
+                started.until_ready()
+            assert remote.failure(port=own_sshd.port, ssh_common_args=words, env={}).kind == 'auth'
+
+    @pytest.mark.parametrize('version', ['3.6', '3.13'])
+    def test_the_interpreter_that_is_asked_for(self, transport: Transport, version: str) -> None:
+        says = b'import os, sys; os.write(1, %r + b"%%d.%%d;" %% sys.version_info[:2]); os.read(0, 1)' % MARKER
+        with transport.start(zlib.compress(says), python=need_python(version)) as started:
+            started.until_ready()
+            assert started.read(len(version) + 1).decode() == version + ';'
+
+
 class TestPasswords:
     def test_right(self, by_password: Transport) -> None:
         with by_password.start() as started:
@@ -312,6 +383,12 @@ def is_at_end(fifo: int) -> bool:
         return False
 
 
+def host_section(name: str, server: Sshd) -> str:
+    options = [word for word in server.ssh_options() if '=' in word]
+    lines = [f'HostName {server.host}', f'Port {server.port}', f'User {server.user}', *options]
+    return f'Host {name}\n' + ''.join(f'  {line}\n' for line in lines)
+
+
 def end_input(started: Drive) -> None:
     with socket.socket(fileno=os.dup(started.process.in_fd)) as end:
         end.shutdown(socket.SHUT_WR)
@@ -330,6 +407,22 @@ def new_key(directory: Path, passphrase: str = '') -> Path:
     path = directory / 'key'
     subprocess.run([keygen, '-q', '-t', 'ed25519', '-N', passphrase, '-f', str(path)], check=True)
     return path
+
+
+@contextlib.contextmanager
+def agent_with(key: Path, socket_path: Path) -> Iterator[Path]:
+    """An ssh-agent that holds `key`."""
+    process = subprocess.Popen(
+        [need_program('sshd', 'ssh-agent'), '-D', '-a', str(socket_path)], stdout=subprocess.DEVNULL
+    )
+    try:
+        wait_until(socket_path.exists, seconds(10), 'the agent listens')
+        env = os.environ | {'SSH_AUTH_SOCK': str(socket_path)}
+        subprocess.run([need_program('sshd', 'ssh-add'), '-q', str(key)], env=env, check=True)
+        yield socket_path
+    finally:
+        process.terminate()
+        process.wait(seconds(10))
 
 
 @contextlib.contextmanager

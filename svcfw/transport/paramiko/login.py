@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import functools
-import os
 import socket
+import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import paramiko
-from paramiko.agent import AgentSSH
-from paramiko.pkey import PublicBlob
 
 from svcfw.core.wire.errors import StartError
 from svcfw.transport import messages
+from svcfw.transport.openssh import option_settings
 from svcfw.transport.paramiko import known_hosts
+from svcfw.transport.paramiko.keys import Keys
 from svcfw.transport.paramiko.settings import Settings, settle
 from svcfw.transport.spec import PARAMIKO, Spec
 
 _FAST_CIPHER = 'aes128-gcm@openssh.com'
+_MAX_JUMPS = 8
 
 
 class Login:
@@ -32,8 +33,10 @@ class Login:
     def __init__(self, spec: Spec) -> None:
         self._spec = spec
         self._sockets: list[Any] = []
+        self._proxies: list[subprocess.Popen[bytes]] = []
         self._transports: list[paramiko.Transport] = []
         self._is_cancelled = False
+        self._depth = 0
         self._notes: list[str] = []
 
     def connect(self) -> paramiko.Transport:
@@ -54,13 +57,16 @@ class Login:
             transport.close()
         for sock in self._sockets:
             sock.close()
+        for proxy in self._proxies:
+            proxy.kill()
+            proxy.wait()
 
     # -- getting there
 
     def _way_to(self, settings: Settings) -> Any:
         """Something like a connected socket."""
         if settings.proxy_command:
-            sock: Any = paramiko.ProxyCommand(settings.proxy_command)
+            sock: Any = self._by_proxy(settings.proxy_command)
         elif settings.jumps:
             sock = self._through(settings.jumps, settings.host, settings.port)
         else:
@@ -86,6 +92,22 @@ class Login:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return sock
 
+    def _by_proxy(self, command: str) -> socket.socket:
+        # paramiko.ProxyCommand would do, but leaves its process and pipes to the garbage collector.
+        ours, theirs = socket.socketpair()
+        with theirs:
+            end = theirs.fileno()
+            proxy = subprocess.Popen(
+                ['/bin/sh', '-c', f'exec {command}'],
+                stdin=end,
+                stdout=end,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+                cwd=self._spec.cwd,
+            )
+        self._proxies.append(proxy)
+        return ours
+
     def _through(self, jumps: Sequence[str], host: str, port: int) -> Any:
         """A channel to host:port from the last jump host. Those take keys only: the password is the target's."""
         *before, last = jumps
@@ -99,8 +121,14 @@ class Login:
             host_key_checking=self._spec.host_key_checking,
             timeout_s=self._spec.timeout_s,
             env=self._spec.env,
+            # All that ssh hands on to the ssh that it runs for a jump host.
+            ssh_common_args=_config_file(self._spec),
         )
         settings = settle(spec)
+        self._depth += 1
+        if self._depth > _MAX_JUMPS:
+            cause = f'more than {_MAX_JUMPS} jump hosts; does one lead back to itself?'
+            raise self._error('option', cause, 'Correct ProxyJump in ssh_config.')
         sock = self._through(before, settings.host, settings.port) if before else self._way_to(settings)
         transport = self._log_in(spec, settings, sock)
         try:
@@ -114,7 +142,7 @@ class Login:
         transport = paramiko.Transport(sock)
         self._transports.append(transport)
         transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = spec.timeout_s
-        name = known_hosts.host_name(settings.known_hosts_name or settings.host, settings.port)
+        name = settings.known_hosts_name or known_hosts.host_name(settings.host, settings.port)
         known = known_hosts.read(settings.known_hosts_files, name)
         _prefer(transport, known.types)
         started = time.monotonic()
@@ -122,8 +150,10 @@ class Login:
             transport.start_client(timeout=spec.timeout_s)
             _check_host_key(spec, settings, name, known, transport.get_remote_server_key())
             self._authenticate(spec, settings, transport)
-        except StartError:
-            raise
+        except StartError as exc:
+            if spec is self._spec:
+                raise
+            raise self._error(exc.kind, f'jump host {spec.host}: {exc.cause}', exc.remedy) from exc
         except paramiko.ssh_exception.IncompatiblePeer as exc:
             cause = f'paramiko here and the server have no algorithm in common: {exc}'
             raise self._error('option', cause, messages.NOTHING_IN_COMMON) from exc
@@ -151,8 +181,9 @@ class Login:
     ) -> Iterator[tuple[str, Callable[[], object]]]:
         """(method, attempt) in the order in which they are to be tried. Keys are read when their turn comes."""
         user = settings.user
-        for key in self._keys(spec, settings):
-            yield 'publickey', functools.partial(transport.auth_publickey, user, key)
+        with Keys(settings, spec, self._notes) as keys:
+            for key in keys:
+                yield 'publickey', functools.partial(transport.auth_publickey, user, key)
         if spec.password is None:
             return
         tried = []
@@ -181,34 +212,6 @@ class Login:
             return answers
 
         return answer
-
-    def _keys(self, spec: Spec, settings: Settings) -> Iterator[paramiko.PKey]:
-        """Keys to offer, as ssh does: those of the agent that are named, other named ones, the agent's others."""
-        agent = _agent_keys(settings.agent_socket)
-        public = {path: _public_half(path) for path in settings.key_files}
-        for path, blob in public.items():
-            by_agent = [key for key in agent if key.asbytes() == blob]
-            if by_agent:
-                yield by_agent[0]
-            elif os.path.exists(path):
-                yield from self._load(path, spec.passphrase)
-            elif path == spec.private_key_file:
-                self._notes.append(f'{path} does not exist')
-        if not settings.named_keys_only:
-            yield from (key for key in agent if key.asbytes() not in public.values())
-
-    def _load(self, path: str, passphrase: str | None) -> Iterator[paramiko.PKey]:
-        secret: Any = None if passphrase is None else str(passphrase).encode()
-        try:
-            yield paramiko.PKey.from_path(path, secret)
-        except TypeError:
-            # Without a passphrase for one that needs it, or with one for one that has none.
-            if passphrase is not None:
-                yield from self._load(path, None)
-            else:
-                self._notes.append(f'{path} needs a passphrase')
-        except (ValueError, OSError, paramiko.SSHException, paramiko.pkey.UnknownKeyType) as exc:
-            self._notes.append(f'{path} cannot be used ({type(exc).__name__}; wrong passphrase or unknown format)')
 
     # -- errors
 
@@ -268,41 +271,14 @@ def _check_host_key(spec: Spec, settings: Settings, name: str, known: known_host
     raise StartError('hostkey', spec.host, cause, messages.KNOWN_HOSTS)
 
 
-def _public_half(path: str) -> bytes | None:
-    for candidate in (path + '.pub', path):
-        try:
-            with open(candidate, encoding='ascii') as lines:
-                return PublicBlob.from_string(lines.readline()).key_blob
-        except (OSError, ValueError):
-            continue
-    return None
-
-
-class _Agent(AgentSSH):
-    """The agent at a socket that is not necessarily the one of this process."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__()
-        connection = socket.socket(socket.AF_UNIX)
-        connection.settimeout(5)
-        connection.connect(path)
-        self._connect(connection)  # type: ignore[attr-defined]
-
-
-def _agent_keys(path: str | None) -> tuple[Any, ...]:
-    if not path:
-        return ()
-    try:
-        return _Agent(path).get_keys()
-    except (OSError, paramiko.SSHException):
-        return ()  # as ssh: an agent that does not answer has no keys
+def _config_file(spec: Spec) -> list[str]:
+    words = [*(spec.ssh_args or ()), *spec.ssh_common_args, *spec.ssh_extra_args]
+    return [word for name, value in option_settings(words) if name == 'configfile' for word in ('-F', value)]
 
 
 def _shut(sock: Any) -> None:
     try:
         if isinstance(sock, socket.socket):
             sock.shutdown(socket.SHUT_RDWR)
-        else:
-            sock.close()
     except OSError:
         pass

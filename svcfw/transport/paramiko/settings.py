@@ -50,7 +50,7 @@ def settle(spec: Spec) -> Settings:
     """The settings for `spec`. Raises StartError (kind 'option') for a configuration that cannot be read."""
     given = _given(spec)
     try:
-        found = _config(given).lookup(spec.host)
+        found = _config(spec, given).lookup(spec.host)
     except (OSError, paramiko.SSHException, ImportError, ValueError) as exc:
         raise StartError('option', spec.host, f'cannot read the ssh configuration: {exc}', 'Correct it.') from exc
 
@@ -58,7 +58,7 @@ def settle(spec: Spec) -> Settings:
         return given.get(name) or found.get(name) or default
 
     def files(name: str, default: str) -> tuple[str, ...]:
-        return tuple(os.path.expanduser(path) for path in option(name, default).split())
+        return tuple(_path(spec, path) for path in option(name, default).split())
 
     named_keys = [spec.private_key_file] if spec.private_key_file else []
     named_keys += [given['identityfile']] if 'identityfile' in given else []
@@ -70,7 +70,7 @@ def settle(spec: Spec) -> Settings:
         host=given.get('hostname') or found.get('hostname', spec.host),
         port=int(spec.port or option('port', '22')),
         user=spec.user or option('user') or getpass.getuser(),
-        key_files=tuple(os.path.expanduser(path) for path in named_keys or _DEFAULT_KEYS),
+        key_files=tuple(_path(spec, path) for path in named_keys or _DEFAULT_KEYS),
         named_keys_only=option('identitiesonly', 'no') == 'yes',
         known_hosts_files=files('userknownhostsfile', _USER_KNOWN_HOSTS)
         + files('globalknownhostsfile', _GLOBAL_KNOWN_HOSTS),
@@ -91,10 +91,14 @@ def _given(spec: Spec) -> dict[str, str]:
     return given
 
 
-def _config(given: dict[str, str]) -> paramiko.SSHConfig:
+def _path(spec: Spec, path: str) -> str:
+    return os.path.join(spec.cwd or '', os.path.expanduser(path))
+
+
+def _config(spec: Spec, given: dict[str, str]) -> paramiko.SSHConfig:
     if 'configfile' in given:
         path = given['configfile']
-        return paramiko.SSHConfig.from_text('' if path == 'none' else Path(path).expanduser().read_text('utf-8'))
+        return paramiko.SSHConfig.from_text('' if path == 'none' else Path(_path(spec, path)).read_text('utf-8'))
     # The user's comes first, since first values win; a Host line ends its last section.
     texts = [_read(_USER_CONFIG), _read(_SYSTEM_CONFIG)]
     return paramiko.SSHConfig.from_text('\nHost *\n'.join(texts))

@@ -330,6 +330,10 @@ class TestOtherEndings:
     def test_silence(self) -> None:
         assert 'said nothing' in dialogue().ended(255).cause
 
+    def test_whose_status_it_is(self) -> None:
+        assert dialogue().ended(255).cause.startswith('ssh ended')
+        assert dialogue().ended(126).cause.startswith('the shell or Python on the host ended')
+
     def test_a_signal(self) -> None:
         assert 'signal 9' in dialogue().ended(-9).cause
 

@@ -35,7 +35,16 @@ def test_names(tmp_path: Path, patterns: str, name: str, matches: bool) -> None:
 
 
 def test_what_is_no_entry_is_passed_over(tmp_path: Path) -> None:
-    text = '\n# web1 ssh-rsa A\n#web1 ssh-rsa A\nweb1\nweb1 ssh-rsa\n|1|bad|worse ssh-rsa A\n|1| ssh-rsa A\nweb1 ssh-rsa KEY\n'
+    junk = [
+        '',
+        '# web1 ssh-rsa A',
+        '#web1 ssh-rsa A',
+        'web1',
+        'web1 ssh-rsa',
+        '|1|bad|worse ssh-rsa A',
+        '|1| ssh-rsa A',
+    ]
+    text = '\n'.join([*junk, 'web1 ssh-rsa KEY', ''])
     assert known(tmp_path, text, 'web1') == {'KEY': '8'}
 
 
