@@ -18,8 +18,6 @@ from tests.support.venvs import need_core
 
 LIBRARY = Path(__file__).with_name('modules')
 LINES = ('2.16', '2.17', '2.18', '2.19', '2.20', '2.21')
-# The oldest Python that each line's modules run on.
-OLDEST = {'2.16': (3, 6), '2.17': (3, 7), '2.18': (3, 8), '2.19': (3, 8), '2.20': (3, 9), '2.21': (3, 9)}
 
 
 @dataclass(frozen=True)

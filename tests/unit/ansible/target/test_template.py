@@ -201,6 +201,53 @@ def test_a_job_outlives_a_closed_template(tmp_path):
     wait_until(template.reap, seconds(20), 'the end of the template')
 
 
+def test_a_daemon_that_a_module_starts_lives_on(template, tmp_path):
+    gate, proof = tmp_path / 'gate', tmp_path / 'proof'
+    for path in (gate, proof):
+        os.mkfifo(path)
+    source = (
+        'import os\n'
+        'if os.fork() == 0:\n'
+        '    os.setsid()\n'
+        '    os.closerange(0, 3)\n'
+        f'    open({str(gate)!r}).read()\n'
+        f'    open({str(proof)!r}, "w").write("alive")\n'
+    )
+    run = Run(template, 1, source)
+    exited = events(template, is_exit)[-1]
+    assert exited.status == 0
+    assert run.read_both() == (b'', b'')
+    template.kill(1, signal.SIGKILL)
+    gate.write_text('')
+    assert proof.read_text() == 'alive'
+
+
+def test_a_template_ends_when_its_agent_is_killed():
+    read_end, write_end = os.pipe()
+    agent = os.fork()
+    if agent == 0:
+        try:
+            os.write(write_end, b'%d' % Template()._pid)
+            signal.pause()
+        finally:
+            os._exit(0)
+    os.close(write_end)
+    template_pid = int(os.read(read_end, 99))
+    os.close(read_end)
+    os.kill(agent, signal.SIGKILL)
+    os.waitpid(agent, 0)
+    wait_until(lambda: not runs(template_pid), seconds(20), 'the end of the template')
+
+
+def runs(pid):
+    """False for a zombie too: in a container nobody may be there to reap it."""
+    try:
+        with open(f'/proc/{pid}/stat') as f:
+            return f.read().rpartition(')')[2].split()[0] != 'Z'
+    except OSError:
+        return False
+
+
 def test_stale(template, monkeypatch, tmp_path):
     assert not template.stale()
     monkeypatch.setattr(sys, 'path', [*sys.path, str(tmp_path)])
