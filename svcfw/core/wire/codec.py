@@ -20,7 +20,6 @@ from svcfw.core.wire.limits import (
     COMPOUND_KEY_WEIGHT,
     MAX_DEPTH,
     MAX_FRAME_BYTES,
-    MAX_INT_BYTES,
     MAX_VALUES,
     MAX_WEAK_KEYS,
 )
@@ -196,8 +195,6 @@ def _int(value):
     size = (value + (value < 0)).bit_length() // 8 + 1
     if size <= 8:
         return _pack_int64(_INT64, value)
-    if size > MAX_INT_BYTES:
-        raise _Unfit('an int of %d bytes is above the limit of %d' % (size, MAX_INT_BYTES))
     return _head(_INT, size) + value.to_bytes(size, 'big', signed=True)
 
 
@@ -278,8 +275,6 @@ class _Reader(object):
         if kind != _INT:
             text = content.decode('utf-8', 'surrogatepass')
             return text if kind == _STR else Secret(text)
-        if size > MAX_INT_BYTES:
-            raise DecodeError('an int of %d bytes' % size)
         return int.from_bytes(content, 'big', signed=True)
 
     def _take_container(self, kind, size, depth):

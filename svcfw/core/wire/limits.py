@@ -19,10 +19,6 @@ MAX_WEAK_KEYS = 10000
 #: tuples of 100 took 20 s.
 COMPOUND_KEY_WEIGHT = 16
 
-#: One int, as two's complement. 8192 bits hold every common key modulus, and 2466 digits stay below the 4300 that
-#: Python 3.11 and later refuse to print.
-MAX_INT_BYTES = 1024
-
 #: What a login may print before our marker. Banners and profile scripts write some lines; a stream that goes on
 #: without it is not a context.
 MAX_NOISE_BYTES = 64 * 1024

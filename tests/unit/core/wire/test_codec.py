@@ -53,8 +53,8 @@ def nested(depth):
             for sign in (1, -1)
             for add in (-1, 0)
         ),
-        -(1 << (8 * limits.MAX_INT_BYTES - 1)),
-        (1 << (8 * limits.MAX_INT_BYTES - 1)) - 1,
+        pytest.param(-(1 << 99999), id='huge negative'),
+        pytest.param((1 << 100000) - 1, id='huge'),
         0.0,
         -1.5,
         math.inf,
@@ -140,7 +140,6 @@ class Mapping(dict):
         ([True, bytearray()], 'value[1]: ', 'builtins.bytearray'),
         ([Point(1, 2j)], 'value[0].<Point>[1]: ', 'builtins.complex'),
         ({Secret('s3cret'): 1j}, 'value[<secret>]: ', 'builtins.complex'),
-        ([1 << (8 * limits.MAX_INT_BYTES)], 'value[0]: ', 'int of'),
         (nested(limits.MAX_DEPTH + 1), 'value[0][0]', 'deep'),
         ({Point(i, 0) for i in range(700)}, 'value: ', 'neither str nor bytes'),
         (dict.fromkeys(range(limits.MAX_WEAK_KEYS + 1)), 'value: ', 'neither str nor bytes'),
@@ -216,7 +215,6 @@ def test_many_str_keys_and_int_keys_up_to_the_limit():
         b'\x10\x01' * 101 + b'\0',
         b'\x42' * 1000,
         b'\x1a' * 1000,
-        b'\x09\x00\x00\x10\x00' + b'\x01' * 4096,
         b'\x08\xff',
     ],
     ids=repr,
