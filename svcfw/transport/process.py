@@ -33,9 +33,10 @@ class Process:
 
     failure = None
 
-    def __init__(self, child, link_fd, err_fd, tty_fds):
-        self._child = child
-        self.pid = child.pid
+    def __init__(self, pid, link_fd, err_fd, tty_fds, outlives_tty):
+        self.pid = pid
+        self._status = None
+        self._may_close_tty = outlives_tty
         self.in_fd = self.out_fd = link_fd
         self.err_fd = err_fd
         # The program's end is held open too: reads of ours would fail whenever the program has it closed.
@@ -44,13 +45,25 @@ class Process:
     def __repr__(self):
         return '<%s pid %d>' % (type(self).__name__, self.pid)
 
+    def __del__(self):
+        self.poll()
+
     def poll(self):
         """None while it runs; then its exit status (int), or minus the number of the signal that ended it."""
-        return self._child.poll()
+        if self._status is None:
+            try:
+                pid, status = os.waitpid(self.pid, os.WNOHANG)
+            except ChildProcessError:
+                self._status = 255  # somebody else in this process has reaped it
+            else:
+                if pid:
+                    self._status = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+        return self._status
 
     def kill(self):
         """End it and what it started, at once. Harmless when it is gone. poll() must still be called to reap it."""
-        if self._child.poll() is None:
+        self._may_close_tty = True
+        if self.poll() is None:
             try:
                 os.killpg(self.pid, signal.SIGKILL)
             except (ProcessLookupError, PermissionError):
@@ -58,7 +71,9 @@ class Process:
                 pass
 
     def close_tty(self):
-        """Close the terminal. Unless spawned with outlives_tty, that ends the program."""
+        """Close the terminal. One whose end would end the program is kept until that has ended, or is killed."""
+        if not self._may_close_tty and self.poll() is None:
+            return
         for fd in (self.tty_fd, self._tty_other_fd):
             if fd is not None:
                 os.close(fd)
@@ -74,6 +89,7 @@ class Process:
         """Close all our ends. The program sees the end of its input; it is neither killed nor waited for."""
         for fd in {fd for fd in self.release() if fd is not None}:
             os.close(fd)
+        self._may_close_tty = True
         self.close_tty()
 
 
@@ -82,7 +98,7 @@ def spawn(argv, tty=False, outlives_tty=False, env=None, cwd=None):
 
     argv: list of str, the program first; looked for on PATH when it has no slash. Secrets do not belong here.
     tty: bool, give it a controlling terminal.
-    outlives_tty: bool, it starts with SIGHUP ignored, so that `close_tty` does not end it.
+    outlives_tty: bool, it starts with SIGHUP ignored, and goes on without the terminal after `close_tty`.
     env: dict, the whole environment; None for ours. cwd: str, or None for ours.
     Raises OSError when the program is not there or cannot be run.
     """
@@ -114,7 +130,9 @@ def spawn(argv, tty=False, outlives_tty=False, env=None, cwd=None):
             os.close(fd)
     for fd in ours:
         os.set_blocking(fd, False)
-    return Process(child, link_fd, err_fd, tty_fds)
+    # Process reaps it. Popen would too, and complain when it is forgotten before its child has ended.
+    child.returncode = 0
+    return Process(child.pid, link_fd, err_fd, tty_fds, outlives_tty)
 
 
 def _require_program(name):

@@ -86,16 +86,24 @@ def test_what_is_typed_is_not_echoed_and_what_is_shown_is_not_changed(run) -> No
 
 
 @pytest.mark.parametrize('outlives', [True, False])
-def test_the_end_of_the_terminal(run, outlives: bool) -> None:
-    process = run('/bin/sh', '-c', 'echo ready; read line; echo "$line"', tty=True, outlives_tty=outlives)
+def test_the_link_goes_on_without_the_terminal(run, outlives: bool) -> None:
+    process = run('/bin/sh', '-c', 'echo ready; read line; echo "$line"; read line', tty=True, outlives_tty=outlives)
     assert read(process.out_fd) == b'ready\n'
     process.close_tty()
-    if outlives:
-        os.write(process.in_fd, b'alive\n')
-        assert read(process.out_fd) == b'alive\n'
-    else:
-        wait_until(lambda: process.poll() is not None, seconds(10), 'it ends')
-        assert process.poll() == -signal.SIGHUP
+    assert (process.tty_fd is None) == outlives
+    os.write(process.in_fd, b'alive\n')
+    assert read(process.out_fd) == b'alive\n'
+    process.kill()
+    process.close_tty()
+    assert process.tty_fd is None
+
+
+def test_without_its_terminal_it_gets_a_signal(run) -> None:
+    process = run('/bin/sh', '-c', 'echo ready; read line', tty=True)
+    assert read(process.out_fd) == b'ready\n'
+    process.close()
+    wait_until(lambda: process.poll() is not None, seconds(10), 'it ends')
+    assert process.poll() == -signal.SIGHUP
 
 
 @pytest.mark.parametrize('tty', [True, False])
