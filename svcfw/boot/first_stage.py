@@ -73,8 +73,8 @@ CONFIG_BYTES = 512
 def second_stage(bundle, config):
     """What goes into the pipe of a new child before anything else: bytes, always `second_stage_size(bundle)` of them.
 
-    bundle: bytes, of `bundle.packed`. config: dict, names to None, bool, numbers, str, bytes and containers of these: what
-    `svcfw.core.entry.main` gets over there. ValueError when that is too much.
+    bundle: bytes, of `bundle.packed`. config: dict, names to None, bool, numbers, str, bytes and containers of these:
+    what `svcfw.core.entry.main` gets over there. ValueError when that is too much.
     """
     data = ascii(config).encode()
     if len(data) > CONFIG_BYTES:
