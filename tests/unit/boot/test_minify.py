@@ -1,4 +1,6 @@
 import ast
+import importlib
+import inspect
 import tokenize
 from pathlib import Path
 
@@ -43,6 +45,12 @@ def test_our_own_sources_mean_the_same_on_the_same_lines(path: Path) -> None:
     small = minify(source)
     assert meaning(small) == meaning(source)
     assert len(small) <= len(source) + 1
+
+
+@pytest.mark.parametrize('name', ['argparse', 'dataclasses', 'enum', 'inspect', 'pdb', 'tarfile', 'typing', 'zipfile'])
+def test_sources_of_others_too(name: str) -> None:
+    source = inspect.getsource(importlib.import_module(name))
+    assert meaning(minify(source)) == meaning(source)
 
 
 @pytest.mark.parametrize(
