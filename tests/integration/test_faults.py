@@ -71,8 +71,8 @@ def test_an_unknown_transport_is_named_with_the_known_ones(controller: Controlle
     inventory = {'bad': svcfw(good, transport='pigeon'), 'good': svcfw(good)}
     run = controller.play(inventory, [PING, PING])
     assert run.rc in (FAILED, UNREACHABLE)
-    for word in ('pigeon', 'auto', 'ssh', 'paramiko', 'local'):
-        assert word in message(run, 'bad')
+    assert "'pigeon' for config 'svcfw_transport'" in message(run, 'bad')
+    assert 'Valid values are: auto, ssh, paramiko, local' in ' '.join(run.output.split())
     assert kinds(run, 'good') == ['ok', 'ok']
 
 
@@ -280,6 +280,10 @@ def test_a_killed_child_is_unreachable_and_the_next_run_works(controller: Contro
     assert kinds(run, 'good') == ['ok', 'skipped', 'ok']
     assert controller.play({'bad': svcfw(bad)}, [PING]).rc == 0
     controller.stop_mux()
+    # As under sshd a module that runs is not stopped half-way because the way back is lost; with it, all the rest ends.
+    for pid in descendants(bad.pid):
+        if Path(f'/proc/{pid}/cmdline').read_bytes().startswith(b'sleep\0'):
+            kill(pid)
     assert_target_is_clean(bad)
 
 

@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -107,8 +107,18 @@ class Controller:
         with (folder / 'known_hosts').open('a') as known:
             known.writelines(host.known_hosts.read_text() for host in hosts)
 
-    def start(self, playbook: Path, inventory: Inventory, *args: str, **variables: object) -> 'subprocess.Popen[str]':
-        """Start ansible-playbook on `playbook` in a process group of its own; `variables` are extra variables."""
+    def start(
+        self,
+        playbook: Path,
+        inventory: Inventory,
+        *args: str,
+        enter: Callable[[], None] | None = None,
+        **variables: object,
+    ) -> 'subprocess.Popen[str]':
+        """Start ansible-playbook on `playbook` in a process group of its own; `variables` are extra variables.
+
+        `enter` is called in the new process before its exec.
+        """
         hosts = self.directory / 'inventory.json'
         hosts.write_text(json.dumps({'all': {'hosts': inventory}}))
         (self.directory / 'events.jsonl').write_text('')
@@ -125,6 +135,7 @@ class Controller:
             text=True,
             errors='replace',
             start_new_session=True,
+            preexec_fn=enter,
         )
 
     def finish(self, process: 'subprocess.Popen[str]', timeout_s: float = 300) -> Run:

@@ -32,7 +32,7 @@ PATTERNS = (
     (re.compile(r'ansible-local-\w+'), 'ansible-local-N'),
     (re.compile(r'/tmp/ansible_\w+?_payload_\w+'), '/tmp/ansible_payload_N'),
     (re.compile(r'/tmp[a-z0-9_]{8}\b'), '/tmpN'),
-    (re.compile(r'^\.[a-z0-9_]{8}$'), '.N'),  # the controller's temporary file behind `copy: content=`
+    (re.compile(r'^(\.|tmp)[a-z0-9_]{8}$'), '.N'),  # the controller's temporary file behind `copy: content=`
     (re.compile(r'\bj?\d{6,}\.\d+\b'), 'JOB'),
     (re.compile(r'"(start|end|delta)": "[^"]*"'), 'TIME'),  # in the text of a result that could not be read
     (re.compile(r'\b127\.\d+\.\d+\.\d+\b'), 'ADDRESS'),

@@ -62,6 +62,12 @@ def need_core(line: str) -> Core:
     return Core(line, overlay(base))
 
 
+def site_packages(core: Core) -> Path:
+    """Where the kept part of `core` has its packages."""
+    (folder,) = (cache() / 'venvs' / f'core-{core.line}').glob('lib/python3*/site-packages')
+    return folder
+
+
 def need_package(core: Core, package: str, requirement: str) -> None:
     """Install `requirement` into the kept part of `core` unless `package` is importable there; skips if pip fails."""
     python = cache() / 'venvs' / f'core-{core.line}' / 'bin' / 'python'
