@@ -55,7 +55,7 @@ chmod 755 root/root
 
 # A real target holds neither this checkout nor this machine's private files.
 while IFS= read -r folder; do
-    if [ -d "root$folder" ]; then mount -t tmpfs -o mode=755,size=16m tmpfs "root$folder"; fi
+    if [ -n "$folder" ] && [ -d "root$folder" ]; then mount -t tmpfs -o mode=755,size=16m tmpfs "root$folder"; fi
 done <<<"$HIDE"
 
 # A disk that is soon full.
