@@ -25,6 +25,11 @@ class Latch(object):
     def __len__(self):
         return len(self._items)
 
+    @property
+    def closed(self):
+        """Why nothing more will come (str); None as long as something may."""
+        return self._closed
+
     def empty(self):
         return not self._items
 
@@ -51,12 +56,14 @@ class Latch(object):
                     raise ChannelError(self._closed)
                 waiter = Waiter(self._loop)
                 self._waiters.append(waiter)
+            in_time = False
             try:
                 in_time = self._loop.wait(waiter, deadline)
             finally:
-                self._withdraw(waiter)
+                if not in_time:
+                    self._withdraw(waiter)
             if not in_time and not self._items:
-                raise TimeoutError('nothing arrived within %s s' % timeout)
+                raise TimeoutError('nothing arrived in time')
 
     def close(self, reason='the latch was closed'):
         """Wake all waiters with ChannelError(reason) once the items are gone. Idempotent."""

@@ -13,19 +13,19 @@ A process that never calls it stays single-threaded, which is what a process tha
 
 import _thread
 import collections
-import errno
 import heapq
 import os
 import select
 import time
 
+from svcfw.core.wire.errors import ChannelError
+
 STANDBY_NAP_S = 0.005
-#: A poll that has nothing to wait for still ends, so that a lost wake-up can only delay, never hang.
+#: A poll or sleep that has nothing to wait for still ends, so that a lost wake-up can only delay, never hang.
 MAX_POLL_S = 60.0
 
 READ = getattr(select, 'EPOLLIN', getattr(select, 'POLLIN', 1))
 WRITE = getattr(select, 'EPOLLOUT', getattr(select, 'POLLOUT', 4))
-_NEITHER = ~(READ | WRITE)
 
 
 class Waiter(object):
@@ -47,7 +47,7 @@ class Waiter(object):
             if self._asleep:
                 self._rouse()
             else:
-                loop._wake_from_other_thread()
+                loop._wake()
 
     def _rouse(self):
         if self._asleep:
@@ -61,9 +61,9 @@ class Waiter(object):
             self._gate.acquire()
         self._asleep = True
 
-    def _sleep(self, timeout):
+    def _sleep(self, timeout=MAX_POLL_S):
         """Sleep until roused. When the time is over first, take the gate's state back to locked."""
-        if not self._gate.acquire(True, -1 if timeout is None else max(0, timeout)):
+        if not self._gate.acquire(True, max(0, min(timeout, MAX_POLL_S))):
             with self._loop._lock:
                 if not self._asleep:
                     self._gate.acquire()
@@ -95,20 +95,22 @@ class Loop(object):
     def __init__(self, on_error, clock=time.monotonic):
         self.clock = clock
         self._on_error = on_error
-        self._lock = _thread.allocate_lock()
+        # Reentrant: a signal handler may call `call_soon` while its thread holds it.
+        self._lock = _thread.RLock()
         self._poller = select.epoll() if hasattr(select, 'epoll') else select.poll()
         self._to_poll_unit = 1 if hasattr(select, 'epoll') else 1000
         self._watched = {}
         self._soon = collections.deque()
-        self._flushes = []
+        self._flushes = collections.deque()
         self._timers = []
         self._followers = collections.deque()
         self._driver = None
         self._driving_thread = None
+        self._polling = False
         self._turns = 0
         self._standby = None
         self._standby_parked = False
-        self._closed = False
+        self._closed = self._released = False
         self._wake_r, self._wake_w = os.pipe()
         for fd in (self._wake_r, self._wake_w):
             os.set_blocking(fd, False)
@@ -127,20 +129,20 @@ class Loop(object):
             elif known:
                 del self._watched[fd]
                 self._poller.unregister(fd)
-            self._wake_from_other_thread()
+            self._wake()
 
     def call_soon(self, function):
-        """Call `function()` in this or the next turn of the loop."""
+        """Call `function()` in this or the next turn of the loop. Signal handlers may do this too."""
         self._soon.append(function)
         with self._lock:
-            self._wake_from_other_thread()
+            self._wake()
 
     def call_at(self, when, function):
         """Call `function()` once `clock()` has reached `when` (seconds); returns its Timer."""
         timer = Timer(when, function)
         with self._lock:
             heapq.heappush(self._timers, timer)
-            self._wake_from_other_thread()
+            self._wake()
         return timer
 
     def call_later(self, seconds, function):
@@ -159,33 +161,34 @@ class Loop(object):
     def wait(self, waiter, deadline=None):
         """Block until `waiter` is set, driving the loop if nobody does. False once `clock()` is past `deadline`.
 
-        A callback may wait as well: it then drives the loop from within its own turn.
+        A callback may wait as well: it then drives the loop from within its own turn. ChannelError once closed.
         """
         if self.is_driving():
             return self._drive_until(waiter, deadline)
-        while True:
-            with self._lock:
-                if waiter.ready or self._expired(deadline):
-                    self._promote()
-                    return waiter.ready
-                leads = self._driver is None
-                if leads:
-                    self._take(waiter)
-                else:
-                    waiter._doze()
-                    self._followers.append(waiter)
-                    if self._driver is self._standby:
-                        self._wake_from_other_thread()
-            if leads:
-                try:
-                    self._drive_until(waiter, deadline)
-                finally:
-                    self._leave()
-            else:
-                waiter._sleep(None if deadline is None else deadline - self.clock())
+        try:
+            while True:
                 with self._lock:
-                    if waiter in self._followers:
-                        self._followers.remove(waiter)
+                    if waiter.ready or self._expired(deadline):
+                        return waiter.ready
+                    self._require_open()
+                    leads = self._driver is None
+                    if leads:
+                        self._take(waiter)
+                    else:
+                        self._follow(waiter)
+                if leads:
+                    try:
+                        self._drive_until(waiter, deadline)
+                    finally:
+                        self._leave()
+                else:
+                    waiter._sleep(MAX_POLL_S if deadline is None else deadline - self.clock())
+        finally:
+            # Whoever was chosen to drive and goes (perhaps by Ctrl-C) chooses another.
+            with self._lock:
+                if waiter in self._followers:
+                    self._followers.remove(waiter)
+                self._promote()
 
     def run(self, waiter):
         """Drive until `waiter` is set: the main function of a process that only serves."""
@@ -200,12 +203,14 @@ class Loop(object):
         _thread.start_new_thread(self._standby_main, ())
 
     def close(self):
-        """Let go of the descriptors of the loop itself. Nothing may wait on it any more."""
+        """Let go of the descriptors of the loop itself; whoever waits on it gets ChannelError. Idempotent."""
         with self._lock:
             self._closed = True
             if self._standby is not None:
                 self._standby._rouse()
-            self._wake_from_other_thread()
+            while self._followers:
+                self._followers.popleft()._rouse()
+            self._wake()
             if self._driver is None:
                 self._release()
 
@@ -213,6 +218,17 @@ class Loop(object):
 
     def _expired(self, deadline):
         return deadline is not None and self.clock() >= deadline
+
+    def _require_open(self):
+        if self._closed:
+            raise ChannelError('the loop was closed')
+
+    def _follow(self, waiter):
+        waiter._doze()
+        if waiter not in self._followers:
+            self._followers.append(waiter)
+        if self._driver is self._standby:
+            self._wake()
 
     def _take(self, waiter):
         self._driver = waiter
@@ -238,46 +254,44 @@ class Loop(object):
 
     def _drive_until(self, waiter, deadline):
         while not waiter.ready and not self._expired(deadline):
+            self._require_open()
             self._turn(deadline)
         return waiter.ready
 
     def _turn(self, deadline):
         for fd, mask in self._poll(deadline):
             readable, writable = self._watched.get(fd, (None, None))
-            if writable and mask & WRITE:
+            if writable and mask & ~READ:
                 self._guard(writable)
                 readable = self._watched.get(fd, (None, None))[0]
             if readable and mask & ~WRITE:
                 self._guard(readable)
-            elif mask & _NEITHER and not readable and fd in self._watched:
-                self._guard(writable)
         for _ in range(len(self._soon)):
-            self._guard(self._soon.popleft())
+            if self._soon:  # a callback that waits runs others
+                self._guard(self._soon.popleft())
         if self._timers:
             self._run_timers()
         while self._flushes:
-            flushes, self._flushes = self._flushes, []
-            for flush in flushes:
-                self._guard(flush)
+            self._guard(self._flushes.popleft())
 
     def _poll(self, deadline):
-        timeout = MAX_POLL_S
-        if self._soon or self._flushes:
-            timeout = 0
-        else:
-            ends = [when for when in (deadline, self._timers[0].when if self._timers else None) if when is not None]
-            if ends:
-                timeout = max(0.0, min(timeout, min(ends) - self.clock()))
+        self._polling = True  # from here on `call_soon` wakes us, so what it has added before is looked at after
         try:
+            timeout = MAX_POLL_S
+            if self._soon or self._flushes:
+                timeout = 0
+            else:
+                ends = [when for when in (deadline, self._timers[0].when if self._timers else None) if when is not None]
+                if ends:
+                    timeout = max(0.0, min(timeout, min(ends) - self.clock()))
             return self._poller.poll(timeout * self._to_poll_unit)
-        except OSError as e:
-            if e.errno != errno.EINTR:
-                raise
-            return []
+        finally:
+            self._polling = False
 
     def _run_timers(self):
+        """Call what is due; not for ever, even if each of these calls adds one that is due at once."""
         now = self.clock()
-        while True:
+        for _ in range(len(self._timers)):
             with self._lock:
                 if not self._timers or self._timers[0].when > now:
                     return
@@ -293,9 +307,9 @@ class Loop(object):
 
     # -- wake-ups
 
-    def _wake_from_other_thread(self):
-        """Make a blocked driver look again; the lock is held. The driver's own thread needs no waking."""
-        if self._driver is not None and self._driving_thread != _thread.get_ident():
+    def _wake(self):
+        """Make a blocked driver look again; the lock is held. Its own thread blocks when in a signal handler only."""
+        if self._driver is not None and (self._polling or not self.is_driving()):
             try:
                 os.write(self._wake_w, b'\0')
             except OSError:
@@ -308,10 +322,10 @@ class Loop(object):
             pass
 
     def _release(self):
-        if self._wake_r is not None:
+        if not self._released:
+            self._released = True
             for fd in (self._wake_r, self._wake_w):
                 os.close(fd)
-            self._wake_r = self._wake_w = None
             if hasattr(self._poller, 'close'):
                 self._poller.close()
 
@@ -319,16 +333,19 @@ class Loop(object):
 
     def _standby_main(self):
         me = self._standby
+        turns = 0
         while True:
             with self._lock:
-                turns, busy = self._turns, self._driver is not None
-                self._standby_parked = busy
+                # It naps while drivers change, rather than have each of them wake it.
+                parks = self._driver is not None and turns == self._turns
+                turns = self._turns
+                self._standby_parked = parks
                 me._doze()
             if self._closed:
                 return
-            me._sleep(None if busy else STANDBY_NAP_S)
+            me._sleep(MAX_POLL_S if parks else STANDBY_NAP_S)
             with self._lock:
-                leads = not self._closed and self._driver is None and turns == self._turns
+                leads = not (parks or self._closed) and self._driver is None and turns == self._turns
                 if leads:
                     self._take(me)
             if leads:

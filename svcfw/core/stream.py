@@ -12,13 +12,16 @@ import select
 from svcfw.core.loop import Waiter
 from svcfw.core.wire import limits
 from svcfw.core.wire.errors import ChannelError, Error
-from svcfw.core.wire.link import Goodbye
+from svcfw.core.wire.link import Closed, Goodbye
 
 #: Above this a writer from another thread waits, and the router stops reading from where the data comes.
 HIGH_WATER_BYTES = 4 * 1024 * 1024
 LOW_WATER_BYTES = 1024 * 1024
 #: Buffers for one writev(); IOV_MAX is 1024, POSIX promises 16.
 MAX_BUFFERS = 16
+
+#: Events after which nothing follows, and why.
+_ENDS = {Goodbye: 'the peer has shut down', Closed: 'the connection was lost'}
 
 
 class Stream(object):
@@ -43,6 +46,8 @@ class Stream(object):
         self._flush_due = False
         self._wants_write = False
         self._paused = 0
+        self._events = collections.deque()
+        self._delivery_due = False
         self._on_room = []
         self._on_end = []
         for fd in (read_fd, write_fd):
@@ -60,8 +65,10 @@ class Stream(object):
         A thread that does not drive the loop blocks while the queue is full; it goes on, or fails, when the peer
         reads or is lost. The driving thread never blocks; it asks `is_full()`.
         """
-        if self._queued_bytes > HIGH_WATER_BYTES and not self._loop.is_driving():
-            self._wait_for_room()
+        while self._queued_bytes > HIGH_WATER_BYTES and not self._loop.is_driving() and not self.closed:
+            waiter = Waiter(self._loop)
+            self.when_room(waiter.set)
+            self._loop.wait(waiter)
         with self._lock:
             if self.closed:
                 raise ChannelError('%s: the connection is closed' % self.name)
@@ -83,24 +90,26 @@ class Stream(object):
     def write_ahead(self, data):
         """Queue raw bytes that go before any frame: the program that will read the frames."""
         with self._lock:
-            self._append(data)
-            self._schedule()
+            if not self.closed:
+                self._append(data)
+                self._schedule()
 
     def drain(self, timeout):
         """Write what is queued, for at most this many seconds: the last act of a process."""
         deadline = self._loop.clock() + timeout
+        poller = select.poll()
+        poller.register(self._write_fd, select.POLLOUT)
         while self._queue and not self.closed and self._loop.clock() < deadline:
-            select.select([], [self._write_fd], [], timeout)
-            self._wants_write = False
-            self._flush()
+            poller.poll(1000 * timeout)
+            self._on_writable()
 
     def is_full(self):
         return self._queued_bytes > HIGH_WATER_BYTES
 
     def when_room(self, callback):
-        """Call `callback()` on the driving thread once the queue is short again, or the stream is closed."""
+        """Call `callback()` once the queue is short, or the stream is closed: at once, or on the driving thread."""
         with self._lock:
-            if not self.closed:
+            if not self.closed and self._queued_bytes > LOW_WATER_BYTES:
                 self._on_room.append(callback)
                 return
         callback()
@@ -115,12 +124,15 @@ class Stream(object):
 
     def pause_reading(self):
         """Leave the peer's bytes in the kernel until as many `resume_reading()` calls. Driving thread."""
-        self._paused += 1
-        self._watch()
+        self._pause(1)
 
     def resume_reading(self):
-        self._paused -= 1
-        self._watch()
+        self._pause(-1)
+
+    def _pause(self, change):
+        with self._lock:
+            self._paused += change
+            self._watch()
 
     # -- the write queue; under the lock
 
@@ -158,9 +170,9 @@ class Stream(object):
             self._wants_write = True
             self._watch()
         except OSError as e:
-            reason = '%s: %s' % (self.name, e.strerror)
+            reason = e.strerror
             self._queue.clear()
-            self._loop.call_soon(lambda: self.close(reason))
+            self._loop.call_soon(lambda: self._on_broken(reason))
 
     def _written(self, n):
         self._queued_bytes -= n
@@ -188,13 +200,6 @@ class Stream(object):
         callbacks, self._on_room = self._on_room, []
         return callbacks
 
-    def _wait_for_room(self):
-        waiter = Waiter(self._loop)
-        self.when_room(waiter.set)
-        self._loop.wait(waiter)
-
-    # -- receiving; driving thread
-
     def _watch(self):
         readable = None if self._paused else self._on_readable
         writable = self._on_writable if self._wants_write else None
@@ -206,28 +211,47 @@ class Stream(object):
             self._loop.watch(self._read_fd, readable)
             self._loop.watch(self._write_fd, None, writable)
 
+    # -- receiving; driving thread
+
     def _on_readable(self):
+        """Read once. Returns whether there was something."""
         try:
             data = os.read(self._read_fd, limits.READ_BYTES)
+            self._events.extend(self._link.receive_data(data) if data else [self._link.receive_eof()])
         except BlockingIOError:
-            return
+            return False
         except OSError as e:
-            self.close('%s: %s' % (self.name, e.strerror))
-            return
-        try:
-            events = self._link.receive_data(data) if data else [self._link.receive_eof()]
-            for event in events:
-                self._on_event(self, event)
-                if self.closed:
-                    return
-                if isinstance(event, Goodbye):
-                    self.close('%s: the peer has shut down' % self.name)
-                    return
+            self._end(e.strerror)
         except Error as e:
-            self.close('%s: %s' % (self.name, e))
-            return
-        if not data:
-            self.close('%s: the connection was lost' % self.name)
+            self._end(e)
+        self._deliver()
+        return True
+
+    def _deliver(self):
+        """Hand out what has come. If a callback waits, or fails, the loop sees to the rest in its next turn."""
+        while self._events and not self.closed:
+            event = self._events.popleft()
+            if self._events and not self._delivery_due:
+                self._delivery_due = True
+                self._loop.call_soon(self._deliver_rest)
+            try:
+                self._on_event(self, event)
+            finally:
+                if type(event) in _ENDS:
+                    self._end(_ENDS[type(event)])
+
+    def _deliver_rest(self):
+        self._delivery_due = False
+        self._deliver()
+
+    def _on_broken(self, reason):
+        """The peer takes no more; its last words may still be there."""
+        while not self.closed and self._on_readable():
+            pass
+        self._end(reason)
+
+    def _end(self, reason):
+        self.close('%s: %s' % (self.name, reason))
 
     def close(self, reason):
         """Stop at once and let go of the descriptors; what is still queued is dropped. Driving thread; idempotent."""
@@ -242,5 +266,5 @@ class Stream(object):
             self._loop.watch(fd)
             os.close(fd)
         for callback in callbacks + self._on_end:
-            callback()
+            self._loop.call_soon(callback)
         self._on_closed(self, reason)
