@@ -1,10 +1,10 @@
 """Receiver and Channel: messages that arrive over time."""
 
+import _thread
+
 from svcfw.core.context import Sender
 from svcfw.core.latch import Latch
-from svcfw.core.message import Message
 from svcfw.core.wire.errors import ChannelError
-from svcfw.core.wire.frames import DEAD, Frame
 
 #: What a receiver holds at most: one frame of the largest size, and a good many usual ones.
 MAX_RECEIVER_BYTES = 128 * 1024 * 1024
@@ -21,8 +21,8 @@ class Receiver(object):
     def __init__(self, router, handle=None, policy=None, respondent=None):
         self.router = router
         self._latch = Latch(router.loop)
+        self._lock = _thread.allocate_lock()
         self._held_bytes = 0
-        self._ended = None
         self.handle = router.add_handler(self._on_message, handle, policy, respondent)
 
     def __repr__(self):
@@ -37,6 +37,11 @@ class Receiver(object):
     def notify(self, function):
         self._latch.notify = function and (lambda latch: function(self))
 
+    @property
+    def closed(self):
+        """Why no further message will come (str); None as long as one may."""
+        return self._latch.closed
+
     def to_sender(self):
         """A Sender for this receiver, to be given to another context."""
         return Sender(self.router.myself(), self.handle)
@@ -46,13 +51,8 @@ class Receiver(object):
 
     def get(self, timeout=None):
         """The next Message. TimeoutError after `timeout` seconds; ChannelError once sender or receiver is closed."""
-        if self._ended is not None and self._latch.empty():
-            raise ChannelError(self._ended)
         message = self._latch.get(timeout)
-        self._held_bytes -= len(message.frame.payload)
-        if message.is_dead:
-            self.close(message.reason)
-            raise ChannelError(message.reason)
+        self._count(-len(message.frame.payload))
         return message
 
     def __iter__(self):
@@ -65,27 +65,26 @@ class Receiver(object):
             yield message
 
     def close(self, reason='the receiver was closed'):
-        """Give the handle back and wake every waiter with ChannelError. Idempotent."""
-        self._ended = self._ended or reason
+        """Give the handle back; every waiter gets ChannelError once the messages are gone. Idempotent."""
         self.router.remove_handler(self.handle)
         self._latch.close(reason)
 
     def _on_message(self, message):
-        if self._ended is not None:
-            message.refuse(self._ended)
-            return
-        self._held_bytes += len(message.frame.payload)
-        if self._held_bytes > MAX_RECEIVER_BYTES:
-            message.refuse('the receiver is full')
-            message = self._death('the receiver overflowed: nobody took its messages')
         if message.is_dead:
-            self._ended = message.reason
-            self.router.remove_handler(self.handle)
-        self._latch.put(message)
+            self.close(message.reason)
+        elif self._count(len(message.frame.payload)) > MAX_RECEIVER_BYTES:
+            message.refuse('the receiver is full')
+            self.close('the receiver overflowed: nobody took its messages')
+        else:
+            try:
+                self._latch.put(message)
+            except ChannelError as e:
+                message.refuse(str(e))
 
-    def _death(self, reason):
-        own_id = self.router.own_id
-        return Message(self.router, Frame(own_id, own_id, own_id, self.handle, 0, DEAD, reason.encode()))
+    def _count(self, n_bytes):
+        with self._lock:
+            self._held_bytes += n_bytes
+            return self._held_bytes
 
 
 class Channel(object):

@@ -1,8 +1,11 @@
 """Context: a process of the tree, as seen from another; Sender: one handle in it."""
 
+import sys
+
 from svcfw.core import handles
 from svcfw.core.latch import Latch
 from svcfw.core.message import Message
+from svcfw.core.wire.errors import ChannelError
 from svcfw.core.wire.frames import DEAD, Frame
 
 
@@ -60,8 +63,7 @@ class Context(object):
         """The same with the arguments as a dict. timeout: seconds after which the callee need not begin any more."""
         encode = self.router.codec.encode
         value = (service_name(service), method, timeout, encode(arguments))
-        reply = ServiceReply(self.router.loop)
-        reply.context = self
+        reply = ServiceReply(self)
         reply.handle = self.router.add_handler(reply.put, respondent=self, once=True)
         frame = Frame(
             self.id, self.router.own_id, self.router.own_id, handles.CALL_SERVICE, reply.handle, 0, encode(value)
@@ -92,8 +94,12 @@ class Context(object):
         return reply_to
 
     def shutdown(self, timeout=None):
-        """Ask the context to end, and wait until it has accepted."""
-        self.request(handles.SHUTDOWN, None, timeout)
+        """Ask the context to end, and wait until it has accepted, or is gone. TimeoutError; ChannelError if refused."""
+        try:
+            self.request(handles.SHUTDOWN, None, timeout)
+        except ChannelError:
+            if self.router.has_route(self):
+                raise
 
     def _call(self, function, args, kwargs):
         name = function_name(function)
@@ -112,14 +118,19 @@ class Reply(Latch):
     handle = 0
 
     def get(self, timeout=None):
-        """The value; TimeoutError after `timeout` seconds, CallError, ChannelError. To be taken once."""
-        return Latch.get(self, timeout).value()
+        """The value, once; TimeoutError after `timeout` seconds, CallError, ChannelError."""
+        message = Latch.get(self, timeout)
+        self.notify = None  # its select has nothing more to expect of it
+        self.close('the answer was taken already')
+        return message.value()
 
 
 class ServiceReply(Reply):
     """The answer of a service, to come."""
 
-    context = None
+    def __init__(self, context):
+        Reply.__init__(self, context.router.loop)
+        self.context = context
 
     def cancel(self):
         """Wait no more: a call that has not begun will not, one that runs sees it in `msg.cancelled`."""
@@ -162,7 +173,7 @@ def service_name(service):
     if isinstance(service, bytes):
         service = service.decode('utf-8')
     elif isinstance(service, type):
-        service = service.name()
+        service = service.name()  # type: ignore[attr-defined]
     if not isinstance(service, str):
         raise TypeError('%r is neither a service nor its name' % (service,))
     return service
@@ -174,7 +185,10 @@ def function_name(function):
     if isinstance(owner, type):
         module, name = owner.__module__, '%s.%s' % (owner.__qualname__, function.__name__)
     else:
-        module, name = getattr(function, '__module__', None), getattr(function, '__qualname__', None)
+        module, name = getattr(function, '__module__', ''), getattr(function, '__qualname__', '')
+    if module == '__main__':
+        # Of a program that was run by `python -m`: the name by which it can be found.
+        module = getattr(sys.modules[module].__spec__, 'name', module)
     if not module or not name or '<' in name:
         raise TypeError('%r cannot be called elsewhere: it is not a function of a module or a class' % (function,))
     return module, name

@@ -1,9 +1,10 @@
 """Select: wait for the first of several sources."""
 
+import _thread
 import collections
 
 from svcfw.core.latch import Latch
-from svcfw.core.wire.errors import ChannelError, Error
+from svcfw.core.wire.errors import ChannelError, Error, TimeoutError
 
 
 class SelectError(Error):
@@ -23,6 +24,8 @@ class Select(object):
         self.oneshot = oneshot
         #: As for Latch: called with the select when something is ready.
         self.notify = None
+        self._loop = loop
+        self._lock = _thread.allocate_lock()
         self._sources = []
         self._latch = Latch(loop)
         self._latch.notify = self._announce
@@ -34,6 +37,11 @@ class Select(object):
 
     def __bool__(self):
         return bool(self._sources)
+
+    @property
+    def closed(self):
+        """As for Latch."""
+        return self._latch.closed
 
     def _announce(self, latch):
         if self.notify is not None:
@@ -47,13 +55,17 @@ class Select(object):
             raise SelectError('a select cannot wait for itself')
         self._sources.append(source)
         source.notify = self._latch.put
-        for _ in range(_items_held(source)):
+        for _ in range(_items_held(source) + (source.closed is not None)):
             self._latch.put(source)
 
     def remove(self, source):
         """Stop waiting for this one. SelectError if it is not there."""
-        if source not in self._sources:
-            raise SelectError('%r is not in this select' % (source,))
+        with self._lock:
+            if source not in self._sources:
+                raise SelectError('%r is not in this select' % (source,))
+            self._drop(source)
+
+    def _drop(self, source):
         self._sources.remove(source)
         source.notify = None
 
@@ -64,32 +76,51 @@ class Select(object):
         self._latch.close('the select was closed')
 
     def empty(self):
-        return self._latch.empty()
+        return not any(_is_ready(source) for source in list(self._sources))
 
     def get_source(self, timeout=None):
-        """The source that is ready, its item still in it. TimeoutError; SelectError with nothing to wait for."""
-        while True:
-            if not self._sources and self._latch.empty():
-                raise SelectError('there is nothing to wait for')
-            source = self._latch.get(timeout)
-            if source in self._sources and not source.empty():
-                if self.oneshot:
-                    self.remove(source)
-                return source
+        """The source that is ready, its item still in it. TimeoutError; SelectError with nothing to wait for.
+
+        A source that was closed is ready once more when its items are gone: its `get()` raises ChannelError. It has
+        left then.
+        """
+        return self._next_source(self._deadline(timeout))
 
     def get_event(self, timeout=None):
         """The next Event: (source, data). The end of a source is one too, its error the data; it has left then."""
-        source = self.get_source(timeout)
-        try:
-            return Event(source, source.get(0))
-        except ChannelError as e:
-            if source in self._sources:
-                self.remove(source)
-            return Event(source, e)
+        deadline = self._deadline(timeout)
+        while True:
+            source = self._next_source(deadline)
+            try:
+                return Event(source, source.get(0))
+            except TimeoutError:
+                continue  # another thread was faster
+            except ChannelError as e:
+                with self._lock:
+                    if source in self._sources:
+                        self._drop(source)
+                return Event(source, e)
 
     def get(self, timeout=None):
         """The next item of any source: what its own `get()` gives or raises."""
-        return self.get_source(timeout).get(0)
+        data = self.get_event(timeout).data
+        if isinstance(data, ChannelError):
+            raise data
+        return data
+
+    def _deadline(self, timeout):
+        return None if timeout is None else self._loop.clock() + timeout
+
+    def _next_source(self, deadline):
+        while True:
+            if not self._sources and self._latch.empty() and self.closed is None:
+                raise SelectError('there is nothing to wait for')
+            source = self._latch.get(None if deadline is None else max(0, deadline - self._loop.clock()))
+            with self._lock:
+                if source in self._sources and _is_ready(source):
+                    if self.oneshot or source.empty():
+                        self._drop(source)
+                    return source
 
     def __iter__(self):
         """Items until no source is left."""
@@ -103,6 +134,10 @@ class Select(object):
 
     def _reaches(self, other):
         return self is other or any(isinstance(source, Select) and source._reaches(other) for source in self._sources)
+
+
+def _is_ready(source):
+    return not source.empty() or source.closed is not None
 
 
 def _items_held(source):
