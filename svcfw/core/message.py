@@ -1,6 +1,6 @@
 """Message: a frame seen by the program, its value decoded on demand."""
 
-from svcfw.core.wire.errors import CallError, ChannelError
+from svcfw.core.wire.errors import CallError, ChannelError, DecodeError
 from svcfw.core.wire.frames import DEAD, ERROR, Frame
 
 
@@ -78,3 +78,10 @@ class Message(object):
 def has_parent_authority(message):
     """Policy: only the context itself and those above it."""
     return message.auth_id == message.router.own_id or message.auth_id in message.router.parent_ids
+
+
+def shaped(value, types):
+    """A tuple of exactly these types, or DecodeError: what a peer sent is not trusted to have the right form."""
+    if type(value) is not tuple or len(value) != len(types) or not all(map(isinstance, value, types)):
+        raise DecodeError('expected a tuple of %s' % (types,))
+    return value

@@ -5,10 +5,10 @@ import _thread
 from svcfw.core import handles
 from svcfw.core.context import Context, Sender
 from svcfw.core.loop import Loop
-from svcfw.core.message import Message, has_parent_authority
+from svcfw.core.message import Message, has_parent_authority, shaped
 from svcfw.core.stream import Stream
 from svcfw.core.wire.codec import Codec
-from svcfw.core.wire.errors import ChannelError, DecodeError, RouteError
+from svcfw.core.wire.errors import ChannelError, RouteError
 from svcfw.core.wire.frames import DEAD, Frame
 from svcfw.core.wire.link import Goodbye
 from svcfw.core.wire.routes import RouteTable, check_direction, check_source
@@ -55,19 +55,24 @@ class Router(object):
         #: (int, as in `logging`) their log records are wanted.
         self.bundle = None
         self.log_level = 30
+        #: The children's starters (svcfw.transport.start) until their processes are gone (set).
+        self.starters = set()
+        #: Whether this process's logging goes to the top already; see logs.install.
+        self.forwards_logging = False
         self._lock = _thread.allocate_lock()
         self._routes = RouteTable(own_id, self.parent_ids)
         self._parent_link = None
+        self._child_ids = set()
         self._contexts = {}
         self._handlers = {}
         self._next_handle = handles.FIRST_DYNAMIC
         self._unused_ids = [1, 1 << 32] if own_id == 0 else [0, 0]
         self._on_shutdown = []
         self._on_gone = {}
-        self.add_handler(self._on_add_route, handles.ADD_ROUTE)
-        self.add_handler(self._on_del_route, handles.DEL_ROUTE)
-        self.add_handler(self._on_allocate_id, handles.ALLOCATE_ID)
-        self.add_handler(self._on_shutdown_request, handles.SHUTDOWN, policy=has_parent_authority)
+        self.add_handler(self._on_add_route, handles.ADD_ROUTE, self._is_from_child)
+        self.add_handler(self._on_del_route, handles.DEL_ROUTE, self._is_from_child)
+        self.add_handler(self._on_allocate_id, handles.ALLOCATE_ID, self._is_from_child)
+        self.add_handler(self._on_shutdown_request, handles.SHUTDOWN, has_parent_authority)
 
     # -- contexts
 
@@ -113,6 +118,7 @@ class Router(object):
 
         stream = Stream(self.loop, link, read_fd, write_fd, context.name, event, lost)
         self._routes.add_trusted(context.id, stream)
+        self._child_ids.add(context.id)
         if self._parent_link is not None:
             self._tell_parent(handles.ADD_ROUTE, (context.id, context.name))
         return stream
@@ -124,6 +130,10 @@ class Router(object):
     def link_for(self, context_id):
         """The link that leads to a context (opaque, hashable); None for this one, and for none."""
         return self._stream_for(context_id)
+
+    def has_route(self, context):
+        """Whether a context above or below this one is there, as far as is known here."""
+        return context.id in self.parent_ids or self._routes.link_for(context.id) is not None
 
     def calling(self, context, module):
         """Hook, called before a call goes out: what the other side will have to import."""
@@ -169,6 +179,8 @@ class Router(object):
         with self._lock:
             if handle is None:
                 handle = self._next_handle
+                while handle in self._handlers:
+                    handle = handle + 1 if handle < 0xFFFFFFFF else handles.FIRST_DYNAMIC
                 self._next_handle = handle + 1 if handle < 0xFFFFFFFF else handles.FIRST_DYNAMIC
             elif handle in self._handlers:
                 raise ValueError('handle %d has a handler already' % handle)
@@ -193,7 +205,8 @@ class Router(object):
         stream = self._stream_for(frame.dst)
         try:
             if stream is None:
-                raise ChannelError('there is no route to %s' % self.context(frame.dst))
+                known = self._contexts.get(frame.dst)
+                raise ChannelError('there is no route to %s' % (known or 'context %d' % frame.dst))
             stream.send(frame)
         except ChannelError as e:
             self._bounce(frame, str(e))
@@ -203,11 +216,9 @@ class Router(object):
         return stream if stream is not None else self._parent_link
 
     def _bounce(self, frame, reason):
-        """Tell the sender of a frame with an answer due that there will be none."""
+        """Tell the sender of a frame with an answer due, in the name of whom it was for, that there will be none."""
         if frame.reply_to and not frame.flags & DEAD:
-            dead = Frame(
-                frame.src, self.own_id, self.own_id, frame.reply_to, 0, DEAD, reason.encode('utf-8', 'replace')
-            )
+            dead = Frame(frame.src, frame.dst, self.own_id, frame.reply_to, 0, DEAD, reason.encode('utf-8', 'replace'))
             if frame.src == self.own_id:
                 self.loop.call_soon(lambda: self._deliver(dead))
             else:
@@ -221,15 +232,27 @@ class Router(object):
                 self.shutdown('%s has shut down' % stream.name)
             return
         reason = check_source(self._routes, stream, frame, self._parent_link)
-        if reason is None and frame.dst != self.own_id:
-            reason = check_direction(self._routes, frame.src, frame.dst)
         if reason is not None:
+            # Not answered: whom it names did not send it.
             self.log(self, 30, '%s: refused a frame: %s' % (stream.name, reason))
-            self._bounce(frame, reason)
-        elif frame.dst == self.own_id:
+            return
+        if frame.dst == self.own_id:
             self._deliver(frame)
         else:
-            self._forward(stream, frame)
+            reason = check_direction(self._routes, frame.src, frame.dst)
+            if reason is not None:
+                self.log(self, 30, '%s: refused a frame: %s' % (stream.name, reason))
+                self._bounce(frame, reason)
+            else:
+                self._forward(stream, frame)
+        if stream is not self._parent_link:
+            self._hold_back(stream, stream)  # a child that does not read its answers may ask for no more
+
+    def _hold_back(self, source, target):
+        """Read from `source` only what `target` takes."""
+        if target.is_full():
+            source.pause_reading()
+            target.when_room(source.resume_reading)
 
     def _forward(self, source, frame):
         target = self._stream_for(frame.dst)
@@ -241,9 +264,7 @@ class Router(object):
         except ChannelError as e:
             self._bounce(frame, str(e))
             return
-        if target.is_full():
-            source.pause_reading()
-            target.when_room(source.resume_reading)
+        self._hold_back(source, target)
 
     def _deliver(self, frame):
         handler = self._handlers.get(frame.handle)
@@ -257,20 +278,34 @@ class Router(object):
         else:
             if handler.once or (frame.flags & DEAD and handler.respondent_id is not None):
                 self.remove_handler(frame.handle)
-            handler.function(message)
+            try:
+                handler.function(message)
+            except Exception as e:
+                # Whoever sent it may have sent nonsense; it harms nobody else, and nobody waits in vain.
+                if not message.is_dead:
+                    text = '%s: %r: %s: %s' % (self.name, message, type(e).__name__, e)
+                    self.log(self, 40, text)
+                    message.refuse(text)
 
     def _speaks_for(self, frame, respondent_id):
-        """The respondent itself, or the news of its loss from a context on the way to it."""
+        """The respondent itself, or a neighbour on the way to it with the news that it will not answer."""
         if frame.src in (respondent_id, self.own_id):
             return True
-        return bool(frame.flags & DEAD) and self._stream_for(frame.src) is self._stream_for(respondent_id)
+        is_neighbour = frame.src in self._child_ids or frame.src in self.parent_ids
+        return (
+            is_neighbour and bool(frame.flags & DEAD) and self._stream_for(frame.src) is self._stream_for(respondent_id)
+        )
 
     # -- the tree
 
     def on_gone(self, context, function):
         """Call `function(reason)` once, on the driving thread, when `context` is lost."""
         with self._lock:
-            self._on_gone.setdefault(context.id, []).append(function)
+            is_there = self._routes.link_for(context.id) is not None
+            if is_there:
+                self._on_gone.setdefault(context.id, []).append(function)
+        if not is_there:
+            self.loop.call_soon(lambda: function('%s is gone' % context))
 
     def _on_child_lost(self, stream, reason):
         for context_id in self._routes.drop_link(stream):
@@ -281,11 +316,12 @@ class Router(object):
             lost = [handle for handle, handler in self._handlers.items() if handler.respondent_id == context_id]
             callbacks = self._on_gone.pop(context_id, [])
             self._contexts.pop(context_id, None)
+        self._child_ids.discard(context_id)
         self._kill_handlers(lost, reason)
-        for callback in callbacks:
-            callback(reason)
         if self._parent_link is not None:
             self._tell_parent(handles.DEL_ROUTE, (context_id, reason))
+        for callback in callbacks:
+            self.loop.call_soon(lambda callback=callback: callback(reason))
 
     def _kill_handlers(self, lost, reason):
         for handle in lost:
@@ -296,17 +332,21 @@ class Router(object):
     def _tell_parent(self, handle, value):
         self.send(Frame(self.parent_ids[0], self.own_id, self.own_id, handle, 0, 0, self.codec.encode(value)))
 
+    def _is_from_child(self, message):
+        """Policy: what concerns the tree goes from neighbour to neighbour, each of whom answers for those below it."""
+        return message.src_id in self._child_ids
+
     def _on_add_route(self, message):
-        context_id, name = _shaped(message.value(), (int, str))
+        context_id, name = shaped(message.value(), (int, str))
         self._routes.add(context_id, self._stream_for(message.src_id))
         self.context(context_id, name)
         if self._parent_link is not None:
             self._tell_parent(handles.ADD_ROUTE, (context_id, name))
 
     def _on_del_route(self, message):
-        context_id, reason = _shaped(message.value(), (int, str))
+        context_id, reason = shaped(message.value(), (int, str))
         stream = self._stream_for(message.src_id)
-        if context_id == message.src_id or stream is None or self._routes.link_for(context_id) is not stream:
+        if context_id == message.src_id or self._routes.link_for(context_id) is not stream:
             raise RouteError('context %d is not below context %d' % (context_id, message.src_id))
         self._routes.remove(context_id)
         self._gone(context_id, reason)
@@ -314,14 +354,20 @@ class Router(object):
     def _on_allocate_id(self, message):
         stream = self._stream_for(message.src_id)
         if self.own_id == 0:
-            block = self.reserve_ids(handles.ID_BLOCK)
-            self.grant(block[0], block[1], stream)
-            message.reply(block)
+            with self._lock:
+                first = self._unused_ids[0]
+                last = first + handles.ID_BLOCK - 1
+                self.grant(first, last, stream)
+                self._unused_ids[0] = last + 1
+            message.reply((first, last))
             return
 
         def granted(answer):
-            first, last = _shaped(answer.value(), (int, int))
-            self._routes.grant(first, last, stream)
+            if answer.is_dead:
+                message.refuse(answer.reason)
+                return
+            first, last = shaped(answer.value(), (int, int))
+            self.grant(first, last, stream)
             message.reply((first, last))
 
         self.parent().request_async(handles.ALLOCATE_ID, None, granted)
@@ -345,12 +391,15 @@ class Router(object):
             if self.closed is not None:
                 return
             self.closed = reason
-            lost = [handle for handle, handler in self._handlers.items() if handler.respondent_id is not None]
+            lost = list(self._handlers)
         for stream in self._routes.links():
             stream.say_goodbye()
         self.loop.call_soon(lambda: self._kill_handlers(lost, reason))
         for function in self._on_shutdown:
-            function()
+            try:
+                function()
+            except Exception as e:
+                self._on_loop_error(e)
 
     def _on_loop_error(self, error):
         self.log(self, 40, '%s: %s: %s' % (self.name, type(error).__name__, error))
@@ -358,16 +407,9 @@ class Router(object):
     # -- values on the wire
 
     def _decode_context(self, value):
-        context_id, name = _shaped(value, (int, (str, type(None))))
+        context_id, name = shaped(value, (int, (str, type(None))))
         # Not remembered: a peer could fill the memory with names.
         return self._contexts.get(context_id) or Context(self, context_id, name)
 
     def _decode_sender(self, value):
-        return Sender(*_shaped(value, (Context, int)))
-
-
-def _shaped(value, types):
-    """A tuple of exactly these types, or DecodeError: what a peer sent is not trusted to have the right form."""
-    if type(value) is not tuple or len(value) != len(types) or not all(map(isinstance, value, types)):
-        raise DecodeError('expected a tuple of %s' % (types,))
-    return value
+        return Sender(*shaped(value, (Context, int)))
