@@ -10,8 +10,8 @@ from svcfw.core.wire.errors import CallError, ChannelError, Error
 
 #: Calls that may wait for the main thread; more are refused, so that a caller in a loop cannot fill the memory.
 MAX_PENDING_CALLS = 10000
-#: A longer error text keeps its beginning and its end, to fit a frame whatever an exception says.
-MAX_ERROR_CHARS = 8 * 1024 * 1024
+#: An error text that does not fit a frame keeps this much, its beginning and its end.
+MAX_ERROR_CHARS = 4 * 1024 * 1024
 
 
 def takes_router(function):
@@ -33,7 +33,14 @@ def call_error(error):
     kind = type(error)
     text = ''.join(traceback.format_exception(kind, error, error.__traceback__))
     name = kind.__qualname__ if kind.__module__ == 'builtins' else '%s.%s' % (kind.__module__, kind.__qualname__)
-    return CallError(name, _shortened(str(error)), _shortened(text))
+    return CallError(name, _text(error), text)
+
+
+def _text(error):
+    try:
+        return str(error)
+    except Exception as e:
+        return '<its text failed: %r>' % type(e)
 
 
 def _shortened(text):
@@ -69,6 +76,8 @@ class Dispatcher(object):
                 message = self._calls.get()
             except ChannelError:
                 return
+            if self._router.closed is not None:
+                return  # nobody waits for the rest
             self.busy = True
             self._execute(message)
             self.busy = False
@@ -83,7 +92,7 @@ class Dispatcher(object):
                 logs.install(self._router)
                 self._router.loop.ensure_standby()
             message.reply(function(*args, **kwargs))
-        except Exception as e:
+        except (Exception, SystemExit) as e:
             self._report(message, e)
 
     def _report(self, message, error):
@@ -91,20 +100,25 @@ class Dispatcher(object):
         if message.wants_reply():
             try:
                 message.fail(failure)
-            except Error as e:
-                self._router.log(self._router, 40, 'an error could not be reported: %s' % e)
+            except Error:
+                message.fail(CallError(failure.typename, _shortened(failure.message), _shortened(failure.traceback)))
         else:
             self._router.log(self._router, 40, 'a call that nobody waits for failed: %s' % failure)
 
 
 def resolve(module, name):
     """The function 'Class.method' of a module, imported now. ImportError, AttributeError."""
-    main = sys.modules.get('__main__')
-    if module == '__main__' and main.__spec__ is None:
-        # The caller's program takes the place of the first stage, which nobody needs any more.
-        del sys.modules['__main__']
+    if module == '__main__':
+        _make_room_for_main()
     importlib.import_module(module)
     found = sys.modules[module]
     for part in name.split('.'):
         found = getattr(found, part)
     return found
+
+
+def _make_room_for_main():
+    """The caller's program takes the place of the first stage, which nobody needs any more."""
+    main = sys.modules.get('__main__')
+    if getattr(main, '__spec__', None) is None:
+        sys.modules.pop('__main__', None)

@@ -37,6 +37,9 @@ def main(config):
     stream = router.add_parent(Link(), read_fd, write_fd)
     stream.write_ahead(config['marker'])
     dispatcher.run()
+    # What the program has left running (threads, exit functions) may delay the end, not prevent it.
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(int(LEAVE_S) + 1)
     stream.say_goodbye()
     stream.drain(LEAVE_S)
     sys.exit(0)
@@ -52,11 +55,14 @@ def _take_stdio():
 
     Whatever is printed then reaches the parent beside the frames, by the way that error messages of the transport take.
     """
+    null = os.open(os.devnull, os.O_RDWR)  # becomes fd 2 where that is closed
     read_fd, write_fd = os.dup(0), os.dup(1)
-    null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
-    os.close(null)
+    if null > 2:
+        os.close(null)
     os.dup2(2, 1)
+    # sys.stdout was made for the link, and keeps what is printed until the end.
+    sys.stdout = sys.stderr
     return read_fd, write_fd
 
 

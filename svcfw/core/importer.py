@@ -60,9 +60,10 @@ class Importer(object):
         for name, is_package, path, packed in modules:
             if packed is None:
                 self._absent.add(name)
-            elif name not in self._loader.sources:
+                continue
+            self._absent.discard(name)
+            if name not in self._loader.sources:
                 self._loader.sources[name] = (PSEUDO_ROOT + path, zlib.decompress(packed), is_package)
-                self._absent.discard(name)
 
     def _on_load_module(self, message):
         """Modules sent before they were asked for."""
