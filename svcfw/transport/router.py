@@ -5,11 +5,13 @@ import logging
 from svcfw.boot import bundle
 from svcfw.boot.responder import Responder
 from svcfw.core import logs
-from svcfw.core.latch import Latch
+from svcfw.core.loop import Waiter
 from svcfw.core.router import Router as CoreRouter
-from svcfw.core.wire.errors import TimeoutError
 from svcfw.transport import connect, spec
-from svcfw.transport.start import LEAVE_S, start_and_wait
+from svcfw.transport.start import GRACE_S, LEAVE_S, start_and_wait
+
+#: How often a closing router looks whether its children's processes are gone.
+_LOOK_S = 0.005
 
 _log = logging.getLogger('svcfw')
 
@@ -26,6 +28,7 @@ class Router(CoreRouter):
         self.bundle = bundle.packed()
         self.log_level = logging.getLogger().getEffectiveLevel()
         self.responder = Responder(self)
+        self._is_closed = False
         logs.receive(self)
         if standby:
             self.loop.ensure_standby()
@@ -54,16 +57,29 @@ class Router(CoreRouter):
     def calling(self, context, module):
         self.responder.allow(context, module)
 
+    def add_child(self, *args):
+        stream = CoreRouter.add_child(self, *args)
+        stream.when_closed(lambda: self.responder.forget(stream))
+        return stream
+
     def close(self):
-        """End all children, waiting for them a while. Idempotent."""
+        """End all children, waiting for their processes a while. Idempotent."""
+        if self._is_closed:
+            return
+        self._is_closed = True
         self.shutdown()
-        gone = Latch(self.loop)
-        streams = self.streams()
-        for stream in streams:
-            stream.when_closed(gone.put)
-        try:
-            for _ in streams:
-                gone.get(LEAVE_S)
-        except TimeoutError:
-            self.loop.call_soon(lambda: [stream.close('it took too long to end') for stream in streams])
+        over = Waiter(self.loop)
+        self.loop.call_soon(lambda: self._leave(over))
+        self.loop.wait(over, self.loop.clock() + LEAVE_S + GRACE_S)
         self.loop.close()
+
+    def _leave(self, over):
+        for starter in list(self.starters):
+            starter.leave()
+        self._wait_for_processes(over)
+
+    def _wait_for_processes(self, over):
+        if self.starters:
+            self.loop.call_later(_LOOK_S, lambda: self._wait_for_processes(over))
+        else:
+            over.set()

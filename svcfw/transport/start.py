@@ -10,7 +10,7 @@ import os
 from svcfw.boot import first_stage
 from svcfw.core.latch import Latch
 from svcfw.core.wire import limits
-from svcfw.core.wire.errors import StartError
+from svcfw.core.wire.errors import ChannelError, StartError
 from svcfw.core.wire.link import Link, Noise, Ready
 from svcfw.transport.dialogue import STDERR, STDIN, STDOUT, TTY, Ask, Fail, Send
 
@@ -18,7 +18,10 @@ from svcfw.transport.dialogue import STDERR, STDIN, STDOUT, TTY, Ask, Fail, Send
 CHILD_IDS = 64
 #: How long a child that was told to end, or whose link broke, may take before it is killed.
 LEAVE_S = 5.0
-_POLL_S = 0.02
+#: How long a process may take to end once its link is gone before it was up.
+GRACE_S = 1.0
+#: How often a process that should end is looked at: the first pause, and the longest.
+_POLL_S, _MAX_POLL_S = 0.002, 0.25
 #: A line of what a child prints is shown up to this length.
 MAX_LINE_BYTES = 8 * 1024
 INFO = 20
@@ -29,10 +32,14 @@ class Starter(object):
 
     router; name (str) of the child; launch(size) -> (Process, dialogue), `size` the length of the second stage: see
     openssh.launch. on_ready(context) or on_failed(StartError) is called once. on_ask(starter, Ask): a question of the
-    dialogue; None when there is nobody to ask. hold_back: wait for `release()`.
+    dialogue; None when there is nobody to ask. hold_back: wait for `release()`; until then nothing else is sent.
+    `router.starters` has it until its process is gone. Raises what `launch` raises, and ChannelError for a router that
+    was shut down.
     """
 
     def __init__(self, router, name, launch, on_ready, on_failed, timeout_s, on_ask=None, hold_back=False):
+        if router.closed is not None:
+            raise ChannelError(router.closed)
         self.context = router.context(router.allocate_id(), name)
         self.dialogue = None
         self._router = router
@@ -42,10 +49,12 @@ class Starter(object):
         self._marker = b'SVCFW-%s\n' % os.urandom(12).hex().encode()
         self._printed = b''
         self._is_ready = False
-        self._is_over = False
+        self._has_failed = False
+        self._lost = ''
         ids = router.reserve_ids(CHILD_IDS)
         self._second_stage = self._make_second_stage(ids)
         self._process, self.dialogue = launch(len(self._second_stage))
+        router.starters.add(self)
         self._join(ids)
         if not hold_back:
             self.release()
@@ -89,13 +98,18 @@ class Starter(object):
             self._failed(error)
 
     def leave(self):
-        """Have a running child end; it is killed if it takes too long."""
-        self.stream.say_goodbye()
-        self._loop.call_later(LEAVE_S, lambda: self.stream.close('it took too long to end'))
+        """Have the child end; it is killed if it takes too long, or is not up yet."""
+        if self._is_ready:
+            self.stream.say_goodbye()
+            self._loop.call_later(LEAVE_S, self._end)
+        else:
+            self.give_up(StartError('died', self.dialogue.host, 'its start was given up'))
 
     def act(self, actions):
         """Do what the dialogue said."""
         for action in actions:
+            if self._has_failed:
+                return
             if isinstance(action, Send):
                 self._type(action.target, action.data)
             elif isinstance(action, Fail):
@@ -106,8 +120,11 @@ class Starter(object):
     def _type(self, target, data):
         if target == STDIN:
             self.stream.write_ahead(data)
-        else:
-            os.write(self._process.tty_fd, data)
+        elif self._process.tty_fd is not None:
+            try:
+                os.write(self._process.tty_fd, data)
+            except OSError:
+                pass  # nobody reads it any more: the end of the program follows
 
     # -- what the program shows
 
@@ -151,22 +168,33 @@ class Starter(object):
 
     def _on_lost(self, stream, reason):
         """The link is gone; the process follows or is made to."""
+        self._lost = reason
         self._deadline.cancel()
-        self._reap(self._loop.clock() + (LEAVE_S if self._is_ready else 1.0))
+        self._reap(self._loop.clock() + (LEAVE_S if self._is_ready else GRACE_S), _POLL_S)
 
-    def _reap(self, deadline):
+    def _reap(self, deadline, pause_s):
         status = self._process.poll()
-        if status is None and self._loop.clock() < deadline:
-            self._loop.call_later(_POLL_S, lambda: self._reap(deadline))
+        if status is not None:
+            self._read_last_words()
+            self._fail_to_start(self.dialogue.ended(status))
+            self._close_tty()
+            self._close_err()
+            self._router.starters.discard(self)
             return
-        if status is None:
+        if self._loop.clock() >= deadline:
+            # Of another account, it may even outlive this.
             self._process.kill()
-            self._loop.call_later(_POLL_S, self._process.poll)
-        self._read_last_words()
-        self._close_tty()
-        self._close_err()
+            self._read_last_words()
+            error = self.dialogue.ended(-9)
+            if error.kind == 'died':
+                error = StartError('died', error.host, '%s; then %s' % (self._lost, error.cause), error.remedy)
+            self._fail_to_start(error)
+        pause_s = min(2 * pause_s, _MAX_POLL_S)
+        self._loop.call_later(pause_s, lambda: self._reap(deadline, pause_s))
+
+    def _fail_to_start(self, error):
         if not self._is_ready:
-            self._failed(self._process.failure or self.dialogue.ended(-9 if status is None else status))
+            self._failed(self._process.failure or error)
 
     def _read_last_words(self):
         while self._err_fd is not None:
@@ -179,13 +207,15 @@ class Starter(object):
                 self.act(self.dialogue.receive(STDERR, data))
 
     def _failed(self, error):
-        if self._is_over:
-            return
-        self._is_over = True
-        self._deadline.cancel()
+        if not self._has_failed:
+            self._has_failed = True
+            self._deadline.cancel()
+            self._end()
+            self._on_failed(error)
+
+    def _end(self):
         self._process.kill()
-        self.stream.close(str(error))
-        self._on_failed(error)
+        self.stream.close('it was given up')
 
     def _close_tty(self):
         if self._process.tty_fd is not None:
@@ -197,6 +227,8 @@ class Starter(object):
             self._loop.watch(self._err_fd)
             os.close(self._err_fd)
             self._err_fd = None
+            if self._printed:
+                self._show(b'\n')
 
 
 def _read(fd):
@@ -210,17 +242,20 @@ def _read(fd):
 
 
 def start_and_wait(router, name, launch, timeout_s):
-    """Start a child and wait until its link is up; returns its Context, raises StartError. Any thread."""
+    """Start a child and wait until its link is up; returns its Context. Any thread.
+
+    Raises StartError; ChannelError for a router that was shut down; what `launch` raises.
+    """
     outcome = Latch(router.loop)
 
     def start():
         try:
             Starter(router, name, launch, outcome.put, outcome.put, timeout_s)
-        except StartError as e:
+        except Exception as e:
             outcome.put(e)
 
     router.loop.call_soon(start)
     result = outcome.get(timeout_s + LEAVE_S)
-    if isinstance(result, StartError):
+    if isinstance(result, Exception):
         raise result
     return result
