@@ -7,6 +7,7 @@ Looking for a module never imports it: a target could have code run here by aski
 from __future__ import annotations
 
 import ast
+import importlib.util
 import sys
 import zlib
 from collections import deque
@@ -29,6 +30,11 @@ Module = tuple[str, bool, str, bytes | None]
 MAX_PRELOADED = 100
 MAX_PRELOADED_BYTES = 512 * 1024
 
+#: A longer name is no module's.
+MAX_NAME_CHARS = 500
+#: Packages that one link asked for without leave, and that are sent on their own should they be allowed later.
+MAX_REFUSED = 1000
+
 _NEVER = frozenset(sys.stdlib_module_names)
 
 
@@ -37,26 +43,34 @@ class Responder:
 
     def __init__(self, router: Any) -> None:
         self._router = router
-        self._allowed: dict[Hashable, set[str]] = {}
-        self._sent: dict[Hashable, set[str]] = {}
+        self._peers: dict[Hashable, _Peer] = {}
         self._sources: dict[str, _Source | None] = {}
         router.add_handler(self._on_get_module, handles.GET_MODULE)
 
     def allow(self, context: Context, module: str) -> None:
         """Let a context, and those on the way to it, have the package of `module`."""
-        link = self._router.link_for(context.id)
-        self._allowed.setdefault(link, {'svcfw'}).add(module.partition('.')[0])
+        package = module.partition('.')[0]
+        peer = self._peer(context.id)
+        if package not in peer.allowed:
+            peer.allowed.add(package)
+            if package in peer.refused:
+                # It remembers that there is no such module.
+                self.push(context, [module])
 
     def push(self, context: Context, names: Iterable[str]) -> None:
         """Send modules, with what they import, before they are asked for: saves a round trip at the start."""
-        link = self._router.link_for(context.id)
-        modules = [module for name in names for module in self._with_imports(name, link)]
+        peer = self._peer(context.id)
+        modules = [module for name in names for module in self._with_imports(name, peer)]
         context.send(handles.LOAD_MODULE, modules)
 
     def forget(self, link: Hashable) -> None:
         """A link is gone: what it was allowed and sent counts no more."""
-        self._allowed.pop(link, None)
-        self._sent.pop(link, None)
+        self._peers.pop(link, None)
+
+    def _peer(self, context_id: int) -> _Peer:
+        link = self._router.link_for(context_id)
+        # One that is gone is not remembered.
+        return self._peers.setdefault(link, _Peer()) if link is not None else _Peer()
 
     def _on_get_module(self, message: Message) -> None:
         if message.is_dead:
@@ -64,33 +78,57 @@ class Responder:
         name = message.value()
         if type(name) is not str:
             raise DecodeError('a module name is text')
-        message.reply(self._with_imports(name, self._router.link_for(message.src_id)))
+        message.reply(self._with_imports(name, self._peer(message.src_id)))
 
-    def _with_imports(self, name: str, link: Hashable) -> list[Module]:
-        """The module and, breadth first, those it imports that this link was not sent before."""
-        allowed = self._allowed.setdefault(link, {'svcfw'})
-        sent = self._sent.setdefault(link, set(bundle.sources()))
+    def _with_imports(self, name: str, peer: _Peer) -> list[Module]:
+        """The module and, breadth first, those it imports that this peer was not sent before."""
+        source = self._asked_for(name, peer)
+        if source is None:
+            return [(name, False, '', None)]
         answer: list[Module] = []
         size = 0
-        waiting = deque([name])
+        waiting: deque[tuple[str, _Source]] = deque([(name, source)])
+        queued = {name}
         while waiting and len(answer) < MAX_PRELOADED and size < MAX_PRELOADED_BYTES:
-            wanted = waiting.popleft()
-            source = self._source(wanted) if wanted.partition('.')[0] in allowed else None
-            if source is None:
-                if wanted == name:
-                    answer.append((name, False, '', None))
-                continue
-            sent.add(wanted)
+            name, source = waiting.popleft()
+            peer.sent.add(name)
             size += len(source.packed)
-            answer.append((wanted, source.is_package, source.path, source.packed))
-            allowed.update(imported.partition('.')[0] for imported in source.imports)
-            waiting.extend(each for each in source.imports if each not in sent and each not in waiting)
+            answer.append((name, source.is_package, source.path, source.packed))
+            for imported in source.imports:
+                peer.allowed.add(imported.partition('.')[0])
+                if imported not in queued and imported not in peer.sent:
+                    queued.add(imported)
+                    found = self._source(imported)
+                    if found is not None:
+                        waiting.append((imported, found))
         return answer
+
+    def _asked_for(self, name: str, peer: _Peer) -> _Source | None:
+        package = name.partition('.')[0]
+        if package not in peer.allowed:
+            if len(peer.refused) < MAX_REFUSED and len(package) < MAX_NAME_CHARS:
+                peer.refused.add(package)
+            return None
+        source = self._sources.get(name) or _find(name)
+        if source is not None:
+            # What there is not is not remembered: anybody can think of names.
+            self._sources[name] = source
+        return source
 
     def _source(self, name: str) -> _Source | None:
         if name not in self._sources:
             self._sources[name] = _find(name)
         return self._sources[name]
+
+
+class _Peer:
+    """What we know of those behind one link."""
+
+    def __init__(self) -> None:
+        #: Packages they may have; those they wanted in vain; modules they were sent.
+        self.allowed = {'svcfw'}
+        self.refused: set[str] = set()
+        self.sent = set(bundle.sources())
 
 
 class _Source:
@@ -108,12 +146,14 @@ class _Source:
 
 
 def _find(name: str) -> _Source | None:
+    if len(name) > MAX_NAME_CHARS or not all(part.isidentifier() for part in name.split('.')):
+        return None
     if name.partition('.')[0] in _NEVER and name != '__main__':
         return None
     try:
         if name == '__main__':
             path = Path(sys.modules['__main__'].__file__ or '')
-            return _Source(name, False, path.name, path.read_text('utf-8'))
+            return _Source(name, False, path.name, importlib.util.decode_source(path.read_bytes()))
         spec = _spec(name)
         if spec is None:
             return None
@@ -152,8 +192,8 @@ def _without_main_guard(tree: ast.Module, text: str, path: str) -> str:
     guards = [node for node in tree.body if isinstance(node, ast.If) and '__name__' in ast.unparse(node.test)]
     if not guards and 'svcfw.main' not in text:
         raise ValueError(f'{path} has no `if __name__ == "__main__":`; it cannot be imported elsewhere')
-    lines = text.splitlines()
+    lines = text.split('\n')  # not splitlines(), to which a form feed ends a line
     for guard in guards:
         for number in range(guard.lineno, (guard.end_lineno or guard.lineno) + 1):
             lines[number - 1] = ''
-    return '\n'.join(lines) + '\n'
+    return '\n'.join(lines)
