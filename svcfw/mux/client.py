@@ -21,6 +21,8 @@ from svcfw.mux import protocol, rundir
 
 #: How long a multiplexer may take to start, other workers' attempts included.
 START_S = 20.0
+#: How long it may take to end: it gives its contexts 5 s.
+STOP_S = 20.0
 #: Bytes of a file in one message.
 CHUNK_BYTES = 256 * 1024
 _READ_BYTES = 256 * 1024
@@ -95,6 +97,7 @@ class Client:
     """
 
     def __init__(self, sock: socket.socket) -> None:
+        self.mux_pid = 0
         self._socket = sock
         self._reader = FrameReader()
         self._frames: list[Frame] = []
@@ -114,13 +117,13 @@ class Client:
         client = cls._try(path, idle_timeout_s)
         if client is not None or not start:
             return client
-        with _locked(path.with_suffix('.lock')):
+        with _locked(rundir.lock_path(folder)):
             client = cls._try(path, idle_timeout_s)
             if client is None:
                 _spawn(folder)
                 client = cls._try(path, idle_timeout_s)
         if client is None:
-            raise MuxError(f'the multiplexer ended at once. See {folder}/mux.log')
+            raise MuxError(f'the multiplexer does not answer. See {rundir.log_path(folder)}')
         return client
 
     @classmethod
@@ -132,8 +135,9 @@ class Client:
             if not rundir.is_same_user(sock):
                 raise rundir.RundirError(f'{path} is served by another user')
             client = cls(sock)
-            client._send(protocol.HELLO, 0, (_environment(), int(idle_timeout_s)))
-            client._receive()
+            # A program that it starts for this client (ssh, what a ProxyCommand names) shall find what this one has.
+            client._send(protocol.HELLO, 0, (dict(os.environ), int(idle_timeout_s)))
+            client.mux_pid = _codec.decode(client._receive().payload)
         except (OSError, ChannelError):
             sock.close()  # nobody there, or one that was about to end
             return None
@@ -176,15 +180,14 @@ class Client:
         return self._run(target, ops.COMMAND, (executable, text, stdin or b'', tty))
 
     def fetch_file(self, target: Target, remote_path: str, local_path: str) -> int:
-        """Copy a file from the target into one that exists; returns its permission bits."""
-        with open(local_path, 'r+b') as file:
+        """Copy a file from the target into one that exists; returns its permission bits. OSError for the local one."""
+        with open(os.open(local_path, os.O_WRONLY | os.O_TRUNC), 'wb') as file:
 
             def keep(stdout: bytes, stderr: bytes) -> None:
                 file.write(stdout)
 
             number, stdout, _ = self._ask(target, ops.FETCH, (remote_path,), on_part=keep)
             file.write(stdout)
-            file.truncate()
         return int(number)
 
     def flush(self, target: Target) -> None:
@@ -196,13 +199,19 @@ class Client:
         return bool(self._ask(target, protocol.RESET, ()))
 
     def stop(self) -> None:
-        """End the multiplexer and all contexts; returns when they are gone."""
-        self._send(protocol.STOP, 0, None)
+        """End the multiplexer and all contexts; returns when they are gone. MuxError when it does not end."""
+        deadline = time.monotonic() + STOP_S
         try:
-            while True:
+            self._send(protocol.STOP, 0, None)
+            while time.monotonic() < deadline:
+                self._socket.settimeout(max(0.001, deadline - time.monotonic()))
                 self._receive()
-        except ChannelError:
+        except ChannelError as exc:
+            if not isinstance(exc.__cause__, TimeoutError):
+                return
+        finally:
             self.abort()
+        raise MuxError(f'the multiplexer does not end. Kill process {self.mux_pid}')
 
     # -- deferred
 
@@ -231,7 +240,7 @@ class Client:
 
     def remove(self, target: Target, path: str, recursive: bool) -> None:
         """rm; never an error here."""
-        self._defer(target, ops.REMOVE, (path,))
+        self._defer(target, ops.REMOVE, (path, recursive))
 
     # -- the end
 
@@ -245,6 +254,11 @@ class Client:
 
     def abort(self) -> None:
         """Leave without a word: what runs for this client is ended."""
+        try:
+            # A process forked since then may hold the socket, too.
+            self._socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
         self._socket.close()
 
     # -- the talk
@@ -343,14 +357,13 @@ def _gone(exc: OSError | None) -> str:
     return f'the multiplexer is gone{how}. The next task starts another one'
 
 
-def _environment() -> dict[str, str]:
-    return dict(os.environ)
-
-
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """Hold the lock file; forty workers that find no multiplexer start one, not forty."""
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as exc:
+        raise MuxError(f'{path} cannot be made ({exc.strerror})') from exc
     try:
         deadline = time.monotonic() + START_S
         while True:
@@ -369,6 +382,10 @@ def _locked(path: Path) -> Iterator[None]:
 def _spawn(folder: Path) -> None:
     """Start a multiplexer and wait until it listens. MuxError."""
     main = Path(__file__).with_name('__main__.py')
+    try:
+        log_fd = os.open(rundir.log_path(folder), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as exc:
+        raise MuxError(f'{rundir.log_path(folder)} cannot be written ({exc.strerror})') from exc
     ready_r, ready_w = os.pipe()
     try:
         # A session and standard streams of its own: workers are killed by process group, and a pipe that
@@ -377,7 +394,7 @@ def _spawn(folder: Path) -> None:
             [sys.executable, str(main), str(folder), str(ready_w)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stderr=log_fd,
             start_new_session=True,
             pass_fds=[ready_w],
             cwd='/',
@@ -390,8 +407,9 @@ def _spawn(folder: Path) -> None:
     except (OSError, subprocess.SubprocessError) as exc:
         raise MuxError(f'the multiplexer cannot be started: {exc}') from exc
     finally:
+        os.close(log_fd)
         os.close(ready_r)
         if ready_w >= 0:
             os.close(ready_w)
     if not is_ready:
-        raise MuxError(f'the multiplexer ended before it was ready. See {folder}/mux.log')
+        raise MuxError(f'the multiplexer ended before it was ready. See {rundir.log_path(folder)}')

@@ -1,7 +1,8 @@
 """Node: one context with an agent, from its start to its end, and the children of other accounts below it."""
 
+import logging
 import shlex
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
 from svcfw.ansible.target import ops
@@ -9,16 +10,30 @@ from svcfw.boot import first_stage
 from svcfw.core import handles
 from svcfw.core.context import Context
 from svcfw.core.message import Message
-from svcfw.core.router import Router
-from svcfw.core.wire.errors import ChannelError, Error, StartError
+from svcfw.core.wire.errors import ChannelError, DecodeError, Error, StartError
+from svcfw.core.wire.limits import MAX_NOISE_BYTES
+from svcfw.mux.store import Member
 from svcfw.transport import connect
+from svcfw.transport.router import Router
 from svcfw.transport.spec import Spec
 from svcfw.transport.start import Starter
 
 AGENT_MODULE = 'svcfw.ansible.target.agent'
+#: An agent that was given more than this of modules is told to forget them all first.
+MAX_HELD_BYTES = 64 * 1024 * 1024
+#: Modules in one message: what follows them need not wait for all.
+MEMBERS_BYTES = 1024 * 1024
+#: A child is told its name in the little room that its first message has.
+MAX_NAME_CHARS = 100
+
+_log = logging.getLogger('svcfw.mux')
 
 #: error is None once the node can be used.
 OnReady = Callable[[StartError | None], None]
+
+#: What later failures must not be allowed to rest on goes by way of the root's agent, which knows of its own failures.
+_FREE = frozenset({ops.MEMBERS, ops.FORGET, ops.GRANT, ops.CHILD_INPUT, ops.END})
+_FACTS = {'home': str, 'user': str, 'uid': int, 'python': str, 'version': tuple, 'shell': str}
 
 
 class Node:
@@ -33,16 +48,19 @@ class Node:
         self.context: Context | None = None
         self.facts: dict[str, Any] | None = None
         self.dead: str | None = None
-        self.held: set[bytes] = set()
-        self.children: dict[Hashable, Node] = {}
+        #: It ends because it was told to, and so has done what it was told before.
+        self.has_left = False
+        self.children: dict[Hashable, ChildNode] = {}
         #: Which node runs the interpreter that a shebang names.
         self.interpreters: dict[tuple[str, ...], Node] = {}
-        self.last_used = router.loop.clock()
-        self.running = 0
+        self._last_used = router.loop.clock()
+        self._requests: set[int] = set()
         self._waiting: list[OnReady] = []
+        self._held: set[bytes] = set()
+        self._held_bytes = 0
 
     def when_ready(self, callback: OnReady) -> None:
-        """Call back once the agent answers, or with why it does not."""
+        """Call back once the agent answers, or with why it does not; perhaps at once."""
         if self.facts is not None:
             callback(None)
         else:
@@ -51,8 +69,9 @@ class Node:
     def boot_command(self, marker: str) -> str:
         """Text for `sh -c` that starts a child of this node's context under another account; shows `marker` first."""
         assert self.facts is not None
-        size = first_stage.second_stage_size(self.router.bundle)
-        return f'echo {marker}; exec {shlex.join(first_stage.argv([self.facts["python"]], size))}'
+        return f'echo {marker}; exec {shlex.join(boot_argv(self.router, self.facts["python"]))}'
+
+    # -- talking with the agent
 
     def request(
         self, operation: str, session: int, arguments: tuple[Any, ...], on_message: Callable[[Message], None]
@@ -60,8 +79,7 @@ class Node:
         """Ask the agent; `on_message` gets its messages until `finish(handle)` or a dead one. Returns the handle."""
         assert self.context is not None
         handle = self.router.add_handler(on_message, respondent=self.context)
-        self.running += 1
-        self.last_used = self.router.loop.clock()
+        self._requests.add(handle)
         try:
             self._send(operation, session, arguments, handle)
         except BaseException:
@@ -70,35 +88,78 @@ class Node:
         return handle
 
     def finish(self, handle: int) -> None:
-        """The request with this handle is over."""
-        self.running -= 1
-        self.last_used = self.router.loop.clock()
+        """The request with this handle is over. Idempotent."""
+        self._requests.discard(handle)
+        self._last_used = self.router.loop.clock()
         self.router.remove_handler(handle)
 
     def tell(self, operation: str, session: int, arguments: tuple[Any, ...]) -> None:
-        """Have something done that is not answered."""
+        """Have something done that is not answered. Nothing happens if the context is gone."""
         self._send(operation, session, arguments, 0)
+
+    def give_members(self, session: int, members: Iterable[Member]) -> None:
+        """Have the agent hold what it lacks of a module's members, before the request that needs them."""
+        members = list(members)
+        lacking = self._lacking(members)
+        if self._held_bytes + sum(map(len, lacking.values())) > MAX_HELD_BYTES:
+            self.tell(ops.FORGET, session, ())
+            self._held.clear()
+            self._held_bytes = 0
+            lacking = self._lacking(members)
+        batch, batch_bytes = [], 0
+        for digest, content in lacking.items():
+            batch.append((digest, content))
+            batch_bytes += len(content)
+            if batch_bytes >= MEMBERS_BYTES:
+                self.tell(ops.MEMBERS, session, (batch,))
+                batch, batch_bytes = [], 0
+        if batch:
+            self.tell(ops.MEMBERS, session, (batch,))
+        self._held.update(lacking)
+        self._held_bytes += sum(map(len, lacking.values()))
+
+    def _lacking(self, members: Iterable[Member]) -> dict[bytes, bytes]:
+        return {digest: content for _, digest, content in members if digest not in self._held}
 
     def _send(self, operation: str, session: int, arguments: tuple[Any, ...], reply_to: int) -> None:
         assert self.context is not None
+        self._last_used = self.router.loop.clock()
         request = (operation, session, arguments)
-        if self is self.root:
+        if self is self.root or operation in _FREE:
             self.context.send(handles.AGENT, request, reply_to)
         else:
-            # By way of the agent that what was not waited for went to: it knows whether that has failed.
             inner = (self.context.id, self.router.codec.encode(request))
             self.root.context.send(handles.AGENT, (ops.RELAY, session, inner), reply_to)  # type: ignore[union-attr]
 
+    def expel(self, reason: str) -> None:
+        """Cut the link, of a host that does not keep to the protocol."""
+        assert self.context is not None
+        _log.warning('%s', reason)
+        link = self.router.link_for(self.context.id)
+        if link is not None:
+            link.close(reason)
+
+    # -- use
+
     def is_idle(self) -> bool:
-        return self.running == 0 and not self._waiting and all(child.is_idle() for child in self.children.values())
+        return not (self._requests or self._waiting) and all(child.is_idle() for child in self.children.values())
 
     def idle_since(self) -> float:
-        return max([self.last_used, *(child.idle_since() for child in self.children.values())])
+        return max([self._last_used, *(child.idle_since() for child in self.children.values())])
 
-    def adopt(self, context: Context, facts: dict[str, Any]) -> None:
-        """The agent of this node has answered."""
+    def contexts(self) -> set[int]:
+        """The ids of this node's context and of all below it."""
+        own = set() if self.context is None else {self.context.id}
+        return own.union(*(child.contexts() for child in self.children.values()))
+
+    # -- its life
+
+    def adopt(self, context: Context, facts: Any) -> None:
+        """The agent of this node has answered. DecodeError if that is no answer."""
+        if type(facts) is not dict or any(type(facts.get(name)) is not kind for name, kind in _FACTS.items()):
+            raise DecodeError('its agent states no facts')
         self.context = context
-        self.facts = facts
+        self.facts = {name: facts[name] for name in _FACTS}
         self._answer(None)
 
     def fail(self, error: StartError) -> None:
@@ -108,8 +169,6 @@ class Node:
 
     def lost(self, reason: str) -> None:
         """The context has ended."""
-        if self.facts is None:
-            self.fail(StartError('died', str(self.context), reason, 'see the log of the host'))
         self.dead = self.dead or reason
 
     def _answer(self, error: StartError | None) -> None:
@@ -119,18 +178,17 @@ class Node:
 
 
 class RootNode(Node):
-    """The context of the account that is logged in to."""
+    """The context of the account that is logged in to. on_end(): called once it is dead, perhaps more than once."""
 
-    def __init__(self, router: Any, spec: Spec, on_end: Callable[[], None]) -> None:
+    def __init__(self, router: Router, spec: Spec, on_end: Callable[[], None]) -> None:
         Node.__init__(self, router, None)
-        self.host = spec.host
+        self.host: str = spec.host
         self._on_end = on_end
+        self._is_linked = False
         self._starter: Starter | None = None
         self._deadline = router.loop.call_later(2 * spec.timeout_s + 2, self._too_late)
         try:
-            self._starter = Starter(
-                router, spec.host, connect.launcher(spec), lambda context: None, self.fail, spec.timeout_s
-            )
+            self._starter = Starter(router, spec.host, connect.launcher(spec), self._on_link, self.fail, spec.timeout_s)
         except StartError as exc:
             error = exc
             router.loop.call_soon(lambda: self.fail(error))
@@ -141,75 +199,125 @@ class RootNode(Node):
         router.responder.push(self.context, [AGENT_MODULE])
         self.context.request_async(handles.CALL_FUNCTION, ((AGENT_MODULE, 'start'), (), {}), self._on_facts)
 
+    def _on_link(self, context: Context) -> None:
+        self._is_linked = True
+
     def _on_facts(self, message: Message) -> None:
-        if message.is_dead:
-            return  # the starter knows better why
+        if message.is_dead or self.dead:
+            return  # `lost` or the starter know why
         try:
-            facts = message.value()
+            assert self.context is not None
+            self.adopt(self.context, message.value())
+            self._deadline.cancel()
         except Error as exc:
-            self.fail(StartError('died', self.host, f'its agent did not start: {exc}', 'report this'))
-            self.leave()
-            return
-        self._deadline.cancel()
-        assert self.context is not None
-        self.adopt(self.context, facts)
+            self.fail(
+                StartError('died', self.host, f'its agent did not start: {exc}', 'See the log of the multiplexer.')
+            )
 
     def _too_late(self) -> None:
-        if self.facts is None and self._starter is not None:
-            self._starter.give_up(self._starter.dialogue.timed_out(2))
-            self.fail(StartError('timeout', self.host, 'its agent did not answer in time', 'raise the timeout'))
+        if self.facts is None:
+            self.fail(StartError('timeout', self.host, 'its agent did not answer in time', 'Raise the timeout.'))
 
     def fail(self, error: StartError) -> None:
         self._deadline.cancel()
         super().fail(error)
+        self._end()
         self._on_end()
 
     def lost(self, reason: str) -> None:
         # A start that fails is explained by the starter, which has still to read what the program said.
-        if self.facts is not None:
+        if self.facts is None and self._is_linked:
+            self.fail(StartError('died', self.host, reason, 'See the log of the host.'))
+        elif self.facts is not None:
             super().lost(reason)
             self._on_end()
 
     def leave(self) -> None:
         """End the context with all below it."""
-        self.dead = self.dead or 'it was reset'
+        self.has_left = True
+        if self.facts is None:
+            self.fail(StartError('died', self.host, 'it was reset while it started'))
+        else:
+            self.dead = self.dead or 'it was reset'
+            self._end()
+
+    def _end(self) -> None:
         if self._starter is not None:
+            self._starter.give_up(StartError('died', self.host, self.dead or ''))
             self._starter.leave()
 
 
 class ChildNode(Node):
-    """A context below a root: of another account, or of another interpreter."""
+    """A context below a root: of another account, or of another interpreter.
+
+    session: the client that answers its prompts; 0 if there will be none. marker: '' or what the command shows when
+    nothing stands between it and the first stage any more; on_output(data) gets what it shows before.
+    """
 
     def __init__(self, parent: Node, name: str, session: int, command: list[str], has_tty: bool, marker: str,
                  timeout_s: float, on_output: Callable[[bytes], None]) -> None:  # fmt: skip
         Node.__init__(self, parent.router, parent.root)
-        self.name = f'{parent.context} {name}'
+        self.name = f'{parent.context} {name}'[:MAX_NAME_CHARS]
+        #: Its client has left before it was there.
+        self.given_up = False
         self._session = session
         self._on_output = on_output
+        self._output_bytes = 0
         self._parent = parent
-        self.handle = parent.request(
+        # The agent has deadlines of its own, for each step; this one is for an agent that keeps none.
+        self._deadline = parent.router.loop.call_later(3 * timeout_s, self._too_late)
+        self._handle = parent.request(
             ops.CHILD, session, (self.name, command, has_tty, marker, timeout_s), self._on_message
         )
 
     def type(self, data: bytes) -> None:
         """Answer a prompt."""
-        self._parent.tell(ops.CHILD_INPUT, self._session, (self.handle, data))
+        self._parent.tell(ops.CHILD_INPUT, self._session, (self._handle, data))
+
+    def fail(self, error: StartError) -> None:
+        self._deadline.cancel()
+        self._parent.finish(self._handle)
+        super().fail(error)
+
+    def _too_late(self) -> None:
+        self.fail(StartError('timeout', self.name, 'it was not there in time', 'Raise the timeout.'))
 
     def _on_message(self, message: Message) -> None:
         try:
-            kind, *values = message.value()
+            self._take(message.value())
         except ChannelError as exc:
-            self._parent.finish(self.handle)
             self.fail(StartError('become', self.name, str(exc), ''))
-            return
-        if kind == ops.CHILD_OUTPUT:
-            self._on_output(values[0])
-            return
-        self._parent.finish(self.handle)
-        if kind == ops.CHILD_READY:
-            context_id, facts = values
-            context = self.router.context(context_id, self.name)
-            self.router.on_gone(context, self.lost)
-            self.adopt(context, facts)
+        except Error as exc:
+            self.fail(StartError('died', self.name, f'its parent does not keep to the protocol: {exc}'))
+
+    def _take(self, value: Any) -> None:
+        shape = tuple(map(type, value)) if type(value) is tuple else ()
+        kind = value[0] if shape else None
+        if kind == ops.CHILD_OUTPUT and shape == (str, bytes):
+            self._output_bytes += len(value[1])
+            if self._output_bytes > 2 * MAX_NOISE_BYTES:
+                raise DecodeError('it prints without end')
+            self._on_output(value[1])
+        elif kind == ops.CHILD_READY and shape == (str, int, dict):
+            self._arrive(*value[1:])
+        elif kind == ops.CHILD_FAILED and shape == (str, str, str, str, str):
+            self.fail(StartError(*value[1:]))
         else:
-            self.fail(StartError(*values))
+            raise DecodeError('it does not say how its child is')
+
+    def _arrive(self, context_id: int, facts: dict[Any, Any]) -> None:
+        # What is meant for this account must not go to another host because one host says so.
+        root = self.root.context
+        assert root is not None
+        if self.router.link_for(context_id) is not self.router.link_for(root.id) or context_id in self.root.contexts():
+            raise DecodeError('it names a context that is not its child')
+        context = self.router.context(context_id, self.name)
+        self._deadline.cancel()
+        self._parent.finish(self._handle)
+        self.router.on_gone(context, self.lost)
+        self.adopt(context, facts)
+
+
+def boot_argv(router: Router, python: str) -> list[str]:
+    """The command that makes `python` a context, given the second stage on its stdin."""
+    return first_stage.argv([python], first_stage.second_stage_size(router.bundle))

@@ -14,6 +14,8 @@ from svcfw.mux import protocol
 
 #: struct ucred: pid, uid, gid (socket(7), SO_PEERCRED).
 _UCRED = struct.Struct('3i')
+#: sun_path of unix(7), without its final zero; 4 less elsewhere.
+_MAX_SOCKET_PATH_BYTES = 103
 
 
 class RundirError(Error):
@@ -28,6 +30,8 @@ def default() -> Path:
 
 def prepare(path: Path) -> None:
     """Make the folder, or make sure that it is a folder of ours which nobody else can enter. RundirError."""
+    if len(os.fsencode(socket_path(path))) > _MAX_SOCKET_PATH_BYTES:
+        raise RundirError(f'{path} is too long a name for a folder with a socket. Set XDG_RUNTIME_DIR to a shorter one')
     try:
         try:
             os.mkdir(path, 0o700)
@@ -45,6 +49,16 @@ def socket_path(path: Path) -> Path:
     here = Path(__file__).resolve().parent
     identity = hashlib.sha256(f'{svcfw.__version__} {protocol.VERSION} {here}'.encode()).hexdigest()[:12]
     return path / f'mux-{identity}.sock'
+
+
+def lock_path(path: Path) -> Path:
+    """The file that is locked by whoever starts that multiplexer."""
+    return socket_path(path).with_suffix('.lock')
+
+
+def log_path(path: Path) -> Path:
+    """Where multiplexers write what nobody is there to be told."""
+    return path / 'mux.log'
 
 
 def is_same_user(peer: socket.socket) -> bool:

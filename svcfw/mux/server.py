@@ -6,6 +6,7 @@ import itertools
 import logging
 import logging.handlers
 import os
+import resource
 import secrets
 import signal
 import socket
@@ -18,9 +19,9 @@ from svcfw.core.loop import Waiter
 from svcfw.core.message import Message
 from svcfw.core.stream import Stream
 from svcfw.core.wire.codec import Codec
+from svcfw.core.wire.errors import DecodeError, Error
 from svcfw.core.wire.link import Link
 from svcfw.mux import protocol, rundir
-from svcfw.mux.interpreters import Interpreters
 from svcfw.mux.node import RootNode
 from svcfw.mux.session import Session
 from svcfw.mux.store import Store
@@ -30,6 +31,11 @@ from svcfw.transport.spec import Spec
 MAX_LOG_BYTES = 1024 * 1024
 #: How many workers may be waiting to be accepted: they all start at once.
 BACKLOG = 512
+#: How often to look for what nobody uses; more often where that is to be noticed soon.
+IDLE_CHECK_S = 1.0
+MIN_IDLE_CHECK_S = 0.05
+#: How long to accept no one after descriptors ran out.
+ACCEPT_PAUSE_S = 0.5
 
 _log = logging.getLogger('svcfw.mux')
 
@@ -37,10 +43,10 @@ _log = logging.getLogger('svcfw.mux')
 def serve(folder: Path, ready_fd: int) -> None:
     """The life of the process: listen in `folder`, write a byte to `ready_fd`, serve, leave nothing."""
     # No umask of our own: children on this machine inherit it, and in this folder nobody else can read anyhow.
-    handler = logging.handlers.RotatingFileHandler(folder / 'mux.log', maxBytes=MAX_LOG_BYTES, backupCount=1)
+    handler = logging.handlers.RotatingFileHandler(rundir.log_path(folder), maxBytes=MAX_LOG_BYTES, backupCount=1)
     logging.basicConfig(
         handlers=[handler],
-        level=os.environ.get('SVCFW_LOG', 'WARNING'),
+        level=logging.getLevelNamesMapping().get(os.environ.get('SVCFW_LOG', '').upper(), logging.WARNING),
         format='%(asctime)s %(levelname)s %(name)s: %(message)s',
     )
     try:
@@ -59,29 +65,38 @@ class Server:
     def __init__(self, folder: Path) -> None:
         self.router = Router(standby=False)
         self.store = Store()
-        self.interpreters = Interpreters()
         self._loop = self.router.loop
         self._over = Waiter(self._loop)
         # Links hold passwords: what they are kept by is a hash that nobody can compute from outside.
         self._hash_key = secrets.token_bytes(32)
         self._roots: dict[bytes, RootNode] = {}
         self._sessions: dict[int, Session] = {}
-        self._session_ids = itertools.count(1)
+        self._session_ids = itertools.count(1)  # 0 is the multiplexer itself
         self._idle_timeout_s = 60.0
         self._idle_since = self._loop.clock()
-        self._is_ending = False
         self._path = rundir.socket_path(folder)
+        self._lock_path = rundir.lock_path(folder)
         self._listener = self._listen()
+        self._identity = _identity(self._path)
         self.router.add_handler(self._on_agent, handles.AGENT)
 
     def run(self) -> None:
         """Serve until idle for long enough, stopped, or told to by SIGTERM."""
-        signal.signal(signal.SIGTERM, lambda number, frame: self._loop.call_soon(self.stop))
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        self._watch_signals()
         self._loop.watch(self._listener.fileno(), self._on_connect)
-        self._loop.call_later(1.0, self._look_for_idle)
+        self._loop.call_soon(self._look_for_idle)
         self._loop.run(self._over)
         self.router.close()
+
+    def _watch_signals(self) -> None:
+        """SIGTERM becomes a byte in a pipe: a handler could come while the loop's lock is held."""
+        wake_r, wake_w = os.pipe()
+        for fd in (wake_r, wake_w):
+            os.set_blocking(fd, False)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, lambda number, frame: None)
+        signal.set_wakeup_fd(wake_w)
+        self._loop.watch(wake_r, self.stop)
 
     # -- clients
 
@@ -100,15 +115,25 @@ class Server:
                 client, _ = self._listener.accept()
             except (BlockingIOError, ConnectionAbortedError):
                 return
+            except OSError as exc:
+                _log.error('no client can be accepted for now: %s', exc)
+                self._loop.watch(self._listener.fileno())
+                self._loop.call_later(ACCEPT_PAUSE_S, self._accept_again)
+                return
             if not rundir.is_same_user(client):
                 client.close()
                 continue
+            _allow_beyond(client.fileno())
             session = Session(self, next(self._session_ids))
             self._sessions[session.id] = session
             fd = client.detach()
             session.stream = Stream(
                 self._loop, Link(), fd, fd, f'client {session.id}', session.on_event, session.on_closed
             )
+
+    def _accept_again(self) -> None:
+        if self._listener.fileno() >= 0:
+            self._loop.watch(self._listener.fileno(), self._on_connect)
 
     def welcome(self, session: Session, idle_timeout_s: int) -> None:
         self._idle_timeout_s = float(idle_timeout_s)
@@ -121,8 +146,8 @@ class Server:
     # -- contexts
 
     def root(self, link: bytes, timeout_s: float, environment: dict[str, str]) -> RootNode:
-        """The context for a link, which is started if there is none."""
-        key = hashlib.blake2b(link, key=self._hash_key).digest()
+        """The context for a link, which is started if there is none. StartError, DecodeError for what is no link."""
+        key = self._key(link)
         node = self._roots.get(key)
         if node is None or node.dead:
             fields: dict[str, Any] = Codec().decode(link)
@@ -133,13 +158,15 @@ class Server:
 
     def reset(self, link: bytes, on_done: Callable[[bool], None]) -> None:
         """End the context for a link; call back with whether there was one, once it is gone."""
-        key = hashlib.blake2b(link, key=self._hash_key).digest()
-        node = self._roots.pop(key, None)
+        node = self._roots.pop(self._key(link), None)
         if node is None or node.dead or node.context is None:
             on_done(False)
             return
         self.router.on_gone(node.context, lambda reason: on_done(True))
         node.leave()
+
+    def _key(self, link: bytes) -> bytes:
+        return hashlib.blake2b(link, key=self._hash_key).digest()
 
     def _forget(self, key: bytes) -> None:
         node = self._roots.get(key)
@@ -150,38 +177,70 @@ class Server:
         """An agent tells of an operation that failed and that nobody waits for."""
         if message.is_dead:
             return
-        session_id, *failure = message.value()
-        session = self._sessions.get(session_id)
+        try:
+            value = message.value()
+            if type(value) is not tuple or tuple(map(type, value)) != (int, str, str, int, str):
+                raise DecodeError('that is no report of a failure')
+        except Error as exc:
+            link = self.router.link_for(message.src_id)
+            reason = f'{self.router.context(message.src_id)} broke the protocol: {exc}'
+            _log.warning('%s', reason)
+            if link is not None:
+                link.close(reason)
+            return
+        session = self._sessions.get(value[0])
         if session is not None:
-            session.on_failure(self.router.context(message.src_id), tuple(failure))  # type: ignore[arg-type]
+            session.on_failure(message.src_id, value[1:])
 
     # -- the end
 
     def stop(self) -> None:
-        """End all contexts, then the process."""
-        self._path.unlink(missing_ok=True)
+        """End all contexts, then the process. Idempotent."""
+        if self._listener.fileno() >= 0:
+            self._loop.watch(self._listener.fileno())
+            self._listener.close()
+            # Another one may have been started in our place, when we did not answer for too long.
+            if _identity(self._path) == self._identity:
+                self._path.unlink(missing_ok=True)
         self._over.set()
 
     def _look_for_idle(self) -> None:
+        pause_s = max(MIN_IDLE_CHECK_S, min(IDLE_CHECK_S, self._idle_timeout_s / 4))
+        self._loop.call_later(pause_s, self._look_for_idle)
         now = self._loop.clock()
         for node in list(self._roots.values()):
             if node.is_idle() and now - node.idle_since() > self._idle_timeout_s:
                 node.leave()
-        if not self._sessions and not self._roots and now - self._idle_since > self._idle_timeout_s and self._may_end():
-            self.stop()
-        else:
-            self._loop.call_later(min(1.0, self._idle_timeout_s / 4), self._look_for_idle)
+        if not self._sessions and not self._roots and now - self._idle_since > self._idle_timeout_s:
+            self._stop_unless_wanted()
 
-    def _may_end(self) -> bool:
-        """Whether no client is just coming: under the lock that they take before they start another multiplexer."""
-        with open(self._path.with_suffix('.lock'), 'w') as lock:
-            try:
+    def _stop_unless_wanted(self) -> None:
+        """Stop, unless a client is just coming: under the lock that they take before they start another one."""
+        try:
+            with open(self._lock_path, 'w') as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return False
-            self._on_connect()
-            if self._sessions:
-                return False
-            self._path.unlink(missing_ok=True)
-            self._listener.close()
-            return True
+                self._on_connect()
+                if not self._sessions:
+                    self.stop()
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.stop()  # the folder was cleaned away, and with it the way to us
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _allow_beyond(fd: int) -> None:
+    """Make room for further descriptors once half of what we may have is in use.
+
+    Not before: programs on this machine that we start inherit the limit, and are to find what the user has set.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft not in (hard, resource.RLIM_INFINITY) and fd > soft // 2:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

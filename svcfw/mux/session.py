@@ -1,17 +1,18 @@
 """Session: one client of the multiplexer. Its requests are begun in their order; what one of them waits for, all do."""
 
+import logging
 import os
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from svcfw.ansible.target import ops
-from svcfw.core.message import Message
 from svcfw.core.stream import Stream
-from svcfw.core.wire.errors import CallError, ChannelError, Error, StartError
+from svcfw.core.wire.errors import CallError, ChannelError, DecodeError, Error, StartError
 from svcfw.core.wire.frames import Frame
 from svcfw.core.wire.link import Goodbye
-from svcfw.mux import protocol
+from svcfw.mux import interpreters, protocol
+from svcfw.mux.exchange import Exchange
 from svcfw.mux.node import ChildNode, Node
 
 if TYPE_CHECKING:
@@ -20,6 +21,15 @@ if TYPE_CHECKING:
 _UNANSWERED = frozenset({ops.MKDTEMP, ops.PUT, ops.CHMOD, ops.REMOVE})
 #: What a failed operation is called at the client.
 _CLIENT_METHOD = {ops.PUT: 'put_file', ops.FETCH: 'fetch_file', ops.COMMAND: 'run_command', ops.MODULE: 'run_module'}
+#: Requests held back while a context starts; what a client sends beyond stays in the socket.
+MAX_BACKLOG_BYTES = 1024 * 1024
+#: Beyond the time in which the command has to come to its end, to hear of that: as the stock connection allows.
+BECOME_GRACE_S = 2
+
+_log = logging.getLogger('svcfw.mux')
+
+#: (operation, path, status, cause)
+Failure = tuple[str, str, int, str]
 
 
 class Request:
@@ -29,291 +39,340 @@ class Request:
         self.number = number
         self.link, self.become_key, self.timeout_s, self.operation, self.arguments = value
 
+    @property
+    def is_waited_for(self) -> bool:
+        return bool(self.number)
+
 
 class Session:
-    """One client, known to agents by `id`. Everything runs on the loop thread."""
+    """One client, known to agents by `id`. Everything runs on the loop thread. `stream` is set right after."""
 
     def __init__(self, server: 'Server', session_id: int) -> None:
         self.id = session_id
         self.stream: Stream
-        self.environment: dict[str, str] = dict(os.environ)
         self._server = server
         self._codec = server.router.codec
+        self._environment: dict[str, str] | None = None
         self._backlog: deque[Frame] = deque()
-        self._waits = False
+        self._backlog_bytes = 0
+        self._is_paused = False
+        self._current: Request | None = None  # what is being begun, or waits
+        self._is_advancing = False
+        self._exchange: Exchange | None = None
         self._on_members: Callable[[Any], None] | None = None
-        self._child: ChildNode | None = None
         self._on_command: Callable[[Any], None] | None = None
-        self._deferred: tuple[str, str, int, str] | None = None
+        self._child: ChildNode | None = None  # whose prompts this client answers
         self._used: set[Node] = set()
+        self._owing: set[Node] = set()  # where what was not waited for may not be done yet
+        self._failure: Failure | None = None  # which an agent has told of
+        self._refusal: Error | None = None  # why something that was not waited for could not be sent
+        self._has_said_goodbye = False
+        self._is_over = False
 
     # -- from the client
 
     def on_event(self, stream: Stream, event: Any) -> None:
-        if isinstance(event, Goodbye) or not isinstance(event, Frame):
-            return
-        value = None
-        if event.handle != protocol.REQUEST:
-            value = self._codec.decode(event.payload)
-        if event.handle == protocol.REQUEST:
-            self._backlog.append(event)
+        try:
+            self._on_event(event)
+        except (Error, TypeError, ValueError) as exc:
+            self._break_off(f'it sent what is no request: {exc}')
+        if stream.is_full():
+            _pause_until_room(self.stream, stream)
+
+    def _on_event(self, event: Any) -> None:
+        if isinstance(event, Goodbye):
+            self._has_said_goodbye = True
+        elif event.handle == protocol.REQUEST:
+            self._put_back(event)
             self._advance()
         elif event.handle == protocol.HELLO:
-            self.environment, idle_timeout_s = value
+            environment, idle_timeout_s = self._codec.decode(event.payload)
+            self._environment = environment
             self._server.welcome(self, idle_timeout_s)
-        elif event.handle == protocol.MEMBERS and self._on_members:
-            on_members, self._on_members = self._on_members, None
-            on_members(value)
-        elif event.handle == protocol.BECOME_START and self._on_command:
-            on_command, self._on_command = self._on_command, None
-            on_command(value)
-        elif event.handle == protocol.BECOME_INPUT and self._child:
-            self._child.type(value)
         elif event.handle == protocol.STOP:
             self._server.stop()
+        else:
+            self._on_answer(event.handle, self._codec.decode(event.payload))
+
+    def _on_answer(self, handle: int, value: Any) -> None:
+        """What the client was asked for. What it was not is dropped: the question may be settled by now."""
+        if handle == protocol.MEMBERS and self._on_members:
+            on_members, self._on_members = self._on_members, None
+            on_members(value)
+        elif handle == protocol.BECOME_START and self._on_command:
+            on_command, self._on_command = self._on_command, None
+            on_command(value)
+        elif handle == protocol.BECOME_INPUT and self._child:
+            self._child.type(value)
 
     def on_closed(self, stream: Stream, reason: str) -> None:
-        """The client is gone; what it left running is ended, after what it sent before."""
+        """The client is gone. After a goodbye what it did not wait for is still done; else nothing more is begun."""
+        if not self._has_said_goodbye or (self._current and self._current.is_waited_for):
+            self._end()
+        else:
+            self._advance()
+
+    def _break_off(self, why: str) -> None:
+        _log.warning('client %d: %s', self.id, why)
+        self.stream.close(why)
+
+    def _end(self) -> None:
+        """What it left running is ended, after what it sent before."""
+        if self._is_over:
+            return
+        self._is_over = True
+        self._backlog.clear()
+        if self._exchange is not None:
+            self._exchange.close()
+        if self._child is not None and self._child.facts is None:
+            self._child.given_up = True
         for node in self._used:
             if not node.dead:
                 node.tell(ops.END, self.id, ())
         self._server.session_over(self)
 
-    def on_failure(self, root: Any, failure: tuple[str, str, int, str]) -> None:
-        """An agent reports an operation that failed. Only one of our own contexts can."""
-        if any(node.root.context == root for node in self._used) and self._deferred is None:
-            operation, path, status, cause = failure
-            self._deferred = (_CLIENT_METHOD.get(operation, operation), path, status, cause)
+    # -- to the client
 
     def send(self, handle: int, number: int, value: Any) -> None:
         try:
             self.stream.send(Frame(0, 0, 0, handle, number, 0, self._codec.encode(value)))
         except ChannelError:
             pass  # the client is gone: on_closed sees to it
-
-    # -- one request after the other
-
-    def _advance(self) -> None:
-        while self._backlog and not self._waits:
-            frame = self._backlog.popleft()
-            request = Request(frame.reply_to, self._codec.decode(frame.payload))
-            try:
-                self._begin(request)
-            except Error as exc:
-                self._fail(request, exc)
-
-    def _wait(self) -> None:
-        self._waits = True
-        self.stream.pause_reading()
-
-    def _go_on(self) -> None:
-        self._waits = False
-        self._advance()
-
-    def _begin(self, request: Request) -> None:
-        if request.operation == protocol.RESET:
-            self._server.reset(request.link, lambda existed: self.send(protocol.RESULT, request.number, existed))
-            return
-        root = self._server.root(request.link, request.timeout_s, self.environment)
-        if root.facts is not None:
-            self._reach(request, root)
-            return
-        # Nothing the client may have to say matters before the context is there.
-        self._wait()
-
-        def ready(error: StartError | None) -> None:
-            self.stream.resume_reading()
-            self._waits = False
-            if error is not None:
-                self._fail(request, error)
-            else:
-                self._reach(request, root)
-            self._advance()
-
-        root.when_ready(ready)
-
-    def _reach(self, request: Request, node: Node) -> None:
-        """Go to the child of the wanted account, then carry the request out."""
-        self._used.add(node)
-        if request.operation == protocol.FACTS:
-            self.send(protocol.RESULT, request.number, node.facts)
-        elif request.become_key is None:
-            self._carry_out(request, node)
-        else:
-            child = node.children.get(request.become_key)
-            if child is None or child.dead:
-                self._start_child(request, node)
-            else:
-                self._when_up(request, child)
-
-    def _start_child(self, request: Request, node: Node) -> None:
-        """Ask the client, which has the become plugin, for the command; others who want the same child wait for it."""
-        marker = 'SVCFW-' + os.urandom(8).hex()
-        self._waits = True
-
-        def start(value: Any) -> None:
-            command, need_tty = value
-            rival = node.children.get(request.become_key)
-            if rival is not None and not rival.dead:
-                self._when_up(request, rival)
-                return
-            argv = ['/bin/sh', '-c', command]
-            self._child = ChildNode(node, 'as another account', self.id, argv, need_tty, marker, request.timeout_s,
-                                    lambda data: self.send(protocol.BECOME_OUTPUT, request.number, data))  # fmt: skip
-            node.children[request.become_key] = self._child
-            self._when_up(request, self._child)
-
-        self._on_command = start
-        self.send(protocol.BECOME_BUILD, request.number, node.boot_command(marker))
-
-    def _when_up(self, request: Request, node: Node) -> None:
-        self._waits = True
-
-        def ready(error: StartError | None) -> None:
-            self._waits = False
-            if error is not None:
-                self._fail(request, error)
-            else:
-                self._carry_out(request, node)
-            self._advance()
-
-        node.when_ready(ready)
-
-    # -- on a node
-
-    def _carry_out(self, request: Request, node: Node) -> None:
-        self._used.add(node)
-        try:
-            if request.operation in _UNANSWERED:
-                node.tell(request.operation, self.id, request.arguments)
-                self._hold_back(node.root)
-            elif request.operation == ops.MODULE:
-                self._run_module(request, node)
-            else:
-                _Exchange(self, request, node).start(request.arguments)
         except Error as exc:
-            self._fail(request, exc)
+            self._break_off(f'what it asked for cannot be sent: {exc}')
 
-    def _hold_back(self, node: Node) -> None:
-        """Read no more from the client than the target takes."""
-        target = self._server.router.link_for(node.context.id)  # type: ignore[union-attr]
-        if target is not None and target.is_full():
-            self.stream.pause_reading()
-            target.when_room(self.stream.resume_reading)
-
-    def _run_module(self, request: Request, node: Node) -> None:
-        job = dict(request.arguments[0])
-        zip_id = job.pop('zip_id', None)
-        if zip_id is None:
-            self._on_interpreter(request, node, job)
-            return
-        members = self._server.store.members(zip_id)
-        if members is not None:
-            job['members'] = members
-            self._on_interpreter(request, node, job)
-            return
-
-        def arrived(value: Any) -> None:
-            self._server.store.add(zip_id, value)
-            self._waits = False
-            self._carry_out(request, node)
-            self._advance()
-
-        self._waits = True
-        self._on_members = arrived
-        self.send(protocol.NEED_MEMBERS, request.number, None)
-
-    def _on_interpreter(self, request: Request, node: Node, job: dict[str, Any]) -> None:
-        """Run the job on the node, or on its child of the interpreter that the job wants."""
-        words = tuple(job['interpreter'])
-        node_for = self._server.interpreters.find(node, words)
-        if isinstance(node_for, Node) and node_for.facts is not None and not node_for.dead:
-            self._used.add(node_for)
-            self._give_members(node_for, job)
-            _Exchange(self, request, node_for).start((job,))
-            return
-        self._waits = True
-
-        def found(result: Node | StartError) -> None:
-            self._waits = False
-            if isinstance(result, StartError):
-                self._fail(request, result)
-            else:
-                self._used.add(result)
-                try:
-                    self._give_members(result, job)
-                    _Exchange(self, request, result).start((job,))
-                except Error as exc:
-                    self._fail(request, exc)
-            self._advance()
-
-        self._server.interpreters.ask(node, words, self.id, request.timeout_s, found)
-
-    def _give_members(self, node: Node, job: dict[str, Any]) -> None:
-        """Send the target what it lacks of a job's members, ahead of the job."""
-        lacking = dict.fromkeys(digest for _, digest in job.get('members', ()) if digest not in node.held)
-        if lacking:
-            node.tell(ops.MEMBERS, self.id, ([(digest, self._server.store.content(digest)) for digest in lacking],))
-            node.held.update(lacking)
-
-    # -- answers
-
-    def deliver(self, request: Request, handle: int, value: Any) -> None:
+    def _deliver(self, request: Request, handle: int, value: Any) -> None:
         """The answer, unless something failed that was not waited for."""
-        if self._deferred is not None:
-            failure, self._deferred = self._deferred, None
+        self._owing.clear()
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
             self.send(protocol.DEFERRED_FAILED, request.number, failure)
         else:
             self.send(handle, request.number, value)
 
     def _fail(self, request: Request, error: Error) -> None:
-        if not request.number:
-            if self._deferred is None:
-                self._deferred = (_CLIENT_METHOD.get(request.operation, request.operation), '', 1, str(error))
+        if not request.is_waited_for:
+            if request.operation != ops.REMOVE and self._refusal is None:
+                self._refusal = error
         elif isinstance(error, StartError):
-            self.deliver(request, protocol.START_FAILED, (error.kind, error.host, error.cause, error.remedy))
+            self._deliver(request, protocol.START_FAILED, (error.kind, error.host, error.cause, error.remedy))
         else:
-            self.deliver(request, protocol.LOST, str(error))
+            self._deliver(request, protocol.LOST, str(error))
 
+    def on_failure(self, context_id: int, failure: Failure) -> None:
+        """An agent reports an operation that failed. Only one that this session has to do with can."""
+        if self._failure is None and any(node.context and node.context.id == context_id for node in self._used):
+            operation, path, status, cause = failure
+            self._failure = (_CLIENT_METHOD.get(operation, operation), path, status, cause)
 
-class _Exchange:
-    """One request under way at an agent: its messages become those to the client."""
+    # -- one request after the other
 
-    def __init__(self, session: Session, request: Request, node: Node) -> None:
-        self._session = session
-        self._request = request
-        self._node = node
-        self._handle = 0
+    def _put_back(self, frame: Frame) -> None:
+        self._backlog.append(frame)
+        self._backlog_bytes += len(frame.payload)
+        if self._backlog_bytes > MAX_BACKLOG_BYTES and not self._is_paused:
+            self._is_paused = True
+            self.stream.pause_reading()
 
-    def start(self, arguments: tuple[Any, ...]) -> None:
-        if self._node.dead:
-            raise ChannelError(self._node.dead)
-        self._handle = self._node.request(self._request.operation, self._session.id, arguments, self._on_message)
+    def _take(self) -> Request:
+        frame = self._backlog.popleft()
+        self._backlog_bytes -= len(frame.payload)
+        if self._is_paused and not self._backlog:
+            self._is_paused = False
+            self.stream.resume_reading()
+        return Request(frame.reply_to, self._codec.decode(frame.payload))
 
-    def _on_message(self, message: Message) -> None:
-        session, request = self._session, self._request
+    def _advance(self) -> None:
+        """Begin requests until one has to wait."""
+        if self._is_advancing:
+            return
+        self._is_advancing = True
         try:
-            value = message.value()
-        except (ChannelError, CallError) as exc:
-            self._node.finish(self._handle)
-            session.deliver(request, protocol.LOST, str(exc))
+            while self._backlog and self._current is None:
+                try:
+                    self._current = request = self._take()
+                except (Error, TypeError, ValueError) as exc:
+                    self._break_off(f'it sent what is no request: {exc}')
+                    return
+                self._step(self._begin, request)
+        finally:
+            self._is_advancing = False
+        if self.stream.closed and self._current is None:
+            self._end()
+
+    def _step(self, function: Callable[..., None], request: Request, *arguments: Any) -> None:
+        """Do the next thing for the current request. Nothing that goes wrong may leave the client waiting."""
+        if self._is_over:
             return
-        kind = value[0] if type(value) is tuple and value else None
-        if kind == ops.PART:
-            session.send(protocol.PART, request.number, value[1:])
-            self._grant_when_taken(len(value[1]) + len(value[2]))
+        try:
+            function(request, *arguments)
+        except Error as exc:
+            self._settled(request)
+            self._fail(request, exc)
+        except Exception as exc:
+            _log.exception('client %d: its request failed', self.id)
+            self._break_off(f'its request failed: {exc}')
+        self._advance()
+
+    def _settled(self, request: Request) -> None:
+        """The next request may begin."""
+        if self._current is request:
+            self._current = None
+
+    def _begin(self, request: Request) -> None:
+        if self._environment is None:
+            raise DecodeError('a request before the greeting')
+        if request.operation == protocol.RESET:
+            self._refusal = self._failure = None
+            self._owing.clear()
+            self._settled(request)
+            self._server.reset(request.link, lambda existed: self.send(protocol.RESULT, request.number, existed))
             return
-        self._node.finish(self._handle)
-        session.deliver(request, protocol.RESULT, value[1:] if kind == ops.DONE else value)
+        if request.is_waited_for:
+            self._check_unanswered()
+        elif self._refusal is not None:
+            self._settled(request)  # not to be done any more
+            return
+        self._used = {node for node in self._used if not node.dead}
+        root = self._server.root(request.link, request.timeout_s, self._environment)
+        self._used.add(root)
+        self._when_up(request, root, self._reach)
 
-    def _grant_when_taken(self, credit: int) -> None:
-        """Let the target send more once the client has room for it."""
+    def _check_unanswered(self) -> None:
+        """Raise why what was sent before and not waited for is not done. Then all is forgiven."""
+        refusal, self._refusal = self._refusal, None
+        lost = [node.dead for node in self._owing if node.dead and not node.has_left]
+        self._owing = {node for node in self._owing if not node.dead}
+        if refusal is not None:
+            raise refusal
+        if lost:
+            raise ChannelError(str(lost[0]))
 
-        def grant() -> None:
-            if not self._node.dead:
-                self._node.tell(ops.GRANT, self._session.id, (self._handle, credit))
+    def _when_up(self, request: Request, node: Node, then: Callable[[Request, Node], None]) -> None:
+        """Go on with `then` once the node's agent answers."""
 
-        if self._session.stream.is_full():
-            self._session.stream.when_room(grant)
+        def ready(error: Error | None) -> None:
+            if error is None:
+                self._step(then, request, node)
+            elif isinstance(node, ChildNode) and node.given_up:
+                self._step(self._reach, request, node.root)  # who was to answer its prompts has left: our turn
+            else:
+                self._step(_raise, request, error)
+
+        node.when_ready(ready)
+
+    def _reach(self, request: Request, root: Node) -> None:
+        """Go to the child of the wanted account, then carry the request out."""
+        if request.operation == protocol.FACTS:
+            self._settled(request)
+            self.send(protocol.RESULT, request.number, root.facts)
+            return
+        if request.become_key is None:
+            self._carry_out(request, root)
+            return
+        child = root.children.get(request.become_key)
+        if child is not None and not child.dead:
+            self._when_up(request, child, self._carry_out)
+        elif request.is_waited_for:
+            self._start_child(request, root)
         else:
-            grant()
+            # It takes a client that listens to start one.
+            raise StartError('become', str(root.context), 'the context of the other account is gone', 'Try again.')
+
+    def _start_child(self, request: Request, root: Node) -> None:
+        """Ask the client, which has the become plugin, for the command; others who want the same child wait for it."""
+        marker = 'SVCFW-' + os.urandom(8).hex()
+        self._on_command = lambda value: self._step(self._run_command, request, root, marker, value)
+        self.send(protocol.BECOME_BUILD, request.number, root.boot_command(marker))
+
+    def _run_command(self, request: Request, root: Node, marker: str, value: Any) -> None:
+        command, need_tty = value
+        child = root.children.get(request.become_key)
+        if child is None or child.dead:
+            child = ChildNode(
+                root, 'as another account', self.id, ['/bin/sh', '-c', command], need_tty, marker,
+                request.timeout_s + BECOME_GRACE_S,
+                lambda data: self.send(protocol.BECOME_OUTPUT, request.number, data),
+            )  # fmt: skip
+            self._child = root.children[request.become_key] = child
+        self._when_up(request, child, self._carry_out)
+
+    # -- on a node
+
+    def _carry_out(self, request: Request, node: Node) -> None:
+        self._used.add(node)
+        if request.operation in _UNANSWERED:
+            self._settled(request)
+            node.tell(request.operation, self.id, request.arguments)
+            if request.operation != ops.REMOVE:
+                self._owing.add(node)
+            self._hold_back(node)
+        elif request.operation == ops.MODULE:
+            self._run_module(request, node)
+        else:
+            self._ask(request, node, request.arguments)
+
+    def _hold_back(self, node: Node) -> None:
+        """Read no more from the client than the target takes."""
+        target = self._server.router.link_for(node.root.context.id)  # type: ignore[union-attr]
+        if target is not None and target.is_full():
+            _pause_until_room(self.stream, target)
+
+    def _ask(self, request: Request, node: Node, arguments: tuple[Any, ...]) -> None:
+        def part(stdout: bytes, stderr: bytes) -> None:
+            self.send(protocol.PART, request.number, (stdout, stderr))
+
+        def end(result: Any) -> None:
+            self._exchange = None
+            self._settled(request)
+            if isinstance(result, (ChannelError, CallError)):
+                self._fail(request, result)
+            else:
+                self._deliver(request, protocol.RESULT, result)
+            self._advance()
+
+        self._exchange = Exchange(node, self.id, self.stream, request.operation, arguments, part, end)
+
+    def _run_module(self, request: Request, node: Node) -> None:
+        """Get the members, then find the interpreter, then run."""
+        job = dict(request.arguments[0])
+        zip_id = job.pop('zip_id', None)
+        members = self._server.store.members(zip_id) if zip_id is not None else []
+        if members is None:
+
+            def arrived(value: Any) -> None:
+                self._server.store.add(zip_id, value)
+                self._step(self._carry_out, request, node)
+
+            self._on_members = arrived
+            self.send(protocol.NEED_MEMBERS, request.number, None)
+            return
+        if zip_id is not None:
+            job['members'] = [(name, digest) for name, digest, _ in members]
+
+        def found(result: Node | Error) -> None:
+            if isinstance(result, Error):
+                self._step(_raise, request, result)
+            else:
+                self._step(run, request, result)
+
+        def run(request: Request, place: Node) -> None:
+            self._used.add(place)
+            place.give_members(self.id, members)
+            self._ask(request, place, (job,))
+
+        words = tuple(job['interpreter'])
+        place = interpreters.known(node, words)
+        if place is not None:
+            run(request, place)
+        else:
+            interpreters.find(node, words, self.id, request.timeout_s, found)
+
+
+def _raise(request: Request, error: Error) -> None:
+    raise error
+
+
+def _pause_until_room(reader: Stream, writer: Stream) -> None:
+    reader.pause_reading()
+    writer.when_room(reader.resume_reading)

@@ -4,10 +4,12 @@ Loaded when the first one is asked for: most targets never need it.
 """
 
 from svcfw.ansible.target import ops
+from svcfw.ansible.target.files import encoded
 from svcfw.core import handles
+from svcfw.core.wire import limits
 from svcfw.core.wire.errors import CallError, ChannelError, StartError
 from svcfw.transport import messages, process
-from svcfw.transport.dialogue import STDIN, STDOUT, TTY, Dialogue, Send
+from svcfw.transport.dialogue import STDIN, STDOUT, TTY, Dialogue, Fail, Send
 from svcfw.transport.start import Starter
 
 _AGENT = ('svcfw.ansible.target.agent', 'start')
@@ -58,7 +60,10 @@ class _Child(object):
         self._on_over = on_over
         self._asked_on = STDIN
         self._shown = b''
+        self._shown_bytes = 0
         self._starter = None
+        self._deadline = None
+        self._is_linked = self._is_over = False
         self._words = Dialogue(name, messages.LOCAL)
 
     def begin(self):
@@ -72,30 +77,38 @@ class _Child(object):
                 self._timeout_s,
                 hold_back=bool(self._marker),
             )
-        except (OSError, StartError) as e:
+        except (OSError, ValueError, StartError) as e:
             self._on_failed(e if isinstance(e, StartError) else StartError('become', self._name, str(e)))
 
     def type(self, data):
-        self._starter.act([Send(self._asked_on, data)])
+        if not self._is_linked:
+            self._starter.act([Send(self._asked_on, data)])
 
     def give_up(self):
+        """Nobody waits for it. One that is nearly there may as well come: somebody else may want it."""
         self._starter.give_up(StartError('become', self._name, 'nobody waits for it any more'))
 
     def _launch(self, size):
-        return process.spawn(self._argv, tty=self._has_tty), self
+        argv = self._argv[:1] + [encoded(word) for word in self._argv[1:]]
+        return process.spawn(argv, tty=self._has_tty), self
 
     # -- the dialogue of the starter
 
     def receive(self, source, data):
         self._words.receive(source, data)
         self._asked_on = TTY if source == TTY else STDIN
-        if self._marker:
+        if not self._marker:
+            return []
+        if source == STDOUT:
             self._shown = (self._shown + data)[-4096:]
-            if source == STDOUT and self._marker in self._shown:
+            if self._marker in self._shown:
                 self._marker = b''
                 self._starter.release()
-            else:
-                self._message.reply((ops.CHILD_OUTPUT, data))
+                return []
+        self._shown_bytes += len(data)
+        if self._shown_bytes > limits.MAX_NOISE_BYTES:
+            return [Fail(StartError('become', self._name, 'its command prints without end'))]
+        self._message.reply((ops.CHILD_OUTPUT, data))
         return []
 
     def ended(self, status):
@@ -108,17 +121,34 @@ class _Child(object):
     # -- the outcome
 
     def _on_ready(self, context):
+        self._is_linked = True
+        self._deadline = self._router.loop.call_later(self._timeout_s, self._on_late)
         context.request_async(handles.CALL_FUNCTION, (_AGENT, (), {}), self._on_facts)
 
     def _on_facts(self, message):
+        if self._is_over:
+            return
         try:
             facts = message.value()
         except (CallError, ChannelError) as e:
-            self._on_failed(StartError('died', self._name, 'its agent did not start: %s' % e))
+            self._no_agent(StartError('died', self._name, 'its agent did not start: %s' % e))
             return
-        self._on_over(self)
-        self._message.reply((ops.CHILD_READY, self._starter.context.id, facts))
+        self._end((ops.CHILD_READY, self._starter.context.id, facts))
+
+    def _on_late(self):
+        self._no_agent(StartError('timeout', self._name, 'its agent did not answer within %g s' % self._timeout_s))
+
+    def _no_agent(self, error):
+        self._on_failed(error)
+        self._starter.leave()
 
     def _on_failed(self, error):
-        self._on_over(self)
-        self._message.reply((ops.CHILD_FAILED, error.kind, error.host, error.cause, error.remedy))
+        self._end((ops.CHILD_FAILED, error.kind, error.host, error.cause, error.remedy))
+
+    def _end(self, answer):
+        if not self._is_over:
+            self._is_over = True
+            if self._deadline is not None:
+                self._deadline.cancel()
+            self._on_over(self)
+            self._message.reply(answer)

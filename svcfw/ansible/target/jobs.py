@@ -1,15 +1,15 @@
 """Job: one process that runs for a session, its output on the way to who asked."""
 
 import os
-import pty
 import signal
-import subprocess
 
 from svcfw.ansible.target.output import Output
 from svcfw.core.wire import limits
 
 #: Between the polite signal and the other one.
 KILL_AFTER_S = 5.0
+#: A terminal gives 4 KiB at most in one read, and holds less than this many of them.
+TTY_READS = 64
 
 
 def exit_status(wait_status):
@@ -17,26 +17,38 @@ def exit_status(wait_status):
     return 128 + os.WTERMSIG(wait_status) if os.WIFSIGNALED(wait_status) else os.WEXITSTATUS(wait_status)
 
 
+def kill_group(pid):
+    """SIGKILL for the process group that `pid` leads, which may be gone."""
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except OSError:
+        pass
+
+
 class Job(object):
     """A process with its output pipes. It is over when it has ended and, unless `ends_at_exit`, its pipes too.
 
+    send_signal(job, number): signals the process and what it started; harmless once that is gone.
     on_over(job): called once, after the answer was sent.
     """
 
-    def __init__(self, loop, message, session, on_over, ends_at_exit=False):
+    def __init__(self, loop, message, session, send_signal, on_over, ends_at_exit=False):
         self.key = message.frame.reply_to
         self.session = session
-        self.pid = None
+        #: Nobody waits for it any more.
+        self.is_killed = False
+        #: It has been shown the signal that it cannot ignore.
+        self.is_doomed = False
         self._loop = loop
+        self._send_signal = send_signal
         self._on_over = on_over
         self._ends_at_exit = ends_at_exit
         self._output = Output(message, self._watch)
         self._fds = {}
-        self._stdin_fd = None
-        self._stdin = b''
+        self._stdin_fd = -1
+        self._stdin = memoryview(b'')
         self._status = None
-        self._killed = False
-        self._over = False
+        self._is_over = False
 
     def read_from(self, fd, number):
         """Forward what comes from `fd` as stdout (1) or stderr (2). The job owns it from now on."""
@@ -50,39 +62,47 @@ class Job(object):
         self._stdin_fd, self._stdin = fd, memoryview(data)
         self._on_stdin_writable()
 
-    def started(self, pid):
-        self.pid = pid
-        if self._killed:
-            self.kill()
-
     def exited(self, status):
         """The process has ended with this exit status."""
         self._status = status
         self._close_stdin()
         if self._ends_at_exit:
+            # What it wrote is there; a process that it left behind may hold the terminal open, or print on, for ever.
             for fd in list(self._fds):
-                self._on_readable(fd)
+                for _ in range(TTY_READS):
+                    if not self._read(fd):
+                        break
                 self._drop(fd)
         self._check_over()
+
+    def abandon(self, text):
+        """Nobody can tell how the process ended: say so (str) in its error output, as after a SIGKILL."""
+        if not self.is_killed:
+            self._output.write(2, text.encode())
+        for fd in list(self._fds):
+            self._drop(fd)
+        self.exited(128 + signal.SIGKILL)
 
     def grant(self, credit):
         self._output.grant(credit)
 
     def kill(self):
-        """End the process and what it started: SIGTERM, and SIGKILL a while later."""
-        self._killed = True
-        if self._status is None and self.pid:
-            self._signal(signal.SIGTERM)
-            self._loop.call_later(KILL_AFTER_S, lambda: self._signal(signal.SIGKILL))
+        """End the process and what it started: SIGTERM, and SIGKILL a while later. There will be no answer."""
+        if self.is_killed:
+            return
+        self.is_killed = True
+        self._send_signal(self, signal.SIGTERM)
+        self._loop.call_later(KILL_AFTER_S, self.doom)
+        self._close_stdin()
         for fd in list(self._fds):
             self._drop(fd)
+        self._check_over()
 
-    def _signal(self, number):
-        if self._status is None:
-            try:
-                os.killpg(self.pid, number)
-            except OSError:
-                pass
+    def doom(self):
+        """The last act of `kill`, which may be brought forward."""
+        if not self.is_doomed:
+            self.is_doomed = True
+            self._send_signal(self, signal.SIGKILL)
 
     # -- stdin
 
@@ -98,28 +118,33 @@ class Job(object):
         self._close_stdin()
 
     def _close_stdin(self):
-        if self._stdin_fd is not None:
+        if self._stdin_fd >= 0:
             self._loop.watch(self._stdin_fd)
             os.close(self._stdin_fd)
-            self._stdin_fd = None
+            self._stdin_fd, self._stdin = -1, memoryview(b'')
 
     # -- output
 
     def _on_readable(self, fd):
+        if self._read(fd) is False:
+            self._drop(fd)
+            self._check_over()
+        elif self._output.is_full():
+            for each in self._fds:
+                self._loop.watch(each)
+
+    def _read(self, fd):
+        """Take some of what there is; None if there is nothing yet, False at the end."""
         try:
             data = os.read(fd, limits.READ_BYTES)
         except BlockingIOError:
-            return
+            return None
         except OSError:
-            data = b''  # a terminal says EIO when its last user is gone
+            return False  # a terminal says EIO when its last user is gone
         if not data:
-            self._drop(fd)
-            self._check_over()
-            return
+            return False
         self._output.write(self._fds[fd], data)
-        if self._output.is_full():
-            for each in self._fds:
-                self._loop.watch(each)
+        return True
 
     def _watch(self):
         for fd in self._fds:
@@ -131,55 +156,8 @@ class Job(object):
             os.close(fd)
 
     def _check_over(self):
-        if self._status is not None and not self._fds and not self._over:
-            self._over = True
-            if not self._killed:
+        if self._status is not None and not self._fds and not self._is_over:
+            self._is_over = True
+            if not self.is_killed:
                 self._output.finish(self._status)
             self._on_over(self)
-
-
-def start_command(job, argv, stdin, cwd):
-    """Run a command for a job, on pipes. Returns its subprocess.Popen; OSError when it cannot be run."""
-    process = subprocess.Popen(
-        argv,
-        stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=cwd,
-        start_new_session=True,
-        bufsize=0,
-    )
-    job.started(process.pid)
-    for stream, number in ((process.stdout, 1), (process.stderr, 2)):
-        job.read_from(os.dup(stream.fileno()), number)
-        stream.close()
-    if stdin:
-        job.feed(os.dup(process.stdin.fileno()), stdin)
-        process.stdin.close()
-    return process
-
-
-#: Makes the terminal that is its stdin the controlling one, which only its own open() does without code in the fork.
-_TAKE_TTY = 'exec 3<>"$0" 3>&-; exec "$@"'
-
-
-def start_command_on_tty(job, argv, stdin, cwd):
-    """The same on a new terminal, which carries stdout and stderr as one."""
-    ours, theirs = pty.openpty()
-    try:
-        process = subprocess.Popen(
-            ['/bin/sh', '-c', _TAKE_TTY, os.ttyname(theirs)] + argv,
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            cwd=cwd,
-            start_new_session=True,
-        )
-    except OSError:
-        os.close(ours)
-        raise
-    finally:
-        os.close(theirs)
-    job.started(process.pid)
-    job.read_from(ours, 1)
-    return process

@@ -4,7 +4,7 @@ A request is (operation, session, arguments): `session` is an int that stands fo
 Requests of one session are carried out, or started, in the order in which they arrive.
 
 Answered ones (the answer of those with output is any number of (PART, stdout, stderr) and one (DONE, number, stdout,
-stderr); a part costs as many bytes of the request's credit):
+stderr); a part costs as many bytes of the request's credit, which begins with limits.WINDOW_BYTES):
     COMMAND   (executable or None for the login shell, text, stdin bytes, tty)  number: exit status
     MODULE    (job dict as for Template.run)                                    number: exit status
     FETCH     (path)                                                            number: permission bits
@@ -19,12 +19,14 @@ and until the next answered request of that session, which is refused, all other
     MKDTEMP   (path, umask or None)
     PUT       (path, permission bits, data, flags: PUT_FIRST | PUT_LAST)
     CHMOD     (paths)                     u+rwx
-    REMOVE    (path)                      its failures are logged only
-    MEMBERS   (list of (digest, content))
+    REMOVE    (path, recursive)           its failures are logged only
+Not answered, carried out whatever failed before:
+    MEMBERS   (list of (digest, content)) for MODULE requests to come
+    FORGET    ()                          drop all members
     GRANT     (request's reply handle, bytes)
-    RELAY     (context id, request)       to the agent of a child, unless something failed before it
     CHILD_INPUT (request's reply handle, bytes to type)
     END       ()                          the client is gone: end what runs for it
+RELAY (context id, request) has a request carried out by the agent of a child, unless something failed here before it.
 """
 
 COMMAND = 'command'
@@ -40,6 +42,7 @@ PUT = 'put'
 CHMOD = 'chmod'
 REMOVE = 'remove'
 MEMBERS = 'members'
+FORGET = 'forget'
 GRANT = 'grant'
 RELAY = 'relay'
 END = 'end'

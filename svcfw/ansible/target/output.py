@@ -9,7 +9,11 @@ PART_BYTES = 256 * 1024
 
 
 class Output(object):
-    """The answer to one request. on_room(): called when it accepts data again after `is_full()`."""
+    """The answer to one request. on_room(): called when it accepts data again after `is_full()`.
+
+    Whoever writes asks `is_full()` after each write of at most limits.READ_BYTES: then a part is smaller than the
+    receiver's window, and no more than a part is held.
+    """
 
     def __init__(self, message, on_room):
         self._message = message
@@ -20,17 +24,16 @@ class Output(object):
     def write(self, number, data):
         """Add data to stdout (1) or stderr (2)."""
         self._held[number] += data
-        if self._size() >= PART_BYTES:
-            self._send_part()
+        self._send_part()
 
     def is_full(self):
         """Whether the receiver has to take some before more can be accepted."""
         return self._size() >= PART_BYTES
 
     def grant(self, credit):
+        """The receiver has taken this many bytes."""
         self._window.grant(credit)
-        was_full = self.is_full()
-        if was_full:
+        if self.is_full():
             self._send_part()
             if not self.is_full():
                 self._on_room()
@@ -44,7 +47,7 @@ class Output(object):
 
     def _send_part(self):
         size = self._size()
-        if self._window.available >= size:
+        if self.is_full() and self._window.available >= size:
             self._window.take(size)
             self._message.reply((ops.PART, bytes(self._held[1]), bytes(self._held[2])))
             self._held = {1: bytearray(), 2: bytearray()}

@@ -1,0 +1,96 @@
+"""Exchange: one request under way at an agent. Its messages, once found to be in order, become those to the client."""
+
+from collections.abc import Callable
+from typing import Any
+
+from svcfw.ansible.target import ops
+from svcfw.core.message import Message
+from svcfw.core.stream import Stream
+from svcfw.core.wire.errors import CallError, ChannelError, DecodeError, Error
+from svcfw.core.wire.limits import WINDOW_BYTES
+from svcfw.core.wire.windows import ReceiveWindow
+from svcfw.mux.node import Node
+
+_WITH_OUTPUT = frozenset({ops.COMMAND, ops.MODULE, ops.FETCH})
+_PART = (str, bytes, bytes)
+_DONE = (str, int, bytes, bytes)
+
+#: on_part(stdout, stderr); on_end(value or the Error that ended it).
+OnPart = Callable[[bytes, bytes], None]
+OnEnd = Callable[[Any], None]
+
+
+class Exchange:
+    """Begins with the constructor and ends with `on_end`, or `close`. Loop thread only.
+
+    session: the client's number for the agent; client: its stream, which the agent must not outrun. ChannelError from
+    the constructor when the node is gone.
+    """
+
+    def __init__(self, node: Node, session: int, client: Stream, operation: str, arguments: tuple[Any, ...],
+                 on_part: OnPart, on_end: OnEnd) -> None:  # fmt: skip
+        if node.dead:
+            raise ChannelError(node.dead)
+        self._node = node
+        self._session = session
+        self._client = client
+        self._operation = operation
+        self._on_part = on_part
+        self._on_end = on_end
+        self._window = ReceiveWindow(WINDOW_BYTES, WINDOW_BYTES)
+        self._handle = node.request(operation, session, arguments, self._on_message)
+
+    def close(self) -> None:
+        """Nobody is interested any more."""
+        self._node.finish(self._handle)
+
+    def _on_message(self, message: Message) -> None:
+        try:
+            value = message.value()
+            if self._is_part(value):
+                self._window.received(len(value[1]) + len(value[2]))
+                self._on_part(value[1], value[2])
+                self._grant_when_taken(len(value[1]) + len(value[2]))
+                return
+            result = self._result(value)
+        except (CallError, ChannelError) as exc:
+            self._end(exc)
+        except Error as exc:
+            # An agent that breaks the protocol is not to be trusted with anything else.
+            reason = f'{self._node.context} broke the protocol: {exc}'
+            self._end(ChannelError(reason))
+            self._node.root.expel(reason)
+        else:
+            self._end(result)
+
+    def _end(self, result: Any) -> None:
+        self.close()
+        self._on_end(result)
+
+    def _is_part(self, value: Any) -> bool:
+        return self._operation in _WITH_OUTPUT and _shape(value) == _PART and value[0] == ops.PART
+
+    def _result(self, value: Any) -> Any:
+        if self._operation in _WITH_OUTPUT:
+            if _shape(value) == _DONE and value[0] == ops.DONE:
+                return value[1:]
+        elif type(value) is (str if self._operation == ops.EXPAND else type(None)):
+            return value
+        raise DecodeError(f'that is no answer to {self._operation!r}')
+
+    def _grant_when_taken(self, size: int) -> None:
+        """Let the target send more once the client has room for it."""
+
+        def taken() -> None:
+            credit = self._window.consumed(size)
+            if credit:
+                self._node.tell(ops.GRANT, self._session, (self._handle, credit))
+
+        if self._client.is_full():
+            self._client.when_room(taken)
+        else:
+            taken()
+
+
+def _shape(value: Any) -> tuple[type, ...]:
+    return tuple(map(type, value)) if type(value) is tuple else ()
