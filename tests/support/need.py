@@ -7,7 +7,7 @@ import pytest
 
 CAPABILITIES = frozenset({
     'root', 'sshd', 'sudo', 'python3.6', 'python3.13', 'core-2.16', 'core-2.18', 'core-2.19', 'core-2.21', 'sshpass',
-    'mitogen', 'molecule',
+    'mitogen', 'molecule', 'pip',
 })  # fmt: skip
 
 
