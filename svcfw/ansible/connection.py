@@ -24,6 +24,7 @@ from ansible.utils.display import Display
 from svcfw.ansible import become, localfile, operations, options, payload
 from svcfw.ansible.errors import translate
 from svcfw.ansible.options import text
+from svcfw.ansible.payload_cache import PayloadCache
 from svcfw.ansible.session import Session
 from svcfw.ansible.shortcuts import Shortcuts
 from svcfw.core.wire.errors import Error, StartError
@@ -58,6 +59,7 @@ class Connection(ssh.Connection):
         self._shortcuts = Shortcuts(self._session)
         self._link: bytes | None = None
         self._judged_link: bytes | None = None
+        self._payloads = PayloadCache()
         self._said: set[str] = set()
 
     # -- what ansible-core sets up before a task or an item ----------------------------------------------------------
@@ -72,6 +74,8 @@ class Connection(ssh.Connection):
         """For each task and each item."""
         self._link = None
         super().set_options(*args, **kwargs)
+        if self.get_option('svcfw_payload_cache'):
+            self._payloads.offer()
 
     def set_option(self, *args: Any, **kwargs: Any) -> None:
         """By actions, as `reboot` does with the time-out."""
@@ -246,7 +250,10 @@ class Connection(ssh.Connection):
         if module is not None and matched is not None:
             found, environment = module, matched
             self._say('L0', 'modules run from memory')
-            return self._session.call(target, lambda client: client.run_module(target, found, environment))
+            result = self._session.call(target, lambda client: client.run_module(target, found, environment))
+            if self.get_option('svcfw_payload_cache'):
+                self._payloads.keep(found.fqn)
+            return result
         python = payload.match_python_inner(inner)
         if python is not None:
             variables, words = python

@@ -33,15 +33,23 @@ def prepare(path: Path) -> None:
     if len(os.fsencode(socket_path(path))) > _MAX_SOCKET_PATH_BYTES:
         raise RundirError(f'{path} is too long a name for a folder with a socket. Set XDG_RUNTIME_DIR to a shorter one')
     try:
+        make_private(path)
+    except RundirError as exc:
+        raise RundirError(f'{exc}. Set XDG_RUNTIME_DIR to a folder of yours') from exc
+
+
+def make_private(path: Path) -> None:
+    """The same for any folder. RundirError."""
+    try:
         try:
             os.mkdir(path, 0o700)
         except FileExistsError:
             pass
         status = os.lstat(path)
     except OSError as exc:
-        raise RundirError(f'{path} cannot be used ({exc.strerror}). Set XDG_RUNTIME_DIR to a folder of yours') from exc
+        raise RundirError(f'{path} cannot be used ({exc.strerror})') from exc
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or stat.S_IMODE(status.st_mode) & 0o077:
-        raise RundirError(f'{path} is not a folder that only this user can enter. Remove it, or set XDG_RUNTIME_DIR')
+        raise RundirError(f'{path} is not a folder that only this user can enter')
 
 
 def socket_path(path: Path) -> Path:

@@ -1,0 +1,147 @@
+"""Keeps what ansible-core builds of its own modules from one run to the next.
+
+Core scans a module's imports and packs them with it when a run uses it for the first time: 120 to 300 ms of the
+controller's CPU for each module and run, more than everything else a usual task costs. It keeps the result in a folder
+that goes with the run. Here it is put there again, as long as core would build the very same: only for modules of
+ansible-core itself, for exactly these files of it (path, size, time), and only while no other folder of `module_utils`
+could come before core's. From 2.19 on, whose names in that folder tell core's own modules from others of the same name.
+
+That folder is core's own affair. Should its layout change, nothing here has any effect.
+"""
+
+import hashlib
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import ansible
+from ansible import constants
+from ansible.plugins.loader import module_utils_loader
+from ansible.release import __version__ as core_version
+
+from svcfw.mux import rundir
+
+_FIRST_CORE = (2, 19)
+_OWN_MODULES = 'ansible.modules.'
+_CORE = Path(ansible.__file__).parent
+#: What decides what core builds of its modules, below its folder.
+_SOURCES = ('modules', 'module_utils', 'executor', 'config', '_internal')
+#: Marks a run's folder as looked after.
+_MARKER = '.svcfw'
+_DIGEST = '.sha256'
+#: States of ansible-core whose payloads are kept: several installations, or one that is being worked on.
+MAX_STATES = 5
+
+
+class PayloadCache:
+    """The payloads of one run and those kept. All methods are silent about files that cannot be had: then core builds.
+
+    run_folder: ansible-core's folder for this run; kept: ours.
+    """
+
+    def __init__(self, run_folder: Path | None = None, kept: Path | None = None) -> None:
+        self._run_folder = run_folder or Path(constants.DEFAULT_LOCAL_TMP, 'ansiballz_cache')
+        self._kept = kept or Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache', 'svcfw', 'payloads')
+
+    def offer(self) -> None:
+        """Put what is kept into the run's folder, once; take it back if core might now build something else."""
+        if _version(core_version) < _FIRST_CORE:
+            return
+        try:
+            if _has_other_module_utils():
+                self._withdraw()
+            elif not (self._run_folder / _MARKER).exists():
+                self._fill()
+        except (OSError, rundir.RundirError):
+            pass
+
+    def keep(self, fqn: str) -> None:
+        """Keep what core has built of the module `fqn` in this run."""
+        if not fqn.startswith(_OWN_MODULES):
+            return
+        try:
+            state = self._kept / (self._run_folder / _MARKER).read_text()
+            for built in self._run_folder.glob(f'{fqn}-*-none'):
+                if not built.is_symlink() and not (state / built.name).exists():
+                    _store(state, built.name, built.read_bytes())
+        except OSError:
+            pass  # no marker: this run is not looked after
+
+    def _fill(self) -> None:
+        self._kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        rundir.make_private(self._kept)
+        state = self._kept / fingerprint()
+        if not state.exists():
+            self._forget_old_states()
+        rundir.make_private(state)
+        self._run_folder.mkdir(mode=0o700, exist_ok=True)
+        for payload in state.glob(f'{_OWN_MODULES}*-none'):
+            if _is_whole(payload):
+                try:
+                    os.symlink(payload, self._run_folder / payload.name)
+                except FileExistsError:
+                    pass
+        (self._run_folder / _MARKER).write_text(state.name)
+
+    def _withdraw(self) -> None:
+        for payload in self._run_folder.glob(f'{_OWN_MODULES}*-none'):
+            if payload.is_symlink():
+                payload.unlink(missing_ok=True)
+        # Nothing that is built from here on is kept.
+        (self._run_folder / _MARKER).write_text('')
+
+    def _forget_old_states(self) -> None:
+        states = sorted(self._kept.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
+        for state in states[MAX_STATES - 1 :]:
+            shutil.rmtree(state, ignore_errors=True)
+
+
+def fingerprint() -> str:
+    """Names this state of ansible-core and of the interpreter; some 2 ms."""
+    digest = hashlib.sha256(f'{sys.version} {core_version} {_CORE}'.encode())
+    for name in _SOURCES:
+        for folder, folders, files in os.walk(_CORE / name):
+            folders[:] = sorted(each for each in folders if each != '__pycache__')
+            for file in sorted(files):
+                status = os.stat(f'{folder}/{file}')
+                digest.update(
+                    f'{folder}/{file} {status.st_size} {status.st_mtime_ns}\n'.encode(errors='surrogateescape')
+                )
+    return digest.hexdigest()[:32]
+
+
+def _has_other_module_utils() -> bool:
+    """Whether modules could import something else than core's own `module_utils`."""
+    own = os.path.realpath(_CORE / 'module_utils')
+    folders = module_utils_loader.print_paths().split(os.pathsep)
+    return any(os.path.isdir(folder) and os.path.realpath(folder) != own for folder in folders)
+
+
+def _store(state: Path, name: str, content: bytes) -> None:
+    """Write a payload and its digest so that no crash leaves half of it behind under its name."""
+    for suffix, data in ((_DIGEST, hashlib.sha256(content).hexdigest().encode()), ('', content)):
+        part = state / f'{name}{suffix}.{os.getpid()}'
+        with open(part, 'xb') as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.rename(state / (name + suffix))
+
+
+def _is_whole(payload: Path) -> bool:
+    """Whether a kept payload is what was stored; one that is not is removed."""
+    try:
+        whole = (
+            hashlib.sha256(payload.read_bytes()).hexdigest() == payload.with_name(payload.name + _DIGEST).read_text()
+        )
+    except FileNotFoundError:
+        whole = False
+    if not whole:
+        payload.unlink(missing_ok=True)
+    return whole
+
+
+def _version(text: str) -> tuple[int, int]:
+    major, minor = text.split('.')[:2]
+    return int(major), int(minor)
