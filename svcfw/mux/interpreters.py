@@ -5,7 +5,7 @@ from typing import Any
 
 from svcfw.ansible.target import ops
 from svcfw.core.message import Message
-from svcfw.core.wire.errors import ChannelError, DecodeError, Error
+from svcfw.core.wire.errors import ChannelError, DecodeError, Error, StartError
 from svcfw.mux.node import ChildNode, Node, boot_argv
 
 Words = tuple[str, ...]
@@ -23,8 +23,8 @@ def known(node: Node, words: Words) -> Node | None:
 def find(node: Node, words: Words, session: int, timeout_s: float, on_found: OnFound) -> None:
     """Have the agent look for the interpreter, start a child with it if it is another one, then call back.
 
-    What cannot be a context (too old, no CPython, more words than the name of a program) is for the node itself: it
-    runs such a job in a new process. on_found gets an Error when the node is lost. Loop thread only.
+    on_found gets a StartError of kind 'interpreter' for what cannot be a context (missing, too old, no CPython, more
+    words than the name of a program), another Error when the node is lost. Loop thread only.
     """
     handle = 0
 
@@ -35,9 +35,13 @@ def find(node: Node, words: Words, session: int, timeout_s: float, on_found: OnF
         except Error as exc:
             on_found(exc)
             return
-        if is_own or path is None:
+        if is_own:
             node.interpreters[words] = node
             on_found(node)
+        elif path is None:
+            on_found(_unfit(node, ' '.join(words), 'it is not there, or more than the name of a program'))
+        elif path in node.unfit:
+            on_found(node.unfit[path])
         else:
             _start(node, words, path, timeout_s, on_found)
 
@@ -55,11 +59,18 @@ def _start(node: Node, words: Words, path: str, timeout_s: float, on_found: OnFo
     def ready(error: Error | None) -> None:
         if node.dead:
             on_found(ChannelError(node.dead))
-            return
-        node.interpreters[words] = node if error is not None else started
-        on_found(node.interpreters[words])
+        elif error is not None:
+            # Remembered as long as the context lives: it would cost each task as much time again.
+            on_found(node.unfit.setdefault(path, _unfit(node, path, str(error))))
+        else:
+            node.interpreters[words] = started
+            on_found(started)
 
     started.when_ready(ready)
+
+
+def _unfit(node: Node, name: str, cause: str) -> StartError:
+    return StartError('interpreter', str(node.context), f'{name} cannot be kept warm: {cause}')
 
 
 def _checked(value: Any) -> tuple[bool, str | None]:

@@ -28,8 +28,8 @@ MAX_NAME_CHARS = 100
 
 _log = logging.getLogger('svcfw.mux')
 
-#: error is None once the node can be used.
-OnReady = Callable[[StartError | None], None]
+#: error is None once the node can be used; a ChannelError if the place is gone that was to start it.
+OnReady = Callable[[Error | None], None]
 
 #: What later failures must not be allowed to rest on goes by way of the root's agent, which knows of its own failures.
 _FREE = frozenset({ops.MEMBERS, ops.FORGET, ops.GRANT, ops.CHILD_INPUT, ops.END})
@@ -53,6 +53,8 @@ class Node:
         self.children: dict[Hashable, ChildNode] = {}
         #: Which node runs the interpreter that a shebang names.
         self.interpreters: dict[tuple[str, ...], Node] = {}
+        #: Which interpreters, by path, cannot run as a context.
+        self.unfit: dict[str, StartError] = {}
         self._last_used = router.loop.clock()
         self._requests: set[int] = set()
         self._waiting: list[OnReady] = []
@@ -162,7 +164,7 @@ class Node:
         self.facts = {name: facts[name] for name in _FACTS}
         self._answer(None)
 
-    def fail(self, error: StartError) -> None:
+    def fail(self, error: Error) -> None:
         """It never will."""
         self.dead = self.dead or str(error)
         self._answer(error)
@@ -171,7 +173,7 @@ class Node:
         """The context has ended."""
         self.dead = self.dead or reason
 
-    def _answer(self, error: StartError | None) -> None:
+    def _answer(self, error: Error | None) -> None:
         waiting, self._waiting = self._waiting, []
         for callback in waiting:
             callback(error)
@@ -218,7 +220,7 @@ class RootNode(Node):
         if self.facts is None:
             self.fail(StartError('timeout', self.host, 'its agent did not answer in time', 'Raise the timeout.'))
 
-    def fail(self, error: StartError) -> None:
+    def fail(self, error: Error) -> None:
         self._deadline.cancel()
         super().fail(error)
         self._end()
@@ -258,9 +260,9 @@ class ChildNode(Node):
                  timeout_s: float, on_output: Callable[[bytes], None]) -> None:  # fmt: skip
         Node.__init__(self, parent.router, parent.root)
         self.name = f'{parent.context} {name}'[:MAX_NAME_CHARS]
-        #: Its client has left before it was there.
+        self.session = session
+        #: That its client could not have it says nothing to others who want it.
         self.given_up = False
-        self._session = session
         self._on_output = on_output
         self._output_bytes = 0
         self._parent = parent
@@ -272,9 +274,9 @@ class ChildNode(Node):
 
     def type(self, data: bytes) -> None:
         """Answer a prompt."""
-        self._parent.tell(ops.CHILD_INPUT, self._session, (self._handle, data))
+        self._parent.tell(ops.CHILD_INPUT, self.session, (self._handle, data))
 
-    def fail(self, error: StartError) -> None:
+    def fail(self, error: Error) -> None:
         self._deadline.cancel()
         self._parent.finish(self._handle)
         super().fail(error)
@@ -286,7 +288,8 @@ class ChildNode(Node):
         try:
             self._take(message.value())
         except ChannelError as exc:
-            self.fail(StartError('become', self.name, str(exc), ''))
+            self.given_up = True
+            self.fail(exc)
         except Error as exc:
             self.fail(StartError('died', self.name, f'its parent does not keep to the protocol: {exc}'))
 

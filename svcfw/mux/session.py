@@ -155,7 +155,8 @@ class Session:
             if request.operation != ops.REMOVE and self._refusal is None:
                 self._refusal = error
         elif isinstance(error, StartError):
-            self._deliver(request, protocol.START_FAILED, (error.kind, error.host, error.cause, error.remedy))
+            # The agent was not asked, and so may still hold something against us: that will be told by the next answer.
+            self.send(protocol.START_FAILED, request.number, (error.kind, error.host, error.cause, error.remedy))
         else:
             self._deliver(request, protocol.LOST, str(error))
 
@@ -254,8 +255,8 @@ class Session:
         def ready(error: Error | None) -> None:
             if error is None:
                 self._step(then, request, node)
-            elif isinstance(node, ChildNode) and node.given_up:
-                self._step(self._reach, request, node.root)  # who was to answer its prompts has left: our turn
+            elif isinstance(node, ChildNode) and node.given_up and node.session != self.id:
+                self._step(self._reach, request, node.root)  # now it is our turn
             else:
                 self._step(_raise, request, error)
 
