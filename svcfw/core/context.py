@@ -69,7 +69,7 @@ class Context(object):
             self.id, self.router.own_id, self.router.own_id, handles.CALL_SERVICE, reply.handle, 0, encode(value)
         )
         if self.id == self.router.own_id and self.router.services is not None:
-            self.router.services.accept(Message(self.router, frame))
+            self.router.services.accept_own(Message(self.router, frame))
         else:
             self.router.send(frame)
         return reply

@@ -106,6 +106,9 @@ class Loop(object):
         self._followers = collections.deque()
         self._driver = None
         self._driving_thread = None
+        self._nested = 0
+        #: Called on the driving thread when a callback begins to wait.
+        self.on_nested = None
         self._polling = False
         self._turns = 0
         self._standby = None
@@ -156,6 +159,10 @@ class Loop(object):
         """Whether the calling thread is the one that runs the callbacks now."""
         return self._driving_thread == _thread.get_ident()
 
+    def own_waiter(self):
+        """What the calling thread drives for; None if it does not drive, or a callback of its own waits meanwhile."""
+        return self._driver if self.is_driving() and not self._nested else None
+
     # -- waiting
 
     def wait(self, waiter, deadline=None):
@@ -164,7 +171,7 @@ class Loop(object):
         A callback may wait as well: it then drives the loop from within its own turn. ChannelError once closed.
         """
         if self.is_driving():
-            return self._drive_until(waiter, deadline)
+            return self._drive_nested(waiter, deadline)
         try:
             while True:
                 with self._lock:
@@ -251,6 +258,15 @@ class Loop(object):
             elif self._standby_parked:
                 self._standby_parked = False
                 self._standby._rouse()
+
+    def _drive_nested(self, waiter, deadline):
+        self._nested += 1
+        try:
+            if self.on_nested is not None:
+                self.on_nested()
+            return self._drive_until(waiter, deadline)
+        finally:
+            self._nested -= 1
 
     def _drive_until(self, waiter, deadline):
         while not waiter.ready and not self._expired(deadline):

@@ -43,5 +43,5 @@ class PoolStarter(object):
         self._router.loop.call_soon(lambda: self._hand_over(module))
 
     def _hand_over(self, module):
-        self._router.remove_handler(handles.CALL_SERVICE)
-        module.start_in_child(self._router, self._waiting)
+        waiting, self._waiting = self._waiting, []
+        module.start_in_child(self._router, waiting)

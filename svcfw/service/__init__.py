@@ -10,12 +10,13 @@ context.call_service(FileService, 'read_file', path='/etc/hosts')
 """
 
 from svcfw.service.activator import Activator
-from svcfw.service.deduplicating import DeduplicatingInvoker, Results
+from svcfw.service.deduplicating import DeduplicatingInvoker
 from svcfw.service.errors import PoolError, RefusedError
 from svcfw.service.exposed import NO_REPLY, arg_spec, expose, no_reply
 from svcfw.service.invoker import Invoker, SerializedInvoker
 from svcfw.service.policy import AllowAny, AllowParents, Policy
 from svcfw.service.pool import Pool, call
+from svcfw.service.results import Results
 from svcfw.service.service import Service
 
 __all__ = [

@@ -2,6 +2,7 @@
 
 import importlib
 
+from svcfw.core.dispatch import resolve
 from svcfw.core.message import has_parent_authority
 from svcfw.service.errors import RefusedError
 from svcfw.service.service import Service
@@ -14,15 +15,19 @@ class Activator(object):
     """
 
     def is_permitted(self, msg):
-        """Whether the sender of `msg` may have a service made here. Loop thread."""
+        """Whether the sender of `msg` may have a service made here: this context and those above it. Loop thread."""
         return has_parent_authority(msg)
 
     def find(self, name):
         """The Service subclass for a name. RefusedError, or what its import raises. Thread of the pool."""
-        module_name, _, class_name = name.rpartition('.')
-        if not module_name:
+        parts = name.split('.')
+        if len(parts) < 2 or not all(parts):
             raise RefusedError('%r is no name of a service: package.module.Class is' % name)
-        return getattr(importlib.import_module(module_name), class_name, None)
+        module, path = _split(parts)
+        try:
+            return resolve(module, path)
+        except AttributeError:
+            raise RefusedError('there is no service %s: %s has no %s' % (name, module, path)) from None
 
     def activate(self, router, name):
         """A new instance of the service called `name`. RefusedError unless it is a Service."""
@@ -30,3 +35,18 @@ class Activator(object):
         if not (isinstance(found, type) and issubclass(found, Service)):
             raise RefusedError('%s is not a Service class' % name)
         return found(router)
+
+
+def _split(parts):
+    """(module, path within it): the module is the longest part of the name that can be imported, less the last."""
+    for length in range(1, len(parts) - 1):
+        name = '.'.join(parts[: length + 1])
+        if not hasattr(importlib.import_module('.'.join(parts[:length])), '__path__'):
+            return '.'.join(parts[:length]), '.'.join(parts[length:])
+        try:
+            importlib.import_module(name)
+        except ImportError as e:
+            if getattr(e, 'name', None) != name:
+                raise
+            return '.'.join(parts[:length]), '.'.join(parts[length:])
+    return '.'.join(parts[:-1]), parts[-1]

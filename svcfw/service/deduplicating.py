@@ -1,167 +1,140 @@
 """DeduplicatingInvoker: the same call is executed once, and everybody gets its outcome."""
 
-import collections
-import hashlib
+import weakref
 
-from svcfw.service.invoker import Invoker, _Failure
-
-
-class Results(object):
-    """How long outcomes are kept; a service sets an instance as its class attribute `results`.
-
-    max_entries, max_bytes (of the values as they travel): the oldest go first. ttl_s: seconds, None for no limit.
-    keep_failures: whether an exception is an outcome to keep; else the next caller tries again.
-    """
-
-    def __init__(self, max_entries=1000, max_bytes=64 * 1024 * 1024, ttl_s=None, keep_failures=False):
-        self.max_entries = max_entries
-        self.max_bytes = max_bytes
-        self.ttl_s = ttl_s
-        self.keep_failures = keep_failures
+from svcfw.core.wire.errors import ChannelError
+from svcfw.service.errors import RefusedError, refusal
+from svcfw.service.invoker import Invoker
+from svcfw.service.request import Request
+from svcfw.service.results import Results, Store, call_key
 
 
 class DeduplicatingInvoker(Invoker):
     """One execution for each distinct (method, arguments): callers that come meanwhile hold no thread and get its value
-    or its failure; those that come later get the kept one.
+    or its failure; those that come later get the kept one, as far as `Service.results` (Results) goes.
 
-    What is distinct is decided by the values and their types themselves, in the form in which they travel.
+    What is distinct is decided by the values and their types, in the form in which they travel.
     """
 
-    def __init__(self, service, pool):
-        Invoker.__init__(self, service, pool)
-        self._policy = getattr(service, 'results', None) or Results()
-        self._callers = {}
-        self._kept = collections.OrderedDict()
-        self._kept_bytes = 0
+    def __init__(self, service, workers):
+        Invoker.__init__(self, service, workers)
+        router = service.router
+        self._encode = router.codec.encode
+        self._store = Store(service.results or Results(), router.loop.clock)
+        # Not what keeps an execution alive: one that its method has forgotten must end.
+        self._executions = weakref.WeakValueDictionary()
+        self._callers = 0
+
+    def forget(self, method_name=None, arguments=None):
+        """Drop kept outcomes: of one call, of one method (arguments None), or all. Any thread."""
+        wanted = None if arguments is None else call_key(method_name, arguments, self._encode)
+        with self._lock:
+            self._store.forget(lambda key: method_name in (None, key[0]) and wanted in (None, key))
 
     def submit(self, request):
         key = self._key(request)
         with self._lock:
-            callers = self._callers.get(key)
-            if callers is not None:
-                callers.append(request)
-                return
-            kept = self._take_kept(key)
-            if kept is None:
-                self._callers[key] = [request]
-        if kept is not None:
-            _answer(request, kept.outcome)
-            return
-        request.key = key
-        try:
-            Invoker.submit(self, request)
-        except Exception:
-            self._broadcast(key, None)
-            raise
+            outcome = self._store.get(key)
+            if outcome is None:
+                execution = self._join(key, request)
+                if len(execution.callers) == 1:
+                    self._workers.schedule(self)
+        if outcome is not None:
+            request.answer(*outcome)
 
-    def run_now(self, request):
-        self.submit(request)
+    def run_here(self, request):
+        key = self._key(request)
+        starts = False
+        with self._lock:
+            outcome = self._store.get(key)
+            if outcome is None:
+                execution = self._join(key, request)
+                starts = execution in self.waiting
+                if starts:
+                    self._begin_waiting(execution)
+        if outcome is not None:
+            request.answer(*outcome)
+        elif starts:
+            self._workers.carry_out(self, execution)
+        else:
+            self._wait_for(execution, request)
 
     def cancel(self, src_id, reply_to):
         """Forget one caller; the execution goes on for the others."""
         with self._lock:
-            for callers in self._callers.values():
-                for request in callers:
+            for execution in list(self._executions.values()):
+                for request in execution.callers:
                     if request.is_from(src_id, reply_to):
-                        request.cancel()
+                        request.cancelled = True
+                execution.cancelled = all(request.cancelled for request in execution.callers)
 
-    def forget(self, method_name=None, arguments=None):
-        """Drop kept outcomes: of one call, of one method (arguments None), or all."""
+    def broadcast(self, execution, flags, payload):
+        """Tell all callers of an execution its outcome, and keep it."""
         with self._lock:
-            for key in list(self._kept):
-                if method_name in (None, key[0]) and (arguments is None or key == self._key_of(method_name, arguments)):
-                    self._drop(key)
-
-    def refuse_all(self, reason):
-        with self._lock:
-            waiting = [request for callers in self._callers.values() for request in callers]
-            self._callers.clear()
-        for request in waiting:
-            request.refuse(reason)
-        Invoker.refuse_all(self, reason)
-
-    def work(self):
-        request = self._next()
-        if request is None:
-            return False
-        try:
-            if any(each.is_wanted(self._pool.clock()) for each in self._callers.get(request.key, ())):
-                self._run(request)
-            else:
-                for each in self._broadcast(request.key, None):
-                    each.refuse('nobody waits for the answer any more')
-        finally:
-            self._finished(request)
-        return True
-
-    def _run(self, request):
-        outcome = self._execute(request)
-        for each in self._broadcast(request.key, outcome):
-            _answer(each, outcome)
-
-    def _broadcast(self, key, outcome):
-        """End an execution: keep the outcome if that is wanted; returns who waits for it."""
-        kept = None
-        if outcome is not None and (self._policy.keep_failures or not isinstance(outcome, _Failure)):
-            kept = _Kept(outcome, self._size(outcome), self._pool.clock())
-        with self._lock:
-            if kept is not None and kept.size <= self._policy.max_bytes:
-                self._kept[key] = kept
-                self._kept_bytes += kept.size
-                while len(self._kept) > self._policy.max_entries or self._kept_bytes > self._policy.max_bytes:
-                    self._drop(next(iter(self._kept)))
-            return self._callers.pop(key, [])
-
-    def _take_kept(self, key):
-        kept = self._kept.get(key)
-        ttl_s = self._policy.ttl_s
-        if kept is not None and ttl_s is not None and self._pool.clock() - kept.made > ttl_s:
-            self._drop(key)
-            return None
-        return kept
-
-    def _drop(self, key):
-        self._kept_bytes -= self._kept.pop(key).size
-
-    def _size(self, outcome):
-        try:
-            return len(self._pool.codec.encode(outcome.error if isinstance(outcome, _Failure) else outcome))
-        except Exception:
-            return 0  # it cannot travel, and every caller is told so
+            if self._executions.get(execution.key) is execution:
+                del self._executions[execution.key]
+            self._store.put(execution.key, flags, payload)
+            self._callers -= len(execution.callers)
+        for request in execution.callers:
+            request.answer(flags, payload)
 
     def _key(self, request):
-        return self._key_of(request.name, request.arguments())
+        return call_key(request.method.name, request.arguments(), self._encode)
 
-    def _key_of(self, method_name, arguments):
-        # A hash, so that no secret is kept for the sake of its key.
-        data = self._pool.codec.encode(_canonical(arguments, self._pool.codec.encode))
-        return method_name, hashlib.sha256(data).digest()
+    def _join(self, key, request):
+        """The execution that will answer a caller, queued if there is none to join. The lock is held."""
+        if self._ended is not None:
+            raise ChannelError(self._ended)
+        if self._callers >= self.service.max_waiting:
+            raise RefusedError('%s: %d callers are waiting already' % (self.service.name(), self._callers))
+        execution = self._executions.get(key)
+        if execution is None or execution.cancelled:
+            execution = _Execution(self, key, request)
+            self.waiting.append(execution)
+            self._executions[key] = execution
+        execution.callers.append(request)
+        self._callers += 1
+        return execution
+
+    def _wait_for(self, execution, request):
+        """Another thread has it; unless that one waits for this one."""
+
+        def is_over():
+            return request.is_answered or execution not in self.running
+
+        def holders():
+            return [self.running[execution]]
+
+        if not self._workers.block(is_over, holders, request.deadline):
+            name = '%s.%s' % (self.service.name(), request.method.name)
+            request.fail(refusal('%s calls itself, and would wait for ever' % name))
+
+    def _names(self, items):
+        names = Invoker._names(self, items)
+        if items is self.waiting:  # those who wait for a running one wait too
+            names += [each.method.name for each in self._executions.values() for _ in each.callers[1:]]
+        return names
 
 
-class _Kept(object):
-    __slots__ = ('made', 'outcome', 'size')
+class _Execution(Request):
+    """A call on behalf of all its callers; what is answered to it is answered to them."""
 
-    def __init__(self, outcome, size, made):
-        self.outcome = outcome
-        self.size = size
-        self.made = made
+    __slots__ = ('_invoker', 'callers', 'key')
 
+    def __init__(self, invoker, key, request):
+        Request.__init__(self, request, request.method, request.encoded_arguments, None)
+        self._invoker = invoker
+        self.key = key
+        self.callers = []
 
-def _answer(request, outcome):
-    if isinstance(outcome, _Failure):
-        request.fail(outcome.error)
-    else:
-        request.reply(outcome)
+    def is_wanted(self):
+        return not self.is_answered and any(request.is_wanted() for request in self.callers)
 
+    def is_from(self, src_id, reply_to):
+        return False  # its callers are
 
-def _canonical(value, encode):
-    """A value whose encoding is the same for equal values of the same types, whatever the order of keys and members."""
-    kind = type(value)
-    if kind is dict:
-        pairs = [(_canonical(key, encode), _canonical(each, encode)) for key, each in value.items()]
-        return 'dict', sorted(pairs, key=encode)
-    if kind in (set, frozenset):
-        return kind.__name__, sorted((_canonical(each, encode) for each in value), key=encode)
-    if kind in (list, tuple):
-        return kind.__name__, [_canonical(each, encode) for each in value]
-    return value
+    def wants_reply(self):
+        return True
+
+    def _transmit(self, flags, payload):
+        self._invoker.broadcast(self, flags, payload)

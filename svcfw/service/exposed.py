@@ -1,9 +1,8 @@
 """What makes a method of a service callable: decorators, and the checks they ask for."""
 
 from svcfw.service.errors import RefusedError
-from svcfw.service.policy import Policy
 
-_VARARGS, _VARKEYWORDS = 0x04, 0x08
+_VARKEYWORDS = 0x08
 
 
 class _NoReply(object):
@@ -11,16 +10,17 @@ class _NoReply(object):
         return 'NO_REPLY'
 
 
-#: Returned by a method that answers its Message itself, now or later.
+#: Returned by a method that answers its `msg` itself, now or later.
 NO_REPLY = _NoReply()
 
 
 def expose(policy):
     """Make a method callable by those whom `policy` (a Policy) allows. Stacked, all policies must."""
-    if not isinstance(policy, Policy):
-        raise TypeError('%r is not a Policy: write @expose(policy=AllowParents())' % (policy,))
+    if isinstance(policy, type) or not callable(getattr(policy, 'is_authorized', None)):
+        raise TypeError('%r is not a policy: write @expose(policy=AllowParents())' % (policy,))
 
     def decorate(function):
+        _require_function(function)
         function.svcfw_policies = (policy,) + getattr(function, 'svcfw_policies', ())
         return function
 
@@ -28,23 +28,38 @@ def expose(policy):
 
 
 def arg_spec(spec, optional=None):
-    """Check the types of arguments before the method is called.
+    """Check the arguments before the method is called: {name: type or tuple of types, None for any}.
 
-    spec: {name: type or tuple of types, None for any} of those that must be there; optional: of those that may. A bool
-    is no int here. Others are refused unless the method takes `**kwargs`.
+    spec: those that must be there; optional: those that may, for which the method has a default. A bool is no int here.
+    Any other argument is an error that names it, unless the method has `**kwargs`. TypeError, when the class is made,
+    for a name that the method has no parameter for.
     """
+    required, optional = dict(spec), dict(optional or {})
 
     def decorate(function):
-        function.svcfw_arg_spec = (dict(spec), dict(optional or {}))
+        _require_function(function)
+        parameters = _Parameters(function)
+        for name in list(required) + list(optional):
+            if not parameters.takes_any and name not in parameters.required | parameters.optional:
+                raise TypeError('%s has no parameter %s' % (function.__qualname__, name))
+        for name in set(optional) & parameters.required:
+            raise TypeError('%s: parameter %s is optional, but has no default' % (function.__qualname__, name))
+        function.svcfw_arg_spec = (required, optional)
         return function
 
     return decorate
 
 
 def no_reply(function):
-    """Mark a method as one that answers its Message itself: what it returns is not sent. What it raises is."""
+    """Mark a method as one that answers its `msg` itself: what it returns is not sent. What it raises is."""
+    _require_function(function)
     function.svcfw_no_reply = True
     return function
+
+
+def _require_function(function):
+    if not hasattr(function, '__code__'):
+        raise TypeError('%r is not a plain method' % (function,))
 
 
 class Exposed(object):
@@ -56,45 +71,48 @@ class Exposed(object):
         self.replies = not getattr(function, 'svcfw_no_reply', False)
         self._service = service
         self._call = getattr(service, name)
-        self._required, self._optional, self._takes_any = _parameters(function)
-        self._types = {}
-        if hasattr(function, 'svcfw_arg_spec'):
-            required, optional = function.svcfw_arg_spec
-            self._types.update(required)
-            self._types.update(optional)
-            self._optional |= (self._required - set(required)) & set(optional)
-            self._required = (self._required | set(required)) - set(optional)
-            self._optional -= self._required
-        self.wants_message = 'msg' in self._required | self._optional
-        self._required.discard('msg')
-        self._optional.discard('msg')
+        parameters = _Parameters(function)
+        required, optional = getattr(function, 'svcfw_arg_spec', ({}, {}))
+        self.wants_message = 'msg' in parameters.required | parameters.optional
+        self._types = dict(required, **optional)
+        self._required = (parameters.required | set(required)) - {'msg'}
+        self._allowed = (self._required | parameters.optional | set(optional)) - {'msg'}
+        self._takes_any = parameters.takes_any
+        self._reserved = {'msg'} if self.wants_message else set()
 
-    def is_authorized(self, msg):
-        """Whether all policies let the sender of `msg` call this. A policy that fails says no."""
-        try:
-            return all(policy.is_authorized(self._service, msg) for policy in self.policies)
-        except Exception:
-            return False
+    def objection(self, msg):
+        """Why the sender of `msg` may not call this (str); None if all policies let him."""
+        for policy in self.policies:
+            try:
+                if not policy.is_authorized(self._service, msg):
+                    return 'context %d is not allowed to call it (%s)' % (msg.src_id, type(policy).__name__)
+            except Exception as e:
+                router = msg.router
+                router.log(router, 40, '%s: %s: %s' % (self.name, type(policy).__name__, e))
+                return 'the policy %s failed' % type(policy).__name__
+        return None
 
     def check(self, arguments):
-        """RefusedError, naming what is wrong, unless `arguments` (dict) fit."""
-        missing = self._required - set(arguments)
-        unknown = set() if self._takes_any else set(arguments) - self._required - self._optional
-        unknown |= {'msg'} & set(arguments)
-        for names, what in ((missing, 'missing'), (unknown, 'unknown')):
-            if names:
-                raise RefusedError('%s: %s argument %s' % (self.name, what, ', '.join(sorted(map(str, names)))))
+        """RefusedError, naming what is wrong, unless `arguments` fit."""
+        if type(arguments) is not dict or not all(type(name) is str for name in arguments):
+            raise RefusedError('%s: arguments have names' % self.name)
+        names = arguments.keys()
+        if names != self._required:
+            self._refuse_names(self._required - names, 'missing')
+            self._refuse_names(names - (self._allowed if not self._takes_any else names - self._reserved), 'unknown')
         for name, wanted in self._types.items():
             if name in arguments and not _fits(arguments[name], wanted):
-                raise RefusedError(
-                    '%s: argument %s must be %s, not %s'
-                    % (self.name, name, _type_names(wanted), type(arguments[name]).__name__)
-                )
+                kind = type(arguments[name]).__name__
+                raise RefusedError('%s: argument %s must be %s, not %s' % (self.name, name, _type_names(wanted), kind))
+
+    def _refuse_names(self, names, what):
+        if names:
+            raise RefusedError('%s: %s argument %s' % (self.name, what, ', '.join(sorted(names))))
 
     def run(self, arguments, msg):
         """Call the method; what it returns or raises."""
         if self.wants_message:
-            arguments = dict(arguments, msg=msg)
+            arguments['msg'] = msg
         return self._call(**arguments)
 
 
@@ -108,15 +126,19 @@ def find_exposed(service):
     return found
 
 
-def _parameters(function):
-    """(required names, optional names, takes any) of a method, `self` left out. `inspect` would cost 43 modules."""
-    code = function.__code__
-    positional = code.co_varnames[: code.co_argcount]
-    keyword_only = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
-    defaults = len(function.__defaults__ or ())
-    optional = set(positional[len(positional) - defaults :]) | set(function.__kwdefaults__ or ())
-    required = (set(positional[1:]) | set(keyword_only)) - optional
-    return required, optional, bool(code.co_flags & _VARKEYWORDS)
+class _Parameters(object):
+    """The names that a method can be called with, `self` left out; `inspect` would cost 43 modules."""
+
+    def __init__(self, function):
+        while hasattr(function, '__wrapped__'):  # a decorator's wrapper says `*args, **kwargs` and passes on
+            function = function.__wrapped__
+        code = function.__code__
+        positional = code.co_varnames[: code.co_argcount]
+        keyword_only = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
+        defaults = len(function.__defaults__ or ())
+        self.optional = set(positional[len(positional) - defaults :]) | set(function.__kwdefaults__ or ())
+        self.required = (set(positional[1:]) | set(keyword_only)) - self.optional
+        self.takes_any = bool(code.co_flags & _VARKEYWORDS)
 
 
 def _fits(value, wanted):

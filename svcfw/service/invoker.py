@@ -1,216 +1,233 @@
 """Invokers: how the calls of one service are run on the threads of a pool."""
 
-import _thread
 import collections
+import weakref
 
 from svcfw.core.dispatch import call_error
-from svcfw.core.wire.errors import CallError
+from svcfw.core.wire.errors import CallError, ChannelError, TimeoutError
 from svcfw.service.errors import RefusedError, refusal
 from svcfw.service.exposed import find_exposed
+from svcfw.service.workers import Lane
 
 
-class Invoker(object):
-    """Runs calls concurrently, in the order of their arrival, as far as threads and `Service.max_running` go.
+class Invoker(Lane):
+    """Runs calls concurrently, begun in the order of their arrival, as far as threads and `Service.max_running` go.
 
-    Subclasses override `_may_start`, `_run`. pool.schedule(invoker) asks for a thread, which then calls `work()`.
+    service; workers: the threads (see svcfw.service.workers). Subclasses override `max_running`, `submit`, `execute`.
     """
 
-    def __init__(self, service, pool):
+    def __init__(self, service, workers):
+        Lane.__init__(self)
         self.service = service
-        self._pool = pool
-        self._methods = find_exposed(service)
-        self._lock = _thread.allocate_lock()
-        self._waiting = collections.deque()
-        self._running = {}
-        self._counts = {name: [0, 0, 0.0] for name in self._methods}
+        self.methods = find_exposed(service)
+        self._workers = workers
+        self._lock = workers.lock
+        self._ended = None
+        self._unanswered = weakref.WeakSet()
+        self._counts = {name: [0, 0, 0.0] for name in self.methods}
 
-    # -- arrival; loop thread, or a thread of the pool that calls its own context
+    def max_running(self):
+        """How many calls may run at the same time; None for any number."""
+        return self.service.max_running
+
+    # -- arrival; loop thread
 
     def method(self, msg, name):
-        """The Exposed method, for whom `msg` says. RefusedError if there is none, or not for him."""
-        method = self._methods.get(name)
+        """The Exposed method, for the sender of `msg`. RefusedError if there is none, or not for him."""
+        method = self.methods.get(name)
         if method is None:
             raise RefusedError('%s has no exposed method %s' % (self.service.name(), name))
-        if not method.is_authorized(msg):
-            raise RefusedError('%s.%s: context %d is not allowed to call it' % (self.service.name(), name, msg.src_id))
+        reason = method.objection(msg)
+        if reason is not None:
+            raise RefusedError('%s.%s: %s' % (self.service.name(), name, reason))
         return method
 
     def submit(self, request):
-        """Take a request, to be run when its turn comes. RefusedError when too many wait."""
+        """Take a request, to be run when its turn comes. RefusedError when too many wait; ChannelError at the end."""
         with self._lock:
-            if len(self._waiting) >= self.service.max_waiting:
-                raise RefusedError('%s: %d calls are waiting already' % (self.service.name(), len(self._waiting)))
-            self._waiting.append(request)
-        self._pool.schedule(self)
+            self._enqueue(request)
+            self._workers.schedule(self)
+
+    def _enqueue(self, request):
+        if self._ended is not None:
+            raise ChannelError(self._ended)
+        if len(self.waiting) >= self.service.max_waiting:
+            raise RefusedError('%s: %d calls are waiting already' % (self.service.name(), len(self.waiting)))
+        self.waiting.append(request)
+
+    def submit_event(self):
+        """The service's select has something: it takes its turn among the calls."""
+        with self._lock:
+            if self._ended is None:
+                self.waiting.append(_Event())
+                self._workers.schedule(self)
 
     def cancel(self, src_id, reply_to):
-        """The caller waits no more: forget his request, or tell the running method by `msg.cancelled`."""
-        for request in list(self._waiting) + list(self._running):
+        """The caller waits no more: its request is not begun, or its method sees `msg.cancelled`."""
+        with self._lock:
+            requests = list(self.waiting) + list(self.running) + list(self._unanswered)
+        for request in requests:
             if request.is_from(src_id, reply_to):
-                request.cancel()
+                request.cancelled = True
+
+    # -- a thread of the pool that calls its own context
+
+    def run_here(self, request):
+        """Carry out a request on the calling thread, which waits for it anyway, so that it needs no other one.
+
+        In its turn: where the service runs one at a time, after those that came before, which run here too if they
+        have to.
+        """
+        if self.max_running() is None:
+            with self._lock:
+                self._enqueue(request)
+                self._begin_waiting(request)
+            self._workers.carry_out(self, request)
+            return
+        with self._lock:
+            self._enqueue(request)
+        while self._run_one(request):
+            pass
+        with self._lock:
+            if self.waiting:
+                self._workers.schedule(self)
+
+    def _run_one(self, mine):
+        """Run the next request if it may start, or wait until that has changed. Whether `mine` is still to be done."""
+        with self._lock:
+            if mine not in self.waiting and mine not in self.running:
+                return False
+            request = self.waiting[0] if self.waiting and self.may_start() else None
+            if request is not None:
+                self._begin_waiting(request)
+        if request is not None:
+            self._workers.carry_out(self, request)
+        else:
+            self._wait_for_change(mine)
+        return True
+
+    def _begin_waiting(self, request):
+        self.waiting.remove(request)
+        self._workers.begin(self, request)
+
+    def _wait_for_change(self, mine):
+        def is_over():
+            return (mine not in self.waiting and mine not in self.running) or (self.waiting and self.may_start())
+
+        if not self._workers.block(is_over, self.running.values, mine.deadline):
+            self._withdraw(mine)
+            mine.fail(refusal('%s calls itself, and would wait for ever' % self.service.name()))
+        elif not mine.is_wanted():
+            self._withdraw(mine)
+
+    def _withdraw(self, request):
+        with self._lock:
+            if request in self.waiting:
+                self.waiting.remove(request)
 
     # -- threads of the pool
 
-    def work(self):
-        """Run one waiting request, if one may start. Returns whether there was one."""
-        request = self._next()
-        if request is None:
-            return False
+    def may_start(self):
+        limit = self.max_running()
+        return limit is None or len(self.running) < limit
+
+    def run(self, item):
+        if isinstance(item, _Event):
+            self._handle_event()
+        elif item.is_wanted():
+            self.execute(item)
+            if not item.is_answered and item.wants_reply():
+                self._await_answer(item)
+        else:
+            item.refuse('nobody waits for the answer any more')
+
+    def execute(self, request):
+        """Run the method and answer the request, whatever happens."""
+        counts = self._counts[request.method.name]
+        clock = request.router.loop.clock
+        started = clock()
+        failure = None
         try:
-            if request.is_wanted(self._pool.clock()):
-                self._run(request)
-            else:
-                request.refuse('nobody waits for the answer any more')
-        finally:
-            self._finished(request)
-        return True
-
-    def run_now(self, request):
-        """Run a request of a thread of the pool on that thread: it must not wait for another one."""
+            value = request.method.run(request.arguments(), request)
+        except RefusedError as e:
+            failure = refusal(e)
+        except CallError as e:
+            failure = e
+        except BaseException as e:  # SystemExit too: it must neither end the thread nor leave the caller waiting
+            failure = call_error(e)
         with self._lock:
-            self._running[request] = _thread.get_ident()
+            counts[0] += 1
+            counts[1] += failure is not None
+            counts[2] += clock() - started
+        if failure is None:
+            request.settle(value)
+        else:
+            request.fail(failure)
+
+    def _handle_event(self):
         try:
-            self._run(request)
-        finally:
-            self._finished(request)
-            if self._waiting:
-                self._pool.schedule(self)
-
-    def is_waiting(self):
-        return bool(self._waiting)
-
-    def can_start(self):
-        """Whether a request waits that may run now."""
-        with self._lock:
-            return bool(self._waiting) and self._may_start()
-
-    def is_busy(self):
-        return bool(self._running)
-
-    def on_event(self, event):
-        """One of the service's own sources has something."""
+            event = self.service.select.get_event(0)
+        except (TimeoutError, ChannelError):
+            return  # it was removed meanwhile, or the pool has stopped
         self.service.on_message_received(event)
 
-    def _may_start(self):
-        limit = self.service.max_running
-        return limit is None or len(self._running) < limit
-
-    def _next(self):
+    def _await_answer(self, request):
+        """A method answers later: remember the request, for the time that anything of the service does, until the end."""
         with self._lock:
-            if not self._waiting or not self._may_start():
-                return None
-            request = self._waiting.popleft()
-            self._running[request] = _thread.get_ident()
-            return request
-
-    def _finished(self, request):
-        with self._lock:
-            del self._running[request]
-
-    def _run(self, request):
-        """Carry a request out and answer it, whatever happens."""
-        outcome = self._execute(request)
-        if isinstance(outcome, _Failure):
-            request.fail(outcome.error)
-        else:
-            request.reply(outcome)
-
-    def _execute(self, request):
-        """What the method returned, or a _Failure."""
-        counts = self._counts[request.name]
-        started = self._pool.clock()
-        failed = True
-        try:
-            value = request.method.run(request.arguments(), request.msg)
-            failed = False
-            return value
-        except Exception as e:
-            return _Failure(e if isinstance(e, CallError) else call_error(e))
-        finally:
-            with self._lock:
-                counts[0] += 1
-                counts[1] += failed
-                counts[2] += self._pool.clock() - started
+            if self._ended is None:
+                self._unanswered.add(request)
+                return
+        request.refuse(self._ended)
 
     # -- the end, and what was
 
-    def refuse_all(self, reason):
-        """Answer all that wait or run with ChannelError(reason); what runs goes on unheard."""
+    def end(self, reason):
+        """Answer all that wait or run with ChannelError(reason), and take no more; what runs goes on unheard."""
         with self._lock:
-            requests = list(self._waiting) + list(self._running)
-            self._waiting.clear()
+            self._ended = reason
+            requests = list(self.waiting) + list(self.running) + list(self._unanswered)
+            self.waiting.clear()
         for request in requests:
+            request.cancelled = True
             request.refuse(reason)
 
     def stats(self):
-        """{method: {calls, failures, waiting, running, seconds}}"""
+        """{method: {calls, failures, waiting, running, seconds}}: how often it has run, and for how long in all."""
         with self._lock:
-            waiting = collections.Counter(request.name for request in self._waiting)
-            running = collections.Counter(request.name for request in self._running)
+            waiting = collections.Counter(self._names(self.waiting))
+            running = collections.Counter(self._names(self.running))
             return {
                 name: {
                     'calls': calls,
                     'failures': failures,
-                    'seconds': seconds,
                     'waiting': waiting[name],
                     'running': running[name],
+                    'seconds': seconds,
                 }
                 for name, (calls, failures, seconds) in self._counts.items()
             }
 
+    def _names(self, items):
+        return [item.method.name for item in items if not isinstance(item, _Event)]
+
 
 class SerializedInvoker(Invoker):
-    """Runs one call at a time, in the order of arrival; a thread is borrowed only while calls wait.
+    """Runs one call at a time, in strict order of arrival; a thread is borrowed only while calls wait.
 
     Events of the service's sources take their turn among the calls.
     """
 
-    def on_event(self, event):
-        self._waiting.append(_EventRequest(event))
-        self._pool.schedule(self)
-
-    def run_now(self, request):
-        if self._running:
-            holder = next(iter(self._running.values()), None)
-            if holder == _thread.get_ident():
-                request.fail(refusal('%s calls itself, and would wait for ever' % self.service.name()))
-            else:
-                self.submit(request)
-            return
-        Invoker.run_now(self, request)
-
-    def _may_start(self):
-        return not self._running
-
-    def _run(self, request):
-        if isinstance(request, _EventRequest):
-            Invoker.on_event(self, request.event)
-        else:
-            Invoker._run(self, request)
+    def max_running(self):
+        return 1
 
 
-class _EventRequest(object):
-    """An event that waits for its turn as requests do; nobody waits for an answer."""
+class _Event(object):
+    """Stands in the queue for an event of the service's select; nobody waits for an answer."""
 
-    name = ''
-
-    def __init__(self, event):
-        self.event = event
-
-    def is_wanted(self, now):
-        return True
+    cancelled = False
 
     def is_from(self, src_id, reply_to):
         return False
 
     def refuse(self, reason):
         pass
-
-
-class _Failure(object):
-    """The outcome of a method that raised."""
-
-    __slots__ = ('error',)
-
-    def __init__(self, error):
-        self.error = error

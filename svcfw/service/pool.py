@@ -1,20 +1,20 @@
-"""Pool: a fixed number of threads that run the services of one context."""
+"""Pool: the services of one context and the threads that run them."""
 
-import collections
-import threading
+import _thread
 
 from svcfw.core import handles
 from svcfw.core.context import service_name
 from svcfw.core.dispatch import call_error
-from svcfw.core.latch import Latch
 from svcfw.core.select import Select
 from svcfw.core.wire.errors import ChannelError, DecodeError, Error, TimeoutError
+from svcfw.service.activation import Activation
 from svcfw.service.activator import Activator
 from svcfw.service.errors import PoolError, RefusedError, refusal
 from svcfw.service.request import Request
+from svcfw.service.workers import Lane, Workers
 
 DEFAULT_SIZE = 16
-#: Requests that may wait for one service to be made.
+#: Calls that may wait for one service to be made.
 MAX_PENDING = 10000
 
 _ACTIVE, _CLOSED, _STOPPED = 'active', 'closed', 'stopped'
@@ -24,41 +24,44 @@ class Pool(object):
     """Serves CALL_SERVICE on a router with these services. A context manager: leaving it stops the pool.
 
     router; services: instances of Service; size: number of threads; activator: makes services that are asked for.
-    PoolError for a second pool on a router.
+    PoolError for a second pool on a router, and for two services of a name.
 
-    The last free thread goes only to a service none of whose calls run: one slow service does not starve the others.
+    Services take turns, and where there is more than one (or a parent may ask for more), the last free thread goes only
+    to one none of whose calls run: a slow service does not starve the others.
     """
 
     def __init__(self, router, services=(), size=DEFAULT_SIZE, activator=None):
-        if router.services is not None:
-            raise PoolError('%s has a pool already: add the services to it' % router.name)
+        if size < 1:
+            raise PoolError('a pool has at least one thread, not %r' % (size,))
         self.router = router
-        self.codec = router.codec
-        self.clock = router.loop.clock
         self.size = size
         self._activator = activator or Activator()
-        self._lock = threading.Lock()
         self._state = _ACTIVE
         self._invokers = {}
-        self._pending = {}
-        self._work = Latch(router.loop)
-        self._ready = collections.OrderedDict()
-        self._busy = 0
+        self._activations = {}
+        self._deferred = _Deferred()
         self._select = Select(router.loop, oneshot=False)
-        self._select.notify = lambda select: self._put(self._take_event)
-        self._over = False
-        router.services = self
-        router.remove_handler(handles.CALL_SERVICE)  # the one that would have made a pool
-        router.add_handler(self.accept, handles.CALL_SERVICE)
-        router.add_handler(self._on_cancel, handles.CANCEL_SERVICE)
+        self._select.notify = self._on_event
+        self._end_lock = _thread.allocate_lock()
+        self._claim_router()
+        self._workers = Workers(router.loop, size, self._log_error, self._spares_a_thread)
+        self._lock = self._workers.lock
+        try:
+            for service in services:
+                self.add(service)
+            router.remove_handler(handles.CALL_SERVICE)  # what would have made a pool, or refuses for one that ended
+            router.add_handler(self.accept, handles.CALL_SERVICE)
+            router.add_handler(self._on_cancel, handles.CANCEL_SERVICE)
+        except BaseException:
+            self._state = _STOPPED
+            self._end()
+            raise
         router.on_shutdown(lambda: self.stop(join=False))
-        for service in services:
-            self.add(service)
-        self._threads = [
-            threading.Thread(target=self._main, name='svcfw-pool-%d' % i, daemon=True) for i in range(size)
-        ]
-        for thread in self._threads:
-            thread.start()
+
+    def _claim_router(self):
+        if self.router.services is not None:
+            raise PoolError('%s has a pool already: add the services to it' % self.router.name)
+        self.router.services = self
 
     def __enter__(self):
         return self
@@ -69,41 +72,48 @@ class Pool(object):
     def __repr__(self):
         return '<Pool of %s, %d threads, %s>' % (self.router.name, self.size, self._state)
 
-    # -- services
+    # -- services; any thread
 
     def add(self, service):
         """Serve a service from now on. PoolError for a name that is taken, and once the pool is closed."""
-        name = service.name()
-        invoker = service.invoker_class(service, self)
+        self._add(service.name(), service)
+
+    def _add(self, name, service):
+        invoker = service.invoker_class(service, self._workers)
         with self._lock:
             self._require_active()
             if name in self._invokers:
                 raise PoolError('there is a service %s already' % name)
             self._invokers[name] = invoker
-        self._select.add(service.select)
+        service.invoker = invoker
+        try:
+            self._select.add(service.select)
+        except ChannelError:
+            pass  # the pool was stopped in this moment
 
     def get_service(self, name):
-        """The instance for a name (str, or the class), made if need be. Blocks; not for loop callbacks."""
-        name = service_name(name)
-        while True:
-            with self._lock:
-                self._require_active()
-                if name in self._invokers:
-                    return self._invokers[name].service
-                made = Latch(self.router.loop)
-                starts = name not in self._pending
-                self._pending.setdefault(name, []).append(made.put)
-            if starts:
-                self._activate(name)
-            outcome = made.get()
-            if isinstance(outcome, Exception):
-                raise outcome
+        """The instance for a name (str, or the class), made if need be. Blocks; not for loop callbacks.
 
-    def defer(self, function, *args, **kwargs):
-        """Run a function on a thread of the pool, some time; what it raises is logged."""
+        PoolError once the pool is closed, RefusedError, or what the activation raised.
+        """
+        name = service_name(name)
         with self._lock:
             self._require_active()
-        self._put(lambda: function(*args, **kwargs))
+            if name in self._invokers:
+                return self._invokers[name].service
+            activation = self._activation(name)
+        if not activation.complete():
+            raise PoolError('making %s waits for itself' % name)
+        if activation.error is not None:
+            raise activation.error
+        return self._invokers[name].service
+
+    def defer(self, function, *args, **kwargs):
+        """Run a function on a thread of the pool, some time; what it raises is logged. PoolError once closed."""
+        with self._lock:
+            self._require_active()
+            self._deferred.waiting.append(_Call(function, args, kwargs))
+            self._workers.schedule(self._deferred)
 
     def stats(self):
         """{service: {method: {calls, failures, waiting, running, seconds}}}"""
@@ -111,137 +121,156 @@ class Pool(object):
             invokers = dict(self._invokers)
         return {name: invoker.stats() for name, invoker in invokers.items()}
 
-    # -- the end
-
-    def close(self):
-        """Accept no more; what waits is still carried out. `join` waits for that. Idempotent."""
-        with self._lock:
-            if self._state != _ACTIVE:
-                return
-            self._state = _CLOSED
-        self._refuse_pending('the pool was closed')
-        self._check_drained()
-
-    def stop(self, join=True):
-        """End now: all callers get ChannelError at once, `on_shutdown` of each service is called once. Idempotent.
-
-        join: wait for the threads; one of them that calls this does not wait for itself.
-        """
-        with self._lock:
-            first = self._state != _STOPPED
-            self._state = _STOPPED
-            invokers = list(self._invokers.values())
-        if first:
-            self._refuse_pending('the pool was stopped')
-            for invoker in invokers:
-                invoker.refuse_all('the pool was stopped')
-            self._end()
-        if join:
-            self.join()
-
-    def join(self):
-        """Wait until no thread of the pool is left. Returns at once for each of its own threads."""
-        for thread in self._threads:
-            if thread is not threading.current_thread():
-                thread.join()
-
-    def _end(self):
-        with self._lock:
-            if self._over:
-                return
-            self._over = True
-        for handle in (handles.CALL_SERVICE, handles.CANCEL_SERVICE):
-            self.router.remove_handler(handle)
-        if self.router.closed is None:
-            self.router.add_handler(self._refuse, handles.CALL_SERVICE)
-        self._select.close()
-        self._work.close('the pool was stopped')
-        for invoker in list(self._invokers.values()):
-            self._guard(invoker.service.on_shutdown)
-
-    def _check_drained(self):
-        """A closed pool ends when nothing is left to do."""
-        with self._lock:
-            drained = self._state == _CLOSED and not self._busy and self._work.empty()
-        if drained and not any(invoker.is_waiting() or invoker.is_busy() for invoker in list(self._invokers.values())):
-            self._end()
-
     def _require_active(self):
         if self._state != _ACTIVE:
             raise PoolError('the pool was %s' % self._state)
 
-    # -- requests; loop thread, or a thread of the pool
+    def _spares_a_thread(self):
+        return self.size > 1 and (bool(self.router.parent_ids) or len(self._invokers) + len(self._activations) > 1)
+
+    # -- the end; any thread
+
+    def close(self):
+        """Accept no more; the pool ends when what waits has been carried out, for which `join` waits. Idempotent."""
+        with self._lock:
+            if self._state != _ACTIVE:
+                return
+            self._state = _CLOSED
+            activations = list(self._activations.values())
+        for activation in activations:
+            activation.give_up(ChannelError('the pool was closed'))
+        self._workers.drain(self._end)
+
+    def stop(self, join=True):
+        """End now: all callers get ChannelError at once, `on_shutdown` of each service is called once. Idempotent.
+
+        join: wait for the threads, which end with the methods that they run; one of them does not wait.
+        """
+        with self._lock:
+            self._state = _STOPPED
+        self._end()
+        if join:
+            self.join()
+
+    def join(self):
+        """Wait until no thread of the pool is left: after `close` or `stop`. Returns at once on one of them."""
+        self._workers.join()
+
+    def _end(self):
+        """Everybody is told, then the services. What still runs goes on unheard."""
+        with self._end_lock:
+            if self.router.services is not self:
+                return
+            self.router.services = None
+        with self._lock:
+            self._state = _STOPPED
+            invokers = list(self._invokers.values())
+            activations = list(self._activations.values())
+        self.router.remove_handler(handles.CANCEL_SERVICE)
+        self.router.remove_handler(handles.CALL_SERVICE)
+        if self.router.closed is None:
+            self.router.add_handler(_refuse, handles.CALL_SERVICE)
+        for activation in activations:
+            activation.give_up(ChannelError('the pool was stopped'))
+        for invoker in invokers:
+            invoker.end('the pool was stopped')
+        self._select.close()
+        self._workers.end()
+        for invoker in invokers:
+            try:
+                invoker.service.on_shutdown()
+            except Exception as e:
+                self._log_error(e)
+
+    # -- requests
 
     def accept(self, msg):
-        """Take one CALL_SERVICE message."""
+        """Take one CALL_SERVICE message from another context, or a thread that is not the pool's. Loop thread."""
+        self._accept(msg, self._submit)
+
+    def accept_own(self, msg):
+        """Take one from this context itself. On a thread of the pool it is carried out before this returns."""
+        self._accept(msg, self._run_here if self._workers.has(_thread.get_ident()) else self._submit)
+
+    def _accept(self, msg, pass_on):
         if msg.is_dead:
-            return
+            return  # the news that some sender is gone: nothing to do, and no reason to end
         try:
-            name, method_name, timeout_s, arguments = _envelope(msg)
-            with self._lock:
-                if self._state != _ACTIVE:
-                    raise ChannelError('the pool was %s' % self._state)
-                invoker = self._invokers.get(name)
-                if invoker is None:
-                    self._await_activation(msg, name)
-                    return
-            self._submit(invoker, msg, method_name, timeout_s, arguments)
+            pass_on(msg, _envelope(msg))
         except ChannelError as e:
             msg.refuse(str(e))
         except Error as e:
             msg.fail(refusal(e))
 
-    def _submit(self, invoker, msg, method_name, timeout_s, arguments):
-        method = invoker.method(msg, method_name)
-        deadline = None if timeout_s is None else self.clock() + timeout_s
-        request = Request(msg, method, arguments, deadline)
-        if threading.current_thread() in self._threads:
-            invoker.run_now(request)
-        else:
-            invoker.submit(request)
+    def _submit(self, msg, envelope):
+        with self._lock:
+            if self._state != _ACTIVE:
+                raise ChannelError('the pool was %s' % self._state)
+            invoker = self._invokers.get(envelope[0])
+            if invoker is None:
+                self._await_activation(msg, envelope)
+                return
+        self._hand_over(invoker.submit, invoker, msg, envelope)
 
-    def _await_activation(self, msg, name):
+    def _run_here(self, msg, envelope):
+        if envelope[0] not in self._invokers:
+            self._require_permission(msg, envelope[0])
+        try:
+            service = self.get_service(envelope[0])
+        except PoolError as e:
+            raise ChannelError(str(e))
+        except Exception as e:
+            msg.fail(_failure(e))
+            return
+        self._hand_over(service.invoker.run_here, service.invoker, msg, envelope)
+
+    def _hand_over(self, take, invoker, msg, envelope):
+        _, method_name, timeout_s, arguments = envelope
+        method = invoker.method(msg, method_name)
+        deadline = None if timeout_s is None else self.router.loop.clock() + timeout_s
+        request = Request(msg, method, arguments, deadline)
+        try:
+            take(request)
+        except ChannelError as e:
+            request.refuse(str(e))
+        except Error as e:
+            request.fail(refusal(e))
+
+    def _await_activation(self, msg, envelope):
         """The service is not there: have it made once, however many ask. The lock is held."""
+        name = envelope[0]
+        self._require_permission(msg, name)
+        activation = self._activation(name)
+        if len(activation) >= MAX_PENDING:
+            raise RefusedError('%d calls wait for %s to be made' % (len(activation), name))
+
+        def go_on(error):
+            if error is None:
+                self._accept(msg, self._submit)
+            elif isinstance(error, ChannelError):
+                msg.refuse(str(error))
+            else:
+                msg.fail(_failure(error))
+
+        activation.when_over(go_on)
+        self._workers.schedule(activation)
+
+    def _require_permission(self, msg, name):
         if not self._activator.is_permitted(msg):
             raise RefusedError('there is no service %s, and context %d may not have it made' % (name, msg.src_id))
-        waiting = self._pending.get(name)
-        if waiting is None:
-            waiting = self._pending[name] = []
-            self._put(lambda: self._activate(name))
-        if len(waiting) >= MAX_PENDING:
-            raise RefusedError('%d calls wait for %s to be made' % (len(waiting), name))
-        waiting.append(lambda outcome: self._activated(msg, outcome))
 
-    def _activate(self, name):
+    def _activation(self, name):
+        activation = self._activations.get(name)
+        if activation is None:
+            activation = self._activations[name] = Activation(self._workers, lambda: self._make(name))
+        return activation
+
+    def _make(self, name):
         try:
-            self.add(self._activator.activate(self.router, name))
-            outcome = None
-        except Exception as e:
-            outcome = e if isinstance(e, Error) else call_error(e)
-        with self._lock:
-            waiting = self._pending.pop(name, [])
-        for callback in waiting:
-            callback(outcome)
-
-    def _activated(self, msg, outcome):
-        if outcome is None:
-            self.accept(msg)
-        elif isinstance(outcome, (PoolError, RefusedError)):
-            msg.fail(refusal(outcome))
-        elif isinstance(outcome, ChannelError):
-            msg.refuse(str(outcome))
-        else:
-            msg.fail(outcome)
-
-    def _refuse_pending(self, reason):
-        with self._lock:
-            pending, self._pending = self._pending, {}
-        for callbacks in pending.values():
-            for callback in callbacks:
-                callback(ChannelError(reason))
-
-    def _refuse(self, msg):
-        msg.refuse('the pool was stopped')
+            self._add(name, self._activator.activate(self.router, name))
+        finally:
+            with self._lock:
+                self._activations.pop(name, None)
 
     def _on_cancel(self, msg):
         if not msg.is_dead:
@@ -249,76 +278,39 @@ class Pool(object):
             for invoker in list(self._invokers.values()):
                 invoker.cancel(msg.src_id, reply_to)
 
-    # -- threads
+    # -- events of the services' sources; any thread
 
-    def schedule(self, invoker):
-        """Calls wait at this invoker: give it a thread as soon as there is one for it. Any thread."""
-        with self._lock:
-            self._ready[invoker] = None
-        self._put(self._serve)
-
-    def _put(self, work):
+    def _on_event(self, select):
+        """Some service's select has something: a call of that service's own, as it were."""
         try:
-            self._work.put(work)
-        except ChannelError:
-            pass  # stopped: whoever waits for it has been told
-
-    def _main(self):
-        while True:
-            try:
-                work = self._work.get()
-            except ChannelError:
-                return
-            with self._lock:
-                self._busy += 1
-            try:
-                self._guard(work)
-            finally:
-                with self._lock:
-                    self._busy -= 1
-                if self._state == _CLOSED:
-                    self._check_drained()
-
-    def _guard(self, function):
-        try:
-            function()
-        except Exception as e:
-            self.router.log(self.router, 40, '%s: %s' % (self.router.name, call_error(e)))
-
-    def _serve(self):
-        """Run requests until there is none that may have this thread: whoever ends one looks for the next."""
-        while True:
-            invoker = self._choose()
-            if invoker is None:
-                return
-            invoker.work()
-
-    def _choose(self):
-        """The invoker whose turn it is."""
-        with self._lock:
-            is_last = self._busy >= self.size > 1
-            for invoker in list(self._ready):
-                if not invoker.is_waiting():
-                    del self._ready[invoker]
-                elif invoker.can_start() and not (is_last and invoker.is_busy()):
-                    self._ready.move_to_end(invoker)
-                    return invoker
-        return None
-
-    def _take_event(self):
-        try:
-            source = self._select.get_source(0)
-            event = source.get_event(0)
+            source = select.get_source(0)
         except Error:
-            return  # another thread was faster
+            return
         for invoker in list(self._invokers.values()):
             if invoker.service.select is source:
-                invoker.on_event(event)
+                invoker.submit_event()
+
+    def _log_error(self, error):
+        self.router.log(self.router, 40, '%s: %s' % (self.router.name, call_error(error)))
 
 
-def call(context, service, method, timeout=None, **arguments):
+class _Deferred(Lane):
+    """The functions given to `Pool.defer`."""
+
+    def run(self, item):
+        item.function(*item.args, **item.kwargs)
+
+
+class _Call(object):
+    def __init__(self, function, args, kwargs):
+        self.function = function
+        self.args = args
+        self.kwargs = kwargs
+
+
+def call(context, service_name, method_name, timeout=None, **arguments):
     """As context.call_service, with a deadline: after `timeout` seconds TimeoutError here, and the callee is told."""
-    reply = context.request_service(service, method, arguments, timeout)
+    reply = context.request_service(service_name, method_name, arguments, timeout)
     try:
         return reply.get(timeout)
     except TimeoutError:
@@ -327,20 +319,29 @@ def call(context, service, method, timeout=None, **arguments):
 
 
 def start_in_child(router, waiting):
-    """Make the pool of a child context and hand it the messages that arrived before. Called by svcfw.core.entry."""
+    """Make the pool of a child context and hand it the messages that came before. Called by svcfw.core.poolstarter."""
     pool = router.services or Pool(router)
     for msg in waiting:
         pool.accept(msg)
 
 
+def _refuse(msg):
+    msg.refuse('the pool was stopped')
+
+
+def _failure(error):
+    """The CallError for what an activation raised."""
+    return refusal(error) if isinstance(error, (PoolError, RefusedError)) else call_error(error)
+
+
 def _envelope(msg):
-    """(service, method, time-out, encoded arguments) of a message. DecodeError."""
+    """(service, method, time-out, encoded arguments) of a message; the rest of it stays closed. DecodeError."""
     value = msg.value()
     if type(value) is not tuple or len(value) != 4:
         raise DecodeError('no call of a service')
     name, method_name, timeout_s, arguments = value
     if type(name) is not str or type(method_name) is not str or type(arguments) is not bytes:
-        raise DecodeError('no call of a service')
+        raise DecodeError('no call of a service: names are text')
     if timeout_s is not None and type(timeout_s) not in (int, float):
-        raise DecodeError('no call of a service')
-    return name, method_name, timeout_s, arguments
+        raise DecodeError('no call of a service: a time-out is a number of seconds')
+    return value

@@ -1,66 +1,78 @@
-"""Request: one call of a service on its way through a pool, answered exactly once."""
+"""Request: one call of a service on its way through a pool, answered at most once."""
 
 import _thread
 
 from svcfw.core.dispatch import call_error
-from svcfw.core.wire.errors import EncodeError
+from svcfw.core.message import Message
 from svcfw.service.exposed import NO_REPLY
 
 
-class Request(object):
-    """A call: `method` is an Exposed, `arguments` the still encoded dict, `deadline` on the loop's clock or None.
+class Request(Message):
+    """The message of a call, which is what a method's `msg` is. Any thread.
 
-    Any thread.
+    method: the Exposed that is called; deadline: on the clock of `router.loop`, None for a caller that waits as long as
+    it takes; cancelled: whether the caller has given up. A method that returns NO_REPLY calls `reply(value)` or
+    `fail(CallError)` later; the second answer to a call is dropped.
     """
 
+    __slots__ = ('__weakref__', '_answered', '_lock', 'deadline', 'encoded_arguments', 'method')
+
     def __init__(self, msg, method, arguments, deadline):
-        self.msg = msg
+        Message.__init__(self, msg.router, msg.frame)
         self.method = method
         self.deadline = deadline
-        self.name = method.name
-        self._cancelled = False
-        self._arguments = arguments
+        self.encoded_arguments = arguments
         self._lock = _thread.allocate_lock()
         self._answered = False
 
-    def is_wanted(self, now):
+    @property
+    def is_answered(self):
+        return self._answered
+
+    def is_wanted(self):
         """Whether somebody still waits for the answer."""
-        return not self._cancelled and not self._answered and (self.deadline is None or now < self.deadline)
+        if self.cancelled or self._answered:
+            return False
+        return self.deadline is None or self.router.loop.clock() < self.deadline
 
     def is_from(self, src_id, reply_to):
-        return (self.msg.src_id, self.msg.frame.reply_to) == (src_id, reply_to)
-
-    def cancel(self):
-        """The caller waits no more. The method, if it runs, sees it in `msg.cancelled`."""
-        self._cancelled = self.msg.cancelled = True
+        return (self.frame.src, self.frame.reply_to) == (src_id, reply_to)
 
     def arguments(self):
-        """The decoded arguments, checked. DecodeError, RefusedError."""
-        arguments = self.msg.router.codec.decode(self._arguments)
+        """The arguments (dict), decoded and checked now. DecodeError, RefusedError."""
+        arguments = self.router.codec.decode(self.encoded_arguments)
         self.method.check(arguments)
         return arguments
 
-    def reply(self, value):
-        """Send what the method returned; a value that cannot travel becomes an error."""
-        if value is NO_REPLY or not self.method.replies:
-            self._claim()
-        elif self._claim():
+    def settle(self, value):
+        """Answer with what the method returned, unless it sees to the answer itself."""
+        if value is not NO_REPLY and self.method.replies:
             try:
-                self.msg.reply(value)
-            except EncodeError as e:
-                self.msg.fail(call_error(e))
+                self.reply(value)
+            except Exception as e:  # it cannot travel
+                self.fail(call_error(e))
 
-    def fail(self, error):
-        """Send an exception that is being handled, or a CallError made of one."""
-        if self._claim():
-            self.msg.fail(error)
+    def answer(self, flags, payload):
+        """Answer with a frame's flags and payload."""
+        if self.wants_reply():
+            self._send(flags, payload)
 
-    def refuse(self, reason):
-        """There will be no answer: ChannelError for the caller."""
-        if self._claim():
-            self.msg.refuse(reason)
+    def __del__(self):
+        # A method that was to answer later has dropped it: whoever waits is told. On the loop, since this may run
+        # anywhere, under any lock.
+        if not self._answered and self.wants_reply():
+            self.router.loop.call_soon(lambda: self.refuse('the service dropped the call without an answer'))
 
-    def _claim(self):
+    def _send(self, flags, payload):
         with self._lock:
-            claimed, self._answered = not self._answered, True
-        return claimed
+            if self._answered:
+                return
+            self._answered = True
+        try:
+            self._transmit(flags, payload)
+        except Exception:
+            self._answered = False
+            raise
+
+    def _transmit(self, flags, payload):
+        Message._send(self, flags, payload)

@@ -1,0 +1,223 @@
+"""Workers: a fixed number of threads that take turns at lanes of work."""
+
+import collections
+import threading
+
+from svcfw.core.loop import Waiter
+from svcfw.core.wire.errors import ChannelError
+
+
+class Lane(object):
+    """A queue of one owner (a service, one activation, the deferred functions), served by any number of threads.
+
+    `waiting` and `running` change under the lock of the workers only. Subclasses override `may_start` and `run`.
+    """
+
+    def __init__(self):
+        #: Items whose turn has not come, in the order of their arrival.
+        self.waiting = collections.deque()
+        #: {item: id of the thread that has it}
+        self.running = {}
+
+    def may_start(self):
+        """Whether one more item may run now. The lock is held."""
+        return True
+
+    def run(self, item):
+        """Do one item's work; what it raises is logged. A thread of the workers, without the lock."""
+        raise NotImplementedError
+
+
+class Workers(object):
+    """The threads. `schedule` gives them work; whoever is done with an item looks for the next.
+
+    loop; size: number of threads; on_error(exception): what a lane's `run` raised; spares(): whether the last free
+    thread is kept for a lane that has none yet, so that a slow one cannot starve the others (asked under the lock).
+    """
+
+    def __init__(self, loop, size, on_error, spares):
+        #: Guards all lanes too. Held for moments only, and never while anything of the user runs.
+        self.lock = threading.Lock()
+        self._loop = loop
+        self._size = size
+        self._on_error = on_error
+        self._spares = spares
+        self._ready = collections.OrderedDict()
+        self._idle = []
+        self._rousing = False
+        self._busy = 0
+        self._on_drained = None
+        self._ended = False
+        self._blocked = {}
+        self._joining = []
+        self._threads = [
+            threading.Thread(target=self._main, name='svcfw-pool-%d' % i, daemon=True) for i in range(size)
+        ]
+        self._alive = size
+        loop.on_nested = self._on_nested
+        for thread in self._threads:
+            thread.start()
+
+    def has(self, ident):
+        """Whether a thread (its id) is one of these."""
+        return any(thread.ident == ident for thread in self._threads)
+
+    # -- work
+
+    def schedule(self, lane):
+        """A lane has something waiting: a thread goes there as soon as there is one for it. The lock is held."""
+        self._ready[lane] = None
+        self._rouse()
+
+    def begin(self, lane, item):
+        """An item of a lane begins on the calling thread. The lock is held."""
+        lane.running[item] = threading.get_ident()
+
+    def carry_out(self, lane, item):
+        """Run an item that has begun, and let those go on who wait for its end. Without the lock."""
+        try:
+            lane.run(item)
+        except BaseException as e:
+            self._on_error(e)
+        with self.lock:
+            del lane.running[item]
+            self._recheck()
+
+    def _rouse(self):
+        """Wake one thread; it wakes the next if there is more to do. So few wake up for many short items."""
+        if self._rousing or not self._idle:
+            return
+        # A thread that drives the loop and gives itself work takes no thread switch.
+        own = self._loop.own_waiter()
+        waiter = own if own in self._idle else self._idle[-1]
+        self._idle.remove(waiter)
+        self._rousing = True
+        waiter.set()
+
+    def _on_nested(self):
+        """The thread that drives, and may just have been given work, waits for something else first."""
+        with self.lock:
+            if self._rousing:
+                self._rousing = False
+                self._rouse()
+
+    def _find(self):
+        """The lane whose turn it is, or None. The lock is held."""
+        is_last = self._busy + 1 >= self._size and self._spares()
+        for lane in list(self._ready):
+            if not lane.waiting:
+                del self._ready[lane]
+            elif lane.may_start() and not (is_last and lane.running):
+                self._ready.move_to_end(lane)
+                return lane
+        return None
+
+    def _main(self):
+        waiter = None
+        try:
+            while not self._ended:
+                with self.lock:
+                    if waiter is not None:
+                        self._rousing, waiter = False, None
+                    lane = self._find()
+                    if lane is None:
+                        waiter = Waiter(self._loop)
+                        self._idle.append(waiter)
+                    else:
+                        item = lane.waiting.popleft()
+                        self.begin(lane, item)
+                        self._busy += 1
+                        if self._find() is not None:
+                            self._rouse()
+                if lane is not None:
+                    self.carry_out(lane, item)
+                    with self.lock:
+                        self._busy -= 1
+                elif self._is_drained():
+                    self._on_drained()
+                else:
+                    self._loop.wait(waiter)
+        except ChannelError:
+            pass  # the loop was closed: the router has ended
+        finally:
+            with self.lock:
+                self._alive -= 1
+                for joining in self._joining:
+                    joining.set()
+
+    # -- waiting for one another
+
+    def block(self, is_over, holders, deadline=None):
+        """Wait until `is_over()`, for which the threads with the ids `holders()` have to get on. Any thread.
+
+        Both are called under the lock. False, at once, if those wait for the calling thread themselves: it would be
+        for ever. Returns True at the deadline (on the loop's clock) too.
+        """
+        me = threading.get_ident()
+        while True:
+            with self.lock:
+                if is_over() or (deadline is not None and self._loop.clock() >= deadline):
+                    return True
+                if self._all_wait_for(me, holders, set()):
+                    return False
+                waiter = Waiter(self._loop)
+                self._blocked[me] = (waiter, holders)
+            try:
+                self._loop.wait(waiter, deadline)
+            finally:
+                with self.lock:
+                    del self._blocked[me]
+
+    def _all_wait_for(self, me, holders, seen):
+        """Whether each of these threads is `me`, or blocked by such threads only."""
+        idents = set(holders())
+        return bool(idents) and all(self._waits_for(me, ident, seen) for ident in idents)
+
+    def _waits_for(self, me, ident, seen):
+        if ident == me:
+            return True
+        if ident in seen or ident not in self._blocked:
+            return False
+        seen.add(ident)
+        return self._all_wait_for(me, self._blocked[ident][1], seen)
+
+    def _recheck(self):
+        for waiter, _ in self._blocked.values():
+            waiter.set()
+
+    # -- the end
+
+    def drain(self, on_drained):
+        """Call `on_drained()` once nothing waits or runs any more: on this thread, or one of ours."""
+        self._on_drained = on_drained
+        if self._is_drained():
+            on_drained()
+
+    def _is_drained(self):
+        with self.lock:
+            return bool(self._on_drained) and not self._busy and not any(lane.waiting for lane in self._ready)
+
+    def end(self):
+        """Let each thread end when it is done with what it has. Idempotent."""
+        with self.lock:
+            self._ended = True
+            self._recheck()
+            while self._idle:
+                self._idle.pop().set()
+
+    def join(self):
+        """Wait until all threads have ended, doing I/O meanwhile. Returns at once on one of them."""
+        if self.has(threading.get_ident()):
+            return
+        while True:
+            waiter = Waiter(self._loop)
+            with self.lock:
+                if not self._alive:
+                    break
+                self._joining.append(waiter)
+            try:
+                self._loop.wait(waiter)
+            except ChannelError:
+                break
+        for thread in self._threads:
+            thread.join()
