@@ -1,0 +1,149 @@
+"""What a context may not do to others: speak in their name, answer for them, claim or end them, fill their memory."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from svcfw.core import handles
+from svcfw.core.message import Message, has_parent_authority
+from svcfw.core.wire.errors import ChannelError, TimeoutError
+from svcfw.core.wire.frames import DEAD, Frame
+from tests.support.routers import LONG, Peer, Served, Tree, tree
+
+
+@pytest.fixture
+def made() -> Iterator[Tree]:
+    with tree() as made:
+        yield made
+
+
+def encoded(served: Served, value: Any) -> bytes:
+    return served.router.codec.encode(value)
+
+
+@pytest.fixture
+def scene(made: Tree) -> tuple[Served, Peer, Peer]:
+    top = made.master()
+    return top, made.peer(top, 1, 'evil', ids=(64, 127)), made.peer(top, 2, 'victim')
+
+
+def settled(top: Served, peer: Peer) -> None:
+    """Return once the router has dealt with all that the peer has sent."""
+    peer.send(Frame(0, 1, 1, 499, 999))
+    while peer.receive().handle != 999:
+        pass
+
+
+@pytest.mark.parametrize(('src', 'auth'), [(2, 2), (0, 0), (1, 0), (1, 2), (2, 1), (77, 77), (64, 64)])
+def test_a_frame_in_the_name_of_another(scene: tuple[Served, Peer, Peer], src: int, auth: int) -> None:
+    top, evil, victim = scene
+    got: list[Message] = []
+    top.router.add_handler(got.append, 500)
+    evil.send(Frame(0, src, auth, 500, 33, 0, encoded(top, 'x')))
+    settled(top, evil)
+    assert not got
+    assert 'refused a frame' in top.logged[0][1]
+    victim.sock.settimeout(0)
+    with pytest.raises(BlockingIOError):
+        victim.receive()  # and nobody is told in its name either
+
+
+def test_an_answer_from_whom_was_not_asked(scene: tuple[Served, Peer, Peer]) -> None:
+    top, evil, victim = scene
+    reply = top.router.context(2)._request_later(500, 'x')
+    asked = victim.receive()
+    for flags in (0, DEAD):
+        evil.send(Frame(0, 1, 1, asked.reply_to, 0, flags, encoded(top, 'forged')))
+    settled(top, evil)
+    assert 'was not asked' in top.logged[0][1]
+    victim.send(Frame(0, 2, 2, asked.reply_to, 0, 0, encoded(top, 'true')))
+    assert reply.get(LONG) == 'true'
+
+
+def test_a_grandchild_cannot_tell_the_end_of_another_below_the_same_link(scene: Any) -> None:
+    top, evil, _ = scene
+    for context_id in (64, 65):
+        evil.send(Frame(0, 1, 1, handles.ADD_ROUTE, 0, 0, encoded(top, (context_id, 'below'))))
+    settled(top, evil)
+    reply = top.router.context(64)._request_later(500, 'x')
+    asked = evil.receive()
+    evil.send(Frame(0, 65, 65, asked.reply_to, 0, DEAD, b'forged'))
+    settled(top, evil)
+    with pytest.raises(TimeoutError):
+        reply.get(0)
+    evil.send(Frame(0, 1, 1, asked.reply_to, 0, DEAD, b'true'))
+    with pytest.raises(ChannelError, match='true'):
+        reply.get(LONG)
+
+
+@pytest.mark.parametrize('claim', [(2, 'x'), (0, 'x'), (1, 'x'), (128, 'x'), (63, 'x'), ('64', 'x'), 64, (64, None)])
+def test_a_route_that_was_not_granted(scene: tuple[Served, Peer, Peer], claim: Any) -> None:
+    top, evil, _ = scene
+    victims = top.router.link_for(2)
+    evil.send(Frame(0, 1, 1, handles.ADD_ROUTE, 44, 0, encoded(top, claim)))
+    assert evil.receive().flags == DEAD
+    assert top.router.link_for(2) is victims
+    assert top.router.link_for(128) is None
+
+
+@pytest.mark.parametrize('claim', [(2, 'gone'), (0, 'gone'), (1, 'gone'), (99, 'gone')])
+def test_the_end_of_whom_it_does_not_answer_for(scene: tuple[Served, Peer, Peer], claim: Any) -> None:
+    top, evil, _ = scene
+    evil.send(Frame(0, 1, 1, handles.DEL_ROUTE, 44, 0, encoded(top, claim)))
+    assert evil.receive().flags == DEAD
+    assert top.router.link_for(1) is not None
+    assert top.router.link_for(2) is not None
+
+
+def test_only_a_neighbour_speaks_of_the_tree(scene: tuple[Served, Peer, Peer]) -> None:
+    """A grandchild cannot have its parent, or its siblings, forgotten."""
+    top, evil, _ = scene
+    for context_id in (64, 65):
+        evil.send(Frame(0, 1, 1, handles.ADD_ROUTE, 0, 0, encoded(top, (context_id, 'below'))))
+    for handle, value in (
+        (handles.DEL_ROUTE, (1, 'gone')),
+        (handles.DEL_ROUTE, (65, 'gone')),
+        (handles.ADD_ROUTE, (66, 'mine')),
+        (handles.ALLOCATE_ID, None),
+    ):
+        evil.send(Frame(0, 64, 64, handle, 44, 0, encoded(top, value)))
+        assert evil.receive().flags == DEAD
+    assert top.router.link_for(1) is top.router.link_for(65) is not None
+    assert top.router.link_for(66) is None
+
+
+def test_a_child_cannot_shut_its_parent_down(made: Tree) -> None:
+    top = made.master()
+    child = made.child(top, 1, 'child')
+    with pytest.raises(ChannelError, match='may not use'):
+        child.router.context(0).shutdown(LONG)
+    assert top.router.closed is None
+
+
+def test_policies_look_at_the_authority(made: Tree) -> None:
+    top = made.master()
+    child = made.child(top, 1, 'child', ids=(64, 127))
+    grandchild = made.child(child, 64, 'grandchild')
+    child.router.add_handler(lambda message: message.reply('done'), 500, policy=has_parent_authority)
+    assert top.router.context(1).request(500, None, LONG) == 'done'
+    with pytest.raises(ChannelError, match='may not use'):
+        grandchild.router.context(1).request(500, None, LONG)
+
+
+def test_a_child_that_reads_no_answers_is_not_heard_for_ever(made: Tree) -> None:
+    top = made.master()
+    peer = made.peer(top, 1, 'glutton')
+    answered: list[int] = []
+    top.router.add_handler(lambda message: (answered.append(1), message.reply(bytes(1024 * 1024))), 500)
+    peer.sock.settimeout(1)
+    question = Frame(0, 1, 1, 500, 9, 0, encoded(top, bytes(100_000)))
+
+    def ask_for_ever() -> None:
+        while True:
+            peer.send(question)
+
+    with pytest.raises(OSError, match='timed out'):
+        ask_for_ever()
+    top.settle()
+    assert len(answered) < 20
