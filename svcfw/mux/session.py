@@ -80,8 +80,8 @@ class Session:
             _pause_until_room(self.stream, stream)
 
     def _on_event(self, event: Any) -> None:
-        if isinstance(event, Goodbye):
-            self._has_said_goodbye = True
+        if not isinstance(event, Frame):
+            self._has_said_goodbye = self._has_said_goodbye or isinstance(event, Goodbye)
         elif event.handle == protocol.REQUEST:
             self._put_back(event)
             self._advance()
@@ -234,6 +234,8 @@ class Session:
         elif self._refusal is not None:
             self._settled(request)  # not to be done any more
             return
+        elif any(node.dead for node in self._owing):
+            raise ChannelError('what came before it was done elsewhere')
         self._used = {node for node in self._used if not node.dead}
         root = self._server.root(request.link, request.timeout_s, self._environment)
         self._used.add(root)
@@ -244,10 +246,10 @@ class Session:
         refusal, self._refusal = self._refusal, None
         lost = [node.dead for node in self._owing if node.dead and not node.has_left]
         self._owing = {node for node in self._owing if not node.dead}
-        if refusal is not None:
-            raise refusal
         if lost:
             raise ChannelError(str(lost[0]))
+        if refusal is not None:
+            raise refusal
 
     def _when_up(self, request: Request, node: Node, then: Callable[[Request, Node], None]) -> None:
         """Go on with `then` once the node's agent answers."""

@@ -189,6 +189,8 @@ def running_mux() -> Iterator[Mux]:
     mux = Mux(folder, mark)
     try:
         yield mux
+        mux.end()
+        assert ' ERROR ' not in mux.log, mux.log
     finally:
         del os.environ[MARK]
         mux.end()

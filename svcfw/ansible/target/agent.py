@@ -201,11 +201,12 @@ class Agent(object):
         if flags & ops.PUT_FIRST:
             session.abandon_upload()
             session.upload = files.Upload(path, mode)
-        if session.upload is not None:
-            session.upload.write(data)
-            if flags & ops.PUT_LAST:
-                upload, session.upload = session.upload, None
-                upload.close()
+        if session.upload is None:
+            raise files.Failure(path, "cannot write '%s'" % path, 'its beginning is missing')
+        session.upload.write(data)
+        if flags & ops.PUT_LAST:
+            upload, session.upload = session.upload, None
+            upload.close()
 
     def _chmod(self, session, paths):
         files.make_accessible(paths)
