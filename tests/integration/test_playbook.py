@@ -12,6 +12,7 @@ from tests.support.ansible import Controller, Run, connection_vars, copy_playboo
 from tests.support.compare import differences
 from tests.support.hosts import PASSWORD, Farm, Host
 from tests.support.interpreters import need_python
+from tests.support.timing import seconds, wait_until
 from tests.support.venvs import need_core
 
 PLAYBOOK = Path(__file__).with_name('playbook')
@@ -50,6 +51,9 @@ def play_over(farm: Farm, tmp_path_factory: pytest.TempPathFactory) -> PlayOver:
             controller.trust(target, second)
             common = {**connection_vars(connection), **interpreter}
             run = run_site(controller, inventory_of(target, second, common), source, folder)
+        for host in (target, second):
+            # It removes a job's files up to five seconds after the job has ended.
+            wait_until(lambda host=host: not runs_async_wrapper(host), seconds(30), 'async_wrapper has ended')
         changes = {f'{host.name}:{path}': text for host in (target, second) for path, text in host.changes().items()}
         target.stop()
         second.stop()
@@ -73,6 +77,10 @@ def run_site(controller: Controller, inventory: dict[str, dict[str, object]], so
     vault = ('--vault-password-file', str(playbook / 'vault-password'))
     fetched = str(folder / 'fetched')
     return controller.run(playbook / 'site.yml', inventory, *vault, source=str(source), fetched=fetched, work=WORK)
+
+
+def runs_async_wrapper(host: Host) -> bool:
+    return any('async_wrapper' in line for line in host.processes())
 
 
 def tree(folder: Path) -> dict[str, bytes]:
