@@ -151,6 +151,8 @@ class Server:
         node = self._roots.get(key)
         if node is None or node.dead:
             fields: dict[str, Any] = Codec().decode(link)
+            if type(fields) is not dict or type(fields.get('env')) is not dict:
+                raise DecodeError('that is no link')
             fields['env'] = {**environment, **fields['env']}
             node = RootNode(self.router, Spec(timeout_s=timeout_s, **fields), lambda: self._forget(key))
             self._roots[key] = node

@@ -127,7 +127,7 @@ class Session:
         if self._child is not None and self._child.facts is None:
             self._child.given_up = True
         for node in self._used:
-            if not node.dead:
+            if node.facts is not None and not node.dead:
                 node.tell(ops.END, self.id, ())
         self._server.session_over(self)
 

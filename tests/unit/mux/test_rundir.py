@@ -1,0 +1,91 @@
+"""The folder of the socket: nobody else's, whatever is there already."""
+
+import os
+import socket
+import stat
+import struct
+from pathlib import Path
+
+import pytest
+
+from svcfw.mux import protocol, rundir
+from svcfw.mux.rundir import RundirError
+
+
+def test_it_is_made_for_this_user_alone(tmp_path):
+    previous = os.umask(0)
+    try:
+        rundir.prepare(tmp_path / 'svcfw')
+        rundir.prepare(tmp_path / 'svcfw')
+    finally:
+        os.umask(previous)
+    assert stat.S_IMODE((tmp_path / 'svcfw').stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize('mode', [0o701, 0o710, 0o777, 0o704])
+def test_one_that_others_can_enter_is_refused(tmp_path, mode):
+    (tmp_path / 'svcfw').mkdir()
+    (tmp_path / 'svcfw').chmod(mode)
+    with pytest.raises(RundirError, match='only this user can enter'):
+        rundir.prepare(tmp_path / 'svcfw')
+
+
+def test_a_link_is_refused(tmp_path):
+    (tmp_path / 'real').mkdir(mode=0o700)
+    (tmp_path / 'svcfw').symlink_to(tmp_path / 'real')
+    with pytest.raises(RundirError):
+        rundir.prepare(tmp_path / 'svcfw')
+
+
+def test_a_file_is_refused(tmp_path):
+    (tmp_path / 'svcfw').touch(0o600)
+    with pytest.raises(RundirError):
+        rundir.prepare(tmp_path / 'svcfw')
+
+
+def test_that_of_another_user_is_refused(tmp_path, monkeypatch):
+    (tmp_path / 'svcfw').mkdir(mode=0o700)
+    uid = os.getuid()
+    monkeypatch.setattr(os, 'getuid', lambda: uid + 1)
+    with pytest.raises(RundirError):
+        rundir.prepare(tmp_path / 'svcfw')
+
+
+def test_a_place_that_is_not_there(tmp_path):
+    with pytest.raises(RundirError, match='No such file or directory'):
+        rundir.prepare(tmp_path / 'no' / 'svcfw')
+
+
+def test_a_name_that_no_socket_can_have(tmp_path):
+    with pytest.raises(RundirError, match='too long'):
+        rundir.prepare(tmp_path / ('x' * 100))
+
+
+def test_the_usual_place(tmp_path, monkeypatch):
+    monkeypatch.setenv('XDG_RUNTIME_DIR', str(tmp_path))
+    assert rundir.default() == tmp_path / 'svcfw'
+    monkeypatch.setenv('XDG_RUNTIME_DIR', str(tmp_path / 'missing'))
+    monkeypatch.setattr('tempfile.tempdir', '/tmp')
+    assert rundir.default() == Path(f'/tmp/svcfw-{os.getuid()}')
+
+
+def test_versions_have_sockets_of_their_own(tmp_path, monkeypatch):
+    first = rundir.socket_path(tmp_path)
+    assert rundir.socket_path(tmp_path) == first
+    assert rundir.lock_path(tmp_path).stem == first.stem
+    monkeypatch.setattr(protocol, 'VERSION', protocol.VERSION + 1)
+    assert rundir.socket_path(tmp_path) != first
+
+
+def test_the_peer_is_known():
+    one, other = socket.socketpair()
+    with one, other:
+        assert rundir.is_same_user(one)
+
+
+def test_another_user_is_known():
+    class Peer:
+        def getsockopt(self, level, option, size):
+            return struct.pack('3i', 1, os.getuid() + 1, 1)
+
+    assert not rundir.is_same_user(Peer())

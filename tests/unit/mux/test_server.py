@@ -1,0 +1,144 @@
+"""The multiplexer's process without a process: the socket, links and their keys, the end."""
+
+import os
+import resource
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from svcfw.core.wire.codec import Codec
+from svcfw.core.wire.errors import DecodeError, StartError
+from svcfw.mux import rundir, server
+from svcfw.mux.server import Server
+
+
+@pytest.fixture
+def folder():
+    made = Path(tempfile.mkdtemp(prefix='svcfw-mux-'))
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.fixture
+def running(folder):
+    made = Server(folder)
+    yield made
+    made.stop()
+    made.router.close()
+
+
+class Root:
+    started: list['Root'] = []
+
+    def __init__(self, router, spec, on_end):
+        self.spec, self.on_end = spec, on_end
+        self.dead = None
+        self.context = None
+        self.started.append(self)
+
+
+@pytest.fixture
+def roots(monkeypatch):
+    monkeypatch.setattr(server, 'RootNode', Root)
+    monkeypatch.setattr(Root, 'started', [])
+    return Root.started
+
+
+def link(**fields):
+    return Codec().encode({'transport': 'local', 'host': 'h', 'env': {}, **fields})
+
+
+def test_the_socket_of_a_dead_one_is_replaced(folder):
+    rundir.socket_path(folder).touch()
+    made = Server(folder)
+    assert rundir.socket_path(folder).is_socket()
+    made.stop()
+    made.stop()
+    assert not rundir.socket_path(folder).exists()
+    made.router.close()
+
+
+def test_the_socket_of_another_stays(folder):
+    first = Server(folder)
+    rundir.socket_path(folder).rename(folder / 'kept')  # so that its inode is not used again
+    second = Server(folder)
+    first.stop()
+    assert rundir.socket_path(folder).is_socket()
+    for each in (first, second):
+        each.stop()
+        each.router.close()
+
+
+def test_equal_links_share_a_context_whatever_their_time_out(running, roots):
+    one = running.root(link(), 10, {})
+    assert running.root(link(), 99, {'A': 'b'}) is one
+    assert running.root(link(password='x'), 10, {}) is not one
+    assert len(roots) == 2
+
+
+def test_a_dead_one_is_replaced(running, roots):
+    one = running.root(link(), 10, {})
+    one.dead = 'gone'
+    two = running.root(link(), 10, {})
+    assert two is not one
+    one.on_end()
+    assert running.root(link(), 10, {}) is two
+
+
+def test_programs_find_the_clients_environment_and_that_of_the_link(running, roots):
+    node = running.root(link(env={'SSH_AUTH_SOCK': 'link'}), 10, {'SSH_AUTH_SOCK': 'client', 'PATH': '/bin'})
+    assert node.spec.env == {'SSH_AUTH_SOCK': 'link', 'PATH': '/bin'}
+
+
+def test_links_are_not_kept(running, roots):
+    running.root(link(password='hunter2'), 10, {})
+    assert b'hunter2' not in repr(running._roots).encode()
+
+
+@pytest.mark.parametrize('bad', [b'', b'\xff', link() + b'x', Codec().encode({}), Codec().encode([1])])
+def test_what_is_no_link(running, roots, bad):
+    with pytest.raises(DecodeError):
+        running.root(bad, 10, {})
+
+
+def test_what_is_no_place(running, roots):
+    with pytest.raises(StartError):
+        running.root(link(transport='pigeon'), 10, {})
+
+
+def test_reset_of_nothing(running):
+    answers = []
+    running.reset(link(), answers.append)
+    assert answers == [False]
+
+
+def test_the_limit_of_descriptors_is_raised_late(monkeypatch):
+    calls = []
+    monkeypatch.setattr(resource, 'getrlimit', lambda which: (1024, 4096))
+    monkeypatch.setattr(resource, 'setrlimit', lambda which, limits: calls.append(limits))
+    server._allow_beyond(512)
+    assert calls == []
+    server._allow_beyond(513)
+    assert calls == [(4096, 4096)]
+    monkeypatch.setattr(resource, 'getrlimit', lambda which: (4096, 4096))
+    server._allow_beyond(4000)
+    assert len(calls) == 1
+
+
+def test_descriptors_that_run_out_stop_nothing(running, monkeypatch):
+    class Full:
+        def accept(self):
+            raise OSError(24, os.strerror(24))
+
+        def fileno(self):
+            return real.fileno()
+
+    real, running._listener = running._listener, Full()
+    running._loop.watch(real.fileno(), running._on_connect)
+    running._on_connect()
+    assert real.fileno() not in running._loop._watched
+    running._accept_again()
+    assert real.fileno() in running._loop._watched
+    running._listener = real

@@ -1,0 +1,320 @@
+"""A session alone: the order of requests, what holds what back, and that nobody is left waiting."""
+
+import pytest
+
+from svcfw.ansible.target import ops
+from svcfw.core.wire.errors import CallError, ChannelError, StartError
+from svcfw.mux import protocol
+from svcfw.mux.session import MAX_BACKLOG_BYTES
+from tests.unit.mux.fakes import FakeClient, FakeNode
+
+ERROR = StartError('refused', 'h', 'c', 'r')
+FAILURE = ('mkdtemp', '/x', 1, 'mkdir: File exists')
+
+
+@pytest.fixture
+def client():
+    return FakeClient()
+
+
+def test_an_answer_comes_with_the_number_of_its_request(client):
+    client.ask(ops.EXPAND, '~', number=5)
+    assert client.server.calls == [('root', b'link', 10, {'PATH': '/bin'})]
+    client.node.answer('/root')
+    assert client.take() == [(protocol.RESULT, 5, '/root')]
+    assert client.node.asked == {}
+
+
+def test_parts_come_before_the_result(client):
+    client.ask(ops.COMMAND, None, 'x', b'', False)
+    client.node.answer((ops.PART, b'a', b'b'))
+    client.node.answer((ops.DONE, 3, b'c', b'd'))
+    assert client.take() == [(protocol.PART, 1, (b'a', b'b')), (protocol.RESULT, 1, (3, b'c', b'd'))]
+
+
+def test_facts_are_known_without_asking(client):
+    client.ask(protocol.FACTS)
+    assert client.take() == [(protocol.RESULT, 1, client.node.facts)]
+
+
+@pytest.mark.parametrize('error', [ChannelError('gone'), CallError('T', 'gone', '')])
+def test_a_lost_context(client, error):
+    client.ask(ops.FLUSH)
+    client.node.answer(error)
+    ((handle, number, text),) = client.take()
+    assert (handle, number) == (protocol.LOST, 1)
+    assert 'gone' in text
+
+
+def test_requests_wait_for_the_context_in_their_order():
+    client = FakeClient(up=False)
+    client.defer(ops.MKDTEMP, '/x', None)
+    client.ask(ops.FLUSH)
+    assert client.node.told == []
+    client.node.come_up()
+    assert client.node.told == [(ops.MKDTEMP, 7, ('/x', None))]
+    assert [request[0] for request in client.node.asked.values()] == [ops.FLUSH]
+
+
+def test_a_long_backlog_stops_the_client():
+    client = FakeClient(up=False)
+    client.defer(ops.PUT, '/x', 0, bytes(MAX_BACKLOG_BYTES // 2), 1)
+    client.defer(ops.PUT, '/x', 0, bytes(MAX_BACKLOG_BYTES), 0)
+    client.defer(ops.PUT, '/x', 0, bytes(MAX_BACKLOG_BYTES), 2)
+    assert client.stream.paused == 1
+    client.node.come_up()
+    assert len(client.node.told) == 3
+    assert client.stream.paused == 0
+
+
+def test_a_long_backlog_is_no_deep_recursion():
+    client = FakeClient(up=False)
+    for _ in range(5000):
+        client.defer(ops.REMOVE, '/x', True)
+    client.node.come_up()
+    assert len(client.node.told) == 5000
+
+
+def test_a_client_is_read_no_faster_than_its_target_takes(client):
+    client.server.router.target.full = True
+    client.defer(ops.PUT, '/x', 0, b'', 1)
+    assert client.stream.paused == 1
+    client.server.router.target.make_room()
+    assert client.stream.paused == 0
+
+
+def test_a_client_that_does_not_read_is_not_read_either(client):
+    client.stream.full = True
+    client.ask(protocol.FACTS)
+    assert client.stream.paused == 1
+    client.stream.make_room()
+    assert client.stream.paused == 0
+
+
+# -- what is not waited for ------------------------------------------------------------------------------------------
+
+
+def test_a_failure_takes_the_place_of_the_next_answer(client):
+    client.defer(ops.MKDTEMP, '/x', None)
+    client.ask(ops.FLUSH)
+    client.session.on_failure(1, FAILURE)
+    client.node.answer(ChannelError('refused'))
+    client.ask(ops.FLUSH, number=2)
+    client.node.answer(None)
+    assert client.take() == [(protocol.DEFERRED_FAILED, 1, FAILURE), (protocol.RESULT, 2, None)]
+
+
+def test_operations_have_the_names_of_the_clients_methods(client):
+    client.defer(ops.PUT, '/x', 0, b'', 3)
+    client.session.on_failure(1, ('put', '/x', 1, 'c'))
+    client.ask(ops.FLUSH)
+    client.node.answer(ChannelError('refused'))
+    assert client.take() == [(protocol.DEFERRED_FAILED, 1, ('put_file', '/x', 1, 'c'))]
+
+
+def test_only_contexts_that_one_uses_can_report_failures(client):
+    client.ask(ops.FLUSH)
+    client.session.on_failure(2, FAILURE)
+    client.node.answer(None)
+    assert client.take() == [(protocol.RESULT, 1, None)]
+
+
+def test_the_first_failure_counts(client):
+    client.ask(ops.FLUSH)
+    client.session.on_failure(1, FAILURE)
+    client.session.on_failure(1, ('chmod', '/y', 1, 'other'))
+    client.node.answer(ChannelError('refused'))
+    assert client.take() == [(protocol.DEFERRED_FAILED, 1, FAILURE)]
+
+
+def test_nothing_is_begun_after_a_context_that_did_not_start():
+    client = FakeClient(up=False)
+    client.defer(ops.MKDTEMP, '/x', None)
+    client.defer(ops.MKDTEMP, '/x/y', None)
+    client.ask(ops.FLUSH)
+    client.node.come_up(ERROR)
+    assert client.take() == [(protocol.START_FAILED, 1, ('refused', 'h', 'c', 'r'))]
+    client.server.node = FakeNode()
+    client.ask(ops.FLUSH, number=2)
+    client.node.answer(None)
+    assert client.take() == [(protocol.RESULT, 2, None)]
+    assert client.node.told == []
+
+
+def test_a_context_that_died_with_what_was_not_waited_for(client):
+    client.defer(ops.MKDTEMP, '/x', None)
+    client.node.dead = 'it was killed'
+    client.server.node = FakeNode(2)
+    client.defer(ops.PUT, '/x/y', 0, b'', 3)
+    client.ask(ops.FLUSH)
+    assert client.take() == [(protocol.LOST, 1, 'it was killed')]
+    assert client.node.told == []
+    client.ask(ops.FLUSH, number=2)
+    client.node.answer(None)
+    assert client.take() == [(protocol.RESULT, 2, None)]
+
+
+def test_a_context_that_left_has_done_it(client):
+    client.defer(ops.MKDTEMP, '/x', None)
+    client.node.dead, client.node.has_left = 'it was reset', True
+    client.server.node = FakeNode(2)
+    client.ask(ops.FLUSH)
+    client.node.answer(None)
+    assert client.take() == [(protocol.RESULT, 1, None)]
+
+
+def test_remove_is_nothing_to_rely_on(client):
+    client.defer(ops.REMOVE, '/x', True)
+    client.node.dead = 'it was killed'
+    client.server.node = FakeNode(2)
+    client.ask(ops.FLUSH)
+    client.node.answer(None)
+    assert client.take() == [(protocol.RESULT, 1, None)]
+
+
+def test_reset_forgives_everything(client):
+    client.defer(ops.MKDTEMP, '/x', None)
+    client.session.on_failure(1, FAILURE)
+    client.ask(protocol.RESET)
+    client.ask(ops.FLUSH, number=2)
+    client.node.answer(None)
+    assert client.take() == [(protocol.RESULT, 1, True), (protocol.RESULT, 2, None)]
+
+
+# -- the end ---------------------------------------------------------------------------------------------------------
+
+
+def test_what_runs_for_a_client_ends_with_it(client):
+    client.ask(ops.COMMAND, None, 'x', b'', False)
+    client.leave(goodbye=False)
+    assert client.node.asked == {}
+    assert client.node.told == [(ops.END, 7, ())]
+    assert client.server.calls[-1] == 'over'
+
+
+def test_a_goodbye_waits_for_what_was_not_waited_for():
+    client = FakeClient(up=False)
+    client.defer(ops.MKDTEMP, '/x', None)
+    client.defer(ops.REMOVE, '/x', True)
+    client.leave(goodbye=True)
+    assert client.server.calls[-1] != 'over'
+    client.node.come_up()
+    assert [operation for operation, _, _ in client.node.told] == [ops.MKDTEMP, ops.REMOVE, ops.END]
+    assert client.server.calls[-1] == 'over'
+
+
+@pytest.mark.parametrize('goodbye', [False, True])
+def test_a_client_that_leaves_while_it_waits_has_nothing_begun(goodbye):
+    client = FakeClient(up=False)
+    client.ask(ops.COMMAND, None, 'x', b'', False)
+    client.leave(goodbye=goodbye)
+    assert client.server.calls[-1] == 'over'
+    client.node.come_up()
+    assert client.node.asked == {}
+
+
+def test_an_end_in_the_middle_drops_the_rest():
+    client = FakeClient(up=False)
+    client.defer(ops.MKDTEMP, '/x', None)
+    client.leave(goodbye=False)
+    client.node.come_up()
+    assert client.node.told == []
+
+
+# -- children of other accounts --------------------------------------------------------------------------------------
+
+
+def test_the_client_is_asked_for_the_command_of_a_child(client):
+    client.ask(ops.FLUSH, key=b'k')
+    ((handle, number, command),) = client.take()
+    assert (handle, number) == (protocol.BECOME_BUILD, 1)
+    assert command.startswith('boot SVCFW-')
+
+
+def test_a_child_that_is_up_is_used(client):
+    child = client.node.children[b'k'] = FakeNode(2)
+    client.ask(ops.FLUSH, key=b'k')
+    child.answer(None)
+    assert client.take() == [(protocol.RESULT, 1, None)]
+
+
+def test_what_is_not_waited_for_starts_no_child(client):
+    client.defer(ops.MKDTEMP, '/x', None, key=b'k')
+    assert client.take() == []
+    client.ask(ops.FLUSH)
+    ((handle, _, value),) = client.take()
+    assert (handle, value[0]) == (protocol.START_FAILED, 'become')
+
+
+# -- modules ---------------------------------------------------------------------------------------------------------
+
+JOB = {'kind': 'module', 'interpreter': ['/usr/bin/python3'], 'zip_id': 'z'}
+MEMBERS = [('a.py', b'd' * 32, b'content')]
+
+
+def test_members_are_asked_for_once(client):
+    client.ask(ops.MODULE, JOB)
+    assert client.take() == [(protocol.NEED_MEMBERS, 1, None)]
+    client.send(protocol.MEMBERS, MEMBERS)
+    assert client.node.members == MEMBERS
+    ((operation, (job,), _),) = client.node.asked.values()
+    assert (operation, job['members']) == (ops.MODULE, [('a.py', b'd' * 32)])
+    assert 'zip_id' not in job
+    client.node.answer((ops.DONE, 0, b'', b''))
+    client.take()
+    client.ask(ops.MODULE, JOB, number=2)
+    client.node.answer((ops.DONE, 0, b'', b''))
+    assert client.take() == [(protocol.RESULT, 2, (0, b'', b''))]
+
+
+def test_another_interpreter_is_looked_for(client):
+    client.ask(ops.MODULE, {'kind': 'source', 'interpreter': ['/opt/python']})
+    ((operation, arguments, _),) = client.node.asked.values()
+    assert (operation, arguments) == (ops.INTERPRETER, (['/opt/python'],))
+    client.node.answer((True, '/opt/python'))
+    ((operation, _, _),) = client.node.asked.values()
+    assert operation == ops.MODULE
+
+
+def test_an_interpreter_that_is_not_there(client):
+    client.ask(ops.MODULE, {'kind': 'source', 'interpreter': ['/opt/python']})
+    client.node.answer((False, None))
+    ((handle, _, value),) = client.take()
+    assert (handle, value[0]) == (protocol.START_FAILED, 'interpreter')
+
+
+# -- nonsense --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ('handle', 'value'),
+    [
+        (protocol.REQUEST, 5),
+        (protocol.REQUEST, (1, 2)),
+        (protocol.HELLO, None),
+        (protocol.HELLO, ({}, 'x')),
+        (protocol.REQUEST, (b'l', None, 10, ops.MODULE, (5,))),
+    ],
+)
+def test_a_client_that_talks_nonsense_is_dropped(client, handle, value, monkeypatch):
+    monkeypatch.setattr(client.server, 'welcome', lambda session, seconds: float(seconds))
+    client.send(handle, value, 1)
+    assert client.stream.closed
+    assert client.server.calls[-1] == 'over'
+
+
+def test_a_request_before_the_greeting_is_refused(client):
+    client.session._environment = None
+    client.ask(ops.FLUSH)
+    assert client.take()[0][0] == protocol.LOST
+
+
+def test_answers_that_nobody_asked_for_are_dropped(client):
+    for handle in (protocol.MEMBERS, protocol.BECOME_START, protocol.BECOME_INPUT, 999):
+        client.send(handle, None)
+    assert not client.stream.closed
+
+
+def test_stop(client):
+    client.send(protocol.STOP, None)
+    assert client.server.calls[-1] == 'stop'
