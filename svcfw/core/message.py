@@ -7,13 +7,11 @@ from svcfw.core.wire.frames import DEAD, ERROR, Frame
 class Message(object):
     """One received frame. `value()` gives what was sent; `reply()` answers it."""
 
-    __slots__ = ('cancelled', 'frame', 'router')
+    __slots__ = ('frame', 'router')
 
     def __init__(self, router, frame):
         self.router = router
         self.frame = frame
-        #: Set once the caller of a service waits no more for the answer.
-        self.cancelled = False
 
     def __repr__(self):
         f = self.frame

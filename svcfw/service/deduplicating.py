@@ -65,8 +65,7 @@ class DeduplicatingInvoker(Invoker):
             for execution in list(self._executions.values()):
                 for request in execution.callers:
                     if request.is_from(src_id, reply_to):
-                        request.cancelled = True
-                execution.cancelled = all(request.cancelled for request in execution.callers)
+                        request.cancel()
 
     def broadcast(self, execution, flags, payload):
         """Tell all callers of an execution its outcome, and keep it."""
@@ -127,8 +126,9 @@ class _Execution(Request):
         self.key = key
         self.callers = []
 
-    def is_wanted(self):
-        return not self.is_answered and any(request.is_wanted() for request in self.callers)
+    @property
+    def cancelled(self):
+        return self._cancelled or all(request.cancelled for request in self.callers)
 
     def is_from(self, src_id, reply_to):
         return False  # its callers are

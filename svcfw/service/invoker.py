@@ -9,6 +9,8 @@ from svcfw.service.errors import RefusedError, refusal
 from svcfw.service.exposed import find_exposed
 from svcfw.service.workers import Lane
 
+_TOO_LATE = 'the caller waits no more'
+
 
 class Invoker(Lane):
     """Runs calls concurrently, begun in the order of their arrival, as far as threads and `Service.max_running` go.
@@ -68,7 +70,7 @@ class Invoker(Lane):
             requests = list(self.waiting) + list(self.running) + list(self._unanswered)
         for request in requests:
             if request.is_from(src_id, reply_to):
-                request.cancelled = True
+                request.cancel()
 
     # -- a thread of the pool that calls its own context
 
@@ -119,6 +121,7 @@ class Invoker(Lane):
             mine.fail(refusal('%s calls itself, and would wait for ever' % self.service.name()))
         elif not mine.is_wanted():
             self._withdraw(mine)
+            mine.refuse(_TOO_LATE)
 
     def _withdraw(self, request):
         with self._lock:
@@ -139,7 +142,7 @@ class Invoker(Lane):
             if not item.is_answered and item.wants_reply():
                 self._await_answer(item)
         else:
-            item.refuse('nobody waits for the answer any more')
+            item.refuse(_TOO_LATE)
 
     def execute(self, request):
         """Run the method and answer the request, whatever happens."""
@@ -188,7 +191,7 @@ class Invoker(Lane):
             requests = list(self.waiting) + list(self.running) + list(self._unanswered)
             self.waiting.clear()
         for request in requests:
-            request.cancelled = True
+            request.cancel()
             request.refuse(reason)
 
     def stats(self):
@@ -208,7 +211,7 @@ class Invoker(Lane):
             }
 
     def _names(self, items):
-        return [item.method.name for item in items if not isinstance(item, _Event)]
+        return [item.method.name for item in items if not item.is_answered]
 
 
 class SerializedInvoker(Invoker):
@@ -224,7 +227,10 @@ class SerializedInvoker(Invoker):
 class _Event(object):
     """Stands in the queue for an event of the service's select; nobody waits for an answer."""
 
-    cancelled = False
+    is_answered = True
+
+    def cancel(self):
+        pass
 
     def is_from(self, src_id, reply_to):
         return False

@@ -310,12 +310,16 @@ class _Call(object):
 
 def call(context, service_name, method_name, timeout=None, **arguments):
     """As context.call_service, with a deadline: after `timeout` seconds TimeoutError here, and the callee is told."""
+    clock = context.router.loop.clock
+    began = clock()
     reply = context.request_service(service_name, method_name, arguments, timeout)
     try:
         return reply.get(timeout)
-    except TimeoutError:
+    except (TimeoutError, ChannelError):
+        if timeout is None or clock() - began < timeout:
+            raise
         reply.cancel()
-        raise
+        raise TimeoutError('%s has not answered within %s s' % (method_name, timeout)) from None
 
 
 def start_in_child(router, waiting):

@@ -2,6 +2,7 @@
 
 import _thread
 
+from svcfw.core.context import Context
 from svcfw.core.dispatch import call_error
 from svcfw.core.message import Message
 from svcfw.service.exposed import NO_REPLY
@@ -11,13 +12,14 @@ class Request(Message):
     """The message of a call, which is what a method's `msg` is. Any thread.
 
     method: the Exposed that is called; deadline: on the clock of `router.loop`, None for a caller that waits as long as
-    it takes; cancelled: whether the caller has given up. A method that returns NO_REPLY calls `reply(value)` or
-    `fail(CallError)` later; the second answer to a call is dropped.
+    it takes. A method that returns NO_REPLY calls `reply(value)` or `fail(CallError)` later; the second answer to a call
+    is dropped.
     """
 
-    __slots__ = ('__weakref__', '_answered', '_lock', 'deadline', 'encoded_arguments', 'method')
+    __slots__ = ('__weakref__', '_answered', '_cancelled', '_lock', 'deadline', 'encoded_arguments', 'method')
 
     def __init__(self, msg, method, arguments, deadline):
+        self._cancelled = False
         Message.__init__(self, msg.router, msg.frame)
         self.method = method
         self.deadline = deadline
@@ -29,11 +31,23 @@ class Request(Message):
     def is_answered(self):
         return self._answered
 
+    @property
+    def cancelled(self):
+        """Whether nobody waits for the answer: the caller has given up, is gone, or its deadline is over."""
+        if not self._cancelled:
+            router = self.router
+            src_id = self.frame.src
+            self._cancelled = (self.deadline is not None and router.loop.clock() >= self.deadline) or not (
+                src_id == router.own_id or router.has_route(Context(router, src_id))
+            )
+        return self._cancelled
+
+    def cancel(self):
+        self._cancelled = True
+
     def is_wanted(self):
-        """Whether somebody still waits for the answer."""
-        if self.cancelled or self._answered:
-            return False
-        return self.deadline is None or self.router.loop.clock() < self.deadline
+        """Whether the method need be run."""
+        return not self._answered and not self.cancelled
 
     def is_from(self, src_id, reply_to):
         return (self.frame.src, self.frame.reply_to) == (src_id, reply_to)

@@ -131,6 +131,7 @@ class Workers(object):
                             self._rouse()
                 if lane is not None:
                     self.carry_out(lane, item)
+                    item = None  # it has an end that somebody may wait for
                     with self.lock:
                         self._busy -= 1
                 elif self._is_drained():
