@@ -62,7 +62,9 @@ class Context(object):
     def request_service(self, service, method, arguments, timeout=None):
         """The same with the arguments as a dict. timeout: seconds after which the callee need not begin any more."""
         encode = self.router.codec.encode
-        value = (service_name(service), method, timeout, encode(arguments))
+        name = service_name(service)
+        self.router.calling(self, getattr(service, '__module__', name))
+        value = (name, method, timeout, encode(arguments))
         reply = ServiceReply(self)
         reply.handle = self.router.add_handler(reply.put, respondent=self, once=True)
         frame = Frame(
