@@ -116,7 +116,7 @@ class Template(object):
         """What has happened (list of Started, Exited, Lost), possibly nothing. Never blocks.
 
         After the template has died the list holds a Lost for each job in flight, `closed` is True and `on_exit` has
-        been called; the caller then drops this object.
+        been called; the caller then stops watching `fileno()` and closes this object.
         """
         events = []
         while not self.closed:
@@ -139,9 +139,9 @@ class Template(object):
 
     def close(self):
         """Let the template end. Jobs that run go on to their end without a report, as if the link had broken."""
-        if not self.closed:
-            self.closed = True
-            self._drop()
+        self.closed = True
+        self._drop()
+        self._socket.close()
         self.reap()
 
     def reap(self):
@@ -190,7 +190,6 @@ class Template(object):
     def _drop(self):
         self._jobs.clear()
         self._sender.drop()
-        self._socket.close()
 
 
 def _fork(ours, theirs):

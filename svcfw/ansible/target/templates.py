@@ -61,7 +61,7 @@ class Templates(object):
         return bool(self._jobs)
 
     def _warm(self):
-        if self._current is not None and (self._current.closed or self._current.stale()):
+        if self._current is not None and self._current.stale():
             self.retire()
         if self._current is None:
             self._current = Template()
@@ -84,13 +84,11 @@ class Templates(object):
     def _on_readable(self, template):
         if template.closed:
             return
-        fd = template.fileno()
-        for event in template.receive():
-            self._on_event(event)
+        events = template.receive()
         if template.closed:
-            self._loop.watch(fd)
-            self._ended.append(template)
-            self.reap()
+            self._let_go(template)
+        for event in events:
+            self._on_event(event)
         self._close_retired()
 
     def _on_event(self, event):
@@ -109,9 +107,14 @@ class Templates(object):
         """Let go of those that have nothing left to do."""
         busy = {template for _, template in self._jobs.values()}
         for template in [template for template in self._retired if template not in busy]:
+            self._let_go(template)
+
+    def _let_go(self, template):
+        if template is self._current:
+            self._current = None
+        if template in self._retired:
             self._retired.remove(template)
-            if not template.closed:
-                self._loop.watch(template.fileno())
-                template.close()
-                self._ended.append(template)
+        self._loop.watch(template.fileno())
+        template.close()
+        self._ended.append(template)
         self.reap()

@@ -182,6 +182,7 @@ def test_a_template_that_dies_gives_its_jobs_up():
     assert calls == [1]
     with pytest.raises(TemplateGone):
         template.kill(4, 9)
+    template.close()
     wait_until(template.reap, seconds(20), 'the end of the template')
     os.kill(started.pid, signal.SIGKILL)
     run.read_both()

@@ -1,0 +1,325 @@
+"""The agent's handling of requests: order, failures, what ends with a session. Its parts have tests of their own."""
+
+import os
+import signal
+import sys
+
+import pytest
+
+from svcfw.ansible.target import agent as module
+from svcfw.ansible.target import ops, templates
+from svcfw.ansible.target.agent import Agent
+from svcfw.ansible.target.template import TemplateGone
+from svcfw.core import handles
+from tests.support.mux import is_running
+from tests.support.timing import seconds, wait_until
+from tests.unit.ansible.target.fakes import FakeMessage, FakeRouter
+
+pytestmark = pytest.mark.filterwarnings('ignore:.*use of fork.*:DeprecationWarning')
+
+
+class Served:
+    """An agent whose requests are called directly."""
+
+    def __init__(self) -> None:
+        self.router = FakeRouter()
+        self.keys = 100
+        before = signal.getsignal(signal.SIGCHLD)
+        self.agent = Agent(self.router)
+        self._before = before
+
+    def ask(self, operation, *arguments, session=7):
+        self.keys += 1
+        message = FakeMessage((operation, session, arguments), self.keys)
+        self.router.handler(message)
+        return message
+
+    def tell(self, operation, *arguments, session=7):
+        message = FakeMessage((operation, session, arguments), 0)
+        self.router.handler(message)
+        return message
+
+    def result(self, message):
+        self.router.until(lambda: message.is_answered, 'an answer')
+        return message.replies[-1] if message.replies else None
+
+    @property
+    def failures(self):
+        return self.router.parent.sent
+
+    def close(self):
+        for function in self.router.on_end:
+            function()
+        current = self.agent._templates._current
+        self.agent._templates.retire()
+        if current is not None:
+            wait_until(current.reap, seconds(20), 'the end of the template')
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, self._before)
+        self.router.loop.close()
+
+
+@pytest.fixture
+def served():
+    made = Served()
+    yield made
+    made.close()
+
+
+def source(text, python=sys.executable):
+    return {'kind': 'source', 'source': text.encode(), 'interpreter': [python], 'env': {}}
+
+
+def test_it_obeys_those_above_it_only():
+    class Router(FakeRouter):
+        def add_handler(self, function, handle, policy=None):
+            self.added = (handle, policy)
+
+    served = Served.__new__(Served)
+    served.router = Router()
+    before = signal.getsignal(signal.SIGCHLD)
+    Agent(served.router)
+    assert served.router.added == (handles.AGENT, module.has_parent_authority)
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, before)
+    served.router.loop.close()
+
+
+def test_accounts_without_an_entry(monkeypatch):
+    monkeypatch.setattr(os, 'getuid', lambda: 2**31 - 5)
+    assert module._account() == (str(2**31 - 5), '/', '/bin/sh')
+
+
+# -- failures --------------------------------------------------------------------------------------------------------
+
+
+def test_a_failure_is_told_and_holds_back_what_follows(served, tmp_path):
+    served.tell(ops.MKDTEMP, str(tmp_path), None)
+    served.tell(ops.MKDTEMP, f'{tmp_path}/after', None)
+    assert served.failures == [
+        (7, ops.MKDTEMP, str(tmp_path), 1, f"mkdir: cannot create directory '{tmp_path}': File exists")
+    ]
+    assert served.ask(ops.FLUSH).refusals == ['an earlier operation failed']
+    assert served.ask(ops.FLUSH).replies == [None]
+    assert list(tmp_path.iterdir()) == []
+    assert len(served.failures) == 1
+
+
+def test_other_sessions_go_on(served, tmp_path):
+    served.tell(ops.MKDTEMP, str(tmp_path), None)
+    assert served.ask(ops.FLUSH, session=8).replies == [None]
+    assert served.ask(ops.FLUSH).refusals
+
+
+@pytest.mark.parametrize(
+    'operation',
+    [(ops.GRANT, 1, 1), (ops.MEMBERS, []), (ops.FORGET,), (ops.CHILD_INPUT, 1, b''), (ops.MKDTEMP, '/', None)],
+)
+def test_only_what_is_answered_ends_a_failure(served, tmp_path, operation):
+    served.tell(ops.MKDTEMP, str(tmp_path), None)
+    served.tell(*operation)
+    served.tell(ops.RELAY, 9, b'not answered')
+    assert served.router.frames == []
+    assert served.ask(ops.RELAY, 9, b'answered').refusals
+    assert served.router.frames == []
+    assert served.ask(ops.FLUSH).replies == [None]
+
+
+def test_a_failure_ends_with_its_session(served, tmp_path):
+    served.tell(ops.MKDTEMP, str(tmp_path), None)
+    served.tell(ops.END)
+    assert served.ask(ops.FLUSH).replies == [None]
+
+
+def test_a_failure_of_what_is_waited_for(served):
+    message = served.ask(ops.FETCH, '/nonexistent')
+    assert message.refusals == ["cannot read '/nonexistent': No such file or directory"]
+    assert served.failures == [(7, ops.FETCH, '/nonexistent', 1, message.refusals[0])]
+    assert served.ask(ops.FLUSH).replies == [None]
+
+
+def test_the_unforeseen_is_told_as_well(served):
+    assert served.ask(ops.EXPAND, 5).failures
+    served.tell(ops.PUT, 5, 0, b'', 3)
+    assert len(served.failures) == 1
+    assert served.ask(ops.FLUSH).refusals
+
+
+def test_remove_is_never_a_failure(served):
+    served.tell(ops.REMOVE, '/proc/self/maps', True)
+    assert served.failures == []
+    assert len(served.router.logged) == 1
+
+
+# -- files -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_file_in_pieces(served, tmp_path):
+    for data, flags in ((b'a', ops.PUT_FIRST), (b'b', 0), (b'c', ops.PUT_LAST)):
+        served.tell(ops.PUT, f'{tmp_path}/file', 0o600, data, flags)
+    assert (tmp_path / 'file').read_bytes() == b'abc'
+    message = served.ask(ops.FETCH, f'{tmp_path}/file')
+    assert message.replies == [(ops.DONE, 0o600, b'abc', b'')]
+
+
+def test_a_piece_without_a_beginning(served, tmp_path):
+    served.tell(ops.PUT, f'{tmp_path}/file', 0o600, b'b', ops.PUT_LAST)
+    assert 'its beginning is missing' in served.failures[0][4]
+
+
+@pytest.mark.parametrize('end', [(ops.END,), (ops.PUT, '{}/other', 0o600, b'', 3)])
+def test_a_file_that_does_not_arrive_in_full_is_taken_away(served, tmp_path, end):
+    served.tell(ops.PUT, f'{tmp_path}/file', 0o600, b'b', ops.PUT_FIRST)
+    assert (tmp_path / 'file').exists()
+    served.tell(*(each.format(tmp_path) if type(each) is str else each for each in end))
+    assert not (tmp_path / 'file').exists()
+
+
+def test_a_fetch_ends_with_its_session(served, tmp_path):
+    (tmp_path / 'file').write_bytes(bytes(20_000_000))
+    before = len(os.listdir('/proc/self/fd'))
+    message = served.ask(ops.FETCH, f'{tmp_path}/file')
+    assert not message.is_answered
+    served.tell(ops.END)
+    assert len(os.listdir('/proc/self/fd')) == before
+    served.tell(ops.GRANT, message.frame.reply_to, 1000)
+    assert not message.is_answered
+
+
+def test_a_fetch_that_breaks_off_is_told(served, tmp_path, monkeypatch):
+    (tmp_path / 'file').write_bytes(bytes(20_000_000))
+    message = served.ask(ops.FETCH, f'{tmp_path}/file')
+    real = os.read
+
+    def read(fd, size):
+        if size == 64 * 1024:
+            raise OSError(5, os.strerror(5))
+        return real(fd, size)
+
+    monkeypatch.setattr(os, 'read', read)
+    served.tell(ops.GRANT, message.frame.reply_to, 4_000_000)
+    assert message.refusals == [f"cannot read '{tmp_path}/file': Input/output error"]
+    assert served.agent._jobs == {}
+
+
+# -- processes -------------------------------------------------------------------------------------------------------
+
+
+def test_a_command(served):
+    message = served.ask(ops.COMMAND, '/bin/sh', 'echo out; exit 3', b'', False)
+    assert served.result(message) == (ops.DONE, 3, b'out\n', b'')
+    assert served.agent._jobs == {}
+
+
+@pytest.mark.parametrize(
+    ('executable', 'status', 'words'), [('/nonexistent', 127, 'No such file'), ('/etc', 126, 'Permission denied')]
+)
+def test_a_command_that_cannot_be_run(served, executable, status, words):
+    (answer,) = served.ask(ops.COMMAND, executable, 'x', b'', False).replies
+    assert answer[:3] == (ops.DONE, status, b'')
+    assert words.encode() in answer[3]
+    assert served.agent._jobs == {}
+
+
+def test_modules_run_in_one_template(served):
+    answers = [served.result(served.ask(ops.MODULE, source('import os; print(os.getppid())'))) for _ in range(2)]
+    assert answers[0] == answers[1]
+
+
+def test_members_are_kept_until_they_are_to_be_forgotten(served):
+    served.tell(ops.MEMBERS, [(b'd' * 32, b'content')])
+    first = served.result(served.ask(ops.MODULE, source('import os; print(os.getppid())')))
+    served.tell(ops.FORGET)
+    assert served.agent._members == {}
+    assert served.result(served.ask(ops.MODULE, source('import os; print(os.getppid())'))) != first
+    served.router.until(lambda: not is_running(int(first[2])), 'the end of the old template')
+    served.router.until(lambda: not served.agent._templates._ended, 'the old template to be reaped')
+
+
+def test_a_retired_template_stays_for_its_jobs(served, tmp_path):
+    os.mkfifo(tmp_path / 'gate')
+    message = served.ask(ops.MODULE, source(f'open({str(tmp_path / "gate")!r}).read(); print(1)'))
+    served.tell(ops.FORGET)
+    (template,) = served.agent._templates._retired
+    assert served.result(served.ask(ops.MODULE, source('print(2)')))[2] == b'2\n'
+    (tmp_path / 'gate').write_text('')
+    assert served.result(message)[2] == b'1\n'
+    assert served.agent._templates._retired == []
+    served.router.until(template.reap, 'the old template to be reaped')
+
+
+def test_a_killed_template_loses_its_jobs_and_is_replaced(served, tmp_path):
+    text = f'import os, time; open({str(tmp_path / "pid")!r}, "w").write(str(os.getpid())); time.sleep(1000)'
+    message = served.ask(ops.MODULE, source(text))
+    served.router.until(lambda: (tmp_path / 'pid').exists() and (tmp_path / 'pid').read_text(), 'the job')
+    template = served.agent._templates._current
+    os.kill(template._pid, signal.SIGKILL)
+    kind, status, _, err = served.result(message)
+    assert (kind, status) == (ops.DONE, 137)
+    assert b'was killed' in err
+    served.router.until(lambda: not is_running(int((tmp_path / 'pid').read_text())), 'the end of the job')
+    assert served.result(served.ask(ops.MODULE, source('print(2)')))[2] == b'2\n'
+    served.router.until(lambda: not served.agent._templates._ended, 'the old template to be reaped')
+    assert served.router.errors == []
+
+
+def test_a_module_that_is_killed_before_it_has_started(served, tmp_path):
+    served.ask(ops.MODULE, source(f'import time; time.sleep(1); open({str(tmp_path / "ran")!r}, "w")'))
+    served.tell(ops.END)
+    served.router.until(lambda: not served.agent._jobs, 'its end')
+    assert not (tmp_path / 'ran').exists()
+
+
+@pytest.mark.parametrize('error', [OSError(11, os.strerror(11)), TemplateGone('it does not read')])
+def test_no_template_can_be_had(served, monkeypatch, error):
+    def fail():
+        raise error
+
+    monkeypatch.setattr(templates, 'Template', fail)
+    before = len(os.listdir('/proc/self/fd'))
+    (answer,) = served.ask(ops.MODULE, source('')).replies
+    assert answer[:3] == (ops.DONE, 1, b'')
+    assert b'the module cannot be started' in answer[3]
+    assert len(os.listdir('/proc/self/fd')) == before
+    assert served.agent._jobs == {}
+
+
+def test_members_that_were_never_sent(served):
+    job = {**source(''), 'members': [('a.py', b'd' * 32)]}
+    before = served.agent._jobs
+    assert served.ask(ops.MODULE, job).failures
+    assert before == {}
+
+
+def test_what_runs_ends_with_the_context(served, tmp_path):
+    text = f'trap "" TERM; echo $$ > {tmp_path}/pid; while :; do sleep 1000; done'
+    served.ask(ops.COMMAND, '/bin/sh', text, b'', False)
+    served.router.until(lambda: (tmp_path / 'pid').exists() and (tmp_path / 'pid').read_text(), 'the job')
+    for function in served.router.on_end:
+        function()
+    pid = int((tmp_path / 'pid').read_text())
+    wait_until(lambda: not is_running(pid), seconds(20), 'the end of the job')
+
+
+# -- children --------------------------------------------------------------------------------------------------------
+
+
+def test_requests_for_a_child_are_passed_on(served):
+    message = served.ask(ops.RELAY, 9, b'request')
+    (frame,) = served.router.frames
+    assert (frame.dst, frame.src, frame.handle, frame.payload) == (9, 0, handles.AGENT, b'request')
+    assert frame.reply_to == message.frame.reply_to
+
+
+def test_no_more_is_read_than_a_child_takes(served):
+    child, parent = served.router.links[9], served.router.links[0]
+    child.full = True
+    served.tell(ops.RELAY, 9, b'request')
+    assert parent.paused == 1
+    child.on_room[0]()
+    assert parent.paused == 0
+
+
+def test_interpreters(served):
+    assert served.ask(ops.INTERPRETER, ['/nonexistent']).replies == [(False, None)]
+    assert served.ask(ops.INTERPRETER, [sys.executable]).replies[0][1] == sys.executable
