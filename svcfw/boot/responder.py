@@ -51,6 +51,7 @@ class Responder:
         """Let a context, and those on the way to it, have the package of `module`."""
         package = module.partition('.')[0]
         peer = self._peer(context.id)
+        peer.called.add(module)
         if package not in peer.allowed:
             peer.allowed.add(package)
             if package in peer.refused:
@@ -89,6 +90,12 @@ class Responder:
         size = 0
         waiting: deque[tuple[str, _Source]] = deque([(name, source)])
         queued = {name}
+        # Asked for a package, it is on its way to the module in it that was called.
+        for called in peer.called - peer.sent:
+            found = self._source(called) if called.startswith(name + '.') else None
+            if found is not None:
+                queued.add(called)
+                waiting.append((called, found))
         while waiting and len(answer) < MAX_PRELOADED and size < MAX_PRELOADED_BYTES:
             name, source = waiting.popleft()
             peer.sent.add(name)
@@ -125,8 +132,9 @@ class _Peer:
     """What we know of those behind one link."""
 
     def __init__(self) -> None:
-        #: Packages they may have; those they wanted in vain; modules they were sent.
+        #: Packages they may have; modules called there; packages they wanted in vain; modules they were sent.
         self.allowed = {'svcfw'}
+        self.called: set[str] = set()
         self.refused: set[str] = set()
         self.sent = set(bundle.sources())
 
@@ -153,16 +161,30 @@ def _find(name: str) -> _Source | None:
     try:
         if name == '__main__':
             path = Path(sys.modules['__main__'].__file__ or '')
-            return _Source(name, False, path.name, importlib.util.decode_source(path.read_bytes()))
+            return _Source(name, False, path.name, _read(path))
         spec = _spec(name)
         if spec is None:
             return None
         is_package = spec.submodule_search_locations is not None
-        text = '' if spec.loader is None else spec.loader.get_source(name)
+        text = _source_text(spec)
         suffix = '/__init__.py' if is_package else '.py'
         return None if text is None else _Source(name, is_package, name.replace('.', '/') + suffix, text)
     except (AttributeError, ImportError, OSError, SyntaxError, ValueError):
         return None  # an extension module, or something else without source: the target has it or has not
+
+
+def _source_text(spec: Any) -> str | None:
+    """The source of a module; '' for a namespace package, None where there is none."""
+    if spec.loader is None:
+        return ''
+    if hasattr(spec.loader, 'get_source'):
+        return spec.loader.get_source(spec.name)
+    # A loader that rewrites what it loads, as pytest's does, need not offer the source.
+    return _read(Path(spec.origin)) if str(spec.origin).endswith('.py') else None
+
+
+def _read(path: Path) -> str:
+    return importlib.util.decode_source(path.read_bytes())
 
 
 def _spec(name: str) -> Any:

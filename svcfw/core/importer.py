@@ -15,6 +15,8 @@ from svcfw.core.wire.errors import ChannelError, DecodeError
 PSEUDO_ROOT = '<svcfw>/'
 #: Ours whatever is installed here: the project itself, and the program that calls.
 _OWN = ('svcfw', '__main__')
+#: Never asked for: what the standard library tries to import and does not need ('org' is Jython's).
+_OPTIONAL = frozenset(getattr(sys, 'stdlib_module_names', ())) | {'org', '_hashlib', 'msvcrt'}
 
 
 class Importer(object):
@@ -42,7 +44,7 @@ class Importer(object):
 
     def _is_hopeless(self, fullname):
         """Known to be absent there, or part of a package that was found here: the parent is not asked."""
-        if fullname in self._absent:
+        if fullname in self._absent or fullname in _OPTIONAL:
             return True
         top = fullname.partition('.')[0]
         return top != fullname and top not in self._loader.sources
