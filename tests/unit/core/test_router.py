@@ -53,7 +53,7 @@ class TestPassage:
         assert context.request(500, 'x', LONG) == (family[asked].router.name, 'x')
 
     def test_siblings_do_not(self, family: tuple[Served, ...]) -> None:
-        top, child, grandchild, sibling = family
+        _, child, grandchild, sibling = family
         echo(child)
         for asker in (sibling, grandchild):
             target = asker.router.context(1 if asker is sibling else 2)

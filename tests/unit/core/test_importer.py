@@ -1,0 +1,250 @@
+"""Modules that a child lacks, from us: in one answer, in memory, by the rules."""
+
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from svcfw.core import handles
+from svcfw.core.context import Context
+from svcfw.core.wire.errors import CallError
+from svcfw.transport.router import Router
+from tests.support import called, children
+from tests.support.children import LONG
+
+
+@pytest.fixture
+def router() -> Iterator[Router]:
+    with children.router() as made:
+        yield made
+
+
+@pytest.fixture(params=children.PYTHONS)
+def child(router: Router, request: pytest.FixtureRequest) -> Context:
+    return children.start(router, request.param)
+
+
+@pytest.fixture
+def asked(router: Router) -> list[str]:
+    """The names that children ask us for."""
+    names: list[str] = []
+    handler = router._handlers[handles.GET_MODULE]
+    answer = handler.function
+
+    def record(message: Any) -> None:
+        names.append(message.value())
+        answer(message)
+
+    handler.function = record
+    return names
+
+
+Write = Callable[..., None]
+
+
+@pytest.fixture
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Write]:
+    """Writes modules {path: source} that this process can import, and no child of its own can."""
+    monkeypatch.setattr(sys, 'path', [str(tmp_path), *sys.path])
+    before = set(sys.modules)
+
+    def write(files: dict[str, str]) -> None:
+        for name, source in files.items():
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(textwrap.dedent(source))
+
+    yield write
+    for name in set(sys.modules) - before:
+        del sys.modules[name]
+
+
+PACKAGE = {
+    'ctpkg/__init__.py': 'from . import near\n',
+    'ctpkg/near.py': 'from .deep.er import VALUE\nimport ctother\n',
+    'ctpkg/deep/__init__.py': '',
+    'ctpkg/deep/er.py': 'from ..const import VALUE\n',
+    'ctpkg/const.py': 'VALUE = 42\n',
+    'ctpkg/main.py': """
+        from ctpkg import near
+        from . import const as c
+        from .deep import er
+
+        def value():
+            return near.VALUE + c.VALUE + er.VALUE, __name__, __package__, __file__
+
+        def late():
+            from . import lazy
+            return lazy.VALUE
+    """,
+    'ctpkg/lazy.py': 'VALUE = 7\n',
+    'ctother.py': '"""Nothing."""\n',
+}
+
+
+def test_a_package_with_relative_imports_travels_in_one_answer(child: Context, asked: list[str], write: Write) -> None:
+    write(PACKAGE)
+    import ctpkg.main  # type: ignore[import-not-found]
+
+    value, name, package, file = child.call(ctpkg.main.value)
+    assert value == 126
+    assert (name, package) == ('ctpkg.main', 'ctpkg')
+    assert file == '<svcfw>/ctpkg/main.py', 'no file of that name is there'
+    assert asked == ['ctpkg'], 'whoever imports ctpkg.main imports ctpkg first, and the rest comes along'
+    assert child.call(ctpkg.main.late) == 7
+
+
+def test_children_of_one_link_are_sent_nothing_twice(child: Context, asked: list[str], write: Write) -> None:
+    write(PACKAGE)
+    import ctpkg.main
+
+    child.call(ctpkg.main.value)
+    del asked[:]
+    child.call(ctpkg.main.value)
+    child.call(ctpkg.main.late)
+    assert not asked
+
+
+def test_pushed_modules_are_not_asked_for(router: Router, child: Context, asked: list[str], write: Write) -> None:
+    write(PACKAGE)
+    import ctpkg.main
+
+    router.responder.allow(child, 'ctpkg')
+    router.responder.push(child, ['ctpkg.main'])
+    child.call(ctpkg.main.value)
+    assert not asked
+
+
+def test_what_was_never_allowed_is_refused_and_may_be_allowed_later(child: Context, write: Write) -> None:
+    write({'ctsecret.py': 'def value():\n    return "secret"\n'})
+    import ctsecret  # type: ignore[import-not-found]
+
+    for _ in range(2):
+        with pytest.raises(CallError, match='No module named'):
+            child.call(called.import_module, 'ctsecret')
+    assert child.call(ctsecret.value) == 'secret'
+
+
+def test_a_module_that_is_nowhere_is_asked_for_once(child: Context, asked: list[str]) -> None:
+    child.call(called.pid)
+    del asked[:]
+    for _ in range(3):
+        with pytest.raises(CallError, match='ModuleNotFoundError'):
+            child.call(called.import_module, 'ctnowhere')
+    assert asked == ['ctnowhere']
+
+
+def test_a_part_that_the_targets_own_package_lacks_is_not_asked_for(child: Context, asked: list[str]) -> None:
+    child.call(called.pid)
+    del asked[:]
+    with pytest.raises(CallError, match='ModuleNotFoundError'):
+        child.call(called.import_module, 'json.nothing')
+    assert not asked
+
+
+def test_what_the_standard_library_merely_tries_is_not_asked_for(child: Context, asked: list[str]) -> None:
+    child.call(called.pid)
+    del asked[:]
+    for name in ('subprocess', 'tempfile', 'copy', 'hashlib', 'shutil', 'json', 'socket', 'ctypes'):
+        child.call(called.import_module, name)
+    assert not asked
+
+
+def test_what_the_target_has_is_its_own(child: Context) -> None:
+    assert not child.call(called.file_of, 'json').startswith('<svcfw>')
+    assert child.call(called.file_of, 'svcfw').startswith('<svcfw>')
+    assert child.call(called.file_of, 'svcfw.core.select').startswith('<svcfw>'), 'also what is not in the bundle'
+
+
+def test_a_module_that_fails_says_so(child: Context, write: Write) -> None:
+    write({'ctbroken.py': 'def f():\n    pass\n', 'ctuser.py': 'def f():\n    import ctbroken\n'})
+    import ctuser  # type: ignore[import-not-found]
+
+    broken = 'def f(:\n'
+    write({'ctbroken.py': broken})
+    with pytest.raises(CallError, match='No module named'):
+        child.call(ctuser.f)  # what does not parse here cannot be sent
+
+
+def test_a_traceback_names_the_lines_of_the_file_here(child: Context, write: Write) -> None:
+    write({'ctlines.py': '"""Doc.\n\nMore.\n"""\n\n# comment\n\ndef f():\n    """Doc."""\n    raise KeyError(1)\n'})
+    import ctlines  # type: ignore[import-not-found]
+
+    with pytest.raises(CallError) as raised:
+        child.call(ctlines.f)
+    assert '<svcfw>/ctlines.py", line 10, in f' in raised.value.traceback
+
+
+PROGRAM = """
+import svcfw
+import helper
+CONSTANT = 40
+
+class Thing(object):
+    @classmethod
+    def name(cls):
+        return cls.__name__
+
+def work(x):
+    return x + CONSTANT + helper.two()
+
+def fail():
+    raise OSError('on the target')
+
+@svcfw.main()
+def main(router):
+    child = router.local(python={python!r})
+    print(child.call(work, 0), child.call(Thing.name), child.call(helper.two))
+    try:
+        child.call(fail)
+    except svcfw.CallError as e:
+        print(e.typename, 'program.py' in e.traceback)
+
+if __name__ == '__main__':
+    print('guarded')
+"""
+
+
+class TestPrograms:
+    """Code in the caller's own __main__."""
+
+    def run(self, folder: Path, *arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, *arguments], cwd=folder, env={'PYTHONPATH': str(Path(called.__file__).parents[2])},
+            capture_output=True, text=True, timeout=LONG,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert not done.stderr
+        return done.stdout
+
+    @pytest.mark.parametrize('version', children.PYTHONS)
+    def test_a_script(self, tmp_path: Path, version: str | None) -> None:
+        python = children.need_python(version) if version else None
+        (tmp_path / 'helper.py').write_text('def two():\n    return 2\n')
+        (tmp_path / 'program.py').write_text(PROGRAM.format(python=python))
+        assert self.run(tmp_path, 'program.py') == '42 Thing 2\nOSError True\nguarded\n'
+
+    def test_a_package_that_is_run(self, tmp_path: Path) -> None:
+        package = tmp_path / 'ctapp'
+        package.mkdir()
+        (package / '__init__.py').write_text('')
+        (package / 'helper.py').write_text('def two():\n    return 2\n')
+        text = PROGRAM.format(python=None).replace('import helper', 'from . import helper')
+        (package / '__main__.py').write_text(text.replace('program.py', '__main__.py'))
+        assert self.run(tmp_path, '-m', 'ctapp') == '42 Thing 2\nOSError True\nguarded\n'
+
+    def test_a_script_that_cannot_be_imported_elsewhere(self, tmp_path: Path) -> None:
+        (tmp_path / 'program.py').write_text(
+            'import os\nfrom svcfw.transport.router import Router\nfrom svcfw.core.wire.errors import CallError\n'
+            'def work():\n    return 1\n'
+            'with Router() as router:\n    child = router.local()\n'
+            '    for _ in range(2):\n'
+            '        try:\n            child.call(work)\n'
+            '        except CallError as e:\n            print(e.typename)\n'
+            '    print(child.call(os.path.basename, "a/b"))\n'
+        )
+        assert self.run(tmp_path, 'program.py') == 'ModuleNotFoundError\nModuleNotFoundError\nb\n'

@@ -1,0 +1,149 @@
+"""What a child logs and prints reaches the parent's logging."""
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from svcfw.core import handles, logs
+from svcfw.core.context import Context
+from svcfw.core.stream import HIGH_WATER_BYTES
+from svcfw.core.wire.frames import Frame
+from svcfw.transport.router import Router
+from tests.support import called, children
+from tests.support.routers import Peer, Served, Tree, tree
+from tests.support.timing import seconds, wait_until
+
+
+@pytest.fixture
+def router(caplog: pytest.LogCaptureFixture) -> Iterator[Router]:
+    caplog.set_level(logging.INFO)
+    with children.router() as made:
+        yield made
+
+
+@pytest.fixture(params=children.PYTHONS)
+def child(router: Router, request: pytest.FixtureRequest) -> Context:
+    return children.start(router, request.param)
+
+
+def wait_for(caplog: pytest.LogCaptureFixture, text: str) -> logging.LogRecord:
+    def found() -> list[logging.LogRecord]:
+        return [record for record in caplog.records if text in record.getMessage()]
+
+    wait_until(found, seconds(20), f'{text!r} in the log')
+    return found()[0]
+
+
+def test_records(child: Context, caplog: pytest.LogCaptureFixture) -> None:
+    child.call(called.log, 'my.module', logging.ERROR, 'it is bad: %s tëxt')
+    record = wait_for(caplog, 'it is bad')
+    assert (record.name, record.levelno) == ('svcfw.remote.child', logging.ERROR)
+    assert record.getMessage() == 'my.module: it is bad: %s tëxt'
+    child.call(called.log, 'my.module', logging.INFO, 'less so')
+    wait_for(caplog, 'less so')
+    assert 'not wanted' not in caplog.text, 'what is below the level of the parent stays there'
+
+
+def test_what_is_printed_comes_at_once(child: Context, caplog: pytest.LogCaptureFixture) -> None:
+    assert child.call(called.say, 'hello\nworld') == '', 'there is nothing to read from stdin'
+    assert wait_for(caplog, 'hello').getMessage() == 'child: hello'
+    assert wait_for(caplog, 'world').levelno == logging.INFO
+
+
+def test_what_cannot_be_printed_in_its_encoding_is_shown_all_the_same(child: Context, caplog: Any) -> None:
+    child.call(called.say, 'ü\udc80!')
+    wait_for(caplog, '!')
+
+
+def test_stderr_and_warnings(child: Context, caplog: pytest.LogCaptureFixture) -> None:
+    child.call(called.complain, 'oh no')
+    wait_for(caplog, 'oh no')
+    child.call(called.warn, 'beware')
+    wait_for(caplog, 'UserWarning: beware')
+
+
+def test_the_last_words_are_heard(router: Router, child: Context, caplog: pytest.LogCaptureFixture) -> None:
+    child.call(called.say_without_newline, 'unfinished')
+    child.shutdown()
+    wait_for(caplog, 'unfinished')
+
+
+def test_a_flood_of_records_neither_blocks_nor_fails(child: Context) -> None:
+    assert child.call(called.log_much, 200, 100_000) == 'done'
+
+
+class TestAtTheTop:
+    @pytest.fixture
+    def made(self) -> Iterator[Tree]:
+        with tree() as made:
+            yield made
+
+    @pytest.fixture
+    def scene(self, made: Tree) -> tuple[Served, Peer]:
+        top = made.master()
+        logs.receive(top.router)
+        return top, made.peer(top, 1, 'evil')
+
+    def tell(self, scene: tuple[Served, Peer], value: Any) -> None:
+        top, peer = scene
+        peer.send(Frame(0, 1, 1, handles.FORWARD_LOG, 0, 0, top.router.codec.encode(value)))
+        peer.send(Frame(0, 1, 1, handles.FORWARD_LOG, 5, 0, b'\xff'))
+        peer.receive()
+
+    def test_sizes_and_levels_are_bounded(self, scene: tuple[Served, Peer], caplog: pytest.LogCaptureFixture) -> None:
+        self.tell(scene, (10**9, 'n' * 10**6, 't' * 10**6))
+        (record,) = caplog.records
+        assert record.levelno == logging.CRITICAL
+        assert len(record.getMessage()) < logs.MAX_NAME_CHARS + logs.MAX_TEXT_CHARS + 10
+
+    @pytest.mark.parametrize('value', [None, (1, 2, 3), ('40', 'a', 'b'), (40, 'a'), (40, None, 'b')])
+    def test_nonsense_is_no_record(self, scene: tuple[Served, Peer], caplog: Any, value: Any) -> None:
+        self.tell(scene, value)
+        assert not caplog.records
+
+
+class FakeStream:
+    def __init__(self, full: bool) -> None:
+        self._full = full
+
+    def is_full(self) -> bool:
+        return self._full
+
+
+class FakeRouter:
+    """As far as `forward` looks at one."""
+
+    own_id = 3
+
+    def __init__(self, stream: Any) -> None:
+        self.sent: list[Any] = []
+        self.send = self.sent.append
+        self.codec = self
+        self.encode = lambda value: value
+        self._stream = stream
+
+    def link_for(self, context_id: int) -> Any:
+        assert context_id == 0
+        return self._stream
+
+
+class Text(str):
+    """No exact str: cannot travel."""
+
+
+def test_a_record_is_made_of_plain_values_and_cut() -> None:
+    router = FakeRouter(FakeStream(False))
+    logs.forward(router, True, Text('name'), Text('x' * 10**6))
+    level, name, text = router.sent[0].payload
+    assert (type(level), type(name), type(text)) == (int, str, str)
+    assert len(text) == logs.MAX_TEXT_CHARS
+
+
+@pytest.mark.parametrize('stream', [None, FakeStream(True)])
+def test_a_record_is_dropped_where_there_is_no_way_or_no_room(stream: Any) -> None:
+    router = FakeRouter(stream)
+    logs.forward(router, 30, 'name', 'text')
+    assert not router.sent
+    assert HIGH_WATER_BYTES > logs.MAX_TEXT_CHARS
