@@ -294,3 +294,28 @@ def test_a_failure_before_a_child_is_started(mux, tmp_path):
     with pytest.raises(DeferredError):
         client.run_command(account(dialogue), 'echo', None, '/bin/sh')
     assert client.run_command(account(dialogue), 'echo on', None, '/bin/sh').stdout == b'on\n'
+
+
+@pytest.mark.parametrize('version', ['3.6', '3.7', '3.8', '3.13'])
+def test_agents_run_on_every_python(mux, tmp_path, version):
+    here = Target(link(python=need_python(version)))
+    (tmp_path / 'local').write_bytes(os.urandom(1_000_000))
+    client = mux.client()
+    assert client.facts(here)['version'][:2] == tuple(map(int, version.split('.')))
+    client.mkdtemp(here, f'{tmp_path}/é', 0o77)
+    client.put_file(here, str(tmp_path / 'local'), f'{tmp_path}/é/file')
+    client.chmod(here, [f'{tmp_path}/é/file'], 'u+rwx')
+    client.flush(here)
+    (tmp_path / 'fetched').touch()
+    client.fetch_file(here, f'{tmp_path}/é/file', str(tmp_path / 'fetched'))
+    assert (tmp_path / 'fetched').read_bytes() == (tmp_path / 'local').read_bytes()
+    assert client.run_command(here, 'cat; echo é', b'in', '/bin/sh').stdout == 'iné\n'.encode()
+    assert client.run_command(here, 'tty', None, '/bin/sh', True).rc == 0
+    assert client.run_source(here, WHO, [need_python(version)], {}).stdout.startswith(version.encode())
+    child = Target(here.link, account(Dialogue(ON_TTY, b'secret\n'), tty=True).become)
+    assert pid_of(client, child) != pid_of(client, here)
+    client.remove(here, f'{tmp_path}/é', True)
+    client.flush(child)
+    assert not (tmp_path / 'é').exists()
+    assert client.reset(here)
+    mux.wait_for(lambda: not mux.agents(), 'the end of the contexts')

@@ -1,0 +1,391 @@
+"""Nodes against a router that is none: requests, members, and the ways in which a start can end."""
+
+import pytest
+
+from svcfw.ansible.target import ops
+from svcfw.core import handles
+from svcfw.core.wire.codec import Codec
+from svcfw.core.wire.errors import ChannelError, DecodeError, StartError
+from svcfw.mux import node as module
+from svcfw.mux.node import ChildNode, Node, RootNode
+from svcfw.transport.spec import Spec
+from tests.unit.mux.fakes import FakeMessage
+
+FACTS = {'home': '/', 'user': 'u', 'uid': 0, 'python': '/p', 'version': (3, 6, 1), 'shell': '/bin/sh'}
+ERROR = StartError('refused', 'h', 'c', 'r')
+
+
+class Timer:
+    def __init__(self, function):
+        self.function = function
+        self.is_cancelled = False
+
+    def cancel(self):
+        self.is_cancelled = True
+
+
+class Loop:
+    def __init__(self):
+        self.now = 0.0
+        self.soon = []
+        self.timers = []
+
+    def clock(self):
+        return self.now
+
+    def call_soon(self, function):
+        self.soon.append(function)
+
+    def call_later(self, seconds, function):
+        self.timers.append(Timer(function))
+        return self.timers[-1]
+
+
+class Context:
+    def __init__(self, router, number):
+        self.router = router
+        self.id = number
+
+    def __str__(self):
+        return f'c{self.id}'
+
+    def send(self, handle, value, reply_to=0):
+        assert handle == handles.AGENT
+        self.router.sent.append((self.id, value, reply_to))
+
+    def request_async(self, handle, value, on_reply):
+        self.router.calls.append((self.id, handle, on_reply))
+
+
+class Responder:
+    def push(self, context, names):
+        pass
+
+
+class Router:
+    def __init__(self):
+        self.loop = Loop()
+        self.codec = Codec()
+        self.bundle = b'core'
+        self.responder = Responder()
+        self.sent = []
+        self.calls = []
+        self.handlers = {}
+        self.gone = {}
+        self.links = {}
+        self.handle = 1000
+
+    def add_handler(self, function, respondent):
+        self.handle += 1
+        self.handlers[self.handle] = function
+        return self.handle
+
+    def remove_handler(self, handle):
+        self.handlers.pop(handle, None)
+
+    def on_gone(self, context, function):
+        self.gone[context.id] = function
+
+    def context(self, number, name=None):
+        return Context(self, number)
+
+    def link_for(self, number):
+        return self.links.get(number)
+
+    def say(self, value):
+        """Deliver a message to the only handler."""
+        (handler,) = self.handlers.values()
+        handler(FakeMessage(value))
+
+
+class Starter:
+    last: 'Starter'
+    error: StartError | None = None
+
+    def __init__(self, router, name, launch, on_ready, on_failed, timeout_s):
+        if self.error is not None:
+            raise self.error
+        Starter.last = self
+        self.context = Context(router, 1)
+        self.on_ready, self.on_failed = on_ready, on_failed
+        self.given_up = []
+        self.has_left = False
+
+    def give_up(self, error):
+        self.given_up.append(error)
+
+    def leave(self):
+        self.has_left = True
+
+
+@pytest.fixture
+def router():
+    made = Router()
+    made.links = {1: 'link', 2: 'link', 9: 'other link'}
+    return made
+
+
+@pytest.fixture
+def root(router, monkeypatch):
+    monkeypatch.setattr(module, 'Starter', Starter)
+    monkeypatch.setattr(Starter, 'error', None)
+    return make_root(router)
+
+
+def make_root(router):
+    ends = []
+    made = RootNode(router, Spec(transport='local', host='h', timeout_s=10), lambda: ends.append(1))
+    made.ends = ends
+    made.outcomes = []
+    made.when_ready(made.outcomes.append)
+    return made
+
+
+def come_up(root):
+    Starter.last.on_ready(Starter.last.context)
+    root.router.calls[-1][2](FakeDone(FACTS))
+    return root
+
+
+class FakeDone(FakeMessage):
+    is_dead = False
+
+
+class FakeDead(FakeMessage):
+    is_dead = True
+
+
+# -- the start of a root ---------------------------------------------------------------------------------------------
+
+
+def test_a_root_is_there_once_its_agent_answers(root):
+    assert root.outcomes == []
+    come_up(root)
+    assert (root.outcomes, root.facts, root.ends) == ([None], FACTS, [])
+    late = []
+    root.when_ready(late.append)
+    assert late == [None]
+    assert root._deadline.is_cancelled
+
+
+def test_what_the_starter_says_counts(root):
+    root.router.calls[-1][2](FakeDead(ChannelError('gone')))
+    root.lost('gone')
+    assert root.outcomes == []
+    Starter.last.on_failed(ERROR)
+    assert root.outcomes == [ERROR]
+    assert root.dead
+    assert root.ends
+
+
+def test_a_context_that_dies_before_its_agent_answers(root):
+    Starter.last.on_ready(Starter.last.context)
+    root.router.calls[-1][2](FakeDead(ChannelError('gone')))
+    root.lost('the connection was lost')
+    (error,) = root.outcomes
+    assert (error.kind, error.cause) == ('died', 'the connection was lost')
+
+
+def test_an_agent_that_does_not_answer(root):
+    Starter.last.on_ready(Starter.last.context)
+    root.router.loop.timers[0].function()
+    (error,) = root.outcomes
+    assert error.kind == 'timeout'
+    assert Starter.last.has_left
+    root.router.calls[-1][2](FakeDone(FACTS))
+    assert root.facts is None
+    assert len(root.outcomes) == 1
+
+
+@pytest.mark.parametrize('facts', [None, {}, {**FACTS, 'home': 5}, {**FACTS, 'version': '3'}, DecodeError('x')])
+def test_facts_that_are_none(root, facts):
+    Starter.last.on_ready(Starter.last.context)
+    root.router.calls[-1][2](FakeDone(facts))
+    (error,) = root.outcomes
+    assert error.kind == 'died'
+    assert Starter.last.has_left
+
+
+def test_more_facts_than_there_are(root):
+    Starter.last.on_ready(Starter.last.context)
+    root.router.calls[-1][2](FakeDone({**FACTS, 'more': 'x' * 10}))
+    assert root.facts == FACTS
+
+
+def test_what_cannot_even_be_begun(router, root, monkeypatch):
+    monkeypatch.setattr(Starter, 'error', ERROR)
+    other = make_root(router)
+    router.loop.soon[-1]()
+    assert other.outcomes == [ERROR]
+    assert other.ends
+
+
+def test_a_reset_during_the_start(root):
+    root.leave()
+    (error,) = root.outcomes
+    assert error.kind == 'died'
+    assert root.dead
+    assert Starter.last.given_up
+
+
+def test_a_reset(root):
+    come_up(root)
+    root.leave()
+    assert root.has_left
+    assert Starter.last.has_left
+    root.lost('shut down')
+    assert root.dead == 'it was reset'
+
+
+# -- requests --------------------------------------------------------------------------------------------------------
+
+
+def test_it_is_idle_when_nothing_is_asked_of_it(root):
+    assert not root.is_idle()  # somebody waits for it
+    come_up(root)
+    assert root.is_idle()
+    handle = root.request(ops.FLUSH, 7, (), print)
+    assert not root.is_idle()
+    root.router.loop.now = 50.0
+    root.finish(handle)
+    root.finish(handle)
+    assert root.is_idle()
+    assert root.idle_since() == 50.0
+    assert root.router.handlers == {}
+
+
+def test_a_request_that_cannot_be_sent_is_none(root, monkeypatch):
+    come_up(root)
+
+    def fail(*arguments):
+        raise ChannelError('closed')
+
+    monkeypatch.setattr(root, '_send', fail)
+    with pytest.raises(ChannelError):
+        root.request(ops.FLUSH, 7, (), print)
+    assert root.is_idle()
+
+
+def test_what_may_not_rest_on_a_failure_goes_by_way_of_the_root(root):
+    come_up(root)
+    child = Node(root.router, root)
+    child.adopt(Context(root.router, 2), FACTS)
+    child.tell(ops.PUT, 7, ())
+    child.request(ops.FLUSH, 7, (), print)
+    child.tell(ops.END, 7, ())
+    child.tell(ops.GRANT, 7, (1, 2))
+    sent = root.router.sent
+    assert [(where, value[0]) for where, value, _ in sent] == [
+        (1, ops.RELAY), (1, ops.RELAY), (2, ops.END), (2, ops.GRANT),
+    ]  # fmt: skip
+    assert root.router.codec.decode(sent[0][1][2][1]) == (ops.PUT, 7, ())
+    assert sent[1][2] == 1001
+
+
+def members(*sizes):
+    return [(f'{size}.py', bytes([number]) * 32, bytes(size)) for number, size in enumerate(sizes)]
+
+
+def test_members_are_given_once(root):
+    come_up(root)
+    root.give_members(7, members(1, 2))
+    root.give_members(7, members(1, 2, 3))
+    assert [len(value[2][0]) for _, value, _ in root.router.sent] == [2, 1]
+
+
+def test_many_members_go_in_several_messages(root):
+    come_up(root)
+    root.give_members(7, members(*[300_000] * 10))
+    assert [len(value[2][0]) for _, value, _ in root.router.sent] == [4, 4, 2]
+
+
+def test_too_many_members_are_forgotten_first(root, monkeypatch):
+    monkeypatch.setattr(module, 'MAX_HELD_BYTES', 1000)
+    come_up(root)
+    root.give_members(7, members(600))
+    root.give_members(7, members(600, 600))
+    assert [value[0] for _, value, _ in root.router.sent] == [ops.MEMBERS, ops.FORGET, ops.MEMBERS]
+    assert len(root.router.sent[-1][1][2][0]) == 2
+
+
+# -- children --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def child(root):
+    come_up(root)
+    shown = []
+    made = ChildNode(root, 'x' * 500, 7, ['/bin/sh'], False, 'M', 10, shown.append)
+    made.shown = shown
+    made.outcomes = []
+    made.when_ready(made.outcomes.append)
+    root.children['k'] = made
+    return made
+
+
+def test_a_child_is_there(child):
+    assert len(child.name) <= module.MAX_NAME_CHARS
+    child.router.say((ops.CHILD_OUTPUT, b'motd'))
+    child.type(b'secret')
+    child.router.say((ops.CHILD_READY, 2, FACTS))
+    assert child.shown == [b'motd']
+    assert child.outcomes == [None]
+    assert (child.context.id, child.router.handlers) == (2, {})
+    assert child.root.contexts() == {1, 2}
+    child.router.gone[2]('it was killed')
+    assert child.dead == 'it was killed'
+
+
+def test_a_child_that_fails(child):
+    child.router.say((ops.CHILD_FAILED, 'become', 'h', 'c', 'r'))
+    (error,) = child.outcomes
+    assert (error.kind, error.remedy) == ('become', 'r')
+    assert not child.given_up
+    assert child.root.is_idle()
+
+
+def test_a_child_whose_parent_refuses_or_dies_may_be_wanted_by_others(child):
+    child.router.say(ChannelError('an earlier operation failed'))
+    assert isinstance(child.outcomes[0], ChannelError)
+    assert child.given_up
+
+
+def test_a_child_that_never_comes(child):
+    child._deadline.function()
+    assert child.outcomes[0].kind == 'timeout'
+    assert child.root.is_idle()
+
+
+@pytest.mark.parametrize(
+    'value',
+    [
+        None,
+        (),
+        5,
+        (ops.CHILD_OUTPUT, 'text'),
+        (ops.CHILD_READY, 2),
+        (ops.CHILD_READY, '2', FACTS),
+        (ops.CHILD_READY, 1, FACTS),  # its own parent
+        (ops.CHILD_READY, 9, FACTS),  # behind another host
+        (ops.CHILD_READY, 77, FACTS),  # nobody
+        (ops.CHILD_READY, 2, {}),
+        (ops.CHILD_FAILED, 'become'),
+        (ops.CHILD_FAILED, 1, 2, 3, 4),
+        (ops.CHILD_OUTPUT, bytes(10**6)),
+        DecodeError('rubbish'),
+    ],
+)
+def test_an_agent_that_talks_nonsense_of_its_child(child, value):
+    child.router.say(value)
+    assert child.outcomes[0].kind == 'died'
+    assert child.facts is None
+    assert child.shown == []
+    assert child.router.handlers == {}
+
+
+def test_a_child_that_is_another_nodes(child):
+    child.router.say((ops.CHILD_READY, 2, FACTS))
+    other = ChildNode(child.root, 'other', 7, ['/bin/sh'], False, 'M', 10, print)
+    other.when_ready(child.outcomes.append)
+    child.router.say((ops.CHILD_READY, 2, FACTS))
+    assert child.outcomes[1].kind == 'died'
