@@ -1,0 +1,263 @@
+"""Which modules a context gets, what travels along, and that nothing is run here to find out."""
+
+import sys
+import textwrap
+import types
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from svcfw.boot import responder as module
+from svcfw.boot.responder import Responder
+from svcfw.core import handles
+from svcfw.core.wire.errors import DecodeError
+
+
+class FakeContext:
+    """Keeps what was sent to it."""
+
+    def __init__(self, context_id: int) -> None:
+        self.id = context_id
+        self.sent: list[Any] = []
+
+    def send(self, handle: int, value: Any) -> None:
+        assert handle == handles.LOAD_MODULE
+        self.sent.append(value)
+
+
+class FakeRouter:
+    """Ids 10 to 19 are behind link 1, 20 to 29 behind link 2."""
+
+    def add_handler(self, function: Any, handle: int) -> None:
+        self.handler = function
+
+    def link_for(self, context_id: int) -> int | None:
+        return context_id // 10 if 10 <= context_id < 30 else None
+
+
+class FakeMessage:
+    is_dead = False
+
+    def __init__(self, src_id: int, value: Any) -> None:
+        self.src_id = src_id
+        self._value = value
+        self.answer: Any = None
+
+    def value(self) -> Any:
+        return self._value
+
+    def reply(self, value: Any) -> None:
+        self.answer = value
+
+
+class Scene:
+    def __init__(self) -> None:
+        self.router = FakeRouter()
+        self.responder = Responder(self.router)
+        self.context = FakeContext(10)
+
+    def allow(self, name: str, context: Any = None) -> None:
+        self.responder.allow(context or self.context, name)
+
+    def ask(self, name: Any, src_id: int = 10) -> dict[str, Any]:
+        """{name: source, or None}."""
+        message = FakeMessage(src_id, name)
+        self.router.handler(message)
+        return unpacked(message.answer)
+
+
+def unpacked(modules: Any) -> dict[str, Any]:
+    return {name: packed if packed is None else zlib.decompress(packed).decode() for name, _, _, packed in modules}
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+Write = Callable[[dict[str, str]], Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Write]:
+    monkeypatch.syspath_prepend(tmp_path)
+    before = set(sys.modules)
+
+    def write(files: dict[str, str]) -> Path:
+        for name, source in files.items():
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(textwrap.dedent(source))
+        return tmp_path
+
+    yield write
+    for name in set(sys.modules) - before:
+        del sys.modules[name]
+
+
+BOMB = 'raise SystemExit("imported")\n'
+
+
+def test_imports_travel_along_breadth_first_and_once(scene: Scene, write: Write) -> None:
+    write({
+        'rspkg/__init__.py': '',
+        'rspkg/a.py': 'from . import b, c\nimport os, json\nfrom .sub import deep, NAME\nimport rsother.part as p',
+        'rspkg/b.py': 'def f():\n    from rspkg import a\n',
+        'rspkg/c.py': 'try:\n    import rsmissing\nexcept ImportError: pass\n',
+        'rspkg/sub/__init__.py': 'NAME = 1\n',
+        'rspkg/sub/deep.py': 'from ... import nothing\n',
+        'rspkg/unused.py': '',
+        'rsother/__init__.py': '',
+        'rsother/part.py': '',
+    })  # fmt: skip
+    scene.allow('rspkg.a')
+    got = scene.ask('rspkg.a')
+    assert list(got)[0] == 'rspkg.a'
+    assert set(got) == {
+        'rspkg', 'rspkg.a', 'rspkg.b', 'rspkg.c', 'rspkg.sub', 'rspkg.sub.deep', 'rsother', 'rsother.part'
+    }  # fmt: skip
+    assert set(scene.ask('rspkg.b', 11)) == {'rspkg.b'}, 'the rest has gone over this link already'
+    assert len(scene.ask('rspkg.a')) == 1, 'what is asked for again is sent again, alone'
+
+
+def test_the_called_module_comes_with_its_package(scene: Scene, write: Write) -> None:
+    write({'rspkg/__init__.py': '', 'rspkg/x/__init__.py': '', 'rspkg/x/y.py': 'import rspkg.z', 'rspkg/z.py': ''})
+    scene.allow('rspkg.x.y')
+    assert set(scene.ask('rspkg')) == {'rspkg', 'rspkg.x', 'rspkg.x.y', 'rspkg.z'}
+
+
+def test_nothing_is_allowed_that_nobody_called(scene: Scene, write: Write) -> None:
+    write({'rsopen.py': '', 'rssecret.py': 'PASSWORD = 1\n'})
+    scene.allow('rsopen')
+    assert scene.ask('rssecret') == {'rssecret': None}
+    assert scene.ask('rsopen', 20) == {'rsopen': None}, 'allowed to those behind one link, not another'
+    assert scene.ask('rsopen', 99) == {'rsopen': None}, 'nor to those behind none'
+    assert scene.ask('rsopen', 15) == {'rsopen': '\n'}
+    assert scene.ask('svcfw.service.pool', 20)['svcfw.service.pool'], 'what is ours may go anywhere'
+
+
+def test_what_was_refused_is_sent_when_it_is_allowed(scene: Scene, write: Write) -> None:
+    write({'rslate/__init__.py': '', 'rslate/m.py': ''})
+    scene.ask('rslate')
+    scene.allow('rslate.m')
+    assert [set(unpacked(each)) for each in scene.context.sent] == [{'rslate', 'rslate.m'}]
+    scene.allow('rslate.m')
+    assert len(scene.context.sent) == 1
+
+
+def test_a_link_that_is_gone_is_forgotten(scene: Scene, write: Write) -> None:
+    write({'rsopen.py': ''})
+    scene.allow('rsopen')
+    scene.responder.forget(1)
+    scene.responder.forget(1)
+    assert scene.ask('rsopen') == {'rsopen': None}
+
+
+def test_what_every_context_has_is_not_sent_along(scene: Scene, write: Write) -> None:
+    write({'rsuser.py': 'import svcfw\nfrom svcfw.core.dispatch import takes_router\nfrom svcfw.core import select\n'})
+    scene.allow('rsuser')
+    assert set(scene.ask('rsuser')) == {'rsuser', 'svcfw.core.select'}
+
+
+def test_looking_imports_nothing(scene: Scene, write: Write) -> None:
+    write({'rsbomb/__init__.py': BOMB, 'rsbomb/sub/__init__.py': BOMB, 'rsbomb/sub/m.py': BOMB, 'rsone.py': BOMB})
+    scene.allow('rsbomb')
+    scene.allow('rsone')
+    for name in ('rsbomb.sub.m', 'rsbomb.nothing.m', 'rsone', 'rsone.x'):
+        scene.ask(name)
+    assert not {'rsbomb', 'rsone'} & set(sys.modules)
+
+
+@pytest.mark.parametrize(
+    'name',
+    ['', '.', '..', 'rs/../x', 'rsopen.', '.rsopen', 'rsopen..x', '/etc/passwd', 'rsopen\0', 'rsopen.' + 'x' * 10**6,
+     '.'.join(['rsopen'] * 10**5), 'os', 'builtins', 'zlib', 'rsopen.nothing'],
+)  # fmt: skip
+def test_names_of_nothing(scene: Scene, write: Write, name: str) -> None:
+    write({'rsopen.py': ''})
+    scene.allow('rsopen')
+    scene.allow(name)
+    assert scene.ask(name) == {name: None}
+    assert name not in scene.responder._sources, 'not remembered'
+
+
+def test_refused_names_do_not_pile_up(scene: Scene) -> None:
+    for i in range(module.MAX_REFUSED + 10):
+        scene.ask(f'rs{i}')
+    scene.ask('x' * 10**6)
+    assert len(scene.responder._peer(10).refused) == module.MAX_REFUSED
+
+
+@pytest.mark.parametrize('name', [None, 5, b'os', ['os']])
+def test_a_name_is_text(scene: Scene, name: Any) -> None:
+    with pytest.raises(DecodeError):
+        scene.ask(name)
+
+
+def test_an_answer_has_a_largest_size(scene: Scene, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, 'MAX_PRELOADED', 3)
+    write({'rsmany.py': 'import rs0, rs1, rs2, rs3\n', **{f'rs{i}.py': '' for i in range(4)}})
+    scene.allow('rsmany')
+    assert set(scene.ask('rsmany')) == {'rsmany', 'rs0', 'rs1'}
+    assert scene.ask('rs3') == {'rs3': '\n'}, 'and is allowed to be asked for'
+
+
+def test_kinds_of_modules(scene: Scene, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write({'rsspace/m.py': 'X = 1\n', 'rsbroken.py': 'def f(:\n', 'rsbinary.so': ''})
+    (folder / 'rslatin.py').write_bytes('# -*- coding: latin-1 -*-\nX = "ü"\n'.encode('latin-1'))
+    for name in ('rsspace', 'rsbroken', 'rsbinary', 'rslatin', 'rsodd', '_rsbare'):
+        scene.allow(name)
+    assert scene.ask('rsspace.m') == {'rsspace.m': 'X=1\n', 'rsspace': '\n'}, 'a namespace package is a package'
+    assert scene.ask('rsbroken') == {'rsbroken': None}
+    assert scene.ask('rsbinary') == {'rsbinary': None}
+    assert scene.ask('rslatin') == {'rslatin': '\nX="ü"\n'}
+    monkeypatch.setitem(sys.modules, 'rsodd', types.ModuleType('rsodd'))
+    assert scene.ask('rsodd') == {'rsodd': None}
+    monkeypatch.setitem(sys.modules, '_rsbare', None)  # type: ignore[arg-type]
+    assert scene.ask('_rsbare') == {'_rsbare': None}
+
+
+class TestMain:
+    """The program itself, as `__main__`."""
+
+    @pytest.fixture
+    def main(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], None]:
+        def become(source: bytes) -> None:
+            path = tmp_path / 'program.py'
+            path.write_bytes(source)
+            program = types.ModuleType('__main__')
+            program.__file__ = str(path)
+            monkeypatch.setitem(sys.modules, '__main__', program)
+
+        return become
+
+    def source(self, scene: Scene) -> Any:
+        scene.allow('__main__')
+        return scene.ask('__main__')['__main__']
+
+    def test_its_guard_is_left_out_and_lines_stay(self, scene: Scene, main: Any) -> None:
+        main(b'X = 1\nif __name__ == "__main__":\n    X = 2\nelse:\n    X = 3\n\x0cY = 4\n')
+        code = self.source(scene)
+        names: dict[str, int] = {}
+        exec(code, names)
+        assert (names['X'], names['Y']) == (1, 4)
+        assert code.splitlines().index('Y=4') == 5
+
+    def test_svcfw_main_needs_no_guard(self, scene: Scene, main: Any) -> None:
+        main(b'import svcfw\n@svcfw.main()\ndef main(router):\n    pass\n')
+        assert 'def main(router)' in self.source(scene)
+
+    def test_one_that_would_run_is_refused(self, scene: Scene, main: Any) -> None:
+        main(b'print("side effect")\n')
+        assert self.source(scene) is None
+
+    def test_another_encoding(self, scene: Scene, main: Any) -> None:
+        main('# coding: latin-1\nX = "ü"\nif __name__ == "__main__": pass\n'.encode('latin-1'))
+        assert 'X="ü"' in self.source(scene)
+
+    def test_none_at_all(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, '__main__', types.ModuleType('__main__'))
+        assert self.source(scene) is None

@@ -1,0 +1,75 @@
+"""Contexts, senders and replies as values, and the names of functions."""
+
+import functools
+import os.path
+import sys
+import types
+from typing import Any
+
+import pytest
+
+from svcfw.core.context import Context, Reply, Sender, function_name
+from svcfw.core.loop import Loop
+from svcfw.core.wire.errors import ChannelError, TimeoutError
+from tests.support import called
+
+
+def test_contexts_are_equal_by_id() -> None:
+    a, b, c = Context(None, 1, 'a'), Context(None, 1), Context(None, 2, 'a')
+    assert a == b != c
+    assert len({a, b, c}) == 2
+    assert a != 1
+    assert (str(a), str(b), repr(a)) == ('a', 'context 1', "Context(1, 'a')")
+
+
+def test_senders_are_equal_by_context_and_handle() -> None:
+    context = Context(None, 1)
+    assert Sender(context, 5) == Sender(Context(None, 1), 5)
+    assert len({Sender(context, 5), Sender(context, 5), Sender(context, 6)}) == 2
+    assert Sender(context, 5) != (context, 5)
+
+
+@pytest.mark.parametrize(
+    ('function', 'name'),
+    [
+        (called.add, ('tests.support.called', 'add')),
+        (called.Base.which, ('tests.support.called', 'Base.which')),
+        (called.Derived.which, ('tests.support.called', 'Derived.which')),
+        (called.Derived.doubled, ('tests.support.called', 'Base.doubled')),
+        (called.Base.Inner.which, ('tests.support.called', 'Base.Inner.which')),
+        (os.path.join, ('posixpath', 'join')),
+        (len, ('builtins', 'len')),
+        (dict.fromkeys, ('builtins', 'dict.fromkeys')),
+    ],
+)
+def test_function_names(function: Any, name: tuple[str, str]) -> None:
+    assert function_name(function) == name
+
+
+@pytest.mark.parametrize('thing', [lambda: 1, functools.partial(called.add, 1), 'add', None, 5, [].append])
+def test_what_has_no_name(thing: Any) -> None:
+    with pytest.raises(TypeError, match='cannot be called elsewhere'):
+        function_name(thing)
+
+
+def test_the_program_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    def work() -> None: ...
+
+    work.__module__, work.__qualname__ = '__main__', 'work'
+    program: Any = types.ModuleType('__main__')
+    monkeypatch.setitem(sys.modules, '__main__', program)
+    assert function_name(work) == ('__main__', 'work')
+    program.__spec__ = types.SimpleNamespace(name='package.__main__')
+    assert function_name(work) == ('package.__main__', 'work'), 'run by python -m'
+
+
+def test_a_reply_is_taken_once() -> None:
+    loop = Loop(lambda error: None)
+    reply = Reply(loop)
+    with pytest.raises(TimeoutError):
+        reply.get(0)
+    reply.put(types.SimpleNamespace(value=lambda: 5))
+    assert reply.get(0) == 5
+    with pytest.raises(ChannelError, match='taken already'):
+        reply.get()
+    loop.close()
