@@ -3,10 +3,8 @@
 import importlib
 import shutil
 
-from svcfw.core.wire.errors import StartError
-from svcfw.transport import local, messages, openssh, process
+from svcfw.transport import local, openssh
 from svcfw.transport import spec as specs
-from svcfw.transport.dialogue import Dialogue
 
 
 def launcher(spec):
@@ -15,18 +13,9 @@ def launcher(spec):
     if transport == specs.AUTO:
         transport = specs.SSH if shutil.which(spec.ssh_executable) else specs.PARAMIKO
     if transport == specs.LOCAL:
-        return lambda size: _launch_local(spec, size)
+        return lambda size: local.launch(spec, size)
     if transport == specs.SSH:
         return lambda size: openssh.launch(spec, size)
     # Imported where it is used: it costs 100 ms, and controllers alone have it.
     module = importlib.import_module('svcfw.transport.paramiko')
     return lambda size: module.launch(spec, size)
-
-
-def _launch_local(spec, size):
-    argv = local.argv(spec, size)
-    try:
-        child = process.spawn(argv)
-    except OSError as e:
-        raise StartError('option', spec.host, 'cannot run %s: %s' % (argv[0], e.strerror), 'name another interpreter')
-    return child, Dialogue(spec.host, messages.LOCAL)

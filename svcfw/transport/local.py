@@ -15,7 +15,8 @@ def launch(spec, size):
     """
     host = spec.host or 'localhost'
     try:
-        child = process.spawn(argv(spec, size))
+        # With an environment that is not ours comes the place where its owner would be after a login.
+        child = process.spawn(argv(spec, size), env=spec.env, cwd=spec.cwd or (spec.env or {}).get('HOME'))
     except OSError as exc:
         raise StartError(
             'nopython', host, 'cannot run Python: %s' % exc, 'Set the interpreter to one that exists.'
