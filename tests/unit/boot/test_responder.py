@@ -115,7 +115,7 @@ def test_imports_travel_along_breadth_first_and_once(scene: Scene, write: Write)
     })  # fmt: skip
     scene.allow('rspkg.a')
     got = scene.ask('rspkg.a')
-    assert list(got)[0] == 'rspkg.a'
+    assert next(iter(got)) == 'rspkg.a'
     assert set(got) == {
         'rspkg', 'rspkg.a', 'rspkg.b', 'rspkg.c', 'rspkg.sub', 'rspkg.sub.deep', 'rsother', 'rsother.part'
     }  # fmt: skip

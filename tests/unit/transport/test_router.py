@@ -38,9 +38,14 @@ def test_leaving_it_ends_children_that_are_starting_or_will_not_end(
     for name in ('svcfw.transport.start.LEAVE_S', 'svcfw.transport.router.LEAVE_S'):
         monkeypatch.setattr(name, 0.2)
     before = children.children_of()
+
+    def start_in_vain() -> None:
+        with pytest.raises(StartError):
+            router.local(str(no_python))
+
     with Router() as router:
         router.local().call_no_reply(called.stop_myself)
-        starting = threading.Thread(target=lambda: pytest.raises(StartError, router.local, str(no_python)), daemon=True)
+        starting = threading.Thread(target=start_in_vain, daemon=True)
         starting.start()
         while len(router.starters) < 2:
             starting.join(0.001)

@@ -3,6 +3,7 @@
 import logging
 import shlex
 import sys
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -266,15 +267,12 @@ class TestStartAndWait:
             router.local()
 
     def test_in_parallel(self, router: Router) -> None:
-        import threading
-
         started: list[Any] = []
-        threads = [
-            threading.Thread(
-                target=lambda i=i: started.append(router.local(name=f'kid{i}', timeout_s=LONG)), daemon=True
-            )
-            for i in range(5)
-        ]
+
+        def work() -> None:
+            started.append(router.local(timeout_s=LONG))
+
+        threads = [threading.Thread(target=work, daemon=True) for _ in range(5)]
         for thread in threads:
             thread.start()
         for thread in threads:
