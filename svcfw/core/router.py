@@ -17,6 +17,9 @@ from svcfw.core.wire.routes import RouteTable, check_direction, check_source
 CONTEXT_TAG = 0x40
 SENDER_TAG = 0x41
 
+#: What a context below may call another one.
+MAX_NAME_CHARS = 200
+
 
 class _Handler(object):
     __slots__ = ('function', 'policy', 'respondent_id', 'once')
@@ -273,19 +276,24 @@ class Router(object):
             message.refuse('%s has no handle %d' % (self.name, frame.handle))
         elif handler.respondent_id is not None and not self._speaks_for(frame, handler.respondent_id):
             self.log(self, 30, '%s: an answer from context %d, which was not asked' % (self.name, frame.src))
-        elif handler.policy is not None and not handler.policy(message):
-            message.refuse('%s: context %d may not use handle %d' % (self.name, frame.src, frame.handle))
         else:
-            if handler.once or (frame.flags & DEAD and handler.respondent_id is not None):
-                self.remove_handler(frame.handle)
             try:
-                handler.function(message)
+                self._handle(handler, message)
             except Exception as e:
                 # Whoever sent it may have sent nonsense; it harms nobody else, and nobody waits in vain.
                 if not message.is_dead:
                     text = '%s: %r: %s: %s' % (self.name, message, type(e).__name__, e)
                     self.log(self, 40, text)
                     message.refuse(text)
+
+    def _handle(self, handler, message):
+        frame = message.frame
+        if handler.policy is not None and not handler.policy(message):
+            message.refuse('%s: context %d may not use handle %d' % (self.name, frame.src, frame.handle))
+            return
+        if handler.once or (message.is_dead and handler.respondent_id is not None):
+            self.remove_handler(frame.handle)
+        handler.function(message)
 
     def _speaks_for(self, frame, respondent_id):
         """The respondent itself, or a neighbour on the way to it with the news that it will not answer."""
@@ -339,6 +347,7 @@ class Router(object):
     def _on_add_route(self, message):
         context_id, name = shaped(message.value(), (int, str))
         self._routes.add(context_id, self._stream_for(message.src_id))
+        name = name[:MAX_NAME_CHARS]
         self.context(context_id, name)
         if self._parent_link is not None:
             self._tell_parent(handles.ADD_ROUTE, (context_id, name))

@@ -101,6 +101,12 @@ class TestPassage:
         assert top.router.context(1).request(501, 'x', LONG)
         assert [level for level, _ in child.logged] == [40]
 
+    def test_a_policy_that_fails_refuses(self, family: tuple[Served, ...]) -> None:
+        top, child = family[:2]
+        child.router.add_handler(lambda message: message.reply(1), 500, policy=lambda message: [][0])
+        with pytest.raises(ChannelError, match='IndexError'):
+            top.router.context(1).request(500, None, LONG)
+
     def test_nonsense_in_a_payload_costs_nobody_the_link(self, made: Tree) -> None:
         top = made.master()
         peer = made.peer(top, 1, 'peer')
