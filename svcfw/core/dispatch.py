@@ -57,7 +57,7 @@ class Dispatcher(object):
         #: Whether a call is being executed now.
         self.busy = False
         self._router = router
-        self._calls = Latch(router.loop)
+        self._calls = Latch(router.loop, brief=True)
         router.add_handler(self._on_call, handles.CALL_FUNCTION, policy=has_parent_authority)
         router.on_shutdown(lambda: self._calls.close('the context ended'))
 

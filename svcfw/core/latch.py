@@ -10,11 +10,12 @@ from svcfw.core.wire.errors import ChannelError, TimeoutError
 class Latch(object):
     """Items put by any thread, got by any thread in the order of their arrival.
 
-    loop: the Loop that a waiting thread drives meanwhile; `router.loop`.
+    loop: the Loop that a waiting thread drives meanwhile; `router.loop`. brief: see Waiter.
     """
 
-    def __init__(self, loop):
+    def __init__(self, loop, brief=False):
         self._loop = loop
+        self._brief = brief
         self._lock = _thread.allocate_lock()
         self._items = collections.deque()
         self._waiters = collections.deque()
@@ -54,7 +55,7 @@ class Latch(object):
                     return self._items.popleft()
                 if self._closed is not None:
                     raise ChannelError(self._closed)
-                waiter = Waiter(self._loop)
+                waiter = Waiter(self._loop, self._brief)
                 self._waiters.append(waiter)
             in_time = False
             try:

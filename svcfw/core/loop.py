@@ -29,12 +29,18 @@ WRITE = getattr(select, 'EPOLLOUT', getattr(select, 'POLLOUT', 4))
 
 
 class Waiter(object):
-    """What one thread sleeps on until another thread, or the loop that it drives itself, calls `set()`."""
+    """What one thread sleeps on until another thread, or the loop that it drives itself, calls `set()`.
 
-    __slots__ = ('ready', '_loop', '_gate', '_asleep')
+    brief: the thread goes for short work and comes back to wait, as one of a pool does. Where there is a standby, nobody
+    is woken to drive meanwhile, and who drives leaves it to the thread that it gave work to: a sequence of short
+    works then takes no thread switch.
+    """
 
-    def __init__(self, loop):
+    __slots__ = ('ready', 'brief', '_loop', '_gate', '_asleep')
+
+    def __init__(self, loop, brief=False):
         self.ready = False
+        self.brief = brief
         self._loop = loop
         self._gate = None
         self._asleep = False
@@ -46,6 +52,8 @@ class Waiter(object):
             self.ready = True
             if self._asleep:
                 self._rouse()
+                if self.brief and loop.is_driving():
+                    loop._hands_over = True
             else:
                 loop._wake()
 
@@ -107,6 +115,7 @@ class Loop(object):
         self._driver = None
         self._driving_thread = None
         self._nested = 0
+        self._hands_over = False
         #: Called on the driving thread when a callback begins to wait.
         self.on_nested = None
         self._polling = False
@@ -155,6 +164,14 @@ class Loop(object):
         """Driving thread only: call `function()` at the end of this turn, so that many writes become one."""
         self._flushes.append(function)
 
+    def flush_soon(self, function):
+        """Any other thread: the same, where the next turn is only moments away. Returns whether it is."""
+        with self._lock:
+            is_soon = self._driver is None and self._standby is not None and not self._standby_parked
+            if is_soon:
+                self._flushes.append(function)
+            return is_soon
+
     def is_driving(self):
         """Whether the calling thread is the one that runs the callbacks now."""
         return self._driving_thread == _thread.get_ident()
@@ -172,22 +189,24 @@ class Loop(object):
         """
         if self.is_driving():
             return self._drive_nested(waiter, deadline)
+        yields = False
         try:
             while True:
                 with self._lock:
                     if waiter.ready or self._expired(deadline):
                         return waiter.ready
                     self._require_open()
-                    leads = self._driver is None
+                    leads = self._driver is None and not yields
                     if leads:
                         self._take(waiter)
                     else:
                         self._follow(waiter)
+                yields = False
                 if leads:
                     try:
-                        self._drive_until(waiter, deadline)
+                        yields = not self._drive_until(waiter, deadline)
                     finally:
-                        self._leave()
+                        self._leave(yields or waiter.brief)
                 else:
                     waiter._sleep(MAX_POLL_S if deadline is None else deadline - self.clock())
         finally:
@@ -195,7 +214,13 @@ class Loop(object):
             with self._lock:
                 if waiter in self._followers:
                     self._followers.remove(waiter)
-                self._promote()
+                if not waiter.brief or self._standby is None:
+                    self._promote()
+
+    def hand_on(self):
+        """The calling thread, which has waited briefly, will be away for longer: let another one drive."""
+        with self._lock:
+            self._promote()
 
     def run(self, waiter):
         """Drive until `waiter` is set: the main function of a process that only serves."""
@@ -239,16 +264,19 @@ class Loop(object):
 
     def _take(self, waiter):
         self._driver = waiter
+        self._hands_over = False
         self._driving_thread = _thread.get_ident()
         self._turns += 1
 
-    def _leave(self):
+    def _leave(self, for_moments=False):
         with self._lock:
             self._driver = self._driving_thread = None
             if self._closed:
                 self._release()
-            else:
+            elif not for_moments or self._standby is None:
                 self._promote()
+            elif self._standby_parked:
+                self._unpark()
 
     def _promote(self):
         """Nobody drives: let a follower take over, or else the standby. The lock is held."""
@@ -256,25 +284,36 @@ class Loop(object):
             if self._followers:
                 self._followers.popleft()._rouse()
             elif self._standby_parked:
-                self._standby_parked = False
-                self._standby._rouse()
+                self._unpark()
+
+    def _unpark(self):
+        self._standby_parked = False
+        self._standby._rouse()
 
     def _drive_nested(self, waiter, deadline):
         self._nested += 1
         try:
             if self.on_nested is not None:
                 self.on_nested()
-            return self._drive_until(waiter, deadline)
+            self._drive_until(waiter, deadline)
+            return waiter.ready
         finally:
             self._nested -= 1
 
     def _drive_until(self, waiter, deadline):
+        """Until the waiter is set, or it is late, or it would better be another thread that drives. False for that."""
         while not waiter.ready and not self._expired(deadline):
             self._require_open()
             self._turn(deadline)
-        return waiter.ready
+            if self._hands_over:
+                self._hands_over = False
+                if self._standby is not None and not self._nested and not waiter.ready:
+                    return False
+        return True
 
     def _turn(self, deadline):
+        while self._flushes:
+            self._guard(self._flushes.popleft())
         for fd, mask in self._poll(deadline):
             readable, writable = self._watched.get(fd, (None, None))
             if writable and mask & ~READ:

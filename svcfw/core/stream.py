@@ -17,6 +17,9 @@ from svcfw.core.wire.link import Closed, Goodbye
 #: Above this a writer from another thread waits, and the router stops reading from where the data comes.
 HIGH_WATER_BYTES = 4 * 1024 * 1024
 LOW_WATER_BYTES = 1024 * 1024
+#: A thread that sends one frame after the other within this time has them written together, up to so many bytes.
+BURST_S = 0.0001
+BURST_BYTES = 16 * 1024
 #: Buffers for one writev(); IOV_MAX is 1024, POSIX promises 16.
 MAX_BUFFERS = 16
 
@@ -44,6 +47,7 @@ class Stream(object):
         self._queue = collections.deque()
         self._queued_bytes = 0
         self._flush_due = False
+        self._written_at = 0.0
         self._wants_write = False
         self._paused = 0
         self._events = collections.deque()
@@ -143,13 +147,19 @@ class Stream(object):
         self._queued_bytes += len(data)
 
     def _schedule(self):
-        if self._wants_write or self._flush_due:
+        if self._wants_write:
             return
         if self._loop.is_driving():
+            if not self._flush_due:
+                self._flush_due = True
+                self._loop.flush_later(self._flush)
+        elif self._is_burst() and (self._flush_due or self._loop.flush_soon(self._flush)):
             self._flush_due = True
-            self._loop.flush_later(self._flush)
         else:
             self._write()
+
+    def _is_burst(self):
+        return self._queued_bytes < BURST_BYTES and self._loop.clock() - self._written_at < BURST_S
 
     def _flush(self):
         with self._lock:
@@ -162,6 +172,7 @@ class Stream(object):
 
     def _write(self):
         """Write what the descriptor takes."""
+        self._written_at = self._loop.clock()
         try:
             while self._queue:
                 buffers = [self._queue[i] for i in range(min(len(self._queue), MAX_BUFFERS))]

@@ -1,5 +1,6 @@
 """Invokers: how the calls of one service are run on the threads of a pool."""
 
+import _thread
 import collections
 import weakref
 
@@ -8,6 +9,9 @@ from svcfw.core.wire.errors import CallError, ChannelError, TimeoutError
 from svcfw.service.errors import RefusedError, refusal
 from svcfw.service.exposed import find_exposed
 from svcfw.service.workers import Lane
+
+#: Methods that take less than this on the average do not get a thread woken for each of their calls.
+SHORT_S = 0.0003
 
 _TOO_LATE = 'the caller waits no more'
 
@@ -26,7 +30,7 @@ class Invoker(Lane):
         self._lock = workers.lock
         self._ended = None
         self._unanswered = weakref.WeakSet()
-        self._counts = {name: [0, 0, 0.0] for name in self.methods}
+        self._counts = {name: _Counts() for name in self.methods}
 
     def max_running(self):
         """How many calls may run at the same time; None for any number."""
@@ -134,6 +138,9 @@ class Invoker(Lane):
         limit = self.max_running()
         return limit is None or len(self.running) < limit
 
+    def is_short(self, item):
+        return not isinstance(item, _Event) and self._counts[item.method.name].recent_s < SHORT_S
+
     def run(self, item):
         if isinstance(item, _Event):
             self._handle_event()
@@ -158,10 +165,7 @@ class Invoker(Lane):
             failure = e
         except BaseException as e:  # SystemExit too: it must neither end the thread nor leave the caller waiting
             failure = call_error(e)
-        with self._lock:
-            counts[0] += 1
-            counts[1] += failure is not None
-            counts[2] += clock() - started
+        counts.add(clock() - started, failure is not None)
         if failure is None:
             request.settle(value)
         else:
@@ -201,13 +205,13 @@ class Invoker(Lane):
             running = collections.Counter(self._names(self.running))
             return {
                 name: {
-                    'calls': calls,
-                    'failures': failures,
+                    'calls': counts.calls,
+                    'failures': counts.failures,
                     'waiting': waiting[name],
                     'running': running[name],
-                    'seconds': seconds,
+                    'seconds': counts.seconds,
                 }
-                for name, (calls, failures, seconds) in self._counts.items()
+                for name, counts in self._counts.items()
             }
 
     def _names(self, items):
@@ -222,6 +226,24 @@ class SerializedInvoker(Invoker):
 
     def max_running(self):
         return 1
+
+
+class _Counts(object):
+    """What the calls of one method came to; `recent_s` is a mean in which the latest count most."""
+
+    def __init__(self):
+        self.calls = 0
+        self.failures = 0
+        self.seconds = 0.0
+        self.recent_s = 1.0
+        self._lock = _thread.allocate_lock()
+
+    def add(self, seconds, failed):
+        with self._lock:
+            self.recent_s += (seconds - self.recent_s) / min(self.calls + 1, 8)
+            self.calls += 1
+            self.failures += failed
+            self.seconds += seconds
 
 
 class _Event(object):

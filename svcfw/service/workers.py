@@ -6,6 +6,9 @@ import threading
 from svcfw.core.loop import Waiter
 from svcfw.core.wire.errors import ChannelError
 
+#: Something short that has taken this long is not: others see to what waits.
+PATIENCE_S = 0.005
+
 
 class Lane(object):
     """A queue of one owner (a service, one activation, the deferred functions), served by any number of threads.
@@ -23,6 +26,10 @@ class Lane(object):
         """Whether one more item may run now. The lock is held."""
         return True
 
+    def is_short(self, item):
+        """Whether the item will take less than waking another thread does. A guess; the lock is held."""
+        return False
+
     def run(self, item):
         """Do one item's work; what it raises is logged. A thread of the workers, without the lock."""
         raise NotImplementedError
@@ -30,6 +37,9 @@ class Lane(object):
 
 class Workers(object):
     """The threads. `schedule` gives them work; whoever is done with an item looks for the next.
+
+    A thread that does something short sees to what comes meanwhile too: a thread switch would take longer. If it was
+    not short after all, a timer wakes another.
 
     loop; size: number of threads; on_error(exception): what a lane's `run` raised; spares(): whether the last free
     thread is kept for a lane that has none yet, so that a slow one cannot starve the others (asked under the lock).
@@ -46,6 +56,9 @@ class Workers(object):
         self._idle = []
         self._rousing = False
         self._busy = 0
+        self._short = 0
+        self._begun = 0
+        self._timer = None
         self._on_drained = None
         self._ended = False
         self._blocked = {}
@@ -67,7 +80,10 @@ class Workers(object):
     def schedule(self, lane):
         """A lane has something waiting: a thread goes there as soon as there is one for it. The lock is held."""
         self._ready[lane] = None
-        self._rouse()
+        if not self._short:
+            self._rouse()
+        elif self._timer is None:
+            self._watch()
 
     def begin(self, lane, item):
         """An item of a lane begins on the calling thread. The lock is held."""
@@ -82,6 +98,18 @@ class Workers(object):
         with self.lock:
             del lane.running[item]
             self._recheck()
+
+    def _watch(self):
+        begun = self._begun
+        self._timer = self._loop.call_later(PATIENCE_S, lambda: self._check(begun))
+
+    def _check(self, begun):
+        with self.lock:
+            self._timer = None
+            if self._find() is not None:
+                if self._begun == begun:
+                    self._rouse()
+                self._watch()
 
     def _rouse(self):
         """Wake one thread; it wakes the next if there is more to do. So few wake up for many short items."""
@@ -121,19 +149,25 @@ class Workers(object):
                         self._rousing, waiter = False, None
                     lane = self._find()
                     if lane is None:
-                        waiter = Waiter(self._loop)
+                        waiter = Waiter(self._loop, brief=True)
                         self._idle.append(waiter)
                     else:
                         item = lane.waiting.popleft()
+                        is_short = lane.is_short(item)
                         self.begin(lane, item)
+                        self._begun += 1
                         self._busy += 1
-                        if self._find() is not None:
+                        self._short += is_short
+                        if not is_short and self._find() is not None:
                             self._rouse()
                 if lane is not None:
+                    if not is_short:
+                        self._loop.hand_on()
                     self.carry_out(lane, item)
                     item = None  # it has an end that somebody may wait for
                     with self.lock:
                         self._busy -= 1
+                        self._short -= is_short
                 elif self._is_drained():
                     self._on_drained()
                 else:
