@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import re
 import sys
 import zlib
 from collections import deque
@@ -25,6 +26,9 @@ from svcfw.core.wire.errors import DecodeError
 
 #: (name, is a package, path as tracebacks show it, zlib source or None for "there is none")
 Module = tuple[str, bool, str, bytes | None]
+
+#: The declaration of an encoding (PEP 263), in one of the first two lines; what travels is UTF-8.
+_COOKIE = re.compile(r'\A((?:[^\n]*\n)?[ \t\f]*)#[^\n]*?coding[:=][^\n]*')
 
 #: Modules that travel with the one asked for, and their packed size, at most: more would delay the answer.
 MAX_PRELOADED = 100
@@ -149,7 +153,9 @@ class _Source:
         package = name if is_package else name.rpartition('.')[0]
         self.is_package = is_package
         self.path = path
-        self.packed = zlib.compress(minify(text).encode(), 9)
+        # Others' sources go as they are: minify knows the style of ours.
+        small = minify(text) if name.partition('.')[0] == 'svcfw' else _COOKIE.sub(r'\1#', text, count=1)
+        self.packed = zlib.compress(small.encode(), 6)
         self.imports = [*parents(name), *dict.fromkeys(imports(tree, package))]
 
 

@@ -1,7 +1,6 @@
 import ast
 import importlib
 import inspect
-import tokenize
 from pathlib import Path
 
 import pytest
@@ -82,8 +81,3 @@ def test_sources_of_others_too(name: str) -> None:
 def test_what_becomes_of(source: str, small: str) -> None:
     assert minify(source).rstrip('\n') == small.rstrip('\n')
     assert ast.dump(ast.parse(minify(small))) == ast.dump(ast.parse(small))
-
-
-def test_what_is_not_python_is_refused() -> None:
-    with pytest.raises((SyntaxError, tokenize.TokenError)):
-        minify('x = (\n')
