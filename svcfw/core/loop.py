@@ -31,8 +31,8 @@ WRITE = getattr(select, 'EPOLLOUT', getattr(select, 'POLLOUT', 4))
 class Waiter(object):
     """What one thread sleeps on until another thread, or the loop that it drives itself, calls `set()`.
 
-    brief: the thread goes for short work and comes back to wait, as one of a pool does. Where there is a standby, nobody
-    is woken to drive meanwhile, and who drives leaves it to the thread that it gave work to: a sequence of short
+    brief: the thread goes for short work and comes back to wait, as one of a pool does. Where there is a standby,
+    nobody is woken to drive meanwhile, and who drives leaves it to the thread that it gave work to: a sequence of short
     works then takes no thread switch.
     """
 

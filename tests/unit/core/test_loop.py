@@ -222,6 +222,32 @@ def test_a_timer_may_wait_for_a_later_timer(loop: Loop, errors: list[Exception])
     assert not errors
 
 
+def test_a_brief_follower_that_was_chosen_but_leaves_chooses_another(loop: Loop) -> None:
+    class Sudden(Waiter):
+        """Set just when it is chosen to drive."""
+
+        __slots__ = ()
+
+        def _sleep(self, *args: Any) -> None:
+            Waiter._sleep(self, *args)
+            self.ready = True
+
+    first, third = Waiter(loop, brief=True), Waiter(loop)
+    leader, _ = in_thread(lambda: loop.wait(first, until(loop)))
+    until_waiting(loop)
+    sudden, _ = in_thread(lambda: loop.wait(Sudden(loop, brief=True), until(loop)))
+    until_waiting(loop, followers=1)
+    follower, outcome = in_thread(lambda: loop.wait(third, until(loop)))
+    until_waiting(loop, followers=2)
+    first.set()
+    leader.join(LONG)
+    sudden.join(LONG)
+    until_waiting(loop)
+    loop.call_soon(third.set)
+    follower.join(LONG)
+    assert outcome == [True]
+
+
 class TestStandby:
     def test_it_drives_when_nobody_does(self, loop: Loop) -> None:
         ran = threading.Event()
