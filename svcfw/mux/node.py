@@ -2,7 +2,7 @@
 
 import logging
 import shlex
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 from svcfw.ansible.target import ops
@@ -12,7 +12,7 @@ from svcfw.core.context import Context
 from svcfw.core.message import Message
 from svcfw.core.wire.errors import ChannelError, DecodeError, Error, StartError
 from svcfw.core.wire.limits import MAX_NOISE_BYTES
-from svcfw.mux.store import Member
+from svcfw.mux.store import Content
 from svcfw.transport import connect
 from svcfw.transport.router import Router
 from svcfw.transport.spec import Spec
@@ -99,9 +99,8 @@ class Node:
         """Have something done that is not answered. Nothing happens if the context is gone."""
         self._send(operation, session, arguments, 0)
 
-    def give_members(self, session: int, members: Iterable[Member]) -> None:
-        """Have the agent hold what it lacks of a module's members, before the request that needs them."""
-        members = list(members)
+    def give_members(self, session: int, members: Sequence[Content]) -> None:
+        """Have the agent hold what it lacks of a module's (digest, content), before the request that needs them."""
         lacking = self._lacking(members)
         if self._held_bytes + sum(map(len, lacking.values())) > MAX_HELD_BYTES:
             self.tell(ops.FORGET, session, ())
@@ -120,8 +119,8 @@ class Node:
         self._held.update(lacking)
         self._held_bytes += sum(map(len, lacking.values()))
 
-    def _lacking(self, members: Iterable[Member]) -> dict[bytes, bytes]:
-        return {digest: content for _, digest, content in members if digest not in self._held}
+    def _lacking(self, members: Sequence[Content]) -> dict[bytes, bytes]:
+        return {digest: content for digest, content in members if digest not in self._held}
 
     def _send(self, operation: str, session: int, arguments: tuple[Any, ...], reply_to: int) -> None:
         assert self.context is not None

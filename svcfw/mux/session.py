@@ -340,8 +340,8 @@ class Session:
         """Get the members, then find the interpreter, then run."""
         job = dict(request.arguments[0])
         zip_id = job.pop('zip_id', None)
-        members = self._server.store.members(zip_id) if zip_id is not None else []
-        if members is None:
+        found_zip = self._server.store.find(zip_id) if zip_id is not None else None
+        if zip_id is not None and found_zip is None:
 
             def arrived(value: Any) -> None:
                 self._server.store.add(zip_id, value)
@@ -350,8 +350,8 @@ class Session:
             self._on_members = arrived
             self.send(protocol.NEED_MEMBERS, request.number, None)
             return
-        if zip_id is not None:
-            job['members'] = [(name, digest) for name, digest, _ in members]
+        if found_zip is not None:
+            job['manifest'] = found_zip.manifest
 
         def found(result: Node | Error) -> None:
             if isinstance(result, Error):
@@ -361,7 +361,8 @@ class Session:
 
         def run(request: Request, place: Node) -> None:
             self._used.add(place)
-            place.give_members(self.id, members)
+            if found_zip is not None:
+                place.give_members(self.id, found_zip.contents)
             self._ask(request, place, (job,))
 
         words = tuple(job['interpreter'])

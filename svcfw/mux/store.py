@@ -1,6 +1,13 @@
-"""What modules consist of, by content: kept so that workers hand over each zip once."""
+"""What modules consist of, by content: kept so that workers hand over each zip once.
 
+A zip's manifest, the encoded list of (name, digest) of its members, is kept and travels as one more content.
+"""
+
+import hashlib
 from collections.abc import Iterable
+from dataclasses import dataclass
+
+from svcfw.core.wire.codec import Codec
 
 #: More is forgotten as a whole; the modules of one ansible-core are some 5 MB.
 MAX_BYTES = 128 * 1024 * 1024
@@ -9,13 +16,23 @@ ENTRY_BYTES = 256
 
 #: Name in the zip, SHA-256 of the content, content.
 Member = tuple[str, bytes, bytes]
+#: SHA-256 of the content, content.
+Content = tuple[bytes, bytes]
+
+
+@dataclass(frozen=True)
+class Zip:
+    """`manifest`: its digest; `contents`: what has to be on a target to run the zip, the manifest first."""
+
+    manifest: bytes
+    contents: list[Content]
 
 
 class Store:
     """Members of known zips. Loop thread only."""
 
     def __init__(self) -> None:
-        self._zips: dict[str, list[Member]] = {}
+        self._zips: dict[str, Zip] = {}
         self._contents: dict[bytes, bytes] = {}
         self._bytes = 0
 
@@ -25,15 +42,18 @@ class Store:
             self._zips.clear()
             self._contents.clear()
             self._bytes = 0
-        listed = []
-        for name, digest, content in members:
+        members = list(members)
+        manifest = Codec().encode([(name, digest) for name, digest, _ in members])
+        named = [(hashlib.sha256(manifest).digest(), manifest), *((digest, content) for _, digest, content in members)]
+        contents = []
+        for digest, content in named:
             if digest not in self._contents:
                 self._contents[digest] = content
                 self._bytes += len(content)
             self._bytes += ENTRY_BYTES
-            listed.append((name, digest, self._contents[digest]))
-        self._zips[zip_id] = listed
+            contents.append((digest, self._contents[digest]))
+        self._zips[zip_id] = Zip(contents[0][0], contents)
 
-    def members(self, zip_id: str) -> list[Member] | None:
-        """The members of a zip, None for an unknown one. What was given out stays whole whatever is forgotten."""
+    def find(self, zip_id: str) -> Zip | None:
+        """A zip, None for an unknown one. What was given out stays whole whatever is forgotten."""
         return self._zips.get(zip_id)

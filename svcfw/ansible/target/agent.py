@@ -76,6 +76,7 @@ class Agent(object):
         self._sessions = {}
         self._jobs = {}
         self._members = {}
+        self._manifests = {}
         self._commands = Commands(router.loop)
         self._templates = Templates(router.loop)
         self._commands.on_sigchld = self._templates.reap
@@ -242,7 +243,7 @@ class Agent(object):
         try:
             fds += os.pipe()
             fds += os.pipe()
-            self._templates.run(job, description, self._members, (fds[1], fds[3]))
+            self._templates.run(job, self._with_members(description), self._members, (fds[1], fds[3]))
         except Exception as e:
             self._over(job)
             for fd in fds:
@@ -256,6 +257,15 @@ class Agent(object):
         job.read_from(fds[0], 1)
         job.read_from(fds[2], 2)
 
+    def _with_members(self, description):
+        """A module's job with the list of (name, digest) that its manifest is, always the same object for one."""
+        digest = description.get('manifest')
+        if digest is None:
+            return description
+        if digest not in self._manifests:
+            self._manifests[digest] = self._router.codec.decode(self._members[digest])
+        return dict(description, members=self._manifests[digest])
+
     def _new_job(self, message, session_id, runner, ends_at_exit=False):
         job = Job(self._loop, message, session_id, runner.send_signal, self._over, ends_at_exit)
         self._jobs[job.key] = job
@@ -266,6 +276,7 @@ class Agent(object):
 
     def _forget(self):
         self._members.clear()
+        self._manifests.clear()
         self._templates.retire()
 
     # -- the end

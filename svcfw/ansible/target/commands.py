@@ -5,6 +5,7 @@ import pty
 import signal
 import subprocess
 
+from svcfw.ansible.target import locales
 from svcfw.ansible.target.files import encoded
 
 
@@ -92,6 +93,7 @@ def _on_pipes(job, argv, stdin, cwd):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=cwd,
+        env=locales.environment_before(),
         start_new_session=True,
         bufsize=0,
     )
@@ -117,6 +119,7 @@ def _on_tty(job, argv, cwd):
             stdout=theirs,
             stderr=theirs,
             cwd=cwd,
+            env=locales.environment_before(),
             start_new_session=True,
         )
     except BaseException:

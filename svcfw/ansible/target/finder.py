@@ -13,6 +13,8 @@ class MemoryFinder(object):
     def __init__(self, members):
         self._members = members
         self._index = {}
+        self._manifest = None
+        self._prepared = False
         self._main = None
         self.root = MEMORY_ROOT
 
@@ -21,7 +23,11 @@ class MemoryFinder(object):
 
         `root` is what `__file__` begins with: the payload's zip if there is one on the disk.
         """
-        self._index = index_of(manifest)
+        if manifest is not self._manifest:
+            # The same list is not looked at again: each object touched in a fork is a page copied.
+            self._manifest = manifest
+            self._index = index_of(manifest)
+            self._prepared = False
         self._main = main
         self.root = root
 
@@ -36,8 +42,10 @@ class MemoryFinder(object):
 
     def prepare(self):
         """Compile in advance whatever is not compiled yet."""
-        for name, digest, _ in self._index.values():
-            self._members.prepare(digest, MEMORY_ROOT + '/' + name)
+        if not self._prepared:
+            for name, digest, _ in self._index.values():
+                self._members.prepare(digest, MEMORY_ROOT + '/' + name)
+            self._prepared = True
 
     # --- the protocol of importers ---
 

@@ -52,6 +52,12 @@ def apply(job_env):
     return 'surrogateescape' if resolved in _C or (_SINCE_3_7 and resolved in _COERCED) else 'strict'
 
 
+def environment_before():
+    """os.environ without what this interpreter put there as it started (dict), for programs it starts; None if that is
+    nothing."""
+    return {name: value for name, value in os.environ.items() if name != 'LC_CTYPE'} if _is_coerced() else None
+
+
 def encoded(text):
     """`text` (str) as it arrives in the environment of a program, in whatever locale (bytes)."""
     return text.encode('utf-8', 'surrogateescape')

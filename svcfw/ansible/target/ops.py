@@ -21,7 +21,8 @@ and until the next answered request of that session, which is refused, all other
     CHMOD     (paths)                     u+rwx
     REMOVE    (path, recursive)           its failures are logged only
 Not answered, carried out whatever failed before:
-    MEMBERS   (list of (digest, content)) for MODULE requests to come
+    MEMBERS   (list of (digest, content)) for MODULE requests to come; the job names the digest of its manifest, the
+                                          encoded list of (name, digest) of its members
     FORGET    ()                          drop all members
     GRANT     (request's reply handle, bytes)
     CHILD_INPUT (request's reply handle, bytes to type)

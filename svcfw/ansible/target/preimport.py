@@ -19,6 +19,8 @@ class Preimport(object):
         self._finder = finder
         self._digests = {}
         self._tried = False
+        self._judged = None
+        self._fits = False
 
     def ensure(self, job):
         """Import for the first job what the ones after it will use too. Never raises; in the template only.
@@ -41,9 +43,16 @@ class Preimport(object):
             sys.path.remove(self._finder.root)
         self._digests = self._finder.digests([name for name in sys.modules if _is_ansible(name)])
 
-    def settle(self):
+    def judge(self, manifest):
+        """Before the fork: whether the manifest that the finder serves carries exactly what was imported."""
+        if manifest is not self._judged:
+            self._judged = manifest
+            self._fits = bool(self._digests) and self._finder.carries(self._digests)
+
+    def settle(self, manifest):
         """In the child of a job: keep what was imported only if the job's payload carries exactly that."""
-        if not self._digests or not self._finder.carries(self._digests):
+        self.judge(manifest)
+        if not self._fits:
             _forget()
 
     def forget_all(self):

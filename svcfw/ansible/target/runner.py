@@ -90,10 +90,10 @@ def _run_module(job, zip_path, finder, preimport, start):
     sys.path[:] = [path for path in start.path if path not in ('', '.', os.getcwd())]
     if zip_path and zip_file.has_resources(job):
         finder.use([], None)
-        preimport.settle()
+        preimport.settle([])
     else:
         finder.use(job['members'], job['fqn'], *([zip_path] if zip_path else []))
-        preimport.settle()
+        preimport.settle(job['members'])
     root = zip_path or finder.root
     sys.path.insert(0, root)
     params = job['params'] if isinstance(job['params'], bytes) else job['params'].encode('utf-8')

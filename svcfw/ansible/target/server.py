@@ -1,7 +1,7 @@
 """The template process: takes members and jobs from its agent, forks a child for each job, reports how it ended.
 
-Single-threaded. It ends when the agent's end of the socket is closed and the last job has ended: a job is not
-interrupted because the link broke, just as a module started by sshd goes on (think of a package manager half-way).
+Single-threaded. When the agent's end of the socket is closed, jobs that still run are ended, politely first: nobody is
+there any more to hear of them, and nothing is to be left behind.
 """
 
 import gc
@@ -12,9 +12,12 @@ import signal
 import socket
 import struct
 import sys
+import time
 
 from svcfw.ansible.target import child, environment, finder, members, pipe, preimport, runner, zip_file
 
+#: Between the polite signal and the other one.
+KILL_AFTER_S = 5.0
 # So many objects since the last collection are worth another one (20 ms) where there is no gc.freeze.
 _NEW_OBJECTS = 5000
 
@@ -38,11 +41,13 @@ class Server(object):
         self._finder = finder.MemoryFinder(self._members)
         self._preimport = preimport.Preimport(self._finder)
         self._jobs = {}
+        self._manifests = {}
+        self._kill_at = None
         self._events = bytearray()
         self._wake_read, self._wake_write = os.pipe()
 
     def run(self):
-        """Serve until the agent is gone and no job is left."""
+        """Serve until the agent and all jobs are gone."""
         for fd in (self._wake_read, self._wake_write):
             os.set_blocking(fd, False)
         signal.set_wakeup_fd(self._wake_write)
@@ -55,13 +60,15 @@ class Server(object):
             self._reap()
             self._take_messages()
             self._report()
+            if self._receiver.ended:
+                self._end_jobs()
 
     def _wait(self):
         poll = select.poll()
         poll.register(self._wake_read, select.POLLIN)
         if not self._receiver.ended:
             poll.register(self._socket, select.POLLIN | (select.POLLOUT if self._events else 0))
-        poll.poll()
+        poll.poll(None if self._kill_at is None else max(0, self._kill_at - time.monotonic()) * 1000)
         try:
             os.read(self._wake_read, 4096)
         except BlockingIOError:
@@ -86,6 +93,7 @@ class Server(object):
         stdout_fd, stderr_fd = self._receiver.take_fds(2)
         folder = None
         try:
+            self._fill_in_members(job)
             if job['kind'] == 'module':
                 self._warm_up(job)
                 if zip_file.needed(job) or environment.needs_cold(job['env'], job['interpreter']):
@@ -104,11 +112,18 @@ class Server(object):
             os.close(stdout_fd)
             os.close(stderr_fd)
 
+    def _fill_in_members(self, job):
+        """A manifest comes with its members once; the same list object stands for it from then on."""
+        manifest = job.get('manifest')
+        if manifest is not None:
+            job['members'] = self._manifests.setdefault(manifest, job.get('members'))
+
     def _warm_up(self, job):
         """Get done before the fork what would otherwise be done after each."""
         self._finder.use(job['members'], job['fqn'])
         self._finder.prepare()
         self._preimport.ensure(job)
+        self._preimport.judge(job['members'])
         _freeze()
 
     def _be_child(self, job, folder, stdout_fd, stderr_fd):
@@ -126,12 +141,19 @@ class Server(object):
     def _kill(self, job_id, signal_number):
         for pid, (running, _) in self._jobs.items():
             if running == job_id:
-                try:
-                    os.killpg(pid, signal_number)
-                except ProcessLookupError:
-                    os.kill(pid, signal_number)  # not yet the leader of its group, and not yet reaped: still our own
-                except OSError:
-                    pass  # it has become another user's
+                _signal(pid, signal_number)
+
+    def _end_jobs(self):
+        """The agent is gone: SIGTERM, and SIGKILL for what is still there a while later."""
+        if self._kill_at is None:
+            self._kill_at = time.monotonic() + KILL_AFTER_S
+            number = signal.SIGTERM
+        elif time.monotonic() < self._kill_at:
+            return
+        else:
+            number = signal.SIGKILL
+        for pid in self._jobs:
+            _signal(pid, number)
 
     # --- ends of jobs ---
 
@@ -165,6 +187,16 @@ class Server(object):
                 self._receiver.ended = True
                 return
             del self._events[:sent]
+
+
+def _signal(pid, number):
+    """Signal a job's process and what that started."""
+    try:
+        os.killpg(pid, number)
+    except ProcessLookupError:
+        os.kill(pid, number)  # not yet the leader of its group, and not yet reaped: still our own
+    except OSError:
+        pass  # it has become another user's
 
 
 def _freeze():

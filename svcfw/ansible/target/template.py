@@ -61,6 +61,7 @@ class Template(object):
     def __init__(self, on_exit=None):
         self._on_exit = on_exit
         self._known = set()
+        self._manifests = set()
         self._jobs = {}
         self._seen = site_state.snapshot()
         self._socket, theirs = socket.socketpair()
@@ -80,6 +81,10 @@ class Template(object):
         known = self._known
         return [digest for digest in dict.fromkeys(digests) if digest not in known]
 
+    def knows(self, job):
+        """Whether `job` has a manifest that ran here before, so that all its members are there."""
+        return job.get('manifest') in self._manifests
+
     def add(self, digest, content):
         """Give the template one member's content (bytes). A digest it has already is ignored."""
         if digest not in self._known:
@@ -91,11 +96,17 @@ class Template(object):
 
         `job` is a dict: kind ('module' or 'source'), interpreter (list of words), env (dict of str); for a module also
         format, module, fqn, params (bytes or str), profile, rlimit_nofile, members (list of (name, digest)); for a
-        source also source (bytes). ValueError if a member has not been given with `add`.
+        source also source (bytes). A job may have a `manifest`, a name for its members, which then go over once.
+        ValueError if a member has not been given with `add`.
         """
-        lacking = self.missing(digest for _, digest in job.get('members', ()))
-        if lacking:
-            raise ValueError('%d members of the job were never added' % len(lacking))
+        if self.knows(job):
+            job = {name: value for name, value in job.items() if name != 'members'}
+        else:
+            lacking = self.missing(digest for _, digest in job.get('members', ()))
+            if lacking:
+                raise ValueError('%d members of the job were never added' % len(lacking))
+            if job.get('manifest') is not None:
+                self._manifests.add(job['manifest'])
         self._jobs[job_id] = None
         self._send(pipe.RUN, pipe.pack_job(job_id, job), (stdout_fd, stderr_fd))
 
@@ -138,7 +149,7 @@ class Template(object):
         return site_state.snapshot() != self._seen
 
     def close(self):
-        """Let the template end. Jobs that run go on to their end without a report, as if the link had broken."""
+        """Let the template end. Jobs that run are ended too, and not reported."""
         self.closed = True
         self._drop()
         self._socket.close()

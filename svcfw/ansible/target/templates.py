@@ -69,8 +69,9 @@ class Templates(object):
 
     @staticmethod
     def _run(template, job, description, contents, fds):
-        for digest in template.missing(digest for _, digest in description.get('members', ())):
-            template.add(digest, contents[digest])
+        if not template.knows(description):
+            for digest in template.missing(digest for _, digest in description.get('members', ())):
+                template.add(digest, contents[digest])
         template.run(job.key, description, fds[0], fds[1])
 
     def _watch(self, template):

@@ -283,7 +283,7 @@ def test_what_may_not_rest_on_a_failure_goes_by_way_of_the_root(root):
 
 
 def members(*sizes):
-    return [(f'{size}.py', bytes([number]) * 32, bytes(size)) for number, size in enumerate(sizes)]
+    return [(bytes([number]) * 32, bytes(size)) for number, size in enumerate(sizes)]
 
 
 def test_members_are_given_once(root):

@@ -256,9 +256,10 @@ def test_members_are_asked_for_once(client):
     client.ask(ops.MODULE, JOB)
     assert client.take() == [(protocol.NEED_MEMBERS, 1, None)]
     client.send(protocol.MEMBERS, MEMBERS)
-    assert client.node.members == MEMBERS
+    manifest, *members = client.node.members
+    assert members == [(digest, content) for _, digest, content in MEMBERS]
     ((operation, (job,), _),) = client.node.asked.values()
-    assert (operation, job['members']) == (ops.MODULE, [('a.py', b'd' * 32)])
+    assert (operation, job['manifest']) == (ops.MODULE, manifest[0])
     assert 'zip_id' not in job
     client.node.answer((ops.DONE, 0, b'', b''))
     client.take()

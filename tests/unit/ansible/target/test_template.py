@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from svcfw.ansible.target import server
 from svcfw.ansible.target.template import Exited, Lost, Started, Template, TemplateGone
 from tests.support.timing import seconds, wait_until
 
@@ -188,17 +189,41 @@ def test_a_template_that_dies_gives_its_jobs_up():
     run.read_both()
 
 
-def test_a_job_outlives_a_closed_template(tmp_path):
-    gate = tmp_path / 'gate'
-    os.mkfifo(gate)
+def test_a_manifest_goes_over_with_its_first_job_only(template):
+    digest = b'd' * 32
+    template.add(digest, b'import sys; sys.exit(7)')
+    job = {
+        'kind': 'module', 'format': 'v1', 'module': 'm', 'fqn': 'm', 'params': b'{}', 'profile': None,
+        'rlimit_nofile': 0, 'interpreter': [sys.executable], 'env': {}, 'manifest': b'm' * 32, 'members': [('m.py', digest)],
+    }  # fmt: skip
+    assert not template.knows(job)
+    for job_id in (1, 2):
+        with open(os.devnull, 'wb') as null:
+            template.run(job_id, job, null.fileno(), null.fileno())
+        assert template.knows(job)
+        assert isinstance(events(template, is_exit)[-1], Exited)
+        del job['members'][:]  # not looked at again
+
+
+def test_the_jobs_of_a_closed_template_are_ended(tmp_path):
     template = Template()
-    run = Run(template, 1, f'print(1, flush=True); open({str(gate)!r}).read(); print(2)')
+    run = Run(template, 1, 'import time; print(1, flush=True); time.sleep(1000)')
     events(template, lambda e: isinstance(e, Started))
     assert os.read(run.out, 2) == b'1\n'
     template.close()
-    assert not template.reap()
-    gate.write_text('')
-    assert run.read_both() == (b'2\n', b'')
+    assert run.read_both() == (b'', b'')
+    wait_until(template.reap, seconds(20), 'the end of the template')
+
+
+def test_even_those_that_do_not_want_to(tmp_path, monkeypatch):
+    monkeypatch.setattr(server, 'KILL_AFTER_S', 0.01)
+    template = Template()
+    source = 'import signal, time; signal.signal(15, signal.SIG_IGN); print(1, flush=True); time.sleep(1000)'
+    run = Run(template, 1, source)
+    events(template, lambda e: isinstance(e, Started))
+    assert os.read(run.out, 2) == b'1\n'
+    template.close()
+    assert run.read_both() == (b'', b'')
     wait_until(template.reap, seconds(20), 'the end of the template')
 
 
