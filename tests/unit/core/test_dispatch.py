@@ -112,7 +112,7 @@ class TestErrors:
             child.call(called.fail, 'why')
         assert (raised.value.typename, raised.value.message) == ('ValueError', 'why')
         assert 'called.py' in raised.value.traceback
-        assert 'raise ValueError(message*times)' in raised.value.traceback, 'the line of the source is shown'
+        assert 'raise ValueError(message' in raised.value.traceback, 'the line of the source is shown'
 
     def test_a_type_of_a_module(self, child: Context) -> None:
         with pytest.raises(CallError) as raised:
