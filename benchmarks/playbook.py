@@ -30,13 +30,13 @@ PLAYS = Path(__file__).with_name('plays')
 
 @dataclass(frozen=True)
 class Contestant:
-    """A way to run a playbook. `connection`: see connection_vars; `warm`: run again before its processes are ended."""
+    """A way to run a playbook. `connection`: see connection_vars; `again`: twice more, with and without its processes."""
 
     name: str
     connection: str = 'ssh'
     env: tuple[tuple[str, str], ...] = ()
     prefix: str = ''
-    warm: bool = False
+    again: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def contestants(core: Core) -> list[Contestant]:
         Contestant('ssh'),
         Contestant('ssh+pipelining', env=(('ANSIBLE_PIPELINING', '1'),)),
         Contestant('mitogen', env=mitogen),
-        Contestant('svcfw', connection='svcfw-ssh', warm=True),
+        Contestant('svcfw', connection='svcfw-ssh', again=True),
     ]
 
 
@@ -72,17 +72,21 @@ class Bench:
         self._runs = 0
 
     def measure(self, contestant: Contestant, play: str) -> list[tuple[str, Cost]]:
-        """Run `play`; a warm contestant twice. Returns (display name, cost) for each run."""
+        """Run `play`, and again as the contestant wants it. Returns (display name, cost) for each run."""
         self._runs += 1
         directory = self._directory / str(self._runs)
         controller = Controller(self._core, directory, dict(contestant.env))
-        names = [contestant.name, f'{contestant.name} warm'] if contestant.warm else [contestant.name]
+        name = contestant.name
+        names = [f'{name} first', name, f'{name} warm'] if contestant.again else [name]
         with Cgroup('controller') as cgroup, self._line() as (address, port):
             inventory = {'target': {**self._inventory(address, port), **connection_vars(contestant.connection)}}
-            return [
-                (name, self._run(controller, cgroup, inventory, f'{contestant.prefix}{play}', f'{self._runs}-{number}'))
-                for number, name in enumerate(names)
-            ]
+            costs = []
+            for number, name in enumerate(names):
+                cost = self._run(controller, cgroup, inventory, f'{contestant.prefix}{play}', f'{self._runs}-{number}')
+                costs.append((name, cost))
+                if name.endswith(' first'):
+                    controller.stop_mux()
+            return costs
 
     def _inventory(self, address: str, port: int) -> dict[str, object]:
         known_hosts = self._directory / 'known_hosts'

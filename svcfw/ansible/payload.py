@@ -17,15 +17,14 @@ import io
 import re
 import shlex
 import zipfile
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 _MARK = b'_ANSIBALLZ_WRAPPER = True'
 _MARK_WITHIN_BYTES = 4096
 _BASE64_ALPHABET = b'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/='
 
 
-@dataclass(frozen=True)
-class Payload:
+class Payload(NamedTuple):
     """One module run, as ansible-core built it.
 
     `interpreter` is the shebang's words; `params` the JSON text; `profile` the serialization profile (None in 'v1');
@@ -37,11 +36,14 @@ class Payload:
     interpreter: tuple[str, ...]
     module: str
     fqn: str
-    params: bytes = field(repr=False)
+    params: bytes
     profile: str | None
     rlimit_nofile: int
     zip_id: str
-    zip_base64: bytes = field(repr=False)
+    zip_base64: bytes
+
+    def __repr__(self) -> str:
+        return f'<Payload of {self.fqn}>'
 
     def members(self) -> list[tuple[str, bytes, bytes]]:
         """The zip's files in order as (name, SHA-256 digest, content); ValueError if it is no sound zip.
@@ -98,22 +100,22 @@ def _split_v2(data: bytes) -> Payload | None:
 
 # --- the format up to 2.18: a template with the fields in known lines -----------------------------------------------
 
-_V1_ZIP = re.compile(rb'^ *ZIPDATA = ', re.M)
-_V1_PARAMS = re.compile(rb'^ *ANSIBALLZ_PARAMS = (?=[\'"])', re.M)
-_V1_RUN = re.compile(
+# Compiled when they are first used: a worker of a newer core never does.
+_V1_ZIP = rb'^ *ZIPDATA = '
+_V1_PARAMS = rb'^ *ANSIBALLZ_PARAMS = (?=[\'"])'
+_V1_RUN = (
     rb"^ *runpy\.run_module\(mod_name=('[\w.]+'), init_globals=dict\(_module_fqn=('[\w.]+'), "
-    rb'_modlib_path=modlib_path\),$',
-    re.M,
+    rb'_modlib_path=modlib_path\),$'
 )
-_V1_MODULE = re.compile(rb"^ *temp_path = tempfile\.mkdtemp\(prefix='ansible_' \+ ('[^'\\]*') \+ '_payload_'\)$", re.M)
-_V1_RLIMIT = re.compile(rb'^ *requested_soft = min\(existing_hard, (\d+)\)$', re.M)
+_V1_MODULE = rb"^ *temp_path = tempfile\.mkdtemp\(prefix='ansible_' \+ ('[^'\\]*') \+ '_payload_'\)$"
+_V1_RLIMIT = rb'^ *requested_soft = min\(existing_hard, (\d+)\)$'
 
 
 def _split_v1(data: bytes) -> Payload | None:
     # The two lines with data in them go first, so that no pattern can match within what a user wrote.
     zip_data, rest = _cut_line(_V1_ZIP, data)
     params, rest = _cut_line(_V1_PARAMS, rest)
-    runs, modules, limits = _V1_RUN.findall(rest), _V1_MODULE.findall(rest), _V1_RLIMIT.findall(rest)
+    runs, modules, limits = (re.findall(pattern, rest, re.M) for pattern in (_V1_RUN, _V1_MODULE, _V1_RLIMIT))
     if len(runs) != 1 or runs[0][0] != runs[0][1] or len(modules) != 1 or len(limits) > 1:
         return None
     if b'import coverage' in rest or b"find_spec('coverage')" in rest:
@@ -130,14 +132,14 @@ def _split_v1(data: bytes) -> Payload | None:
     )
 
 
-def _cut_line(start: re.Pattern[bytes], text: bytes) -> tuple[bytes, bytes]:
+def _cut_line(start: bytes, text: bytes) -> tuple[bytes, bytes]:
     """(what follows `start` on its line, the text without that line); ValueError unless there is exactly one."""
-    match = start.search(text)
+    match = re.search(start, text, re.M)
     if match is None:
         raise ValueError('no such line')
     end = text.index(b'\n', match.end())
     rest = text[: match.start()] + text[end + 1 :]
-    if start.search(rest):
+    if re.search(start, rest, re.M):
         raise ValueError('more than one such line')
     return text[match.end() : end], rest
 

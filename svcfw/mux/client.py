@@ -9,9 +9,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from svcfw.ansible.target import ops
 from svcfw.core.wire.codec import Codec
@@ -52,8 +51,7 @@ class DeferredError(Error):
         return f'{self.op}: {self.cause}'
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(NamedTuple):
     """What a command or module left: exit status and output."""
 
     rc: int
@@ -71,22 +69,26 @@ class BecomeDialogue(Protocol):
     def end(self) -> None: ...
 
 
-@dataclass(frozen=True)
-class Become:
+class Become(NamedTuple):
     """Another account of the target. `key` names it, password included; equal bytes share one child."""
 
-    key: bytes = field(repr=False)
-    dialogue: BecomeDialogue = field(repr=False)
+    key: bytes
+    dialogue: BecomeDialogue
     need_tty: bool = False
 
+    def __repr__(self) -> str:
+        return '<Become>'  # the key holds a password
 
-@dataclass(frozen=True)
-class Target:
+
+class Target(NamedTuple):
     """A place to do things: `link` as made by svcfw.ansible.options.encode_link, and the account there."""
 
-    link: bytes = field(repr=False)
+    link: bytes
     become: Become | None = None
     timeout_s: int = 10
+
+    def __repr__(self) -> str:
+        return '<Target>'  # the link holds a password
 
 
 class Client:

@@ -26,8 +26,8 @@ class Spec:
     timeout_s: int or float, for connecting, and again for logging in and starting Python.
     python: str or None, the interpreter to try first.
     cwd: str or None, the directory that file names in the ssh arguments are relative to; None for our own.
-    env: dict of str, the environment of a program that is started here, None for our own; ssh takes only those variables
-        from it that say who one is to a server (SSH_AUTH_SOCK).
+    env: dict of str, the environment of a program that is started here, None for our own; ssh takes only
+        those variables from it that say who one is to a server (SSH_AUTH_SOCK).
     """
 
     def __init__(
