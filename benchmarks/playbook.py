@@ -30,7 +30,7 @@ PLAYS = Path(__file__).with_name('plays')
 
 @dataclass(frozen=True)
 class Contestant:
-    """A way to run a playbook. `connection`: see connection_vars; `again`: twice more, with and without its processes."""
+    """A way to run a playbook. `connection`: see connection_vars; `again`: twice more, first without its processes."""
 
     name: str
     connection: str = 'ssh'
