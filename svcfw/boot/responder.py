@@ -75,6 +75,9 @@ class Responder:
     def _peer(self, context_id: int) -> _Peer:
         link = self._router.link_for(context_id)
         # One that is gone is not remembered.
+        known = self._peers.get(link)
+        if known is not None:
+            return known
         return self._peers.setdefault(link, _Peer()) if link is not None else _Peer()
 
     def _on_get_module(self, message: Message) -> None:

@@ -37,7 +37,7 @@ class Context(object):
         function: a module's function or a method of a module's class that needs no instance. Raises CallError with what
         was raised there, ChannelError when the context is lost meanwhile, EncodeError for a value that cannot travel.
         """
-        return self.call_async(function, *args, **kwargs).get()
+        return self._request_later(handles.CALL_FUNCTION, self._call(function, args, kwargs)).get()
 
     def call_async(self, function, *args, **kwargs):
         """Start a call; returns a Reply, whose `get(timeout)` gives the value."""

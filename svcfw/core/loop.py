@@ -48,6 +48,9 @@ class Waiter(object):
     def set(self):
         """Let the waiting thread go on. Any thread; idempotent."""
         loop = self._loop
+        if loop._driver is self and loop.is_driving():
+            self.ready = True  # as the thread that waits for it will see when this callback returns
+            return
         with loop._lock:
             self.ready = True
             if self._asleep:
@@ -189,18 +192,19 @@ class Loop(object):
         """
         if self.is_driving():
             return self._drive_nested(waiter, deadline)
-        yields = False
+        yields = follows = False
         try:
-            while True:
+            while not waiter.ready:
                 with self._lock:
                     if waiter.ready or self._expired(deadline):
-                        return waiter.ready
+                        break
                     self._require_open()
                     leads = self._driver is None and not yields
                     if leads:
                         self._take(waiter)
                     else:
                         self._follow(waiter)
+                        follows = True
                 yields = False
                 if leads:
                     try:
@@ -210,12 +214,9 @@ class Loop(object):
                 else:
                     waiter._sleep(MAX_POLL_S if deadline is None else deadline - self.clock())
         finally:
-            # Whoever was chosen to drive and goes (perhaps by Ctrl-C) chooses another.
-            with self._lock:
-                if waiter in self._followers:
-                    self._followers.remove(waiter)
-                if not waiter.brief or self._standby is None:
-                    self._promote()
+            if follows:
+                self._unfollow(waiter)
+        return waiter.ready
 
     def hand_on(self):
         """The calling thread, which has waited briefly, will be away for longer: let another one drive."""
@@ -262,6 +263,14 @@ class Loop(object):
         if self._driver is self._standby:
             self._wake()
 
+    def _unfollow(self, waiter):
+        """Whoever was chosen to drive and goes (perhaps by Ctrl-C) chooses another."""
+        with self._lock:
+            if waiter in self._followers:
+                self._followers.remove(waiter)
+            if not waiter.brief or self._standby is None:
+                self._promote()
+
     def _take(self, waiter):
         self._driver = waiter
         self._hands_over = False
@@ -303,7 +312,8 @@ class Loop(object):
     def _drive_until(self, waiter, deadline):
         """Until the waiter is set, or it is late, or it would better be another thread that drives. False for that."""
         while not waiter.ready and not self._expired(deadline):
-            self._require_open()
+            if self._closed:
+                self._require_open()
             self._turn(deadline)
             if self._hands_over:
                 self._hands_over = False
@@ -321,9 +331,10 @@ class Loop(object):
                 readable = self._watched.get(fd, (None, None))[0]
             if readable and mask & ~WRITE:
                 self._guard(readable)
-        for _ in range(len(self._soon)):
-            if self._soon:  # a callback that waits runs others
-                self._guard(self._soon.popleft())
+        if self._soon:
+            for _ in range(len(self._soon)):
+                if self._soon:  # a callback that waits runs others
+                    self._guard(self._soon.popleft())
         if self._timers:
             self._run_timers()
         while self._flushes:
@@ -335,10 +346,11 @@ class Loop(object):
             timeout = MAX_POLL_S
             if self._soon or self._flushes:
                 timeout = 0
-            else:
-                ends = [when for when in (deadline, self._timers[0].when if self._timers else None) if when is not None]
-                if ends:
-                    timeout = max(0.0, min(timeout, min(ends) - self.clock()))
+            elif deadline is not None or self._timers:
+                ends = [self._timers[0].when] if self._timers else []
+                if deadline is not None:
+                    ends.append(deadline)
+                timeout = max(0.0, min(timeout, min(ends) - self.clock()))
             return self._poller.poll(timeout * self._to_poll_unit)
         finally:
             self._polling = False
@@ -348,7 +360,7 @@ class Loop(object):
         now = self.clock()
         for _ in range(len(self._timers)):
             with self._lock:
-                if not self._timers or self._timers[0].when > now:
+                if not self._timers or (self._timers[0].when > now and self._timers[0].function is not None):
                     return
                 timer = heapq.heappop(self._timers)
             if timer.function is not None:

@@ -1,5 +1,7 @@
 """What makes a method of a service callable: decorators, and the checks they ask for."""
 
+import _thread
+
 from svcfw.service.errors import RefusedError
 
 _VARKEYWORDS = 0x08
@@ -69,6 +71,7 @@ class Exposed(object):
         self.name = name
         self.policies = function.svcfw_policies
         self.replies = not getattr(function, 'svcfw_no_reply', False)
+        self.counts = Counts()
         self._service = service
         self._call = getattr(service, name)
         parameters = _Parameters(function)
@@ -114,6 +117,24 @@ class Exposed(object):
         if self.wants_message:
             arguments['msg'] = msg
         return self._call(**arguments)
+
+
+class Counts(object):
+    """What the calls of one method came to; `recent_s` is a mean in which the latest count most."""
+
+    def __init__(self):
+        self.calls = 0
+        self.failures = 0
+        self.seconds = 0.0
+        self.recent_s = 1.0
+        self._lock = _thread.allocate_lock()
+
+    def add(self, seconds, failed):
+        with self._lock:
+            self.recent_s += (seconds - self.recent_s) / min(self.calls + 1, 8)
+            self.calls += 1
+            self.failures += failed
+            self.seconds += seconds
 
 
 def find_exposed(service):

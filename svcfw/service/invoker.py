@@ -1,6 +1,5 @@
 """Invokers: how the calls of one service are run on the threads of a pool."""
 
-import _thread
 import collections
 import weakref
 
@@ -30,7 +29,6 @@ class Invoker(Lane):
         self._lock = workers.lock
         self._ended = None
         self._unanswered = weakref.WeakSet()
-        self._counts = {name: _Counts() for name in self.methods}
 
     def max_running(self):
         """How many calls may run at the same time; None for any number."""
@@ -139,10 +137,10 @@ class Invoker(Lane):
         return limit is None or len(self.running) < limit
 
     def is_short(self, item):
-        return not isinstance(item, _Event) and self._counts[item.method.name].recent_s < SHORT_S
+        return item.method is not None and item.method.counts.recent_s < SHORT_S
 
     def run(self, item):
-        if isinstance(item, _Event):
+        if item.method is None:
             self._handle_event()
         elif item.is_wanted():
             self.execute(item)
@@ -153,7 +151,7 @@ class Invoker(Lane):
 
     def execute(self, request):
         """Run the method and answer the request, whatever happens."""
-        counts = self._counts[request.method.name]
+        counts = request.method.counts
         clock = request.router.loop.clock
         started = clock()
         failure = None
@@ -179,7 +177,7 @@ class Invoker(Lane):
         self.service.on_message_received(event)
 
     def _await_answer(self, request):
-        """A method answers later: remember the request, for the time that anything of the service does, until the end."""
+        """A method answers later: the end of the pool is the end of that too, while the method keeps the request."""
         with self._lock:
             if self._ended is None:
                 self._unanswered.add(request)
@@ -211,7 +209,7 @@ class Invoker(Lane):
                     'running': running[name],
                     'seconds': counts.seconds,
                 }
-                for name, counts in self._counts.items()
+                for name, counts in ((method.name, method.counts) for method in self.methods.values())
             }
 
     def _names(self, items):
@@ -228,28 +226,11 @@ class SerializedInvoker(Invoker):
         return 1
 
 
-class _Counts(object):
-    """What the calls of one method came to; `recent_s` is a mean in which the latest count most."""
-
-    def __init__(self):
-        self.calls = 0
-        self.failures = 0
-        self.seconds = 0.0
-        self.recent_s = 1.0
-        self._lock = _thread.allocate_lock()
-
-    def add(self, seconds, failed):
-        with self._lock:
-            self.recent_s += (seconds - self.recent_s) / min(self.calls + 1, 8)
-            self.calls += 1
-            self.failures += failed
-            self.seconds += seconds
-
-
 class _Event(object):
     """Stands in the queue for an event of the service's select; nobody waits for an answer."""
 
     is_answered = True
+    method = None
 
     def cancel(self):
         pass

@@ -12,7 +12,7 @@ class Request(Message):
     """The message of a call, which is what a method's `msg` is. Any thread.
 
     method: the Exposed that is called; deadline: on the clock of `router.loop`, None for a caller that waits as long as
-    it takes. A method that returns NO_REPLY calls `reply(value)` or `fail(CallError)` later; the second answer to a call
+    it takes. A method that returns NO_REPLY calls `reply(value)` or `fail(CallError)` later; a second answer to a call
     is dropped.
     """
 
@@ -35,12 +35,14 @@ class Request(Message):
     def cancelled(self):
         """Whether nobody waits for the answer: the caller has given up, is gone, or its deadline is over."""
         if not self._cancelled:
-            router = self.router
-            src_id = self.frame.src
-            self._cancelled = (self.deadline is not None and router.loop.clock() >= self.deadline) or not (
-                src_id == router.own_id or router.has_route(Context(router, src_id))
-            )
+            is_late = self.deadline is not None and self.router.loop.clock() >= self.deadline
+            self._cancelled = is_late or not self._is_caller_there()
         return self._cancelled
+
+    def _is_caller_there(self):
+        router = self.router
+        src_id = self.frame.src
+        return src_id in router.parent_ids or src_id == router.own_id or router.has_route(Context(router, src_id))
 
     def cancel(self):
         self._cancelled = True

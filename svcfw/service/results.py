@@ -21,7 +21,7 @@ class Results(object):
 
 
 class Store(object):
-    """Outcomes (flags, payload: the answer's frame) by key, as `results` (Results) says. The caller does the locking."""
+    """Outcomes (flags and payload of the answer) by key, as `results` (Results) says. The caller does the locking."""
 
     def __init__(self, results, clock):
         self._results = results

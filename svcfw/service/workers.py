@@ -59,7 +59,8 @@ class Workers(object):
         self._short = 0
         self._begun = 0
         self._timer = None
-        self._on_drained = None
+        self._drains = False
+        self._on_drained = lambda: None
         self._ended = False
         self._blocked = {}
         self._joining = []
@@ -117,7 +118,7 @@ class Workers(object):
             return
         # A thread that drives the loop and gives itself work takes no thread switch.
         own = self._loop.own_waiter()
-        waiter = own if own in self._idle else self._idle[-1]
+        waiter = own if own is not None and own in self._idle else self._idle[-1]
         self._idle.remove(waiter)
         self._rousing = True
         waiter.set()
@@ -225,12 +226,13 @@ class Workers(object):
     def drain(self, on_drained):
         """Call `on_drained()` once nothing waits or runs any more: on this thread, or one of ours."""
         self._on_drained = on_drained
+        self._drains = True
         if self._is_drained():
             on_drained()
 
     def _is_drained(self):
         with self.lock:
-            return bool(self._on_drained) and not self._busy and not any(lane.waiting for lane in self._ready)
+            return self._drains and not self._busy and not any(lane.waiting for lane in self._ready)
 
     def end(self):
         """Let each thread end when it is done with what it has. Idempotent."""

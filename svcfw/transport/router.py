@@ -29,6 +29,7 @@ class Router(CoreRouter):
         self.log_level = logging.getLogger().getEffectiveLevel()
         self.responder = Responder(self)
         self._is_closed = False
+        self._called = set()
         logs.receive(self)
         if standby:
             self.loop.ensure_standby()
@@ -55,7 +56,9 @@ class Router(CoreRouter):
         return start_and_wait(self, name or options.host, launch, options.timeout_s)
 
     def calling(self, context, module):
-        self.responder.allow(context, module)
+        if (context.id, module) not in self._called:
+            self._called.add((context.id, module))
+            self.responder.allow(context, module)
 
     def add_child(self, *args):
         stream = CoreRouter.add_child(self, *args)

@@ -152,6 +152,8 @@ class _Writer(object):
         if tag < _DICT:
             self.put(value, depth)
             return
+        if not value:
+            return
         self.weak_keys += _weak_keys(value)
         if self.weak_keys > MAX_WEAK_KEYS:
             raise _Unfit('too many keys that are neither str nor bytes')

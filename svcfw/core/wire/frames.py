@@ -85,29 +85,28 @@ class FrameReader(object):
             self._partial += data
             if len(self._partial) < self._wanted:
                 return []
-            data = self._partial
+            data = memoryview(self._partial)
         frames = []
         start, end = 0, len(data)
         self._wanted = HEADER_BYTES
-        with memoryview(data) as view:
-            while end - start >= HEADER_BYTES:
-                magic, version, flags, dst, src, auth, handle, reply_to, size = HEADER.unpack_from(data, start)
-                _check_header(magic, version, flags, size)
-                stop = start + HEADER_BYTES + size
-                if stop > end:
-                    self._wanted = HEADER_BYTES + size
-                    break
-                payload = view[start + HEADER_BYTES : stop].tobytes()
-                frames.append(Frame(dst, src, auth, handle, reply_to, flags, payload))
-                start = stop
-            self._partial = bytearray(view[start:])
+        while end - start >= HEADER_BYTES:
+            magic, version, flags, dst, src, auth, handle, reply_to, size = HEADER.unpack_from(data, start)
+            if magic != MAGIC or version != VERSION or flags & ~_KNOWN_FLAGS or size > MAX_FRAME_BYTES:
+                raise _header_error(magic, version, flags, size)
+            stop = start + HEADER_BYTES + size
+            if stop > end:
+                self._wanted = HEADER_BYTES + size
+                break
+            payload = bytes(data[start + HEADER_BYTES : stop])  # copied once: the bytes of bytes are themselves
+            frames.append(Frame(dst, src, auth, handle, reply_to, flags, payload))
+            start = stop
+        self._partial = bytearray(data[start:])
         return frames
 
 
-def _check_header(magic, version, flags, size):
+def _header_error(magic, version, flags, size):
     if magic != MAGIC or version != VERSION:
-        raise FrameError('no frame of version %d: magic %#06x, version %d' % (VERSION, magic, version))
+        return FrameError('no frame of version %d: magic %#06x, version %d' % (VERSION, magic, version))
     if flags & ~_KNOWN_FLAGS:
-        raise FrameError('unknown flags %#04x' % flags)
-    if size > MAX_FRAME_BYTES:
-        raise FrameError('a payload of %d bytes is announced, the limit is %d' % (size, MAX_FRAME_BYTES))
+        return FrameError('unknown flags %#04x' % flags)
+    return FrameError('a payload of %d bytes is announced, the limit is %d' % (size, MAX_FRAME_BYTES))

@@ -96,9 +96,10 @@ class Link(object):
         Raises LinkError or FrameError when the peer breaks the protocol; drop the link then.
         """
         try:
+            if not self._marker:
+                return self._receive_frames(data)
             events: list = []
-            if self._marker:
-                data = self._find_marker(data, events)
+            data = self._find_marker(data, events)
             return events + self._receive_frames(data)
         except ProtocolError:
             self.state = FAILED
@@ -111,7 +112,8 @@ class Link(object):
 
     def frame_header(self, frame):
         """What to send right before `frame.payload`. ChannelError after a goodbye of either side; FrameError."""
-        self._step(SEND)
+        if self.state != OPEN:  # where it changes nothing
+            self._step(SEND)
         return pack_header(frame)
 
     def goodbye(self):
@@ -152,7 +154,7 @@ class Link(object):
             if frame.flags & GOODBYE:
                 self._step(RECEIVE_GOODBYE)
                 events[i] = Goodbye()
-            else:
+            elif self.state != OPEN:
                 self._step(RECEIVE)
         return events
 

@@ -72,7 +72,7 @@ def check_source(table, link, frame, parent_link):
         return None
     if table.link_for(frame.src) != link:
         return 'context %d is not behind this link' % frame.src
-    if table.link_for(frame.auth) != link:
+    if frame.auth != frame.src and table.link_for(frame.auth) != link:
         return 'it has not the authority of context %d' % frame.auth
     return None
 
