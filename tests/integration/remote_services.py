@@ -67,9 +67,9 @@ class Waiting(svcfw.service.Service):
         for _ in range(6000):
             if msg.cancelled:
                 self.saw = True
-                return None
+                return
             gone.wait(0.01)
-        return None
+        return
 
     @svcfw.service.expose(policy=svcfw.service.AllowParents())
     def has_seen(self):

@@ -194,7 +194,11 @@ def test_the_first_example(sshd: Sshd, tmp_path: Path, version: str | None) -> N
         text = text.replace(old, new)
     program = tmp_path / 'program.py'
     program.write_text(text)
-    environment = {**os.environ, 'PATH': f'{ssh_that_knows("k3", sshd, tmp_path)}:{os.environ["PATH"]}', 'PYTHONPATH': str(ROOT)}
+    environment = {
+        **os.environ,
+        'PATH': f'{ssh_that_knows("k3", sshd, tmp_path)}:{os.environ["PATH"]}',
+        'PYTHONPATH': str(ROOT),
+    }
     done = subprocess.run([sys.executable, program], env=environment, timeout=LONG, capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, '', '')
     for source in ('/etc/passwd', '/etc/hosts'):

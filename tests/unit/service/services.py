@@ -4,6 +4,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 import svcfw.service
 from svcfw.core.context import Context, Reply
 from svcfw.core.message import Message
@@ -134,12 +136,10 @@ def gated(pool: Pool, service: type[Gated]) -> Any:
 
 def refusal(reply: Callable[[], Any]) -> str:
     """The text of the refusal that `reply()` raises."""
-    try:
-        value = reply()
-    except CallError as e:
-        assert e.typename == REFUSED, str(e)
-        return e.message
-    raise AssertionError(f'not refused but {value!r}')
+    with pytest.raises(CallError) as raised:
+        reply()
+    assert raised.value.typename == REFUSED, str(raised.value)
+    return raised.value.message
 
 
 def all_of(replies: list[Reply]) -> list[Any]:

@@ -73,7 +73,7 @@ class Messages(Service):
     @expose(policy=ANYBODY)
     def local(self) -> str:
         msg = 'a local of that name'
-        return msg
+        return msg  # noqa: RET504
 
     @expose(policy=ANYBODY)
     def keywords(self, **data: Any) -> Any:

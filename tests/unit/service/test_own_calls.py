@@ -13,7 +13,7 @@ from svcfw.core.wire.errors import CallError
 from svcfw.service import AllowAny, DeduplicatingInvoker, Policy, Pool, SerializedInvoker, Service, call, expose
 from tests.support.routers import LONG
 from tests.unit.service import importable
-from tests.unit.service.services import Echo, Family, Gated, Once, Serial, all_of, gated, refusal
+from tests.unit.service.services import Echo, Family, Gated, Once, Serial, all_of, gated
 
 Host = Callable[..., Pool]
 ANYBODY = AllowAny()
@@ -133,8 +133,7 @@ class TestFromAMethod:
     def test_several_at_once(self, host: Host, caller: Context, size: int) -> None:
         host(*KINDS, size=size)
         for name in NAMES:
-            expected = [0, 1, 2] if name != OnceCaller.name() else [0, 1, 2]
-            assert caller.call_service(Caller, 'go_async', path=[name]) == expected
+            assert caller.call_service(Caller, 'go_async', path=[name]) == [0, 1, 2]
 
     def test_the_same_policies(self, host: Host, caller: Context, size: int) -> None:
         host(Caller, size=size)
@@ -163,9 +162,9 @@ class TestWaiting:
             try:
                 outcomes.append(reply.get(LONG))
             except CallError as e:
-                assert 'would wait for ever' in str(e)
-                outcomes.append('refused')
-        assert 'refused' in outcomes
+                outcomes.append(str(e))
+        assert any('would wait for ever' in outcome for outcome in outcomes)
+        assert all(outcome == 'got through' or 'would wait for ever' in outcome for outcome in outcomes)
 
     @pytest.mark.parametrize('kind', [Serial, Once])
     def test_for_a_turn_that_another_thread_has(self, host: Host, caller: Context, kind: type[Gated]) -> None:

@@ -9,7 +9,7 @@ from svcfw.core import handles
 from svcfw.core.context import Context
 from svcfw.core.message import Message
 from svcfw.core.wire.errors import ChannelError
-from svcfw.service import AllowAny, AllowParents, Policy, Pool, Service, expose
+from svcfw.service import AllowAny, Policy, Pool, Service, expose
 from tests.support.routers import LONG
 from tests.unit.service.services import Echo, Family, Parents, refusal
 

@@ -90,7 +90,9 @@ class TestServices:
         ran: list[Any] = []
         done = threading.Event()
         pool.defer(lambda: 1 / 0)
-        pool.defer(lambda *args, **kwargs: (ran.append((args, kwargs, threading.current_thread().name)), done.set()), 1, a=2)
+        pool.defer(
+            lambda *args, **kwargs: (ran.append((args, kwargs, threading.current_thread().name)), done.set()), 1, a=2
+        )
         assert done.wait(LONG)
         assert ran == [((1,), {'a': 2}, 'svcfw-pool-0')]
         assert 'ZeroDivisionError' in family.master.logged[-1][1]
