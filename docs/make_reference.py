@@ -1,0 +1,102 @@
+"""Writes docs/reference.md from the docstrings of what is public: `python -m docs.make_reference` in the checkout.
+
+A test compares the page with what this would write.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import svcfw
+import svcfw.service
+
+PAGE = Path(__file__).with_name('reference.md')
+#: Sections, and the modules whose public names they hold, beyond what the packages re-export.
+LIBRARY = {
+    'svcfw.transport.router': ('Router',),
+    'svcfw.core.router': ('Router',),
+    'svcfw.core.context': ('Context', 'Reply', 'ServiceReply', 'Sender'),
+    'svcfw.core.channel': ('Receiver', 'Channel'),
+    'svcfw.core.latch': ('Latch',),
+    'svcfw.core.select': ('Select', 'SelectError'),
+    'svcfw.core.message': ('Message',),
+    'svcfw.core.dispatch': ('takes_router', 'inline'),
+    'svcfw.core.wire.values': ('Secret',),
+    'svcfw.core.wire.errors': (
+        'Error',
+        'CallError',
+        'ChannelError',
+        'TimeoutError',
+        'EncodeError',
+        'DecodeError',
+        'StartError',
+    ),
+}
+HEADING = """# Reference
+
+Made from the docstrings by `python -m docs.make_reference`; do not edit. The [guide](guide.md) explains how it fits together.
+"""
+
+
+def page() -> str:
+    """The text of the whole page."""
+    parts = [HEADING, '## svcfw\n', *describe('svcfw.main', svcfw.main)]
+    for module, names in LIBRARY.items():
+        for name in names:
+            parts += describe(f'{module}.{name}', getattr(importlib.import_module(module), name))
+    parts.append('## svcfw.service\n')
+    for name in svcfw.service.__all__:
+        parts += describe(f'svcfw.service.{name}', getattr(svcfw.service, name))
+    parts += describe('svcfw.service.request.Request', importlib.import_module('svcfw.service.request').Request)
+    return '\n'.join(parts).rstrip() + '\n'
+
+
+def describe(name: str, thing: Any) -> Iterator[str]:
+    """One entry, with those of its methods."""
+    if inspect.isclass(thing):
+        yield f'### class `{name}{signature(thing.__init__) if "__init__" in vars(thing) else ""}`\n'
+        yield from doc(thing)
+        for member, value in members(thing):
+            yield f'- **`{member}{signature(value) if callable(value) else ""}`**'
+            yield textwrap.indent('\n'.join(doc(value)), '  ')
+        yield ''
+    elif callable(thing):
+        yield f'### `{name}{signature(thing)}`\n'
+        yield from doc(thing)
+    else:
+        yield f'### `{name}`\n'
+
+
+def members(cls: type) -> Iterator[tuple[str, Any]]:
+    """The documented public methods and properties of a class's own body, in order."""
+    for name, value in vars(cls).items():
+        value = value.__func__ if isinstance(value, classmethod | staticmethod) else value
+        is_one = inspect.isfunction(value) or isinstance(value, property)
+        if is_one and not name.startswith('_') and value.__doc__:
+            yield name, value
+
+
+def signature(function: Any) -> str:
+    """The parameters as they are written, without annotations and `self`."""
+    if not inspect.isroutine(function):
+        return ''
+    found = inspect.signature(function)
+    parameters = [
+        each.replace(annotation=inspect.Parameter.empty)
+        for name, each in found.parameters.items()
+        if name not in ('self', 'cls')
+    ]
+    return str(found.replace(parameters=parameters, return_annotation=inspect.Signature.empty))
+
+
+def doc(thing: Any) -> list[str]:
+    return [f'{inspect.getdoc(thing) or ""}\n']
+
+
+if __name__ == '__main__':
+    PAGE.write_text(page(), 'utf-8')
