@@ -29,7 +29,14 @@ def test_ansible_doc_shows_the_plugin_with_no_configuration(line: str, tmp_path:
 
 
 def test_the_short_name_works_once_enabled(controller: Controller) -> None:
-    local = {'here': {'ansible_connection': 'svcfw', 'ansible_svcfw_transport': 'local'}}
+    # What discovery finds on PATH may be a stub of pyenv for a version that is not chosen.
+    local = {
+        'here': {
+            'ansible_connection': 'svcfw',
+            'ansible_svcfw_transport': 'local',
+            'ansible_python_interpreter': sys.executable,
+        }
+    }
     ping = [{'name': 'ping', 'ping': None}]
     assert controller.play(local, ping).rc != 0
     run([controller.core.script('svcfw'), 'enable'], controller)
