@@ -1,0 +1,113 @@
+"""The measurements, alike for all libraries. A peer offers what its library has, and None for what it has not:
+
+call(value) -> value         call_async(value) -> function that waits for it
+service(value) -> value      service_async(value) -> function that waits for it
+hop(value) -> value          the same as call, through an intermediate child
+one_way(count, value)        so many messages to the child, until it has seen the last
+start() -> function          a further child; the function ends it
+child_kib() -> int           memory of a child that does nothing
+"""
+
+import json
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+SIZES = (64, 1024, 16 * 1024, 128 * 1024, 1024 * 1024)
+IN_FLIGHT = 100
+THREADS = 8
+
+
+def latencies(function: Callable[[Any], Any], value: Any, count: int) -> list[float]:
+    """Microseconds of each call, sorted."""
+    taken = []
+    clock = time.perf_counter
+    for _ in range(count // 10 + 5):
+        function(value)
+    for _ in range(count):
+        begun = clock()
+        function(value)
+        taken.append((clock() - begun) * 1e6)
+    return sorted(taken)
+
+
+def p(taken: list[float], percent: float) -> float:
+    return taken[min(len(taken) - 1, int(len(taken) * percent / 100))]
+
+
+def in_flight(start: Callable[[Any], Callable[[], Any]], value: Any, count: int) -> float:
+    """Calls a second with a hundred in flight."""
+    waiting: deque[Callable[[], Any]] = deque()
+    begun = time.perf_counter()
+    for _ in range(count):
+        if len(waiting) == IN_FLIGHT:
+            waiting.popleft()()
+        waiting.append(start(value))
+    while waiting:
+        waiting.popleft()()
+    return count / (time.perf_counter() - begun)
+
+
+def from_threads(function: Callable[[Any], Any], value: Any, count: int) -> float:
+    """Calls a second from eight threads, one after another in each."""
+
+    def run() -> None:
+        for _ in range(count // THREADS):
+            function(value)
+
+    threads = [threading.Thread(target=run) for _ in range(THREADS)]
+    begun = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return count / (time.perf_counter() - begun)
+
+
+def measure(peer: Any, count: int) -> dict[str, float]:
+    """All that the peer can; `count` calls for each number."""
+    found: dict[str, float] = {}
+    small = b'x' * 64
+    for name in ('call', 'service', 'hop'):
+        function = getattr(peer, name, None)
+        if function is not None:
+            taken = latencies(function, small, count)
+            found[f'{name} p50 us'], found[f'{name} p99 us'] = p(taken, 50), p(taken, 99)
+    for name in ('call', 'service'):
+        start = getattr(peer, f'{name}_async', None)
+        if start is not None:
+            in_flight(start, small, count // 5)
+            found[f'{name} 100 in flight /s'] = in_flight(start, small, 3 * count)
+        function = getattr(peer, name, None)
+        if function is not None and getattr(peer, 'threads', True):
+            found[f'{name} 8 threads /s'] = from_threads(function, small, 2 * count)
+    for size in SIZES[1:]:
+        taken = latencies(peer.call, b'x' * size, max(20, count * 64 // (size + 64)))
+        found[f'call {size // 1024} KiB p50 us'] = p(taken, 50)
+    if getattr(peer, 'one_way', None) is not None:
+        for size, n in ((64, 10 * count), (128 * 1024, max(100, count // 2))):
+            peer.one_way(n // 10, b'x' * size)
+            begun = time.perf_counter()
+            peer.one_way(n, b'x' * size)
+            taken_s = time.perf_counter() - begun
+            if size == 64:
+                found['one way 64 B /s'] = n / taken_s
+            else:
+                found['one way 128 KiB MB/s'] = n * size / taken_s / 1e6
+    starts = []
+    for _ in range(5):
+        begun = time.perf_counter()
+        end = peer.start()
+        starts.append((time.perf_counter() - begun) * 1e3)
+        end()
+    found['start ms'] = sorted(starts)[len(starts) // 2]
+    found['child KiB'] = peer.child_kib()
+    return found
+
+
+def report(peer: Any) -> None:
+    """The main function of a peer's process: argv[1] is the count; JSON on stdout."""
+    print(json.dumps(measure(peer, int(sys.argv[1]))))

@@ -1,0 +1,74 @@
+import mitogen.core
+import mitogen.master
+import mitogen.service
+import mitogen.utils
+
+from benchmarks.peers import measure, remote
+
+
+class Echo(mitogen.service.Service):
+    @mitogen.service.expose(policy=mitogen.service.AllowParents())
+    @mitogen.service.arg_spec(spec={'value': bytes})
+    def echo(self, value):
+        return value
+
+
+@mitogen.core.takes_router
+def open_receiver(router):
+    global receiver
+    receiver = mitogen.core.Receiver(router)
+    return receiver.to_sender()
+
+
+def swallow(count):
+    for _ in range(count):
+        receiver.get().unpickle()
+    return count
+
+
+class Peer:
+    def __init__(self, router):
+        self.router = router
+        self.child = router.local()
+        self.far = router.local(via=self.child)
+        self.sender = self.child.call(open_receiver)
+
+    def call(self, value):
+        return self.child.call(remote.echo, value)
+
+    def call_async(self, value):
+        receiver = self.child.call_async(remote.echo, value)
+        return lambda: receiver.get().unpickle()
+
+    def service(self, value):
+        return self.child.call_service(Echo, 'echo', value=value)
+
+    def service_async(self, value):
+        receiver = self.child.call_service_async(Echo, 'echo', value=value)
+        return lambda: receiver.get().unpickle()
+
+    def hop(self, value):
+        return self.far.call(remote.echo, value)
+
+    def one_way(self, count, value):
+        seen = self.child.call_async(swallow, count)
+        for _ in range(count):
+            self.sender.send(value)
+        assert seen.get().unpickle() == count
+
+    def start(self):
+        child = self.router.local()
+        child.call(remote.pid)
+        return lambda: child.shutdown(wait=True)
+
+    def child_kib(self):
+        return self.router.local().call(remote.rss_kib)
+
+
+def main(router):
+    measure.report(Peer(router))
+
+
+if __name__ == '__main__':
+    mitogen.utils.log_to_file(level='ERROR')
+    mitogen.utils.run_with_router(main)

@@ -1,0 +1,60 @@
+import os
+import sys
+
+import rpyc
+from rpyc.utils.factory import connect_subproc
+
+from benchmarks.peers import measure, remote
+
+
+class Service(rpyc.Service):
+    def exposed_echo(self, value):
+        return value
+
+    def exposed_rss_kib(self):
+        return remote.rss_kib()
+
+    def exposed_pid(self):
+        return os.getpid()
+
+
+def connect():
+    return connect_subproc([sys.executable, '-m', 'benchmarks.peers.with_rpyc', '--serve'], rpyc.VoidService)
+
+
+class Peer:
+    """A call is one of an exposed method of a service: it has nothing else."""
+
+    def __init__(self):
+        self.connection = connect()
+        self.echo = self.connection.root.echo
+        self.echo_async = rpyc.async_(self.echo)
+
+    def call(self, value):
+        return self.echo(value)
+
+    service = call
+
+    def call_async(self, value):
+        result = self.echo_async(value)
+        return lambda: result.value
+
+    service_async = call_async
+
+    def start(self):
+        connection = connect()
+        connection.root.pid()
+        return connection.close
+
+    def child_kib(self):
+        return connect().root.rss_kib()
+
+
+if __name__ == '__main__':
+    if '--serve' in sys.argv:
+        connection = rpyc.connect_stdpipes(Service)
+        connection.serve_all()
+    else:
+        measure.report(Peer())
+        sys.stdout.flush()
+        os._exit(0)

@@ -1,0 +1,66 @@
+import svcfw
+import svcfw.service
+from benchmarks.peers import children, measure, remote
+from svcfw.core.channel import Receiver
+
+
+class Echo(svcfw.service.Service):
+    @svcfw.service.expose(policy=svcfw.service.AllowParents())
+    def echo(self, value):
+        return value
+
+
+@svcfw.takes_router
+def open_receiver(router):
+    """A place to send to; `swallow` reads it."""
+    router.benchmark = Receiver(router)
+    return router.benchmark.to_sender()
+
+
+@svcfw.takes_router
+def swallow(count, router):
+    for _ in range(count):
+        router.benchmark.get().value()
+    return count
+
+
+class Peer:
+    def __init__(self, router):
+        self.router = router
+        self.child = router.local()
+        self.far = self.child.call(children.start_child)
+        self.sender = self.child.call(open_receiver)
+
+    def call(self, value):
+        return self.child.call(remote.echo, value)
+
+    def call_async(self, value):
+        return self.child.call_async(remote.echo, value).get
+
+    def service(self, value):
+        return self.child.call_service(Echo, 'echo', value=value)
+
+    def service_async(self, value):
+        return self.child.call_service_async(Echo, 'echo', value=value).get
+
+    def hop(self, value):
+        return self.far.call(remote.echo, value)
+
+    def one_way(self, count, value):
+        seen = self.child.call_async(swallow, count)
+        for _ in range(count):
+            self.sender.send(value)
+        assert seen.get() == count
+
+    def start(self):
+        child = self.router.local()
+        child.call(remote.pid)
+        return child.shutdown
+
+    def child_kib(self):
+        return self.router.local().call(remote.rss_kib)
+
+
+@svcfw.main()
+def main(router):
+    measure.report(Peer(router))
