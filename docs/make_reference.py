@@ -39,7 +39,8 @@ LIBRARY = {
 }
 HEADING = """# Reference
 
-Made from the docstrings by `python -m docs.make_reference`; do not edit. The [guide](guide.md) explains how it fits together.
+Made from the docstrings by `python -m docs.make_reference`; do not edit. The [guide](guide.md) explains how it fits
+together.
 """
 
 

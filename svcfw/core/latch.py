@@ -41,7 +41,9 @@ class Latch(object):
                 raise ChannelError(self._closed)
             self._items.append(item)
             waiter = self._waiters.popleft() if self._waiters else None
-        self._tell(waiter)
+        if waiter is not None:
+            waiter.set()
+        self._tell()
 
     def get(self, timeout=None):
         """Take the oldest item, waiting up to `timeout` seconds (None: until the latch is closed).
@@ -75,11 +77,9 @@ class Latch(object):
             waiters, self._waiters = self._waiters, collections.deque()
         for waiter in waiters:
             waiter.set()
-        self._tell(None)
+        self._tell()
 
-    def _tell(self, waiter):
-        if waiter is not None:
-            waiter.set()
+    def _tell(self):
         notify = self.notify
         if notify is not None:
             notify(self)

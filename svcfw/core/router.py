@@ -195,8 +195,7 @@ class Router(object):
         return handle
 
     def remove_handler(self, handle):
-        with self._lock:
-            self._handlers.pop(handle, None)
+        self._handlers.pop(handle, None)
 
     # -- sending
 
@@ -248,14 +247,13 @@ class Router(object):
                 self._bounce(frame, reason)
             else:
                 self._forward(stream, frame)
-        if stream is not self._parent_link:
+        if stream is not self._parent_link and stream.is_full():
             self._hold_back(stream, stream)  # a child that does not read its answers may ask for no more
 
     def _hold_back(self, source, target):
-        """Read from `source` only what `target` takes."""
-        if target.is_full():
-            source.pause_reading()
-            target.when_room(source.resume_reading)
+        """Read from `source` only what `target`, which is full, takes."""
+        source.pause_reading()
+        target.when_room(source.resume_reading)
 
     def _forward(self, source, frame):
         target = self._stream_for(frame.dst)
@@ -267,14 +265,15 @@ class Router(object):
         except ChannelError as e:
             self._bounce(frame, str(e))
             return
-        self._hold_back(source, target)
+        if target.is_full():
+            self._hold_back(source, target)
 
     def _deliver(self, frame):
         handler = self._handlers.get(frame.handle)
         message = Message(self, frame)
         if handler is None:
             message.refuse('%s has no handle %d' % (self.name, frame.handle))
-        elif handler.respondent_id is not None and not self._speaks_for(frame, handler.respondent_id):
+        elif handler.respondent_id not in (None, frame.src) and not self._speaks_for(frame, handler.respondent_id):
             self.log(self, 30, '%s: an answer from context %d, which was not asked' % (self.name, frame.src))
         else:
             try:
@@ -296,8 +295,8 @@ class Router(object):
         handler.function(message)
 
     def _speaks_for(self, frame, respondent_id):
-        """The respondent itself, or a neighbour on the way to it with the news that it will not answer."""
-        if frame.src in (respondent_id, self.own_id):
+        """Other than the respondent: a neighbour on the way to it with the news that it will not answer."""
+        if frame.src == self.own_id:
             return True
         is_neighbour = frame.src in self._child_ids or frame.src in self.parent_ids
         return (

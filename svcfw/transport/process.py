@@ -14,6 +14,9 @@ import socket
 import subprocess
 import termios
 
+#: Asked of the kernel for either direction; it grants twice its default, and large messages take half the wake-ups.
+SEND_BUFFER_BYTES = 1024 * 1024
+
 # A process becomes owner of a terminal by opening it while it leads a session without one. The shell does this between
 # fork and exec, where a threaded Python must not run code of its own. $0 is the name of the terminal.
 _TAKE_TTY = ': <>"$0"; exec "$@"'
@@ -105,6 +108,8 @@ def spawn(argv, tty=False, outlives_tty=False, env=None, cwd=None):
     ours, theirs = [], []
     try:
         link = socket.socketpair()
+        for end in link:
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         link_fd, child_fd = (end.detach() for end in link)
         ours.append(link_fd)
         theirs.append(child_fd)

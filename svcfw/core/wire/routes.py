@@ -20,6 +20,8 @@ class RouteTable(object):
         self.parent_ids = tuple(parent_ids)
         self._links = {}
         self._blocks = []
+        #: link_for(context_id): the link that leads to a descendant; None for any other context.
+        self.link_for = self._links.get
 
     def grant(self, first, last, link):
         """Let `link` name the ids `first` to `last`, both included. RouteError when another block has any of them."""
@@ -56,10 +58,6 @@ class RouteTable(object):
             del self._links[context_id]
         self._blocks = [block for block in self._blocks if block[2] != link]
         return lost
-
-    def link_for(self, context_id):
-        """The link that leads to a descendant; None for any other context."""
-        return self._links.get(context_id)
 
     def links(self):
         """The links in use, each once."""
