@@ -4,7 +4,7 @@ import logging
 
 from svcfw.boot import bundle
 from svcfw.boot.responder import Responder
-from svcfw.core import logs
+from svcfw.core import logsink
 from svcfw.core.loop import Waiter
 from svcfw.core.router import Router as CoreRouter
 from svcfw.transport import connect, spec
@@ -30,7 +30,7 @@ class Router(CoreRouter):
         self.responder = Responder(self)
         self._is_closed = False
         self._called = set()
-        logs.receive(self)
+        logsink.receive(self)
         if standby:
             self.loop.ensure_standby()
 

@@ -26,7 +26,7 @@ class Known:
     """keys that nobody may use any more"""
 
 
-def read(paths: Iterable[str], name: str) -> Known:
+def read_known(paths: Iterable[str], name: str) -> Known:
     """Everything in these files about `name`, which is a host, or '[host]:port' where the port is not 22.
 
     A file that cannot be read knows nobody. Certificate authorities are left out: paramiko has no host certificates.

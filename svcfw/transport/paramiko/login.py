@@ -14,8 +14,8 @@ import paramiko
 from svcfw.core.wire.errors import StartError
 from svcfw.transport import messages
 from svcfw.transport.openssh import option_settings
-from svcfw.transport.paramiko import known_hosts
 from svcfw.transport.paramiko.keys import Keys
+from svcfw.transport.paramiko.known_hosts import Known, host_name, read_known
 from svcfw.transport.paramiko.settings import Settings, settle
 from svcfw.transport.spec import PARAMIKO, Spec
 
@@ -142,8 +142,8 @@ class Login:
         transport = paramiko.Transport(sock)
         self._transports.append(transport)
         transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = spec.timeout_s
-        name = settings.known_hosts_name or known_hosts.host_name(settings.host, settings.port)
-        known = known_hosts.read(settings.known_hosts_files, name)
+        name = settings.known_hosts_name or host_name(settings.host, settings.port)
+        known = read_known(settings.known_hosts_files, name)
         _prefer(transport, known.types)
         started = time.monotonic()
         try:
@@ -257,7 +257,7 @@ def _signatures(key_type: str) -> tuple[str, ...]:
     return ('rsa-sha2-512', 'rsa-sha2-256', 'ssh-rsa') if key_type == 'ssh-rsa' else (key_type,)
 
 
-def _check_host_key(spec: Spec, settings: Settings, name: str, known: known_hosts.Known, key: paramiko.PKey) -> None:
+def _check_host_key(spec: Spec, settings: Settings, name: str, known: Known, key: paramiko.PKey) -> None:
     shown = key.get_base64()
     if shown in known.revoked:
         raise StartError('hostkey', spec.host, 'its host key is marked as revoked', messages.REVOKED)

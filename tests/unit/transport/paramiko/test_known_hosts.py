@@ -3,13 +3,13 @@ from pathlib import Path
 
 import pytest
 
-from svcfw.transport.paramiko.known_hosts import host_name, read
+from svcfw.transport.paramiko.known_hosts import host_name, read_known
 from tests.support.need import need_program
 
 
 def known(tmp_path: Path, text: str, name: str) -> dict[str, str]:
     (tmp_path / 'known').write_text(text)
-    found = read([str(tmp_path / 'absent'), str(tmp_path / 'known')], name)
+    found = read_known([str(tmp_path / 'absent'), str(tmp_path / 'known')], name)
     return {key: place.rpartition(':')[2] for key, place in found.keys.items()}
 
 
@@ -51,7 +51,7 @@ def test_what_is_no_entry_is_passed_over(tmp_path: Path) -> None:
 def test_several_keys_and_their_order(tmp_path: Path) -> None:
     path = tmp_path / 'known'
     path.write_text('web1 ecdsa-sha2-nistp256 A\nweb1 ssh-rsa B\nother ssh-dss X\nweb1 ssh-rsa C\n')
-    found = read([str(path)], 'web1')
+    found = read_known([str(path)], 'web1')
     assert list(found.keys) == ['A', 'B', 'C']
     assert found.types == ['ecdsa-sha2-nistp256', 'ssh-rsa']
 
@@ -59,7 +59,7 @@ def test_several_keys_and_their_order(tmp_path: Path) -> None:
 def test_revoked_keys_are_known_as_such(tmp_path: Path) -> None:
     path = tmp_path / 'known'
     path.write_text('web1 ssh-rsa A\n@revoked * ssh-rsa A\n@cert-authority * ssh-rsa B\n')
-    found = read([str(path)], 'web1')
+    found = read_known([str(path)], 'web1')
     assert found.revoked == {'A'}
     assert 'B' not in found.keys
 
@@ -70,6 +70,6 @@ def test_names_hashed_by_ssh_keygen(tmp_path: Path) -> None:
     path.write_text(f'web1 ssh-ed25519 {key}\n[web2]:2222 ssh-ed25519 {key}\n')
     subprocess.run([need_program('sshd', 'ssh-keygen'), '-q', '-H', '-f', str(path)], check=True, capture_output=True)
     assert 'web1' not in path.read_text()
-    assert list(read([str(path)], 'web1').keys) == [key]
-    assert list(read([str(path)], host_name('WEB2', 2222)).keys) == [key]
-    assert list(read([str(path)], 'web3').keys) == []
+    assert list(read_known([str(path)], 'web1').keys) == [key]
+    assert list(read_known([str(path)], host_name('WEB2', 2222)).keys) == [key]
+    assert list(read_known([str(path)], 'web3').keys) == []
