@@ -1,7 +1,6 @@
 """Log records of a context travel to the top of the tree. `logging` is imported where it is used: 10 ms of a start."""
 
 from svcfw.core import handles
-from svcfw.core.message import shaped
 from svcfw.core.wire.frames import Frame
 
 #: A longer text is cut: a log line is for reading.
@@ -34,19 +33,3 @@ def install(router):
     root = logging.getLogger()
     root.addHandler(Forwarder())
     root.setLevel(router.log_level)
-
-
-def receive(router):
-    """At the top: write the records of all contexts to the logger 'svcfw.remote.<context>'. What they hold is not
-    trusted: they are of plain types and cut to the same sizes here.
-    """
-    import logging
-
-    def on_record(message):
-        if message.is_dead:
-            return
-        level, name, text = shaped(message.value(), (int, str, str))
-        logger = logging.getLogger('svcfw.remote.%s' % router.context(message.src_id))
-        logger.log(min(level, logging.CRITICAL), '%s: %s', name[:MAX_NAME_CHARS], text[:MAX_TEXT_CHARS])
-
-    router.add_handler(on_record, handles.FORWARD_LOG)

@@ -164,16 +164,16 @@ class Loop(object):
         return self.call_at(self.clock() + seconds, function)
 
     def flush_later(self, function):
-        """Driving thread only: call `function()` at the end of this turn, so that many writes become one."""
-        self._flushes.append(function)
+        """Have `function()` called at the end of this turn, or before the next if that is only moments away.
 
-    def flush_soon(self, function):
-        """Any other thread: the same, where the next turn is only moments away. Returns whether it is."""
+        So many writes become one. Returns whether it will be called; it will for the driving thread.
+        """
         with self._lock:
             is_soon = self._driver is None and self._standby is not None and not self._standby_parked
-            if is_soon:
+            if is_soon or self.is_driving():
                 self._flushes.append(function)
-            return is_soon
+                return True
+            return False
 
     def is_driving(self):
         """Whether the calling thread is the one that runs the callbacks now."""
@@ -312,8 +312,7 @@ class Loop(object):
     def _drive_until(self, waiter, deadline):
         """Until the waiter is set, or it is late, or it would better be another thread that drives. False for that."""
         while not waiter.ready and not self._expired(deadline):
-            if self._closed:
-                self._require_open()
+            self._require_open()
             self._turn(deadline)
             if self._hands_over:
                 self._hands_over = False

@@ -156,17 +156,12 @@ class Stream(object):
     def _schedule(self):
         if self._wants_write:
             return
-        if self._loop.is_driving():
-            if not self._flush_due:
-                self._flush_due = True
-                self._loop.flush_later(self._flush)
-        elif self._is_burst() and (self._flush_due or self._loop.flush_soon(self._flush)):
+        loop = self._loop
+        is_burst = self._queued_bytes < BURST_BYTES and loop.clock() - self._written_at < BURST_S
+        if (is_burst or loop.is_driving()) and (self._flush_due or loop.flush_later(self._flush)):
             self._flush_due = True
         else:
             self._write()
-
-    def _is_burst(self):
-        return self._queued_bytes < BURST_BYTES and self._loop.clock() - self._written_at < BURST_S
 
     def _flush(self):
         with self._lock:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from svcfw.core import handles, logs
+from svcfw.core import handles, logs, logsink
 from svcfw.core.context import Context
 from svcfw.core.stream import HIGH_WATER_BYTES
 from svcfw.core.wire.frames import Frame
@@ -83,7 +83,7 @@ class TestAtTheTop:
     @pytest.fixture
     def scene(self, made: Tree) -> tuple[Served, Peer]:
         top = made.master()
-        logs.receive(top.router)
+        logsink.receive(top.router)
         return top, made.peer(top, 1, 'evil')
 
     def tell(self, scene: tuple[Served, Peer], value: Any) -> None:
