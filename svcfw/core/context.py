@@ -5,8 +5,11 @@ import sys
 from svcfw.core import handles
 from svcfw.core.latch import Latch
 from svcfw.core.message import Message
-from svcfw.core.wire.errors import ChannelError
+from svcfw.core.wire.errors import ChannelError, TimeoutError
 from svcfw.core.wire.frames import DEAD, Frame
+
+#: A wait for an answer that takes longer is named in the log.
+STUCK_S = 60.0
 
 
 class Context(object):
@@ -65,7 +68,7 @@ class Context(object):
         name = service_name(service)
         self.router.calling(self, getattr(service, '__module__', name))
         value = (name, method, timeout, encode(arguments))
-        reply = ServiceReply(self)
+        reply = ServiceReply(self, (name, method))
         reply.handle = self.router.add_handler(reply.put, respondent=self, once=True)
         frame = Frame(
             self.id, self.router.own_id, self.router.own_id, handles.CALL_SERVICE, reply.handle, 0, encode(value)
@@ -109,7 +112,7 @@ class Context(object):
         return name, args, kwargs
 
     def _request_later(self, handle, value):
-        reply = Reply(self.router.loop)
+        reply = Reply(self, value[0] if handle == handles.CALL_FUNCTION else ('handle', str(handle)))
         reply.handle = self.request_async(handle, value, reply.put)
         return reply
 
@@ -119,20 +122,40 @@ class Reply(Latch):
 
     handle = 0
 
+    def __init__(self, context, what):
+        """context: who was asked; what: names (tuple of str) that say for what."""
+        Latch.__init__(self, context.router.loop)
+        self.context = context
+        self._what = what
+
     def get(self, timeout=None):
-        """The value, once; TimeoutError after `timeout` seconds, CallError, ChannelError."""
-        message = Latch.get(self, timeout)
+        """The value, once; TimeoutError after `timeout` seconds, CallError, ChannelError.
+
+        A wait that takes long is named in the log, again whenever it has become twice as long.
+        """
+        message = self._named_wait(timeout)
         self.notify = None  # its select has nothing more to expect of it
         self.close('the answer was taken already')
         return message.value()
 
+    def _named_wait(self, timeout):
+        waited, step = 0, STUCK_S
+        while True:
+            if timeout is not None:
+                step = min(step, timeout - waited)
+            try:
+                return Latch.get(self, step)
+            except TimeoutError:
+                waited += step
+                if timeout is not None and waited >= timeout:
+                    raise
+                router = self.context.router
+                router.log(router, 30, '%s: no answer to %s for %d s' % (self.context, '.'.join(self._what), waited))
+                step = waited
+
 
 class ServiceReply(Reply):
     """The answer of a service, to come."""
-
-    def __init__(self, context):
-        Reply.__init__(self, context.router.loop)
-        self.context = context
 
     def cancel(self):
         """Wait no more: a call that has not begun will not, one that runs sees it in `msg.cancelled`."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from svcfw.core import context as context_module
 from svcfw.core.context import Context, Reply, Sender, function_name
 from svcfw.core.loop import Loop
 from svcfw.core.wire.errors import ChannelError, TimeoutError
@@ -63,9 +64,23 @@ def test_the_program_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     assert function_name(work) == ('package.__main__', 'work'), 'run by python -m'
 
 
+def test_a_long_wait_is_named_in_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(context_module, 'STUCK_S', 0.0005)
+    loop = Loop(lambda error: None)
+    said: list[str] = []
+    router: Any = types.SimpleNamespace(loop=loop, log=lambda router, level, text: said.append(text))
+    reply = Reply(Context(router, 1, 'web1'), ('package.module', 'function'))
+    with pytest.raises(TimeoutError):
+        reply.get(0.01)
+    assert said[0] == 'web1: no answer to package.module.function for 0 s'
+    assert 1 < len(said) < 10, 'each wait twice as long as the one before'
+    loop.close()
+
+
 def test_a_reply_is_taken_once() -> None:
     loop = Loop(lambda error: None)
-    reply = Reply(loop)
+    router: Any = types.SimpleNamespace(loop=loop)
+    reply = Reply(Context(router, 1), ('module', 'function'))
     with pytest.raises(TimeoutError):
         reply.get(0)
     reply.put(types.SimpleNamespace(value=lambda: 5))

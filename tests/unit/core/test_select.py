@@ -2,11 +2,12 @@
 
 import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from svcfw.core.context import Reply
+from svcfw.core.context import Context, Reply
 from svcfw.core.latch import Latch
 from svcfw.core.loop import Loop
 from svcfw.core.select import Select, SelectError
@@ -138,7 +139,8 @@ def test_get_source_leaves_the_item(loop: Loop) -> None:
 
 @pytest.mark.parametrize('oneshot', [True, False])
 def test_a_reply_is_taken_once_and_its_end_is_no_event(loop: Loop, oneshot: bool) -> None:
-    replies = [Reply(loop) for _ in range(3)]
+    context = Context(SimpleNamespace(loop=loop), 1)
+    replies = [Reply(context, ()) for _ in range(3)]
     select = Select(loop, replies, oneshot=oneshot)
     for i in (2, 0, 1):
         replies[i].put(Value(i))
