@@ -248,6 +248,10 @@ class _Reader(object):
                 at += 4
             elif tag < _INT32:
                 append(_CONSTANTS[tag])
+            elif tag == _TUPLE:
+                self.at = at + 1
+                append(tuple(self.take(data[at], depth + 1)))
+                at = self.at
             else:
                 self.at = at
                 take = self._take_sized if _INT <= tag < _CALL_ERROR else self._take_rare
@@ -280,6 +284,8 @@ class _Reader(object):
         return int.from_bytes(content, 'big', signed=True)
 
     def _take_container(self, kind, size, depth):
+        if not size:
+            return _CONTAINERS[kind]()
         if kind != _DICT:
             values = keys = self.take(size, depth)
             if kind == _LIST:
