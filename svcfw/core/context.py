@@ -40,11 +40,12 @@ class Context(object):
         function: a module's function or a method of a module's class that needs no instance. Raises CallError with what
         was raised there, ChannelError when the context is lost meanwhile, EncodeError for a value that cannot travel.
         """
-        return self._request_later(handles.CALL_FUNCTION, self._call(function, args, kwargs)).get()
+        return self.call_async(function, *args, **kwargs).get()
 
     def call_async(self, function, *args, **kwargs):
         """Start a call; returns a Reply, whose `get(timeout)` gives the value."""
-        return self._request_later(handles.CALL_FUNCTION, self._call(function, args, kwargs))
+        value = self._call(function, args, kwargs)
+        return self._request_later(handles.CALL_FUNCTION, value, value[0])
 
     def call_no_reply(self, function, *args, **kwargs):
         """Start a call and forget it; what it raises is logged there."""
@@ -86,7 +87,7 @@ class Context(object):
 
     def request(self, handle, value, timeout=None):
         """Send a value and wait for the answer. TimeoutError after `timeout` seconds; errors as for `call`."""
-        return self._request_later(handle, value).get(timeout)
+        return self._request_later(handle, value, ('handle', str(handle))).get(timeout)
 
     def request_async(self, handle, value, on_reply):
         """Send a value; `on_reply(message)` is called on the loop with the answer or a dead message, exactly once."""
@@ -111,8 +112,8 @@ class Context(object):
         self.router.calling(self, name[0])
         return name, args, kwargs
 
-    def _request_later(self, handle, value):
-        reply = Reply(self, value[0] if handle == handles.CALL_FUNCTION else ('handle', str(handle)))
+    def _request_later(self, handle, value, what):
+        reply = Reply(self, what)
         reply.handle = self.request_async(handle, value, reply.put)
         return reply
 
@@ -139,7 +140,7 @@ class Reply(Latch):
         return message.value()
 
     def _named_wait(self, timeout):
-        waited, step = 0, STUCK_S
+        waited, step = 0.0, STUCK_S
         while True:
             if timeout is not None:
                 step = min(step, timeout - waited)
