@@ -87,7 +87,7 @@ class Context(object):
 
     def request(self, handle, value, timeout=None):
         """Send a value and wait for the answer. TimeoutError after `timeout` seconds; errors as for `call`."""
-        return self._request_later(handle, value, ('handle', str(handle))).get(timeout)
+        return self._request_later(handle, value).get(timeout)
 
     def request_async(self, handle, value, on_reply):
         """Send a value; `on_reply(message)` is called on the loop with the answer or a dead message, exactly once."""
@@ -112,8 +112,8 @@ class Context(object):
         self.router.calling(self, name[0])
         return name, args, kwargs
 
-    def _request_later(self, handle, value, what):
-        reply = Reply(self, what)
+    def _request_later(self, handle, value, what=None):
+        reply = Reply(self, what or ('handle', str(handle)))
         reply.handle = self.request_async(handle, value, reply.put)
         return reply
 
