@@ -81,10 +81,7 @@ class Workers(object):
     def schedule(self, lane):
         """A lane has something waiting: a thread goes there as soon as there is one for it. The lock is held."""
         self._ready[lane] = None
-        if not self._short:
-            self._rouse()
-        elif self._timer is None:
-            self._watch()
+        self._see_to(self._short)
 
     def begin(self, lane, item):
         """An item of a lane begins on the calling thread. The lock is held."""
@@ -99,6 +96,13 @@ class Workers(object):
         with self.lock:
             del lane.running[item]
             self._recheck()
+
+    def _see_to(self, somebody_is_near):
+        """There is more to do: wake a thread for it, unless one will have a look in a moment."""
+        if not somebody_is_near:
+            self._rouse()
+        elif self._timer is None:
+            self._watch()
 
     def _watch(self):
         begun = self._begun
@@ -159,8 +163,8 @@ class Workers(object):
                         self._begun += 1
                         self._busy += 1
                         self._short += is_short
-                        if not is_short and self._find() is not None:
-                            self._rouse()
+                        if self._find() is not None:
+                            self._see_to(is_short)
                 if lane is not None:
                     if not is_short:
                         self._loop.hand_on()
