@@ -3,9 +3,9 @@
     python -m benchmarks.services [--rounds 5] [--count 2000] [--only svcfw,execnet] [--python VENV/bin/python]
 
 Each round runs every library once, in a process of its own, one after the other, so that a change of the machine's
-speed hits all of them; shown is the best of each number over the rounds. --python: an interpreter that has mitogen 0.3.54,
-execnet and rpyc; without it a virtualenv is made under build/. docs/benchmarks-services.md explains the rows and
-records results.
+speed hits all of them; shown is the best of each number over the rounds. --python: an interpreter that has mitogen
+0.3.54, execnet and rpyc; without it a virtualenv is made under build/. docs/benchmarks-services.md explains the rows
+and records results.
 """
 
 import argparse
