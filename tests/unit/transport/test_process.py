@@ -99,7 +99,8 @@ def test_the_link_goes_on_without_the_terminal(run, outlives: bool) -> None:
 
 
 def test_without_its_terminal_it_gets_a_signal(run) -> None:
-    process = run('/bin/sh', '-c', 'echo ready; read line', tty=True)
+    # One that does not read: the end of its input would end it too.
+    process = run('/bin/sh', '-c', 'echo ready; exec sleep 1000', tty=True)
     assert read(process.out_fd) == b'ready\n'
     process.close()
     wait_until(lambda: process.poll() is not None, seconds(10), 'it ends')
