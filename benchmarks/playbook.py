@@ -23,7 +23,7 @@ from benchmarks.cgroup import Cgroup
 from tests.support.ansible import Controller, Inventory, connection_vars
 from tests.support.hosts import Farm, Host, running_farm
 from tests.support.sshd import LOOPBACK, free_port
-from tests.support.venvs import Core, need_core, site_packages
+from tests.support.venvs import Core, need_core, need_package, site_packages
 
 PLAYS = Path(__file__).with_name('plays')
 
@@ -143,6 +143,7 @@ def main() -> None:
     parser.add_argument('--only', help='names of contestants')
     options = parser.parse_args()
     core = need_core(options.core)
+    need_package(core, 'ansible_mitogen', 'mitogen==0.3.54')
     chosen = [each for each in contestants(core) if not options.only or each.name in options.only.split(',')]
     load = os.getloadavg()[0]
     print(
