@@ -16,6 +16,27 @@ class RefusedError(Error):
     code = 'refused'
 
 
+class TransferError(Error):
+    """A file was not transferred; what was there before is as it was. The message names the file, the cause, the remedy.
+
+    The caller elsewhere gets a CallError with this type's name.
+    """
+
+    code = 'transfer'
+
+
+class CacheFolderError(Error):
+    """A folder that contents cannot be kept in safely; the message names it and says why."""
+
+    code = 'cache-folder'
+
+
+class ManifestError(Error):
+    """What a peer says of a folder cannot be so, or would lead outside of it."""
+
+    code = 'manifest'
+
+
 def refusal(reason):
     """The CallError that tells a caller of a RefusedError."""
     return CallError('svcfw.service.errors.RefusedError', str(reason))

@@ -1,0 +1,244 @@
+"""A folder of contents that outlive the process, named by their SHA-256. Python 3.6, standard library.
+
+Several processes of the account use one folder at once without a lock: files come by rename and are never changed, and
+each is verified when it is read. What in the folder is not named like a content is left alone.
+"""
+
+import os
+import stat
+import time
+from binascii import hexlify, unhexlify
+
+from svcfw.service.errors import CacheFolderError
+
+#: Files in one folder, so that a listing of it takes some 100 ms at most and the index of their sizes 3 MB.
+MAX_FILES = 16384
+
+#: What a small file takes on most file systems; it counts as much.
+BLOCK_BYTES = 4096
+
+_NAME_LENGTH = 64
+_DIGITS = frozenset('0123456789abcdef')
+_TEMPORARY = '.new-'
+#: Age at which an unfinished file has been left behind by a process that was killed.
+_STALE_S = 24 * 3600
+_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+class CacheFolder(object):
+    """The folder `path`, made with mode 0700 if it is not there (what is above it must be), bounded to `max_bytes`.
+
+    One process keeps to the bound; of several, each may add an eighth of it before it sees what the others added. The
+    least recently used go first; each read sets a file's mtime, for atime is not kept up on most systems.
+
+    Raises CacheFolderError where others could write to the folder or read it, or it is a symlink or no folder. If it
+    becomes so later, or is removed, the folder is empty as far as this object goes (and made again on the next `put`).
+
+    Any thread. Threads that put at the same time may exceed the bound as processes may.
+    """
+
+    def __init__(self, path, max_bytes):
+        self._path = os.path.abspath(path)
+        self._max_bytes = max_bytes
+        self._room = 0  # bytes that may come in before the next listing
+        self._slots = 0  # files, the same
+        self._sizes = {}  # digest -> size, as of the last listing and what came since
+        os.close(self._open_folder(makes=True))
+        self._make_room(0)
+
+    def put(self, digest, pieces, size):
+        """Keep a content that is known to have this digest: `size` bytes, in `pieces`. Returns whether it was.
+
+        Not kept: what is larger than the bound, or what the system has no room for.
+        """
+        if self.holds(digest) and self._sizes.get(digest) == size:
+            return True
+        weight = _weight(size)
+        if weight > self._max_bytes:
+            return False
+        if weight > self._room or not self._slots:
+            self._make_room(weight)
+        try:
+            folder = self._open_folder(makes=True)
+        except (CacheFolderError, OSError):
+            return False
+        try:
+            _write_beside(folder, _name(digest), pieces)
+        except OSError:
+            return False
+        finally:
+            os.close(folder)
+        self._room -= weight
+        self._slots -= 1
+        self._sizes[digest] = size
+        return True
+
+    def open(self, digest):
+        """A descriptor of the file that claims to be this content, or None. Its use is noted; verify what you read."""
+        try:
+            folder = self._open_folder(makes=False)
+        except (CacheFolderError, OSError):
+            return None
+        try:
+            fd = os.open(_name(digest), _READ_FLAGS, dir_fd=folder)
+        except OSError:
+            self._sizes.pop(digest, None)
+            return None
+        finally:
+            os.close(folder)
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
+            os.close(fd)
+            return None
+        try:
+            os.utime(fd)
+        except OSError:  # a file system that is read-only by now
+            pass
+        return fd
+
+    def holds(self, digest):
+        """Whether a file claims to be this content."""
+        try:
+            folder = self._open_folder(makes=False)
+        except (CacheFolderError, OSError):
+            return False
+        try:
+            status = os.stat(_name(digest), dir_fd=folder, follow_symlinks=False)
+        except OSError:
+            self._sizes.pop(digest, None)
+            return False
+        finally:
+            os.close(folder)
+        if not stat.S_ISREG(status.st_mode):
+            return False
+        self._sizes[digest] = status.st_size
+        return True
+
+    def drop(self, digest):
+        """Remove what turned out to be something else."""
+        self._sizes.pop(digest, None)
+        try:
+            folder = self._open_folder(makes=False)
+        except (CacheFolderError, OSError):
+            return
+        try:
+            os.unlink(_name(digest), dir_fd=folder)
+        except OSError:
+            pass
+        finally:
+            os.close(folder)
+
+    def sizes(self):
+        """Sizes by digest (dict, a copy), as far as known: what other processes added may be missing."""
+        return self._sizes.copy()
+
+    def _open_folder(self, makes):
+        """A descriptor of the folder, checked anew, for others may have put something else in its place."""
+        try:
+            fd = os.open(self._path, _FOLDER_FLAGS)
+        except FileNotFoundError:
+            if not makes:
+                raise
+            fd = self._make_folder()
+        except OSError as e:  # a symlink or a file
+            raise CacheFolderError('%s cannot be the cache folder: %s' % (self._path, e.strerror)) from e
+        status = os.fstat(fd)
+        if status.st_uid != os.geteuid() or status.st_mode & 0o077:
+            os.close(fd)
+            text = '%s cannot be the cache folder: it belongs to uid %d and has mode %04o'
+            raise CacheFolderError(text % (self._path, status.st_uid, stat.S_IMODE(status.st_mode)))
+        return fd
+
+    def _make_folder(self):
+        try:
+            try:
+                os.mkdir(self._path, 0o700)
+            except FileExistsError:  # another process was faster
+                pass
+            return os.open(self._path, _FOLDER_FLAGS)
+        except OSError as e:
+            raise CacheFolderError('%s cannot be the cache folder: %s' % (self._path, e.strerror)) from e
+
+    def _make_room(self, weight):
+        """List the folder, and remove the least recently used until `weight` bytes and an eighth of the bound fit."""
+        try:
+            folder = self._open_folder(makes=False)
+        except (CacheFolderError, OSError):
+            self._sizes = {}
+            self._room, self._slots = self._max_bytes // 8, MAX_FILES // 8
+            return
+        try:
+            files = _listing(folder)
+            total = sum(_weight(size) for _, size, _ in files)
+            most_bytes = self._max_bytes - max(weight, self._max_bytes // 8)
+            most_files = MAX_FILES - MAX_FILES // 8
+            while files and (total > most_bytes or len(files) > most_files):
+                _, size, name = files.pop()
+                _unlink(folder, name)
+                total -= _weight(size)
+        finally:
+            os.close(folder)
+        self._sizes = {unhexlify(name): size for _, size, name in files}
+        self._room = max(weight, min(self._max_bytes - total, self._max_bytes // 8))
+        self._slots = MAX_FILES // 8
+
+
+def _name(digest):
+    return hexlify(digest).decode()
+
+
+def _weight(size):
+    return -(-size // BLOCK_BYTES) * BLOCK_BYTES
+
+
+def _listing(folder):
+    """What is kept: (mtime_ns, size, name) each, the latest used first. Removes what was left unfinished long ago."""
+    found = []
+    for name in os.listdir(folder):
+        is_content = len(name) == _NAME_LENGTH and _DIGITS.issuperset(name)
+        if not is_content and not name.startswith(_TEMPORARY):
+            continue
+        try:
+            status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        except OSError:  # another process was faster
+            continue
+        if not stat.S_ISREG(status.st_mode):
+            continue
+        if is_content:
+            found.append((status.st_mtime_ns, status.st_size, name))
+        elif status.st_mtime < time.time() - _STALE_S:
+            _unlink(folder, name)
+    found.sort(reverse=True)
+    return found
+
+
+def _write_beside(folder, name, pieces):
+    """Write a file under a temporary name, then give it its own. OSError leaves nothing behind."""
+    temporary = _TEMPORARY + hexlify(os.urandom(8)).decode()
+    fd = os.open(temporary, _NEW_FLAGS, 0o600, dir_fd=folder)
+    try:
+        try:
+            for piece in pieces:
+                write_all(fd, piece)
+        finally:
+            os.close(fd)
+        os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+    except BaseException:
+        _unlink(folder, temporary)
+        raise
+
+
+def write_all(fd, data):
+    """Write all of `data` (bytes-like) to a file's descriptor."""
+    done = os.write(fd, data)
+    while done < len(data):
+        done += os.write(fd, memoryview(data)[done:])
+
+
+def _unlink(folder, name):
+    try:
+        os.unlink(name, dir_fd=folder)
+    except OSError:
+        pass
