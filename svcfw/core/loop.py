@@ -15,17 +15,17 @@ import _thread
 import collections
 import heapq
 import os
-import select
 import time
 
+from svcfw.core.poller import READ, WRITE, Poller
 from svcfw.core.wire.errors import ChannelError
 
+#: How long nobody drives before the standby does: the first nap, and the longest while others go on driving. Whenever
+#: it wakes, a call in that process takes two thread switches longer.
 STANDBY_NAP_S = 0.005
+MAX_STANDBY_NAP_S = 0.04
 #: A poll or sleep that has nothing to wait for still ends, so that a lost wake-up can only delay, never hang.
 MAX_POLL_S = 60.0
-
-READ = getattr(select, 'EPOLLIN', getattr(select, 'POLLIN', 1))
-WRITE = getattr(select, 'EPOLLOUT', getattr(select, 'POLLOUT', 4))
 
 
 class Waiter(object):
@@ -108,8 +108,7 @@ class Loop(object):
         self._on_error = on_error
         # Reentrant: a signal handler may call `call_soon` while its thread holds it.
         self._lock = _thread.RLock()
-        self._poller = select.epoll() if hasattr(select, 'epoll') else select.poll()
-        self._to_poll_unit = 1 if hasattr(select, 'epoll') else 1000
+        self._poller = Poller(clock)
         self._watched = {}
         self._soon = collections.deque()
         self._flushes = collections.deque()
@@ -350,7 +349,7 @@ class Loop(object):
                 if deadline is not None:
                     ends.append(deadline)
                 timeout = max(0.0, min(timeout, min(ends) - self.clock()))
-            return self._poller.poll(timeout * self._to_poll_unit)
+            return self._poller.poll(timeout)
         finally:
             self._polling = False
 
@@ -392,24 +391,25 @@ class Loop(object):
             self._released = True
             for fd in (self._wake_r, self._wake_w):
                 os.close(fd)
-            if hasattr(self._poller, 'close'):
-                self._poller.close()
+            self._poller.close()
 
     # -- the standby
 
     def _standby_main(self):
         me = self._standby
         turns = 0
+        nap_s = STANDBY_NAP_S
         while True:
             with self._lock:
                 # It naps while drivers change, rather than have each of them wake it.
+                nap_s = STANDBY_NAP_S if turns == self._turns else min(nap_s * 2, MAX_STANDBY_NAP_S)
                 parks = self._driver is not None and turns == self._turns
                 turns = self._turns
                 self._standby_parked = parks
                 me._doze()
             if self._closed:
                 return
-            me._sleep(MAX_POLL_S if parks else STANDBY_NAP_S)
+            me._sleep(MAX_POLL_S if parks else nap_s)
             with self._lock:
                 leads = not (parks or self._closed) and self._driver is None and turns == self._turns
                 if leads:
@@ -418,5 +418,6 @@ class Loop(object):
                 try:
                     while not self._followers and not self._closed:
                         self._turn(None)
+                    turns = self._turns
                 finally:
                     self._leave()

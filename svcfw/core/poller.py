@@ -1,0 +1,59 @@
+"""Waits for descriptors: blocks, or looks again and again for a moment while events come at once."""
+
+import os
+import select
+
+READ = getattr(select, 'EPOLLIN', getattr(select, 'POLLIN', 1))
+WRITE = getattr(select, 'EPOLLOUT', getattr(select, 'POLLOUT', 4))
+
+_yield = getattr(os, 'sched_yield', lambda: None)
+
+#: A blocked process takes 30 to 60 us to be woken (measured; the core that it left has to wake up too), more than a
+#: small call takes in all. So who has blocked for less than QUICK_S some times in a row looks for up to SPIN_S first.
+SPIN_S = 0.0001
+QUICK_S = 0.0003
+#: How many times: twice as many after each look in vain, half as many after one that found something.
+MIN_QUICK, MAX_QUICK = 4, 256
+
+
+class Poller(object):
+    """select.epoll, or what the platform has, with time-outs in seconds.
+
+    clock: seconds. `register`, `modify` and `unregister` are those of the platform's; any thread. `poll`: one thread.
+    """
+
+    def __init__(self, clock):
+        has_epoll = hasattr(select, 'epoll')
+        poller = select.epoll() if has_epoll else select.poll()
+        self.register, self.modify, self.unregister = poller.register, poller.modify, poller.unregister
+        self.close = poller.close if has_epoll else lambda: None
+        self._unit = 1 if has_epoll else 1000
+        self._poll = poller.poll
+        self._clock = clock
+        self._quick = 0
+        self._wanted_quick = MIN_QUICK
+
+    def poll(self, timeout):
+        """[(fd, mask)] of what is ready, after at most `timeout` seconds."""
+        if timeout <= 0:
+            return self._poll(0)
+        began = self._clock()
+        if self._quick >= self._wanted_quick:
+            events = self._look(began)
+            if events:
+                return events
+            began = self._clock()
+        events = self._poll(timeout * self._unit)
+        self._quick = self._quick + 1 if self._clock() - began < QUICK_S else 0
+        return events
+
+    def _look(self, began):
+        while self._clock() - began < SPIN_S:
+            events = self._poll(0)
+            if events:
+                self._wanted_quick = max(MIN_QUICK, self._wanted_quick // 2)
+                return events
+            _yield()  # whom we wait for may need this core
+        self._quick = 0
+        self._wanted_quick = min(MAX_QUICK, self._wanted_quick * 2)
+        return None
