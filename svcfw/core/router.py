@@ -54,6 +54,8 @@ class Router(object):
         self.closed = None
         #: The pool of services of this context (svcfw.service.Pool), if there is one.
         self.services = None
+        #: What transfers of files share in this context (svcfw.service.transfers.Transfers), once there are any.
+        self.transfers = None
         #: For children: the packed core that this context itself was started from (bytes), and from which level
         #: (int, as in `logging`) their log records are wanted.
         self.bundle = None
@@ -133,6 +135,13 @@ class Router(object):
     def link_for(self, context_id):
         """The link that leads to a context (opaque, hashable); None for this one, and for none."""
         return self._stream_for(context_id)
+
+    def neighbour(self, context):
+        """The child of this context by way of which another one is reached, itself perhaps; None where there is none."""
+        stream = self._routes.link_for(context.id)
+        if stream is None:
+            return None
+        return next((self.context(each) for each in self._child_ids if self._routes.link_for(each) is stream), None)
 
     def has_route(self, context):
         """Whether a context above or below this one is there, as far as is known here."""

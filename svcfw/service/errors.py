@@ -17,7 +17,7 @@ class RefusedError(Error):
 
 
 class TransferError(Error):
-    """A file was not transferred; what was there before is as it was. The message names the file, the cause, the remedy.
+    """A file was not transferred; what was there before is as it was. The message names file, cause and remedy.
 
     The caller elsewhere gets a CallError with this type's name.
     """
@@ -35,6 +35,13 @@ class ManifestError(Error):
     """What a peer says of a folder cannot be so, or would lead outside of it."""
 
     code = 'manifest'
+
+
+def transfer_error(error):
+    """The TransferError for what went wrong with a file, whose name the message need not repeat."""
+    if isinstance(error, TransferError):
+        return error
+    return TransferError(getattr(error, 'strerror', None) or '%s: %s' % (type(error).__name__, error))
 
 
 def refusal(reason):

@@ -1,0 +1,202 @@
+"""Files to and from other contexts, for who asks: the other side is the FileService there.
+
+Every function runs on the calling thread, which needs no pool, and blocks until it has succeeded or failed. On
+failure what was there before is as it was. All raise TransferError, which names context, file and cause, OSError for a
+file of this context, ChannelError when the other one is lost.
+"""
+
+from svcfw.core.context import Sender
+from svcfw.core.wire.errors import CallError
+from svcfw.service.blocks import Signature, match
+from svcfw.service.errors import TransferError
+from svcfw.service.receiving import FileObject, Receiving
+from svcfw.service.sending import Sending
+from svcfw.service.sink import Sink, Wanted
+from svcfw.service.source import Source, decoded
+from svcfw.service.transfers import CallingThread, Transfers, explained
+
+#: Named, not imported: the service offers these functions as its own.
+SERVICE = 'svcfw.service.files.FileService'
+#: A file of at most this size travels with the request, which then takes one round trip.
+INLINE_BYTES = 64 * 1024
+#: A file of at most this size is hashed before it is sent; a larger one if the receiver has one of its size.
+HASHED_BYTES = 1024 * 1024
+
+
+def put(context, path, to, mode=None, owner=None, group=None, preserves=False, is_durable=False, packs=False,
+        on_progress=None):  # fmt: skip
+    """Copy the local file `path` to the file `to` of `context`, a child or a descendant of this one.
+
+    mode, owner, group: as in svcfw.service.sink.Wanted; by default a new file gets the mode that this one has, less
+    the umask there, and one that is there keeps its own. preserves: take mode, owner, group and times from this one.
+    packs: use zlib where the path is slow. on_progress(bytes done, bytes in all) is called as it goes on.
+    """
+    with Source(path) as source:
+        wanted = _wanted(source, mode, owner, group, preserves, is_durable)
+        Put(context, source, decoded(to), wanted, packs, on_progress).run()
+
+
+def get(context, path, out_fp, on_progress=None):
+    """Copy the file `path` of `context`, which has granted it, to a binary file object; returns its metadata (dict).
+
+    size, mode, owner, group, mtime_ns, atime_ns. What was written to `out_fp` when it fails is not taken back.
+    """
+    sink = FileObject(out_fp)
+    return _fetch(context, decoded(path), sink, lambda digest, meta: sink.check(digest), on_progress)
+
+
+def fetch(context, path, to, preserves=False, is_durable=False, on_progress=None):
+    """Copy the file `path` of `context` to the local file `to`; returns its metadata as `get` does.
+
+    A transfer that is cut off is gone on with by the next for the same file. preserves: mode, owner, group and times
+    of the original; else as for `put`.
+    """
+    path = decoded(path)
+    meta = _call(context, path, 'stat', path=path)
+    store = Transfers.of(context.router).store
+    sink = Sink(to, meta['token'])
+    try:
+
+        def finish(digest, meta):
+            sink.finish(digest, Wanted(durable=is_durable, **(_preserved(meta) if preserves else {})))
+            store.refer(digest, to)
+
+        return _fetch(context, path, sink, finish, on_progress, meta['token'])
+    finally:
+        sink.abandon()
+
+
+def _preserved(meta):
+    return {name: meta[name] for name in ('mode', 'owner', 'group', 'mtime_ns', 'atime_ns')}
+
+
+def _wanted(source, mode, owner, group, preserves, is_durable):
+    wanted = _preserved(source.metadata) if preserves else {'default_mode': source.metadata['mode']}
+    given = {'mode': mode, 'owner': owner, 'group': group, 'durable': is_durable}
+    wanted.update((name, value) for name, value in given.items() if value not in (None, False))
+    return wanted
+
+
+def _call(context, about, method, **arguments):
+    """Call the FileService of `context`; `about`: the file (str) that errors are to name."""
+    try:
+        return context.call_service(SERVICE, method, **arguments)
+    except CallError as e:
+        raise explained(context, about, e) from e
+
+
+class Put(object):
+    """One content to one file of one context.
+
+    source: Source or Content; wanted: as for `Wanted.decode`; the rest as for `put`.
+    """
+
+    def __init__(self, context, source, to, wanted, packs=False, on_progress=None):
+        self._context = context
+        self._router = context.router
+        self._transfers = Transfers.of(self._router)
+        self._source = source
+        self._to = to
+        self._wanted = wanted
+        self._packs = packs
+        self._on_progress = on_progress
+
+    def run(self):
+        """Returns when the file is in its place."""
+        source = self._source
+        digest = self._transfers.known_digest(source)
+        if source.size <= HASHED_BYTES and digest is None:
+            digest = self._transfers.digest(source)
+        if source.size <= INLINE_BYTES:
+            self._begin(digest, source.whole())
+        elif not self._relayed():
+            answer = self._begin(digest, None)
+            if not answer['is_done']:
+                self._send(answer)
+        self._report(source.size)
+
+    def _begin(self, digest, data):
+        """Ask the receiver to take the file. A content that it may have by another name is offered again by digest."""
+        source = self._source
+        arguments = {'path': self._to, 'size': source.size, 'token': source.token, 'wanted': self._wanted}
+        answer = _call(self._context, self._to, 'begin_put', digest=digest, data=data, **arguments)
+        if digest is None and answer['same_size']:
+            digest = self._transfers.digest(source)
+            if digest in answer['same_size']:
+                answer['into'].close('the content need not travel')
+                answer = _call(self._context, self._to, 'begin_put', digest=digest, data=None, **arguments)
+        return answer
+
+    def _send(self, answer):
+        source = self._source
+        pieces = None
+        if answer['signature'] is not None:
+            pieces = match(source, source.size, Signature.unpack(answer['signature']))
+        elif answer['offset']:
+            source.skip(answer['offset'])
+        thread = CallingThread(self._router.loop)
+        flow = self._transfers.flow(self._context)
+
+        def schedule():
+            thread.schedule(sending.pump)
+
+        sending = Sending(source, answer['into'], flow, schedule, thread.over, pieces, self._packs, self._report)
+        sending.wake()
+        try:
+            self._transfers.remember_digest(source, thread.wait())
+        except (CallError, TransferError) as e:
+            raise explained(self._context, self._to, e) from e
+        finally:
+            sending.abort(TransferError('it was interrupted'))
+
+    def _relayed(self):
+        """Send it by way of the context that is next on the way, which keeps it for others behind it. False: cannot."""
+        neighbour = self._router.neighbour(self._context)
+        if neighbour is None or neighbour == self._context:
+            return False
+        source = self._source
+        digest = self._transfers.digest(source)
+        with self._transfers.alone((neighbour.id, digest)):
+            answer = _call(neighbour, self._to, 'begin_hold', digest=digest, size=source.size)
+            if answer is None:
+                return False
+            if not answer['is_done']:
+                self._send(answer)
+        return _call(
+            neighbour, self._to, 'relay', target=self._context, path=self._to, digest=digest, wanted=self._wanted
+        )
+
+    def _report(self, done):
+        if self._on_progress is not None:
+            self._on_progress(done, self._source.size)
+
+
+def _fetch(context, path, sink, finish, on_progress, token=None):
+    """Have the file sent to `sink`, and `finish(digest, metadata)` called; returns the metadata."""
+    router = context.router
+    thread = CallingThread(router.loop)
+    meta = {}
+
+    def schedule():
+        thread.schedule(receiving.pump)
+
+    def report(done):
+        if on_progress is not None:
+            on_progress(done, meta['size'])
+
+    def put_in_place(digest):
+        finish(digest, meta)
+
+    receiving = Receiving(router, context, sink, schedule, put_in_place, thread.over, None, report)
+    into = Sender(router.myself(), receiving.handle)
+    try:
+        meta.update(_call(context, path, 'begin_fetch', path=path, into=into, token=token, offset=sink.offset))
+        if meta.pop('offset') != sink.offset:
+            sink.restart()
+        receiving.size = meta['size']
+        thread.wait()
+    except (CallError, TransferError) as e:
+        raise explained(context, path, e) from e
+    finally:
+        receiving.abort(TransferError('it was interrupted'))
+    return meta

@@ -1,0 +1,262 @@
+"""FileService: files of one context for others, and files of others for it."""
+
+import _thread
+import collections
+
+from svcfw.core.context import Context, Sender
+from svcfw.core.message import has_parent_authority
+from svcfw.service import file_client
+from svcfw.service.blocks import MIN_SIZE, signature
+from svcfw.service.errors import PoolError, TransferError, transfer_error
+from svcfw.service.exposed import arg_spec, expose
+from svcfw.service.grants import Grants
+from svcfw.service.policy import AllowAny, AllowParents
+from svcfw.service.receiving import Held, Receiving
+from svcfw.service.sending import Sending
+from svcfw.service.service import Service
+from svcfw.service.sink import Sink, Wanted
+from svcfw.service.source import Content, Source
+from svcfw.service.transfers import Transfers
+
+#: Transfers that one context may have under way here; more are refused.
+MAX_OF_ONE = 64
+#: A content that is kept for contexts behind this one. Two of them fit into the store's memory.
+MAX_HELD_BYTES = 64 * 1024 * 1024
+
+
+class FileService(Service):
+    """Serves files of its context: to the contexts above whatever they ask for, to others what was granted to them.
+
+    In a child it is made by itself when a context above transfers a file; where others are to fetch from, put one into
+    the pool and register what they may have. Transfers hold no thread; see svcfw.service.file_client for how they are
+    begun. Contents are checked by SHA-256, written beside their place and put there whole.
+    """
+
+    put = staticmethod(file_client.put)
+    get = staticmethod(file_client.get)
+    fetch = staticmethod(file_client.fetch)
+
+    def __init__(self, router):
+        Service.__init__(self, router)
+        self._transfers = Transfers.of(router)
+        self._grants = Grants()
+        self._lock = _thread.allocate_lock()
+        self._of_contexts = collections.Counter()
+
+    # -- for this context; any thread
+
+    def register(self, path, context=None):
+        """Let `context` fetch the file `path`; None: let every context that can reach this one. Returns a Grant, whose
+        `revoke()` ends that. FileNotFoundError."""
+        return self._grants.add(path, context)
+
+    def register_prefix(self, path, context=None):
+        """The same for all files below the folder `path`. A link counts as where it leads to."""
+        return self._grants.add(path, context, is_prefix=True)
+
+    # -- reading
+
+    @expose(policy=AllowAny())
+    @arg_spec(spec={'path': str})
+    def stat(self, path, msg):
+        """What is known of a file without reading it: its metadata, and a token that changes with it."""
+        with self._open(path, msg) as source:
+            return dict(source.metadata, token=source.token)
+
+    @expose(policy=AllowAny())
+    @arg_spec(spec={'path': str, 'into': Sender, 'token': (bytes, type(None)), 'offset': int})
+    def begin_fetch(self, path, into, token, offset, msg):
+        """Send a file to `into` (see Sending), from `offset` on if `token` is still its token. Returns its metadata and
+        the offset."""
+        if into.context.id != msg.src_id:
+            raise TransferError('it can be sent only to who asks')
+        source = self._open(path, msg)
+        try:
+            if token != source.token or not 0 < offset <= source.size:
+                offset = 0
+            source.skip(offset)
+            answer = dict(source.metadata, offset=offset)
+            self._begin(msg)
+        except BaseException:
+            source.close()
+            raise
+
+        def over(error, value):
+            self._end(msg)
+
+        def schedule():
+            self._on_pool(sending.pump)
+
+        sending = Sending(source, into, self._transfers.flow(into.context), schedule, over)
+        sending.wake()
+        return answer
+
+    def _open(self, path, msg):
+        """A Source, if the sender may have it."""
+        if has_parent_authority(msg):
+            return _opened(path)
+        real = self._grants.find(path, msg.src_id)
+        if real is None:
+            raise TransferError('%s was not granted to context %d. Register it for that one' % (path, msg.src_id))
+        source = _opened(real, follows=False)
+        # Where links were changed between the look and the opening, it is not what was granted.
+        if self._grants.find('/proc/self/fd/%d' % source.fileno(), msg.src_id) != real:
+            source.close()
+            raise TransferError('%s was not granted to context %d' % (path, msg.src_id))
+        return source
+
+    # -- writing
+
+    @expose(policy=AllowParents())
+    @arg_spec(
+        spec={
+            'path': str, 'size': int, 'token': bytes, 'digest': (bytes, type(None)), 'data': (bytes, type(None)),
+            'wanted': dict,
+        }
+    )  # fmt: skip
+    def begin_put(self, path, size, token, digest, data, wanted, msg):
+        """Take a file. data: all of it; else it is taken from what is here, or is_done is False, and the answer says
+
+        into: where to send it (Sender, see Sending); offset: how much has come already; signature: what of it is at its
+        place (see svcfw.service.blocks), or None; same_size: digests of contents of that size that are here.
+        """
+        wanted = Wanted.decode(wanted)
+        store = self._transfers.store
+        try:
+            sink = Sink(path, None if data is not None else token)
+        except OSError as e:
+            raise transfer_error(e) from e
+        try:
+            if data is not None:
+                sink.restart()
+                sink.write(data)
+                return self._done(sink, digest, path, wanted)
+            if digest is not None and store.holds(digest) and sink.fill(lambda fd: store.copy_to(digest, fd)):
+                return self._done(sink, digest, path, wanted)
+            return self._take(sink, path, size, wanted, msg)
+        except Exception as e:
+            sink.discard()
+            raise transfer_error(e) from e
+
+    def _done(self, sink, digest, path, wanted):
+        sink.finish(digest, wanted)
+        self._transfers.store.refer(digest, path)
+        return {'is_done': True}
+
+    def _take(self, sink, path, size, wanted, msg):
+        if sink.offset > size:
+            sink.restart()
+        present = None if sink.offset else _present(path, size)
+        copies = None if present is None else present.fileno()
+        packed = None if present is None else signature(present, present.size).pack()
+
+        def finish(digest):
+            sink.finish(digest, wanted)
+            self._transfers.store.refer(digest, path)
+
+        def over(error, value):
+            sink.abandon()
+            if present is not None:
+                present.close()
+
+        try:
+            into = self._receive(sink, size, finish, over, msg, copies)
+        except BaseException:
+            if present is not None:
+                present.close()
+            raise
+        return {
+            'is_done': False,
+            'into': into,
+            'offset': sink.offset,
+            'signature': packed,
+            'same_size': list(self._transfers.store.of_size(size)),
+        }
+
+    # -- for contexts behind this one
+
+    @expose(policy=AllowParents())
+    @arg_spec(spec={'digest': bytes, 'size': int})
+    def begin_hold(self, digest, size, msg):
+        """Take a content to be passed on; answers as `begin_put` does, or None for one that is too large."""
+        store = self._transfers.store
+        if store.get(digest) is not None:
+            return {'is_done': True}
+        if size > MAX_HELD_BYTES:
+            return None
+        held = Held()
+        into = self._receive(held, size, lambda said: store.put(said, held.content()), lambda *outcome: None, msg)
+        return {'is_done': False, 'into': into, 'offset': 0, 'signature': None}
+
+    @expose(policy=AllowParents())
+    @arg_spec(spec={'target': Context, 'path': str, 'digest': bytes, 'wanted': dict})
+    def relay(self, target, path, digest, wanted):
+        """Put a content that is held here to a file of `target`, which is below. False if it is not held any more."""
+        content = self._transfers.store.get(digest)
+        if content is None:
+            return False
+        file_client.Put(target, Content(content, digest, {}), path, wanted).run()
+        return True
+
+    @expose(policy=AllowParents())
+    @arg_spec(spec={'path': str, 'max_bytes': int})
+    def keep_in(self, path, max_bytes):
+        """From now on keep contents in the folder `path` too, as long as they take at most `max_bytes`."""
+        self._transfers.keep_in(path, max_bytes)
+
+    # -- inside
+
+    def _receive(self, sink, size, finish, over, msg, copies=None):
+        """Begin a Receiving; where it is to be sent to."""
+        self._begin(msg)
+
+        def finally_over(error, value):
+            self._end(msg)
+            over(error, value)
+
+        def schedule():
+            self._on_pool(receiving.pump)
+
+        context = self.router.context(msg.src_id)
+        receiving = Receiving(self.router, context, sink, schedule, finish, finally_over, copies)
+        receiving.size = size
+        return Sender(self.router.myself(), receiving.handle)
+
+    def _begin(self, msg):
+        with self._lock:
+            if self._of_contexts[msg.src_id] >= MAX_OF_ONE:
+                raise TransferError('%d transfers of one context are under way. Begin fewer at a time' % MAX_OF_ONE)
+            self._of_contexts[msg.src_id] += 1
+
+    def _end(self, msg):
+        with self._lock:
+            self._of_contexts[msg.src_id] -= 1
+            if not self._of_contexts[msg.src_id]:
+                del self._of_contexts[msg.src_id]
+
+    def _on_pool(self, function):
+        try:
+            self.router.services.defer(function)
+        except (AttributeError, PoolError):
+            function()  # the pool has ended: whatever it is, it ends too
+
+
+def _opened(path, follows=True):
+    try:
+        return Source(path, follows)
+    except OSError as e:
+        raise transfer_error(e) from e
+
+
+def _present(path, size):
+    """What is at `path` now (Source), if it is worth telling what of it need not be sent; None."""
+    if size < MIN_SIZE:
+        return None
+    try:
+        source = Source(path)
+    except (OSError, TransferError):
+        return None
+    if source.size < MIN_SIZE:
+        source.close()
+        return None
+    return source

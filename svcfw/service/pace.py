@@ -1,0 +1,173 @@
+"""Pace: how much of a transfer may be under way, so that links are full and what shares them is not held up.
+
+A window fixed in bytes is too small for a long, fast path, or fills the queues of a slow one, and every call then waits
+behind them. So the window follows what is measured: it grows while data is acknowledged as fast as on an empty path,
+and shrinks when the path's queues delay it by more than `TARGET_S`. The ideas are those of TCP Vegas (Brakmo and
+Peterson, 1995), LEDBAT (RFC 6817) and, for the look at the empty path, BBR (Cardwell et al., 2016).
+
+No I/O: times are seconds on the caller's monotonic clock. Any thread.
+"""
+
+import _thread
+import collections
+
+from svcfw.core.wire.errors import WindowError
+
+#: How long data may wait in the path's queues beyond the time that the path itself takes.
+TARGET_S = 0.025
+#: What may be under way before anything was measured: 20 ms of a 100 Mbit/s link.
+FIRST_BYTES = 256 * 1024
+#: The least, lest a transfer stop; 5 ms of a 100 Mbit/s link.
+MIN_BYTES = 64 * 1024
+#: The most: what a path of 1 Gbit/s and 200 ms takes, and what a receiver must be able to hold.
+MAX_BYTES = 32 * 1024 * 1024
+#: How long a measurement of the empty path is believed. Then the window is small for a round trip, to measure afresh.
+BASE_TTL_S = 10.0
+#: One message carries what the path takes in this time, for nothing overtakes it.
+CHUNK_S = 0.01
+MIN_CHUNK_BYTES = 8 * 1024
+MAX_CHUNK_BYTES = 256 * 1024
+
+
+class Pace(object):
+    """The path to one context, shared by all transfers to it.
+
+    window: bytes that all of them together may have under way.
+    """
+
+    def __init__(self):
+        self.window = FIRST_BYTES
+        self._base_s = None  # the shortest time from sending to acknowledgement: an empty path's
+        self._base_at = 0.0
+        self._rate = 0.0
+        self._is_starting = True
+        self._shrunk_at = 0.0
+        self._resumes_at = 0  # the window to go on with, while the empty path is looked at
+        self._flows = 0
+        self._under_way = 0
+        self._is_limiting = False
+        self._lock = _thread.allocate_lock()
+
+    def flow(self):
+        """A new Flow, for one transfer."""
+        with self._lock:
+            self._flows += 1
+        return Flow(self)
+
+    def bytes_per_second(self):
+        """How fast the path was found to be; 0.0 as long as that is not known."""
+        return self._rate
+
+    # -- for its flows; under the lock
+
+    def _chunk_bytes(self):
+        if not self._rate:
+            return MIN_CHUNK_BYTES * 8
+        return int(max(MIN_CHUNK_BYTES, min(self._rate * CHUNK_S, MAX_CHUNK_BYTES, self.window // 4)))
+
+    def _room(self, under_way):
+        room = min(self.window - self._under_way, self.window // self._flows - under_way)
+        if room <= 0:
+            self._is_limiting = True
+        return max(0, room)
+
+    def _measured(self, now, sent_at, n, was_under_way):
+        """`n` bytes were acknowledged, the last of them `now - sent_at` after it was sent, behind so many others."""
+        delay = max(now - sent_at, 1e-6)
+        rate = was_under_way / delay
+        self._rate = rate if not self._rate else self._rate + (rate - self._rate) / 8
+        if self._resumes_at:
+            self._look_at_empty_path(now, delay, was_under_way)
+            return
+        if self._base_s is None or delay < self._base_s:
+            self._base_s, self._base_at = delay, now
+        elif now - self._base_at > BASE_TTL_S:
+            self._resumes_at, self.window = self.window, MIN_BYTES
+            return
+        queued = delay - self._base_s
+        if queued > TARGET_S:
+            self._is_starting = False
+            if sent_at >= self._shrunk_at:  # what was sent before says nothing about the window as it is now
+                self._shrunk_at = now
+                self._resize(self.window * (self._base_s + TARGET_S) / delay)
+        elif self._is_limiting:
+            # As much again in each round trip at first, then less and less the nearer the target.
+            self._resize(self.window + n * (1 if self._is_starting else (1 - queued / TARGET_S) / 4))
+            self._is_limiting = False
+
+    def _look_at_empty_path(self, now, delay, was_under_way):
+        if was_under_way <= 2 * MIN_BYTES:
+            self._base_s, self._base_at = delay, now
+            self.window, self._resumes_at = self._resumes_at, 0
+            self._shrunk_at = now
+
+    def _resize(self, window):
+        self.window = int(max(MIN_BYTES, min(window, MAX_BYTES)))
+
+
+class Flow(object):
+    """The sender's side of one transfer: what it may send, and what of that has arrived."""
+
+    def __init__(self, pace):
+        self._pace = pace
+        self._sent = 0
+        self._acknowledged = 0
+        self._marks = collections.deque()
+        self._is_open = True
+
+    @property
+    def total_acknowledged(self):
+        return self._acknowledged
+
+    def bytes_per_second(self):
+        """How fast the path was found to be; 0.0 as long as that is not known."""
+        return self._pace.bytes_per_second()
+
+    @property
+    def under_way(self):
+        """Bytes that were sent and not acknowledged."""
+        return self._sent - self._acknowledged
+
+    def chunk_bytes(self):
+        """How much the next message should carry at most; 0: wait for an acknowledgement.
+
+        A whole chunk, or what is left of the window when nothing is under way: rather few messages than many small.
+        """
+        with self._pace._lock:
+            chunk, room = self._pace._chunk_bytes(), self._pace._room(self.under_way)
+            if not self.under_way:
+                return max(MIN_CHUNK_BYTES, min(chunk, room))
+            if room >= chunk:
+                return chunk
+            self._pace._is_limiting = True
+            return 0
+
+    def sent(self, now, n):
+        """`n` bytes were sent."""
+        with self._pace._lock:
+            self._sent += n
+            self._pace._under_way += n
+            self._marks.append((self._sent, now, self._pace._under_way))
+
+    def acknowledged(self, now, total):
+        """The receiver says that it has used up `total` bytes of this transfer. WindowError if it cannot have."""
+        with self._pace._lock:
+            if not self._acknowledged <= total <= self._sent:
+                raise WindowError('%d bytes acknowledged, %d were sent' % (total, self._sent))
+            n = total - self._acknowledged
+            self._acknowledged = total
+            self._pace._under_way -= n
+            mark = None
+            while self._marks and self._marks[0][0] <= total:
+                mark = self._marks.popleft()
+            if mark is not None:
+                self._pace._measured(now, mark[1], n, mark[2])
+
+    def close(self):
+        """The transfer is over, however it ended: what was under way counts no more. Idempotent."""
+        with self._pace._lock:
+            if self._is_open:
+                self._is_open = False
+                self._pace._flows -= 1
+                self._pace._under_way -= self.under_way
+                self._marks.clear()

@@ -1,0 +1,222 @@
+"""Sending: the content of a file on its way out, as far as its pace allows.
+
+Messages of a transfer, to the handle that the receiver named: (START, Sender for acknowledgements), (DATA, bytes),
+(PACKED, zlib bytes), (ZEROS, n), (COPY, offset, n) of what the receiver has at the place already, and (END, SHA-256,
+size), which is answered. An acknowledgement is the number of bytes used up in all (int; see `cost`), or why no more
+are taken (str).
+"""
+
+import _thread
+import collections
+import zlib
+
+from svcfw.core.context import Sender
+from svcfw.core.wire.errors import Error
+from svcfw.service.errors import TransferError
+
+START, DATA, PACKED, ZEROS, COPY, END = 'start', 'data', 'packed', 'zeros', 'copy', 'end'
+#: What a message counts for beside the bytes that it carries.
+MESSAGE_BYTES = 64
+#: A receiver that takes nothing for so long is given up.
+STALL_S = 300.0
+#: After so many messages others have a turn.
+TURN = 16
+#: zlib at level 1 packs about 90 MiB/s: a path that is slower than this gains from it.
+PACKED_BELOW_BYTES_PER_S = 40 * 1024 * 1024
+#: A part is sent packed if that leaves at most this much of it.
+PACKED_TO = 0.9
+
+
+def cost(message):
+    """What a message counts for in acknowledgements (int)."""
+    return MESSAGE_BYTES + (len(message[1]) if message[0] in (DATA, PACKED) else 0)
+
+
+class _Outcome(object):
+    """The receiver's answer to END."""
+
+    def __init__(self, error, value):
+        self.error = error
+        self.value = value
+
+
+class Sending(object):
+    """Sends `source` from its offset on, once `wake` is called.
+
+    source: Source; to: the receiver's Sender; flow: Flow; schedule(): has `pump` called soon on some thread, where it
+    may read files; pieces: what to send, as `svcfw.service.blocks.match` says, if not all; packs: use zlib on slow
+    paths. on_over(error or None, digest) is called once, after which all is let go of; on_progress(bytes done) now and
+    then. Both on the thread of `pump`.
+    """
+
+    def __init__(self, source, to, flow, schedule, on_over, pieces=None, packs=False, on_progress=None):
+        self._source = source
+        self._to = to
+        self._flow = flow
+        self._schedule = schedule
+        self._on_over = on_over
+        self._on_progress = on_progress
+        self._packs = packs
+        self._router = to.context.router
+        self._clock = self._router.loop.clock
+        self._pieces = pieces
+        self._left = 0  # of the piece of data that is being sent
+        self._has_read_all = False
+        self._has_started = False
+        self._is_over = False
+        self._lock = _thread.allocate_lock()
+        self._is_pumping = False
+        self._is_wanted = False
+        self._acknowledgements = collections.deque()
+        self._handle = self._router.add_handler(self._on_acknowledged, respondent=to.context)
+        self._watch_progress()
+
+    # -- loop thread
+
+    def _on_acknowledged(self, message):
+        try:
+            what = message.value()
+        except Error as e:
+            what = e
+        self._acknowledgements.append((self._clock(), what))
+        self.wake()
+
+    def _on_end(self, message):
+        try:
+            outcome = _Outcome(None, message.value())
+        except Error as e:
+            outcome = _Outcome(e, None)
+        self._acknowledgements.append((0.0, outcome))
+        self.wake()
+
+    def _look(self, acknowledged):
+        """A peer that is there and takes nothing must not hold a descriptor for ever."""
+        if not self._is_over:
+            now = self._flow.total_acknowledged
+            if now == acknowledged:
+                self.give_up(TransferError('%s has taken nothing for %d s' % (self._to.context, STALL_S)))
+            self._watch_progress()
+
+    def _watch_progress(self):
+        acknowledged = self._flow.total_acknowledged
+        self._timer = self._router.loop.call_later(STALL_S, lambda: self._look(acknowledged))
+
+    def wake(self):
+        """There may be something to do. Any thread."""
+        with self._lock:
+            self._is_wanted = True
+            if self._is_pumping:
+                return
+            self._is_pumping = True
+        self._schedule()
+
+    # -- the thread that pumps
+
+    def pump(self):
+        """Send what may be sent. Called in answer to `schedule`, once for each call of it."""
+        while True:
+            with self._lock:
+                self._is_wanted = False
+            try:
+                has_more = self._send_some()
+            except Exception as e:
+                self._end(e, None)
+                has_more = False
+            with self._lock:
+                if has_more:
+                    break
+                if not self._is_wanted or self._is_over:
+                    self._is_pumping = False
+                    return
+        self._schedule()
+
+    def give_up(self, error):
+        """End it for this reason. Any thread."""
+        self._acknowledgements.append((0.0, error))
+        self.wake()
+
+    def abort(self, error):
+        """End it now, on the thread that pumps. Nothing happens if it is over."""
+        self._end(error, None)
+
+    def _send_some(self):
+        """Send a few messages. Returns whether it could go on at once."""
+        self._take_acknowledgements()
+        if not self._has_started and not self._is_over:
+            self._has_started = True
+            self._to.send((START, Sender(self._router.myself(), self._handle)))
+        for _ in range(TURN):
+            if self._is_over or self._has_read_all:
+                return False
+            stream = self._router.link_for(self._to.context.id)
+            if stream is not None and stream.is_full():
+                stream.when_room(self.wake)
+                return False
+            n = self._flow.chunk_bytes()
+            if not n:
+                return False
+            self._send_next(n)
+            if self._on_progress is not None:
+                self._on_progress(self._source.offset)
+        return True
+
+    def _take_acknowledgements(self):
+        while self._acknowledgements and not self._is_over:
+            at, what = self._acknowledgements.popleft()
+            if type(what) is int:
+                self._flow.acknowledged(at, what)
+            elif isinstance(what, Exception):
+                self._end(what, None)
+            elif type(what) is str:
+                self._end(TransferError(what), None)
+            elif isinstance(what, _Outcome):
+                self._end(what.error, what.value)
+            else:
+                self._end(TransferError('%s acknowledges nonsense' % self._to.context), None)
+
+    def _send_next(self, n):
+        message = self._next(n)
+        if message is None:
+            self._has_read_all = True
+            self._source.check()
+            value = (END, self._source.digest(), self._source.offset)
+            self._to.context.request_async(self._to.handle, value, self._on_end)
+            return
+        self._flow.sent(self._clock(), cost(message))
+        self._to.send(message)
+
+    def _next(self, n):
+        source = self._source
+        if self._pieces is not None and not self._left:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return None
+            kind, offset, length = piece
+            if kind == COPY:
+                source.skip(length)
+                return COPY, offset, length
+            self._left = length
+        if self._pieces is None:
+            part = source.read(n)
+        else:
+            part = source.read(min(n, self._left), self._left)
+            self._left -= part if type(part) is int else len(part)
+        return self._message(part) if part else None
+
+    def _message(self, part):
+        if type(part) is int:
+            return ZEROS, part
+        if self._packs and 0 < self._flow.bytes_per_second() < PACKED_BELOW_BYTES_PER_S:
+            packed = zlib.compress(part, 1)
+            if len(packed) <= PACKED_TO * len(part):
+                return PACKED, packed
+        return DATA, part
+
+    def _end(self, error, value):
+        if not self._is_over:
+            self._is_over = True
+            self._timer.cancel()
+            self._router.remove_handler(self._handle)
+            self._flow.close()
+            self._source.close()
+            self._on_over(error, value)

@@ -1,0 +1,223 @@
+"""Source: a regular file on its way to another context."""
+
+import errno
+import grp
+import hashlib
+import os
+import pwd
+import stat
+
+from svcfw.service.errors import TransferError
+
+#: Neither a named pipe nor a terminal may hold up who opens it; regular files do not care.
+OPEN_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_HASHED_BYTES = 256 * 1024
+_ZEROS = bytes(_HASHED_BYTES)
+#: Zeros are hashed like anything else: after so many others may have a turn.
+_LONGEST_HOLE_BYTES = 64 * 1024 * 1024
+
+
+def encoded(path):
+    """A path (str as the codec brings it) as the system takes it (bytes), whatever the locale here is."""
+    return path if isinstance(path, bytes) else path.encode('utf-8', 'surrogateescape')
+
+
+def decoded(path):
+    """The reverse."""
+    return path.decode('utf-8', 'surrogateescape') if isinstance(path, bytes) else path
+
+
+def identity(status):
+    """What tells whether a file is still what it was (tuple of int), from its os.stat_result."""
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def metadata(status):
+    """size, mode (permission bits), owner, group (names, or the numbers as text), mtime_ns, atime_ns."""
+    return {
+        'size': status.st_size,
+        'mode': stat.S_IMODE(status.st_mode),
+        'owner': _name(pwd.getpwuid, status.st_uid),
+        'group': _name(grp.getgrgid, status.st_gid),
+        'mtime_ns': status.st_mtime_ns,
+        'atime_ns': status.st_atime_ns,
+    }
+
+
+def _name(lookup, number):
+    try:
+        return lookup(number)[0]
+    except KeyError:
+        return str(number)
+
+
+class Source(object):
+    """One open file, read from `offset` on. For one thread at a time; a context manager.
+
+    path: str or bytes; follows: whether it may be a link. OSError if it cannot be opened, TransferError if it is no
+    regular file.
+    """
+
+    def __init__(self, path, follows=True):
+        self.path = decoded(path)
+        self._fd = os.open(encoded(path), OPEN_FLAGS | (0 if follows else os.O_NOFOLLOW))
+        status = os.fstat(self._fd)
+        if not stat.S_ISREG(status.st_mode):
+            self.close()
+            if stat.S_ISDIR(status.st_mode):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), self.path)
+            raise TransferError('%s is not a regular file' % self.path)
+        self.identity = identity(status)
+        self.metadata = metadata(status)
+        self.size = status.st_size
+        self.offset = 0
+        self._data_ends = 0  # up to here the file was found to hold data
+        self._hash = hashlib.sha256()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc_info):
+        self.close()
+
+    def fileno(self):
+        return self._fd
+
+    @property
+    def token(self):
+        """What tells this version of this file from others (bytes)."""
+        return repr(self.identity).encode()
+
+    def whole(self):
+        """All of it (bytes), for a small one. TransferError as for `read` and `check`."""
+        data = b''
+        while len(data) < self.size:
+            part = self.read(self.size)
+            data += bytes(part) if type(part) is int else part
+        self.check()
+        return data
+
+    def read(self, n, most=_LONGEST_HOLE_BYTES):
+        """The next at most `n` bytes; an int for so many zero bytes in their place, at most `most`; b'' at the end.
+
+        TransferError if the file has become shorter.
+        """
+        hole = min(self._hole(), most)
+        if hole:
+            self._advance_over_zeros(hole)
+            return hole
+        data = os.pread(self._fd, min(n, self.size - self.offset), self.offset)
+        if not data and self.offset < self.size:
+            raise self._changed()
+        self.offset += len(data)
+        self._hash.update(data)
+        is_zero = len(data) > 64 and data == _ZEROS[: len(data)]
+        return len(data) if is_zero else data
+
+    def skip(self, n):
+        """Go on `n` bytes further, which count for the digest all the same. TransferError as for `read`."""
+        while n:
+            data = os.pread(self._fd, min(n, _HASHED_BYTES), self.offset)
+            if not data:
+                raise self._changed()
+            self._hash.update(data)
+            self.offset += len(data)
+            n -= len(data)
+
+    def digest(self):
+        """The SHA-256 (bytes) of what was read and skipped, from the beginning."""
+        return self._hash.digest()
+
+    def whole_digest(self):
+        """The SHA-256 of the whole file, which is read for it; the position does not change. TransferError."""
+        digest = hash_of(self._fd, self.size)
+        if digest is None:
+            raise self._changed()
+        self.check()
+        return digest
+
+    def check(self):
+        """TransferError if the file was written to since it was opened. One that took its name does no harm."""
+        status = os.fstat(self._fd)
+        if (status.st_size, status.st_mtime_ns) != (self.size, self.metadata['mtime_ns']):
+            raise self._changed()
+
+    def close(self):
+        """Idempotent."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def _hole(self):
+        """How many bytes from the position on the file system says to be a hole."""
+        if self.offset < self._data_ends or self.offset >= self.size or not hasattr(os, 'SEEK_DATA'):
+            return 0
+        try:
+            begins = min(os.lseek(self._fd, self.offset, os.SEEK_DATA), self.size)
+        except OSError as e:
+            if e.errno != errno.ENXIO:
+                self._data_ends = self.size  # a file system that cannot tell
+                return 0
+            begins = self.size
+        if begins == self.offset:
+            self._data_ends = os.lseek(self._fd, self.offset, os.SEEK_HOLE)
+        return begins - self.offset
+
+    def _advance_over_zeros(self, n):
+        self.offset += n
+        while n:
+            self._hash.update(_ZEROS[: min(n, _HASHED_BYTES)])
+            n -= min(n, _HASHED_BYTES)
+
+    def _changed(self):
+        return TransferError('%s has changed while it was read. Send it again when nobody writes to it' % self.path)
+
+
+class Content(object):
+    """Bytes that are held, with the face of a Source. digest: their SHA-256; metadata: of the file they are for."""
+
+    identity = None
+
+    def __init__(self, content, digest, metadata):
+        self._content = memoryview(content)
+        self._digest = digest
+        self.token = digest
+        self.metadata = metadata
+        self.size = len(content)
+        self.offset = 0
+
+    def read(self, n, most=_LONGEST_HOLE_BYTES):
+        data = bytes(self._content[self.offset : self.offset + n])
+        self.offset += len(data)
+        is_zero = len(data) > 64 and data == _ZEROS[: len(data)]
+        return len(data) if is_zero else data
+
+    def whole(self):
+        return bytes(self._content)
+
+    def skip(self, n):
+        self.offset += n
+
+    def digest(self):
+        return self._digest
+
+    whole_digest = digest
+
+    def check(self):
+        """It cannot change."""
+
+    def close(self):
+        """Nothing is open."""
+
+
+def hash_of(fd, size):
+    """SHA-256 (bytes) of the first `size` bytes of a descriptor; None if there are not so many."""
+    digest = hashlib.sha256()
+    offset = 0
+    while offset < size:
+        data = os.pread(fd, min(_HASHED_BYTES, size - offset), offset)
+        if not data:
+            return None
+        digest.update(data)
+        offset += len(data)
+    return digest.digest()

@@ -1,0 +1,138 @@
+"""Transfers: what all file transfers of one context share, and who does their work."""
+
+import _thread
+import collections
+import time
+
+from svcfw.core.latch import Latch
+from svcfw.core.wire.errors import CallError, ChannelError
+from svcfw.service.errors import TransferError
+from svcfw.service.pace import Pace
+from svcfw.service.store import Store
+
+MAX_PACES = 4096
+MAX_DIGESTS = 65536
+#: A file written to within this time before it was hashed may be written to again with the same time stamp: a tick of
+#: the kernel's clock, and on file systems that count in whole seconds two of those.
+TICK_NS, SECOND_NS = 100 * 10**6, 2 * 10**9
+
+
+class Transfers(object):
+    """One for each router; see `of`. Any thread."""
+
+    def __init__(self):
+        self.store = Store()
+        self._lock = _thread.allocate_lock()
+        self._paces = collections.OrderedDict()
+        self._digests = collections.OrderedDict()
+        self._under_way = {}
+
+    @classmethod
+    def of(cls, router):
+        """The Transfers of a router's context, made when first asked for."""
+        if router.transfers is None:
+            router.transfers = cls()
+        return router.transfers
+
+    def keep_in(self, folder, max_bytes):
+        """Have the store keep contents in a folder too; what it has in memory is forgotten."""
+        self.store = Store(folder=folder, folder_bytes=max_bytes)
+
+    def flow(self, context):
+        """A Flow for a transfer to `context`."""
+        with self._lock:
+            pace = self._paces.pop(context.id, None) or Pace()
+            self._paces[context.id] = pace
+            if len(self._paces) > MAX_PACES:
+                self._paces.popitem(last=False)
+        return pace.flow()
+
+    def digest(self, source):
+        """The SHA-256 of a Source's content: known if it was hashed before and has not changed, else computed now."""
+        known = self.known_digest(source)
+        if known is None:
+            known = source.whole_digest()
+            self.remember_digest(source, known)
+        return known
+
+    def known_digest(self, source):
+        """The same, None if it would have to be computed."""
+        if source.identity is None:
+            return source.digest()
+        with self._lock:
+            return self._digests.get(source.identity)
+
+    def remember_digest(self, source, digest):
+        """Of what was read from a Source."""
+        if source.identity is None:
+            return
+        stamps = source.identity[3:]
+        tick = SECOND_NS if stamps[0] % 10**9 == 0 else TICK_NS
+        if time.time() * 10**9 - max(stamps) > tick:
+            with self._lock:
+                self._digests[source.identity] = digest
+                if len(self._digests) > MAX_DIGESTS:
+                    self._digests.popitem(last=False)
+
+    def alone(self, key):
+        """A context manager under which nobody else is who gave the same key (hashable). Blocks."""
+        return _Alone(self._lock, self._under_way, key)
+
+
+class _Alone(object):
+    def __init__(self, lock, under_way, key):
+        self._lock = lock
+        self._all = under_way
+        self._key = key
+
+    def __enter__(self):
+        with self._lock:
+            mine = self._all.setdefault(self._key, [_thread.allocate_lock(), 0])
+            mine[1] += 1
+        mine[0].acquire()
+
+    def __exit__(self, *exc_info):
+        with self._lock:
+            mine = self._all[self._key]
+            mine[1] -= 1
+            if not mine[1]:
+                del self._all[self._key]
+        mine[0].release()
+
+
+class CallingThread(object):
+    """Does a transfer's work on the thread that waits for its end."""
+
+    def __init__(self, loop):
+        self._latch = Latch(loop)
+        self._outcome = None
+
+    def schedule(self, function):
+        """Have `function()` called by `wait`. Any thread."""
+        try:
+            self._latch.put(function)
+        except ChannelError:
+            pass  # it is over
+
+    def over(self, error, value):
+        """The transfer's `on_over`."""
+        self._outcome = (error, value)
+
+    def wait(self):
+        """Work until it is over; returns its value, or raises its error."""
+        while self._outcome is None:
+            self._latch.get()()
+        self._latch.close()
+        error, value = self._outcome
+        if error is not None:
+            raise error
+        return value
+
+
+def explained(context, path, error):
+    """The exception to raise for what became of a file of another context: what it says names both."""
+    if isinstance(error, CallError):
+        return TransferError('%s: %s: %s' % (context, path, error.message))
+    if isinstance(error, TransferError):
+        return TransferError('%s: %s: %s' % (context, path, error))
+    return error
