@@ -44,12 +44,13 @@ class Context(object):
 
     def call_async(self, function, *args, **kwargs):
         """Start a call; returns a Reply, whose `get(timeout)` gives the value."""
-        value = self._call(function, args, kwargs)
-        return self._request_later(handles.CALL_FUNCTION, value, value[0])
+        name = self._name(function)
+        value = (self.router.codec.constant(name), args, kwargs)
+        return self._request_later(handles.CALL_FUNCTION, value, name)
 
     def call_no_reply(self, function, *args, **kwargs):
         """Start a call and forget it; what it raises is logged there."""
-        self.send(handles.CALL_FUNCTION, self._call(function, args, kwargs))
+        self.send(handles.CALL_FUNCTION, (self._name(function), args, kwargs))
 
     def call_service(self, service_name, method_name, **arguments):
         """Call an exposed method of a service of this context and return its value.
@@ -107,10 +108,10 @@ class Context(object):
             if self.router.has_route(self):
                 raise
 
-    def _call(self, function, args, kwargs):
+    def _name(self, function):
         name = function_name(function)
         self.router.calling(self, name[0])
-        return name, args, kwargs
+        return name
 
     def _request_later(self, handle, value, what=None):
         reply = Reply(self, what or ('handle', str(handle)))

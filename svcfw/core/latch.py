@@ -18,7 +18,7 @@ class Latch(object):
         self._brief = brief
         self._lock = _thread.allocate_lock()
         self._items = collections.deque()
-        self._waiters = collections.deque()
+        self._waiters = []  # a deque takes 600 bytes, and seldom more than one waits
         self._closed = None
         #: Called with the latch, on the putting thread, after each put and when closed: the hook of Select.
         self.notify = None
@@ -40,7 +40,7 @@ class Latch(object):
             if self._closed is not None:
                 raise ChannelError(self._closed)
             self._items.append(item)
-            waiter = self._waiters.popleft() if self._waiters else None
+            waiter = self._waiters.pop(0) if self._waiters else None
         if waiter is not None:
             waiter.set()
         self._tell()
@@ -50,11 +50,17 @@ class Latch(object):
 
         Raises TimeoutError, and ChannelError once closed and empty. Any thread, loop callbacks included.
         """
+        items = self._items
+        if items:
+            try:
+                return items.popleft()
+            except IndexError:
+                pass  # another thread was faster
         deadline = None if timeout is None else self._loop.clock() + timeout
         while True:
             with self._lock:
-                if self._items:
-                    return self._items.popleft()
+                if items:
+                    return items.popleft()
                 if self._closed is not None:
                     raise ChannelError(self._closed)
                 waiter = Waiter(self._loop, self._brief)
@@ -74,7 +80,7 @@ class Latch(object):
             if self._closed is not None:
                 return
             self._closed = reason
-            waiters, self._waiters = self._waiters, collections.deque()
+            waiters, self._waiters = self._waiters, []
         for waiter in waiters:
             waiter.set()
         self._tell()
@@ -90,6 +96,6 @@ class Latch(object):
             if waiter in self._waiters:
                 self._waiters.remove(waiter)
                 return
-            heir = self._waiters.popleft() if self._items and self._waiters else None
+            heir = self._waiters.pop(0) if self._items and self._waiters else None
         if heir is not None:
             heir.set()

@@ -23,7 +23,7 @@ from svcfw.core.wire.errors import ChannelError
 #: How long nobody drives before the standby does: the first nap, and the longest while others go on driving. Whenever
 #: it wakes, a call in that process takes two thread switches longer.
 STANDBY_NAP_S = 0.005
-MAX_STANDBY_NAP_S = 0.04
+MAX_STANDBY_NAP_S = 0.02
 #: A poll or sleep that has nothing to wait for still ends, so that a lost wake-up can only delay, never hang.
 MAX_POLL_S = 60.0
 

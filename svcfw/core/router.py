@@ -21,16 +21,6 @@ SENDER_TAG = 0x41
 MAX_NAME_CHARS = 200
 
 
-class _Handler(object):
-    __slots__ = ('function', 'policy', 'respondent_id', 'once')
-
-    def __init__(self, function, policy, respondent_id, once):
-        self.function = function
-        self.policy = policy
-        self.respondent_id = respondent_id
-        self.once = once
-
-
 class Router(object):
     """The routing of one context: its links to parent and children, its handlers, its view of the tree.
 
@@ -69,6 +59,7 @@ class Router(object):
         self._parent_link = None
         self._child_ids = set()
         self._contexts = {}
+        #: {handle: (function, policy, respondent's id, once)}; see add_handler.
         self._handlers = {}
         self._next_handle = handles.FIRST_DYNAMIC
         self._unused_ids = [1, 1 << 32] if own_id == 0 else [0, 0]
@@ -102,7 +93,9 @@ class Router(object):
     # -- links
 
     def add_parent(self, link, read_fd, write_fd):
-        self._parent_link = Stream(self.loop, link, read_fd, write_fd, 'parent', self._on_event, self._on_parent_lost)
+        self._parent_link = Stream(
+            self.loop, link, read_fd, write_fd, 'parent', self._on_parent_event, self._on_parent_lost
+        )
         return self._parent_link
 
     def add_child(self, context, link, read_fd, write_fd, on_event, on_lost):
@@ -112,8 +105,8 @@ class Router(object):
         """
 
         def event(stream, event):
-            if isinstance(event, Frame):
-                self._on_event(stream, event)
+            if type(event) is Frame:
+                self._on_frame(stream, event)
             else:
                 on_event(stream, event)
 
@@ -137,7 +130,7 @@ class Router(object):
         return self._stream_for(context_id)
 
     def neighbour(self, context):
-        """The child of this context by way of which another one is reached, itself perhaps; None where there is none."""
+        """The child of this context by way of which another one is reached, or it itself; None where there is none."""
         stream = self._routes.link_for(context.id)
         if stream is None:
             return None
@@ -196,8 +189,7 @@ class Router(object):
                 self._next_handle = handle + 1 if handle < 0xFFFFFFFF else handles.FIRST_DYNAMIC
             elif handle in self._handlers:
                 raise ValueError('handle %d has a handler already' % handle)
-            respondent_id = None if respondent is None else respondent.id
-            self._handlers[handle] = _Handler(function, policy, respondent_id, once)
+            self._handlers[handle] = (function, policy, None if respondent is None else respondent.id, once)
         if self.closed is not None:
             self.remove_handler(handle)
             raise ChannelError(self.closed)
@@ -237,11 +229,13 @@ class Router(object):
 
     # -- arriving frames; driving thread
 
-    def _on_event(self, stream, frame):
-        if not isinstance(frame, Frame):
-            if isinstance(frame, Goodbye):
-                self.shutdown('%s has shut down' % stream.name)
-            return
+    def _on_parent_event(self, stream, event):
+        if type(event) is Frame:
+            self._on_frame(stream, event)
+        elif isinstance(event, Goodbye):
+            self.shutdown('%s has shut down' % stream.name)
+
+    def _on_frame(self, stream, frame):
         reason = check_source(self._routes, stream, frame, self._parent_link)
         if reason is not None:
             # Not answered: whom it names did not send it.
@@ -282,26 +276,24 @@ class Router(object):
         message = Message(self, frame)
         if handler is None:
             message.refuse('%s has no handle %d' % (self.name, frame.handle))
-        elif handler.respondent_id not in (None, frame.src) and not self._speaks_for(frame, handler.respondent_id):
+            return
+        function, policy, respondent_id, once = handler
+        if respondent_id is not None and respondent_id != frame.src and not self._speaks_for(frame, respondent_id):
             self.log(self, 30, '%s: an answer from context %d, which was not asked' % (self.name, frame.src))
         else:
             try:
-                self._handle(handler, message)
+                if policy is not None and not policy(message):
+                    message.refuse('%s: context %d may not use handle %d' % (self.name, frame.src, frame.handle))
+                    return
+                if once or (respondent_id is not None and message.is_dead):
+                    self.remove_handler(frame.handle)
+                function(message)
             except Exception as e:
                 # Whoever sent it may have sent nonsense; it harms nobody else, and nobody waits in vain.
                 if not message.is_dead:
                     text = '%s: %r: %s: %s' % (self.name, message, type(e).__name__, e)
                     self.log(self, 40, text)
                     message.refuse(text)
-
-    def _handle(self, handler, message):
-        frame = message.frame
-        if handler.policy is not None and not handler.policy(message):
-            message.refuse('%s: context %d may not use handle %d' % (self.name, frame.src, frame.handle))
-            return
-        if handler.once or (message.is_dead and handler.respondent_id is not None):
-            self.remove_handler(frame.handle)
-        handler.function(message)
 
     def _speaks_for(self, frame, respondent_id):
         """Other than the respondent: a neighbour on the way to it with the news that it will not answer."""
@@ -329,7 +321,9 @@ class Router(object):
 
     def _gone(self, context_id, reason):
         with self._lock:
-            lost = [handle for handle, handler in self._handlers.items() if handler.respondent_id == context_id]
+            lost = [
+                handle for handle, (_, _, respondent_id, _) in self._handlers.items() if respondent_id == context_id
+            ]
             callbacks = self._on_gone.pop(context_id, [])
             self._contexts.pop(context_id, None)
         self._child_ids.discard(context_id)

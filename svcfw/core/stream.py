@@ -13,6 +13,7 @@ from itertools import islice
 from svcfw.core.loop import Waiter
 from svcfw.core.wire import limits
 from svcfw.core.wire.errors import ChannelError, Error
+from svcfw.core.wire.frames import Frame
 from svcfw.core.wire.link import Closed, Goodbye
 
 #: Above this a writer from another thread waits, and the router stops reading from where the data comes.
@@ -80,12 +81,12 @@ class Stream(object):
         with self._lock:
             if self.closed:
                 raise ChannelError('%s: the connection is closed' % self.name)
-            header = self._link.frame_header(frame)
-            if len(frame.payload) < SMALL_BYTES:
-                self._append(header + frame.payload)
+            header, payload = self._link.frame_header(frame), frame.payload
+            if len(payload) < SMALL_BYTES:
+                self._append(header + payload)
             else:
                 self._append(header)
-                self._append(frame.payload)
+                self._append(payload)
             self._schedule()
 
     def say_goodbye(self):
@@ -157,16 +158,19 @@ class Stream(object):
         if self._wants_write:
             return
         loop = self._loop
-        is_burst = self._queued_bytes < BURST_BYTES and loop.clock() - self._written_at < BURST_S
+        now = loop.clock()
+        is_burst = now - self._written_at < BURST_S and self._queued_bytes < BURST_BYTES
         if (is_burst or loop.is_driving()) and (self._flush_due or loop.flush_later(self._flush)):
             self._flush_due = True
         else:
+            self._written_at = now
             self._write()
 
     def _flush(self):
         with self._lock:
             self._flush_due = False
             if not self.closed and not self._wants_write:
+                self._written_at = self._loop.clock()
                 self._write()
             callbacks = self._take_room_callbacks()
         for callback in callbacks:
@@ -174,7 +178,6 @@ class Stream(object):
 
     def _write(self):
         """Write what the descriptor takes."""
-        self._written_at = self._loop.clock()
         try:
             while self._queue:
                 if len(self._queue) == 1:
@@ -256,7 +259,7 @@ class Stream(object):
             try:
                 self._on_event(self, event)
             finally:
-                if type(event) in _ENDS:
+                if type(event) is not Frame and type(event) in _ENDS:
                     self._end(_ENDS[type(event)])
 
     def _deliver_rest(self):

@@ -35,6 +35,7 @@ _CONSTANTS = (None, False, True)
 _CONSTANT_BYTES = {None: b'\0', False: b'\1', True: b'\2'}
 _CONTAINER_TAGS: 'dict[type, int]' = {list: _LIST, tuple: _TUPLE, dict: _DICT, set: _SET, frozenset: _FROZENSET}
 _CONTAINERS = {tag: cls for cls, tag in _CONTAINER_TAGS.items()}
+_EMPTY = {cls: bytes((tag, 0)) for cls, tag in _CONTAINER_TAGS.items()}
 _BYTE = [bytes((i,)) for i in range(256)]
 _KEYED_HASHES = {str, bytes, Secret}
 _CHEAP_KEYS = _KEYED_HASHES | {int, float, bool, type(None)}
@@ -50,8 +51,17 @@ _unpack_int64 = struct.Struct('>q').unpack_from
 _unpack_float = struct.Struct('>d').unpack_from
 
 
+class Encoded(object):
+    """Stands for a value that was encoded before (`data`), within another one."""
+
+    __slots__ = ('data',)
+
+    def __init__(self, data):
+        self.data = data
+
+
 class Codec(object):
-    """Encodes and decodes values. Holds no state between calls; any thread.
+    """Encodes and decodes values. Any thread.
 
     extensions: (tag, cls, to_value, from_value) each: a tag from 0x40 to 0x5f, an exact type, `to_value(obj)` that
     gives an encodable value, and `from_value(value)` that makes an object of it; what it raises becomes a DecodeError.
@@ -60,6 +70,7 @@ class Codec(object):
     def __init__(self, extensions=()):
         self._by_type = {cls: (tag, to_value) for tag, cls, to_value, _ in extensions}
         self._by_tag = {tag: from_value for tag, _, _, from_value in extensions}
+        self._constants = {}
 
     def encode(self, value):
         """The bytes of a value. Types must be exact: subclasses of the built-in ones are the caller's to convert.
@@ -75,6 +86,13 @@ class Codec(object):
         if len(data) > MAX_FRAME_BYTES:
             raise EncodeError('%d bytes are above the limit of %d' % (len(data), MAX_FRAME_BYTES))
         return data
+
+    def constant(self, value):
+        """The Encoded of a value (hashable) that is sent again and again; it is kept for good."""
+        found = self._constants.get(value)
+        if found is None:
+            found = self._constants[value] = Encoded(self.encode(value))
+        return found
 
     def decode(self, data):
         """The value that `data` (bytes) is, from the first byte to the last. Raises DecodeError for what is none."""
@@ -133,11 +151,17 @@ class _Writer(object):
                         append(_pack_int32(_INT32, value))
                     else:
                         append(_int(value))
-                elif kind in _CONTAINER_TAGS:
-                    self._put_container(_CONTAINER_TAGS[kind], value, depth + 1)
                 elif kind is bytes:
-                    append(_head(_BYTES, len(value)))
+                    size = len(value)
+                    append(_pack_size8(_BYTES, size) if size < 256 else _head(_BYTES, size))
                     append(value)
+                elif kind in _CONTAINER_TAGS:
+                    if value:
+                        self._put_container(_CONTAINER_TAGS[kind], value, depth + 1)
+                    else:
+                        append(_EMPTY[kind])
+                elif kind is Encoded:
+                    append(value.data)
                 elif value is None or kind is bool:
                     append(_CONSTANT_BYTES[value])
                 else:
@@ -151,8 +175,6 @@ class _Writer(object):
         self.parts.append(_head(tag, len(value)))
         if tag < _DICT:
             self.put(value, depth)
-            return
-        if not value:
             return
         self.weak_keys += _weak_keys(value)
         if self.weak_keys > MAX_WEAK_KEYS:
@@ -248,7 +270,13 @@ class _Reader(object):
                 at += 4
             elif tag < _INT32:
                 append(_CONSTANTS[tag])
-            elif tag == _TUPLE:
+            elif tag == _BYTES:
+                start = at + 1
+                at = start + data[at]
+                if at > end:
+                    raise IndexError
+                append(data[start:at])
+            elif tag == _TUPLE and data[at]:
                 self.at = at + 1
                 append(tuple(self.take(data[at], depth + 1)))
                 at = self.at

@@ -32,14 +32,13 @@ def child(router: Router, request: pytest.FixtureRequest) -> Context:
 def asked(router: Router) -> list[str]:
     """The names that children ask us for."""
     names: list[str] = []
-    handler = router._handlers[handles.GET_MODULE]
-    answer = handler.function
+    answer, *rest = router._handlers[handles.GET_MODULE]
 
     def record(message: Any) -> None:
         names.append(message.value())
         answer(message)
 
-    handler.function = record
+    router._handlers[handles.GET_MODULE] = (record, *rest)
     return names
 
 
