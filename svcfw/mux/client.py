@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -16,18 +17,21 @@ from svcfw.ansible.target import ops
 from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.errors import ChannelError, Error, StartError
 from svcfw.core.wire.frames import GOODBYE, Frame, FrameReader, pack_header
-from svcfw.mux import protocol, rundir
+from svcfw.mux import filing, protocol, rundir
+from svcfw.mux.filing import OnProgress
 
 #: How long a multiplexer may take to start, other workers' attempts included.
 START_S = 20.0
 #: How long it may take to end: it gives its contexts 5 s.
 STOP_S = 20.0
-#: Bytes of a file in one message.
-CHUNK_BYTES = 256 * 1024
 _READ_BYTES = 256 * 1024
 _SOCKET_BUFFER_BYTES = 1024 * 1024
 
 _codec = Codec()
+
+
+def _unseen(done: int, total: int) -> None:
+    """Progress that nobody follows."""
 
 
 class MuxError(Error):
@@ -181,16 +185,9 @@ class Client:
         """Run `text` by `executable -c`, None for the login shell; on a terminal of its own if `tty`."""
         return self._run(target, ops.COMMAND, (executable, text, stdin or b'', tty))
 
-    def fetch_file(self, target: Target, remote_path: str, local_path: str) -> int:
+    def fetch_file(self, target: Target, remote_path: str, local_path: str, on_progress: OnProgress = _unseen) -> int:
         """Copy a file from the target into one that exists; returns its permission bits. OSError for the local one."""
-        with open(os.open(local_path, os.O_WRONLY | os.O_TRUNC), 'wb') as file:
-
-            def keep(stdout: bytes, stderr: bytes) -> None:
-                file.write(stdout)
-
-            number, stdout, _ = self._ask(target, ops.FETCH, (remote_path,), on_part=keep)
-            file.write(stdout)
-        return int(number)
+        return filing.fetch(partial(self._ask, target), remote_path, local_path, on_progress)
 
     def flush(self, target: Target) -> None:
         """Return when all deferred operations are done."""
@@ -217,18 +214,12 @@ class Client:
 
     # -- deferred
 
-    def put_file(self, target: Target, local_path: str, remote_path: str) -> None:
-        """Copy a file to the target. It has been read when this returns. OSError for the local one."""
-        with open(local_path, 'rb') as file:
-            mode = os.fstat(file.fileno()).st_mode & 0o777
-            flags = ops.PUT_FIRST
-            data = file.read(CHUNK_BYTES)
-            while not flags & ops.PUT_LAST:
-                following = file.read(CHUNK_BYTES)
-                if not following:
-                    flags |= ops.PUT_LAST
-                self._defer(target, ops.PUT, (remote_path, mode, data, flags))
-                data, flags = following, flags & ops.PUT_LAST
+    def put_file(self, target: Target, local_path: str, remote_path: str, on_progress: OnProgress = _unseen) -> None:
+        """Copy a file to the target. It has been read when this returns. OSError for the local one.
+
+        A large one that the target seems to have already is waited for.
+        """
+        filing.put(partial(self._ask, target), partial(self._defer, target), local_path, remote_path, on_progress)
 
     def mkdtemp(self, target: Target, path: str, umask: int | None) -> None:
         """Make a folder that must not exist, and what is missing above it."""

@@ -6,12 +6,13 @@ from typing import Any
 from svcfw.ansible.target import ops
 from svcfw.core.message import Message
 from svcfw.core.stream import Stream
-from svcfw.core.wire.errors import CallError, ChannelError, DecodeError, Error
+from svcfw.core.wire.errors import CallError, ChannelError, DecodeError, Error, WindowError
 from svcfw.core.wire.limits import WINDOW_BYTES
-from svcfw.core.wire.windows import ReceiveWindow
 from svcfw.mux.node import Node
 
 _WITH_OUTPUT = frozenset({ops.COMMAND, ops.MODULE, ops.FETCH})
+#: The type of other answers, where it is not None.
+_ANSWERS = {ops.EXPAND: str, ops.PUT_KEPT: bool}
 _PART = (str, bytes, bytes)
 _DONE = (str, int, bytes, bytes)
 
@@ -37,7 +38,7 @@ class Exchange:
         self._operation = operation
         self._on_part = on_part
         self._on_end = on_end
-        self._window = ReceiveWindow(WINDOW_BYTES, WINDOW_BYTES)
+        self._credit = WINDOW_BYTES
         self._handle = node.request(operation, session, arguments, self._on_message)
 
     def close(self) -> None:
@@ -48,7 +49,7 @@ class Exchange:
         try:
             value = message.value()
             if self._is_part(value):
-                self._window.received(len(value[1]) + len(value[2]))
+                self._receive(len(value[1]) + len(value[2]))
                 self._on_part(value[1], value[2])
                 self._grant_when_taken(len(value[1]) + len(value[2]))
                 return
@@ -74,17 +75,21 @@ class Exchange:
         if self._operation in _WITH_OUTPUT:
             if _shape(value) == _DONE and value[0] == ops.DONE:
                 return value[1:]
-        elif type(value) is (str if self._operation == ops.EXPAND else type(None)):
+        elif type(value) is _ANSWERS.get(self._operation, type(None)):
             return value
         raise DecodeError(f'that is no answer to {self._operation!r}')
 
+    def _receive(self, size: int) -> None:
+        if size > self._credit:
+            raise WindowError(f'{size} bytes arrived, {self._credit} were granted')
+        self._credit -= size
+
     def _grant_when_taken(self, size: int) -> None:
-        """Let the target send more once the client has room for it."""
+        """Let the target send more once the client has room for it; at once, for by that it measures the path."""
 
         def taken() -> None:
-            credit = self._window.consumed(size)
-            if credit:
-                self._node.tell(ops.GRANT, self._session, (self._handle, credit))
+            self._credit += size
+            self._node.tell(ops.GRANT, self._session, (self._handle, size))
 
         if self._client.is_full():
             self._client.when_room(taken)

@@ -2,7 +2,7 @@
 
 import logging
 import shlex
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from typing import Any
 
 from svcfw.ansible.target import ops
@@ -11,18 +11,16 @@ from svcfw.core import handles
 from svcfw.core.context import Context
 from svcfw.core.message import Message
 from svcfw.core.wire.errors import ChannelError, DecodeError, Error, StartError
+from svcfw.core.wire.frames import Frame
 from svcfw.core.wire.limits import MAX_NOISE_BYTES
-from svcfw.mux.store import Content
+from svcfw.mux.flow import LinkFlow
+from svcfw.mux.supply import Supply
 from svcfw.transport import connect
 from svcfw.transport.router import Router
 from svcfw.transport.spec import Spec
 from svcfw.transport.start import Starter
 
 AGENT_MODULE = 'svcfw.ansible.target.agent'
-#: An agent that was given more than this of modules is told to forget them all first.
-MAX_HELD_BYTES = 64 * 1024 * 1024
-#: Modules in one message: what follows them need not wait for all.
-MEMBERS_BYTES = 1024 * 1024
 #: A child is told its name in the little room that its first message has.
 MAX_NAME_CHARS = 100
 
@@ -32,7 +30,7 @@ _log = logging.getLogger('svcfw.mux')
 OnReady = Callable[[Error | None], None]
 
 #: What later failures must not be allowed to rest on goes by way of the root's agent, which knows of its own failures.
-_FREE = frozenset({ops.MEMBERS, ops.FORGET, ops.GRANT, ops.CHILD_INPUT, ops.END})
+_FREE = frozenset({ops.MEMBERS, ops.FORGET, ops.CONTENT, ops.DROP, ops.PASS, ops.GRANT, ops.CHILD_INPUT, ops.END})
 _FACTS = {'home': str, 'user': str, 'uid': int, 'python': str, 'version': tuple, 'shell': str}
 
 
@@ -58,8 +56,13 @@ class Node:
         self._last_used = router.loop.clock()
         self._requests: set[int] = set()
         self._waiting: list[OnReady] = []
-        self._held: set[bytes] = set()
-        self._held_bytes = 0
+        self.flow: LinkFlow = root.flow if root else LinkFlow(router.loop.clock)
+        self.supply: Supply = Supply(
+            lambda operation, *arguments: self.tell(operation, 0, arguments),
+            self.flow.when_room,
+            root.supply if root else None,
+            lambda: self.context.id,  # type: ignore[union-attr]
+        )
 
     def when_ready(self, callback: OnReady) -> None:
         """Call back once the agent answers, or with why it does not; perhaps at once."""
@@ -99,38 +102,21 @@ class Node:
         """Have something done that is not answered. Nothing happens if the context is gone."""
         self._send(operation, session, arguments, 0)
 
-    def give_members(self, session: int, members: Sequence[Content]) -> None:
-        """Have the agent hold what it lacks of a module's (digest, content), before the request that needs them."""
-        lacking = self._lacking(members)
-        if self._held_bytes + sum(map(len, lacking.values())) > MAX_HELD_BYTES:
-            self.tell(ops.FORGET, session, ())
-            self._held.clear()
-            self._held_bytes = 0
-            lacking = self._lacking(members)
-        batch, batch_bytes = [], 0
-        for digest, content in lacking.items():
-            batch.append((digest, content))
-            batch_bytes += len(content)
-            if batch_bytes >= MEMBERS_BYTES:
-                self.tell(ops.MEMBERS, session, (batch,))
-                batch, batch_bytes = [], 0
-        if batch:
-            self.tell(ops.MEMBERS, session, (batch,))
-        self._held.update(lacking)
-        self._held_bytes += sum(map(len, lacking.values()))
-
-    def _lacking(self, members: Sequence[Content]) -> dict[bytes, bytes]:
-        return {digest: content for digest, content in members if digest not in self._held}
-
     def _send(self, operation: str, session: int, arguments: tuple[Any, ...], reply_to: int) -> None:
         assert self.context is not None
         self._last_used = self.router.loop.clock()
-        request = (operation, session, arguments)
+        request = self.router.codec.encode((operation, session, arguments))
         if self is self.root or operation in _FREE:
-            self.context.send(handles.AGENT, request, reply_to)
+            self._transmit(self.context.id, request, reply_to)
         else:
-            inner = (self.context.id, self.router.codec.encode(request))
-            self.root.context.send(handles.AGENT, (ops.RELAY, session, inner), reply_to)  # type: ignore[union-attr]
+            relay = self.router.codec.encode((ops.RELAY, session, (self.context.id, request)))
+            self._transmit(self.root.context.id, relay, reply_to)  # type: ignore[union-attr]
+
+    def _transmit(self, context_id: int, request: bytes, reply_to: int) -> None:
+        own_id = self.router.own_id
+        self.router.send(Frame(context_id, own_id, own_id, handles.AGENT, reply_to, 0, request))
+        if self.root.context is not None and context_id == self.root.context.id:
+            self.flow.sent(len(request))
 
     def expel(self, reason: str) -> None:
         """Cut the link, of a host that does not keep to the protocol."""
@@ -222,6 +208,7 @@ class RootNode(Node):
     def fail(self, error: Error) -> None:
         self._deadline.cancel()
         super().fail(error)
+        self.flow.close()
         self._end()
         self._on_end()
 
@@ -231,6 +218,7 @@ class RootNode(Node):
             self.fail(StartError('died', self.host, reason, 'See the log of the host.'))
         elif self.facts is not None:
             super().lost(reason)
+            self.flow.close()
             self._on_end()
 
     def leave(self) -> None:

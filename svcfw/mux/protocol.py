@@ -5,7 +5,7 @@ flag GOODBYE is the clean end of a client; without it, what runs for the client 
 """
 
 #: Raised whenever a message changes its meaning; part of the socket's name, so that two versions do not meet.
-VERSION = 1
+VERSION = 2
 
 # From the client.
 HELLO = 1  # (environment of the client, idle time in seconds)
@@ -29,3 +29,10 @@ LOST = 28  # the reason: the context is gone
 # Operations that the multiplexer answers itself, beside those of ops.py.
 FACTS = 'facts'
 RESET = 'reset'
+#: (size): the digests of large files of this size that the target may still have.
+LARGE = 'large'
+# Those that put a file, and are not answered.
+#: (path, permission bits, digest, content): a small one.
+PUT_WHOLE = 'put whole'
+#: The arguments of ops.PUT and, with PUT_LAST, the size of the file.
+PUT_PART = 'put part'

@@ -22,6 +22,7 @@ from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.errors import DecodeError, Error
 from svcfw.core.wire.link import Link
 from svcfw.mux import protocol, rundir
+from svcfw.mux.flow import LinkFlow
 from svcfw.mux.node import RootNode
 from svcfw.mux.session import Session
 from svcfw.mux.store import Store
@@ -70,6 +71,7 @@ class Server:
         # Links hold passwords: what they are kept by is a hash that nobody can compute from outside.
         self._hash_key = secrets.token_bytes(32)
         self._roots: dict[bytes, RootNode] = {}
+        self._flows: dict[int, LinkFlow] = {}  # by the id of a root's context
         self._sessions: dict[int, Session] = {}
         self._session_ids = itertools.count(1)  # 0 is the multiplexer itself
         self._idle_timeout_s = 60.0
@@ -156,7 +158,15 @@ class Server:
             fields['env'] = {**environment, **fields['env']}
             node = RootNode(self.router, Spec(timeout_s=timeout_s, **fields), lambda: self._forget(key))
             self._roots[key] = node
+            self._follow(node)
         return node
+
+    def _follow(self, node: RootNode) -> None:
+        """Know where to what a root acknowledges belongs, as long as it is there."""
+        if node.context is not None:
+            context = node.context
+            self._flows[context.id] = node.flow
+            self.router.on_gone(context, lambda reason: self._flows.pop(context.id, None))
 
     def reset(self, link: bytes, on_done: Callable[[bool], None]) -> None:
         """End the context for a link; call back with whether there was one, once it is gone."""
@@ -176,11 +186,15 @@ class Server:
             del self._roots[key]
 
     def _on_agent(self, message: Message) -> None:
-        """An agent tells of an operation that failed and that nobody waits for."""
+        """An agent tells what it has done with, or of an operation that failed and that nobody waits for."""
         if message.is_dead:
             return
         try:
             value = message.value()
+            if type(value) is int:
+                if message.src_id in self._flows:  # the agents of accounts below count for themselves
+                    self._flows[message.src_id].acknowledged(value)
+                return
             if type(value) is not tuple or tuple(map(type, value)) != (int, str, str, int, str):
                 raise DecodeError('that is no report of a failure')
         except Error as exc:

@@ -18,9 +18,12 @@ from svcfw.mux.node import ChildNode, Node
 if TYPE_CHECKING:
     from svcfw.mux.server import Server
 
-_UNANSWERED = frozenset({ops.MKDTEMP, ops.PUT, ops.CHMOD, ops.REMOVE})
+_UNANSWERED = frozenset({ops.MKDTEMP, ops.CHMOD, ops.REMOVE})
 #: What a failed operation is called at the client.
-_CLIENT_METHOD = {ops.PUT: 'put_file', ops.FETCH: 'fetch_file', ops.COMMAND: 'run_command', ops.MODULE: 'run_module'}
+_CLIENT_METHOD = {
+    ops.PUT: 'put_file', ops.PUT_HELD: 'put_file', ops.FETCH: 'fetch_file', ops.COMMAND: 'run_command',
+    ops.MODULE: 'run_module',
+}  # fmt: skip
 #: Requests held back while a context starts; what a client sends beyond stays in the socket.
 MAX_BACKLOG_BYTES = 1024 * 1024
 #: Beyond the time in which the command has to come to its end, to hear of that: as the stock connection allows.
@@ -162,9 +165,12 @@ class Session:
 
     def on_failure(self, context_id: int, failure: Failure) -> None:
         """An agent reports an operation that failed. Only one that this session has to do with can."""
-        if self._failure is None and any(node.context and node.context.id == context_id for node in self._used):
+        nodes = [node for node in self._used if node.context and node.context.id == context_id]
+        if self._failure is None and nodes:
             operation, path, status, cause = failure
             self._failure = (_CLIENT_METHOD.get(operation, operation), path, status, cause)
+            if operation == ops.PUT_HELD:
+                nodes[0].supply.doubt()
 
     # -- one request after the other
 
@@ -305,15 +311,38 @@ class Session:
     def _carry_out(self, request: Request, node: Node) -> None:
         self._used.add(node)
         if request.operation in _UNANSWERED:
+            self._tell(request, node, request.operation, request.arguments)
+        elif request.operation == protocol.PUT_WHOLE:
+            self._put_whole(request, node, *request.arguments)
+        elif request.operation == protocol.PUT_PART:
+            node.flow.when_room(lambda: self._step(self._put_part, request, node, *request.arguments))
+        elif request.operation == protocol.LARGE:
             self._settled(request)
-            node.tell(request.operation, self.id, request.arguments)
-            if request.operation != ops.REMOVE:
-                self._owing.add(node)
-            self._hold_back(node)
+            self.send(protocol.RESULT, request.number, node.supply.large(*request.arguments))
         elif request.operation == ops.MODULE:
             self._run_module(request, node)
         else:
             self._ask(request, node, request.arguments)
+
+    def _put_whole(self, request: Request, node: Node, path: str, mode: int, digest: bytes, content: bytes) -> None:
+        def put() -> None:
+            self._step(self._tell, request, node, ops.PUT_HELD, (path, mode, digest))
+
+        node.supply.content(digest, content, put)
+
+    def _put_part(self, request: Request, node: Node, *arguments: Any) -> None:
+        *of_agent, size = arguments
+        self._tell(request, node, ops.PUT, tuple(of_agent))
+        if size:
+            node.supply.was_put(of_agent[-1], size)
+
+    def _tell(self, request: Request, node: Node, operation: str, arguments: tuple[Any, ...]) -> None:
+        """Have something done that is not answered; the next request may begin."""
+        self._settled(request)
+        node.tell(operation, self.id, arguments)
+        if operation != ops.REMOVE:
+            self._owing.add(node)
+        self._hold_back(node)
 
     def _hold_back(self, node: Node) -> None:
         """Read no more from the client than the target takes."""
@@ -331,6 +360,8 @@ class Session:
             if isinstance(result, (ChannelError, CallError)):
                 self._fail(request, result)
             else:
+                if result is False:
+                    node.supply.was_missing(arguments[-1])
                 self._deliver(request, protocol.RESULT, result)
             self._advance()
 
@@ -362,7 +393,7 @@ class Session:
         def run(request: Request, place: Node) -> None:
             self._used.add(place)
             if found_zip is not None:
-                place.give_members(self.id, found_zip.contents)
+                place.supply.members(found_zip.contents)
             self._ask(request, place, (job,))
 
         words = tuple(job['interpreter'])

@@ -1,9 +1,5 @@
-"""The agent: carries out the multiplexer's operations on a target. One thread, which never blocks for long.
+"""The agent: carries out the multiplexer's operations on a target. One thread, which never blocks for long."""
 
-Modules run in processes that a template forks (templates.py), commands as children of the agent itself (commands.py).
-"""
-
-import errno
 import importlib
 import os
 import pwd
@@ -11,10 +7,8 @@ import sys
 import time
 
 from svcfw.ansible.target import files, interpreter, ops
-from svcfw.ansible.target.commands import Commands
-from svcfw.ansible.target.jobs import Job
-from svcfw.ansible.target.template import TemplateGone
-from svcfw.ansible.target.templates import Templates
+from svcfw.ansible.target.programs import Programs
+from svcfw.ansible.target.puts import Copy, Puts
 from svcfw.ansible.target.transfer import Transfer
 from svcfw.core import handles
 from svcfw.core.dispatch import call_error, inline, takes_router
@@ -24,8 +18,6 @@ from svcfw.core.wire.frames import Frame
 #: How long jobs may take to end by themselves when the context ends.
 END_S = 1.0
 _WARNING, _ERROR = 30, 40
-#: What a shell shows for a program that is not there, and for one that cannot be run.
-_NOT_FOUND, _NOT_RUN = 127, 126
 
 
 @takes_router
@@ -56,14 +48,9 @@ def _account():
 class _Session(object):
     """What the agent knows about one client of the multiplexer."""
 
-    def __init__(self):
+    def __init__(self, number):
+        self.number = number
         self.failed = False
-        self.upload = None
-
-    def abandon_upload(self):
-        upload, self.upload = self.upload, None
-        if upload is not None:
-            upload.abandon()
 
 
 class Agent(object):
@@ -75,30 +62,34 @@ class Agent(object):
         self._loop = router.loop
         self._sessions = {}
         self._jobs = {}
-        self._members = {}
-        self._manifests = {}
-        self._commands = Commands(router.loop)
-        self._templates = Templates(router.loop)
-        self._commands.on_sigchld = self._templates.reap
+        self._acknowledged = 0
+        self._pace = None
+        self._puts = Puts(router.loop)
+        self._programs = Programs(router, self.shell, self._jobs, self._over)
         self._children = None
         self._answered = {  # type: dict
-            ops.COMMAND: self._command,
-            ops.MODULE: self._module,
+            ops.COMMAND: self._programs.command,
+            ops.MODULE: self._programs.module,
             ops.FETCH: self._fetch,
             ops.EXPAND: self._expand,
             ops.CHILD: self._child,
             ops.FLUSH: self._flush,
+            ops.PUT_KEPT: self._put_kept,
             ops.INTERPRETER: self._interpreter,
         }
         self._unanswered = {  # type: dict
             ops.MKDTEMP: self._mkdtemp,
             ops.PUT: self._put,
+            ops.PUT_HELD: self._put_held,
             ops.CHMOD: self._chmod,
             ops.REMOVE: self._remove,
         }
         self._always = {  # type: dict
-            ops.MEMBERS: self._members.update,
-            ops.FORGET: self._forget,
+            ops.MEMBERS: self._programs.members.update,
+            ops.FORGET: self._programs.forget,
+            ops.CONTENT: self._puts.contents.add,
+            ops.DROP: self._puts.contents.drop,
+            ops.PASS: self._pass,
             ops.GRANT: self._grant,
             ops.CHILD_INPUT: self._child_input,
         }
@@ -110,14 +101,21 @@ class Agent(object):
     def _on_message(self, message):
         if message.is_dead:
             return
-        operation, session_id, arguments = message.value()
+        try:
+            self._carry_out(message, *message.value())
+        finally:
+            if len(message.frame.payload) >= ops.ACK_BYTES:
+                self._acknowledged += len(message.frame.payload)
+                self._router.context(message.src_id).send(handles.AGENT, self._acknowledged)
+
+    def _carry_out(self, message, operation, session_id, arguments):
         if operation in self._always:
             self._always[operation](*arguments)
             return
         if operation == ops.END:
             self._end_session(session_id)
             return
-        session = self._sessions.setdefault(session_id, _Session())
+        session = self._sessions.setdefault(session_id, _Session(session_id))
         if operation == ops.RELAY:
             self._relay(message, session, *arguments)
         elif operation in self._answered:
@@ -141,6 +139,7 @@ class Agent(object):
             self._unanswered[operation](session, *arguments)
         except Exception as e:
             session.failed = True
+            self._puts.abandon(session_id)
             failure = e if isinstance(e, files.Failure) else files.Failure('', operation, e)
             self._fail(message, session_id, operation, failure)
 
@@ -162,10 +161,13 @@ class Agent(object):
             return
         f = message.frame
         self._router.send(Frame(context_id, f.src, f.auth, handles.AGENT, f.reply_to, 0, request))
-        child = self._router.link_for(context_id)
+        self._hold_back(f.src, context_id)
+
+    def _hold_back(self, parent_id, child_id):
+        """As for frames that pass through the router: take no more than the child does."""
+        child = self._router.link_for(child_id)
         if child is not None and child.is_full():
-            # As for frames that pass through the router: take no more than the child does.
-            parent = self._router.link_for(f.src)
+            parent = self._router.link_for(parent_id)
             parent.pause_reading()
             child.when_room(parent.resume_reading)
 
@@ -198,16 +200,21 @@ class Agent(object):
     def _mkdtemp(self, session, path, umask):
         files.make_directory(path, umask)
 
-    def _put(self, session, path, mode, data, flags):
-        if flags & ops.PUT_FIRST:
-            session.abandon_upload()
-            session.upload = files.Upload(path, mode)
-        if session.upload is None:
-            raise files.Failure(path, "cannot write '%s'" % path, 'its beginning is missing')
-        session.upload.write(data)
-        if flags & ops.PUT_LAST:
-            upload, session.upload = session.upload, None
-            upload.close()
+    def _put(self, session, *arguments):
+        self._puts.put(session.number, *arguments)
+
+    def _put_held(self, session, *arguments):
+        self._puts.put_held(*arguments)
+
+    def _put_kept(self, message, session_id, *arguments):
+        copy = Copy(self._loop, message, session_id, self._puts, arguments, self._over,
+                    lambda e: self._fail(message, session_id, ops.PUT, e))  # fmt: skip
+        self._jobs[copy.key] = copy
+        try:
+            copy.begin()
+        except files.Failure:
+            self._over(copy)
+            raise
 
     def _chmod(self, session, paths):
         files.make_accessible(paths)
@@ -217,74 +224,45 @@ class Agent(object):
             files.remove(path, recursive)
         except files.Failure as e:
             self._router.log(self._router, _WARNING, str(e))
+        self._puts.kept.sweep()
 
     def _fetch(self, message, session_id, path):
         transfer = Transfer(
-            message, session_id, path, self._over, lambda e: self._fail(message, session_id, ops.FETCH, e)
-        )
+            message, session_id, path, self._new_flow, self._loop.clock, self._over,
+            lambda e: self._fail(message, session_id, ops.FETCH, e),
+        )  # fmt: skip
         self._jobs[transfer.key] = transfer
         transfer.pump()
 
-    # -- processes
-
-    def _command(self, message, session_id, executable, text, stdin, tty):
-        program = executable or self.shell
-        job = self._new_job(message, session_id, self._commands, ends_at_exit=tty)
-        try:
-            self._commands.start(job, [program, '-c', text], stdin, tty)
-        except (OSError, ValueError) as e:
-            self._over(job)
-            status = _NOT_FOUND if getattr(e, 'errno', 0) == errno.ENOENT else _NOT_RUN
-            message.reply((ops.DONE, status, b'', _text('%s: %s\n' % (program, getattr(e, 'strerror', None) or e))))
-
-    def _module(self, message, session_id, description):
-        job = self._new_job(message, session_id, self._templates)
-        fds = []
-        try:
-            fds += os.pipe()
-            fds += os.pipe()
-            self._templates.run(job, self._with_members(description), self._members, (fds[1], fds[3]))
-        except Exception as e:
-            self._over(job)
-            for fd in fds:
-                os.close(fd)
-            if not isinstance(e, (OSError, TemplateGone)):
-                raise
-            message.reply((ops.DONE, 1, b'', _text('the module cannot be started: %s\n' % e)))
-            return
-        for fd in (fds[1], fds[3]):
-            os.close(fd)
-        job.read_from(fds[0], 1)
-        job.read_from(fds[2], 2)
-
-    def _with_members(self, description):
-        """A module's job with the list of (name, digest) that its manifest is, always the same object for one."""
-        digest = description.get('manifest')
-        if digest is None:
-            return description
-        if digest not in self._manifests:
-            self._manifests[digest] = self._router.codec.decode(self._members[digest])
-        return dict(description, members=self._manifests[digest])
-
-    def _new_job(self, message, session_id, runner, ends_at_exit=False):
-        job = Job(self._loop, message, session_id, runner.send_signal, self._over, ends_at_exit)
-        self._jobs[job.key] = job
-        return job
+    def _new_flow(self):
+        """One of the flows to the controller, which share its link."""
+        if self._pace is None:
+            # Most targets never send much.
+            self._pace = importlib.import_module('svcfw.service.pace').Pace()
+        return self._pace.flow()
 
     def _over(self, job):
         self._jobs.pop(job.key, None)
+        self._puts.kept.sweep()
 
-    def _forget(self):
-        self._members.clear()
-        self._manifests.clear()
-        self._templates.retire()
+    def _pass(self, context_id, operation, digests):
+        """Give a child what was given here before: so it has crossed the link to this host once."""
+        child = self._router.context(context_id)
+        if operation == ops.MEMBERS:
+            members = [(digest, self._programs.members[digest]) for digest in digests]
+            child.send(handles.AGENT, (ops.MEMBERS, 0, (members,)))
+            return
+        for digest in digests:
+            content = self._puts.contents.get(digest)
+            if content is not None:
+                child.send(handles.AGENT, (ops.CONTENT, 0, (digest, content, True)))
 
     # -- the end
 
     def _end_session(self, session_id):
-        session = self._sessions.pop(session_id, None)
-        if session is not None:
-            session.abandon_upload()
+        self._sessions.pop(session_id, None)
+        self._puts.abandon(session_id)
+        self._puts.kept.sweep()
         if self._children is not None:
             self._children.give_up(session_id)
         for job in list(self._jobs.values()):
@@ -296,15 +274,7 @@ class Agent(object):
         for session_id in list(self._sessions):
             self._end_session(session_id)
         deadline = self._loop.clock() + END_S
-        while self._still_running() and self._loop.clock() < deadline:
+        while self._programs.still_running() and self._loop.clock() < deadline:
             time.sleep(0.01)
         for job in list(self._jobs.values()):
             job.doom()
-
-    def _still_running(self):
-        # Not one or the other: looking is what makes progress.
-        return any([self._commands.still_running(), self._templates.still_running()])
-
-
-def _text(text):
-    return text.encode('utf-8', 'surrogateescape')

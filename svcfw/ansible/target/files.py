@@ -3,13 +3,14 @@
 Paths are text as the codec brings it: UTF-8 whatever the locale here is, other bytes as surrogates.
 """
 
+import errno
+import hashlib
 import os
 import shutil
 import stat
 
 #: Neither a named pipe nor a terminal may hold up the agent; regular files do not care.
-_SAFELY = os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-_READ_BYTES = 64 * 1024
+SAFELY = os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 class Failure(Exception):
@@ -79,84 +80,36 @@ def _subject(error, path):
     return decoded(name) if isinstance(name, bytes) else path
 
 
-class Upload(object):
-    """One file on its way here. What was created is removed again when it does not arrive in full."""
-
-    def __init__(self, path, mode):
-        self._path = path
-        try:
-            self._raw = encoded(path)
-            self._created = not os.path.lexists(self._raw)
-            self._fd = os.open(self._raw, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _SAFELY, mode)
-        except (OSError, ValueError) as e:
-            raise self._failure(e)
-
-    def write(self, data):
-        """Write all of `data` (bytes). After a Failure the upload is over."""
-        rest = memoryview(data)
-        try:
-            while rest:
-                rest = rest[os.write(self._fd, rest) :]
-        except OSError as e:
-            self.abandon()
-            raise self._failure(e)
-
-    def close(self):
-        """The file is complete. Failure if the system finds only now that there was no room, as with a quota."""
-        fd, self._fd = self._fd, -1
-        try:
-            os.close(fd)
-        except OSError as e:
-            self._remove()
-            raise self._failure(e)
-
-    def abandon(self):
-        """The rest will not come. Nothing happens after `close` or a Failure."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
-            self._remove()
-
-    def _remove(self):
-        if self._created:
-            try:
-                os.unlink(self._raw)
-            except OSError:
-                pass
-
-    def _failure(self, error):
-        return Failure(self._path, "cannot write '%s'" % self._path, error)
-
-
 class Download(object):
-    """One file on its way to the controller, read as far as its Output accepts."""
+    """One file on its way to the controller: its `mode` bits, its `size` when it was opened, and what is read of it."""
 
     def __init__(self, path):
         self._path = path
+        self._hash = hashlib.sha256()
         try:
-            self._fd = os.open(encoded(path), os.O_RDONLY | _SAFELY)
+            self._fd = os.open(encoded(path), os.O_RDONLY | SAFELY)
         except (OSError, ValueError) as e:
             raise self._failure(e)
         status = os.fstat(self._fd)
-        self._mode = stat.S_IMODE(status.st_mode)
+        self.mode = stat.S_IMODE(status.st_mode)
+        self.size = status.st_size
         if stat.S_ISDIR(status.st_mode):
             self.close()
-            raise self._failure(os.strerror(21))
+            raise self._failure(os.strerror(errno.EISDIR))
 
-    def pump(self, output):
-        """Send on; True when all has been sent. After a Failure the download is over."""
+    def read(self, most):
+        """The next bytes, at most so many; b'' at the end. After a Failure the download is over."""
         try:
-            while not output.is_full():
-                data = os.read(self._fd, _READ_BYTES)
-                if not data:
-                    self.close()
-                    output.finish(self._mode)
-                    return True
-                output.write(1, data)
+            data = os.read(self._fd, most)
         except OSError as e:
             self.close()
             raise self._failure(e)
-        return False
+        self._hash.update(data)
+        return data
+
+    def digest(self):
+        """The SHA-256 of what was read."""
+        return self._hash.digest()
 
     def close(self):
         if self._fd >= 0:

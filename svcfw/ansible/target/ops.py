@@ -7,28 +7,38 @@ Answered ones (the answer of those with output is any number of (PART, stdout, s
 stderr); a part costs as many bytes of the request's credit, which begins with limits.WINDOW_BYTES):
     COMMAND   (executable or None for the login shell, text, stdin bytes, tty)  number: exit status
     MODULE    (job dict as for Template.run)                                    number: exit status
-    FETCH     (path)                                                            number: permission bits
+    FETCH     (path)                 number: permission bits; stderr: SIZE in the first part, SHA-256 at the end
     EXPAND    (text beginning with ~)     the expanded text
     CHILD     (name, argv, tty, marker, time-out)   messages (CHILD_OUTPUT, bytes), then (CHILD_READY, id, facts) or
                                                     (CHILD_FAILED, kind, host, cause, remedy). The argv starts a first
                                                     stage; with a marker the second follows once the command shows it
     INTERPRETER (words of a shebang)      (is it ours, path of the program or None)
     FLUSH     ()                          None: all that was asked for before is done
+    PUT_KEPT  (path, permission bits, digest)   whether it was done: the content is taken from a large file that was
+                                          put here before, if that can still be had
 Not answered; a failure of one is told as (session, operation, path, status, cause) to the handle AGENT of who asked,
 and until the next answered request of that session, which is refused, all others of it are dropped:
     MKDTEMP   (path, umask or None)
-    PUT       (path, permission bits, data, flags: PUT_FIRST | PUT_LAST)
+    PUT       (path, permission bits, data, flags, digest of all data with PUT_LAST)
+    PUT_HELD  (path, permission bits, digest)   with the content given by CONTENT before
     CHMOD     (paths)                     u+rwx
     REMOVE    (path, recursive)           its failures are logged only
 Not answered, carried out whatever failed before:
     MEMBERS   (list of (digest, content)) for MODULE requests to come; the job names the digest of its manifest, the
                                           encoded list of (name, digest) of its members
     FORGET    ()                          drop all members
+    CONTENT   (digest, data, is it the last part)   a file's content for PUT_HELD requests to come
+    DROP      (list of digests)           drop these contents
+    PASS      (context id, MEMBERS or CONTENT, list of digests)   give to a child what is held here
     GRANT     (request's reply handle, bytes)
     CHILD_INPUT (request's reply handle, bytes to type)
     END       ()                          the client is gone: end what runs for it
+A request whose message is at least ACK_BYTES long is acknowledged once it has been carried out, started or passed on:
+an int, the bytes of all such messages so far, goes to the handle AGENT of who asked.
 RELAY (context id, request) has a request carried out by the agent of a child, unless something failed here before it.
 """
+
+import struct
 
 COMMAND = 'command'
 MODULE = 'module'
@@ -40,10 +50,15 @@ INTERPRETER = 'interpreter'
 FLUSH = 'flush'
 MKDTEMP = 'mkdtemp'
 PUT = 'put'
+PUT_HELD = 'put held'
+PUT_KEPT = 'put kept'
 CHMOD = 'chmod'
 REMOVE = 'remove'
 MEMBERS = 'members'
 FORGET = 'forget'
+CONTENT = 'content'
+DROP = 'drop'
+PASS = 'pass'
 GRANT = 'grant'
 RELAY = 'relay'
 END = 'end'
@@ -57,3 +72,13 @@ CHILD_FAILED = 'child failed'
 
 PUT_FIRST = 1
 PUT_LAST = 2
+#: What was sent of it is to be forgotten.
+PUT_ABANDON = 4
+
+#: How large a file was when it was opened.
+SIZE = struct.Struct('>Q')
+
+#: Up to this size a file's content is held in memory, and travels in one message.
+HELD_BYTES = 1024 * 1024
+#: Messages below this are not worth counting.
+ACK_BYTES = 16 * 1024

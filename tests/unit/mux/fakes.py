@@ -59,6 +59,60 @@ class FakeContext:
         return f'context {self.id}'
 
 
+class FakeFlow:
+    """A link that has room unless told otherwise."""
+
+    def __init__(self) -> None:
+        self.full = False
+        self._waiting: list[Callable[[], None]] = []
+
+    def when_room(self, callback: Callable[[], None]) -> None:
+        if self.full:
+            self._waiting.append(callback)
+        else:
+            callback()
+
+    def make_room(self) -> None:
+        self.full = False
+        waiting, self._waiting = self._waiting, []
+        for callback in waiting:
+            callback()
+
+
+class FakeSupply:
+    """What a node is given; contents arrive when told to, at once unless `held_back` is a list."""
+
+    def __init__(self) -> None:
+        self.given: list[Any] = []
+        self.contents: list[tuple[bytes, bytes]] = []
+        self.held_back: list[Callable[[], None]] | None = None
+        self.put: list[tuple[bytes, int]] = []
+        self.missing: list[bytes] = []
+        self.doubts = 0
+
+    def members(self, members: Any) -> None:
+        self.given += members
+
+    def content(self, digest: bytes, content: bytes, then: Callable[[], None]) -> None:
+        self.contents.append((digest, content))
+        if self.held_back is None:
+            then()
+        else:
+            self.held_back.append(then)
+
+    def was_put(self, digest: bytes, size: int) -> None:
+        self.put.append((digest, size))
+
+    def large(self, size: int) -> list[bytes]:
+        return [digest for digest, each in self.put if each == size]
+
+    def was_missing(self, digest: bytes) -> None:
+        self.missing.append(digest)
+
+    def doubt(self) -> None:
+        self.doubts += 1
+
+
 class FakeNode:
     """A node that is up when told to, and answers when told to."""
 
@@ -73,7 +127,8 @@ class FakeNode:
         self.unfit: dict[Any, Any] = {}
         self.told: list[tuple[str, int, tuple[Any, ...]]] = []
         self.asked: dict[int, tuple[str, tuple[Any, ...], Callable[[Any], None]]] = {}
-        self.members: list[Any] = []
+        self.supply = FakeSupply()
+        self.flow = FakeFlow()
         self.expelled: list[str] = []
         self._handle = 1000
         self._waiting: list[Callable[[Any], None]] = []
@@ -108,9 +163,6 @@ class FakeNode:
         """Deliver what the agent says to its (only) open request; an exception is raised by the message's value()."""
         key = handle or next(iter(self.asked))
         self.asked[key][2](FakeMessage(value))
-
-    def give_members(self, session: int, members: Any) -> None:
-        self.members += members
 
     def boot_command(self, marker: str) -> str:
         return f'boot {marker}'

@@ -1,6 +1,6 @@
 """The client against a scripted multiplexer: what it sends, and what it makes of the answers."""
 
-import os
+import hashlib
 import socket
 
 import pytest
@@ -11,7 +11,7 @@ from svcfw.core.wire.errors import ChannelError, StartError
 from svcfw.core.wire.frames import GOODBYE, Frame, FrameReader, pack_header
 from svcfw.mux import client as module
 from svcfw.mux import protocol
-from svcfw.mux.client import CHUNK_BYTES, Become, Client, DeferredError, MuxError, Result, Target
+from svcfw.mux.client import Become, Client, DeferredError, MuxError, Result, Target
 from tests.support.mux import Dialogue, PasswordError
 from tests.support.timing import seconds
 
@@ -26,7 +26,7 @@ class Far:
         self.socket, near = socket.socketpair()
         self.socket.settimeout(seconds(20))
         for sock in (self.socket, near):
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * CHUNK_BYTES)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1024 * 1024)
         self.client = Client(near)
         self._reader = FrameReader()
 
@@ -126,20 +126,12 @@ def test_the_dialogue_is_ended_whatever_it_raises(far):
     assert dialogue.has_ended
 
 
-@pytest.mark.parametrize('size', [0, 1, CHUNK_BYTES, CHUNK_BYTES + 1, 2 * CHUNK_BYTES])
-def test_files_go_in_pieces(far, tmp_path, size):
-    content = os.urandom(size)
-    (tmp_path / 'file').write_bytes(content)
+def test_a_file_goes_without_a_number(far, tmp_path):
+    (tmp_path / 'file').write_bytes(b'content')
     (tmp_path / 'file').chmod(0o640)
     far.client.put_file(HERE, str(tmp_path / 'file'), '/remote')
-    pieces = [arguments for number, operation, arguments in far.requests() if (number, operation) == (0, ops.PUT)]
-    assert b''.join(piece[2] for piece in pieces) == content
-    assert {piece[:2] for piece in pieces} == {('/remote', 0o640)}
-    flags = [piece[3] for piece in pieces]
-    assert flags[0] & ops.PUT_FIRST
-    assert flags[-1] & ops.PUT_LAST
-    assert sum(flag & ops.PUT_FIRST for flag in flags) == ops.PUT_FIRST
-    assert sum(flag & ops.PUT_LAST for flag in flags) == ops.PUT_LAST
+    digest = hashlib.sha256(b'content').digest()
+    assert far.requests() == [(0, protocol.PUT_WHOLE, ('/remote', 0o640, digest, b'content'))]
 
 
 def test_what_is_not_waited_for_has_no_number(far):
@@ -159,7 +151,7 @@ def test_no_other_chmod(far):
 def test_a_fetched_file_replaces_what_was_there(far, tmp_path):
     (tmp_path / 'file').write_bytes(b'longer than that')
     far.say(protocol.PART, (b'con', b''))
-    far.say(protocol.RESULT, (0o640, b'tent', b''))
+    far.say(protocol.RESULT, (0o640, b'tent', hashlib.sha256(b'content').digest()))
     assert far.client.fetch_file(HERE, '/remote', str(tmp_path / 'file')) == 0o640
     assert (tmp_path / 'file').read_bytes() == b'content'
 

@@ -28,6 +28,7 @@ class Asked:
         (ops.FETCH, (ops.DONE, 0o644, b'o', b''), (0o644, b'o', b'')),
         (ops.EXPAND, '/home', '/home'),
         (ops.FLUSH, None, None),
+        (ops.PUT_KEPT, True, True),
     ],
 )
 def test_answers(operation, value, result):
@@ -48,6 +49,7 @@ def test_answers(operation, value, result):
         (ops.COMMAND, (ops.PART, bytes(WINDOW_BYTES), b'e')),
         (ops.EXPAND, b'/home'),
         (ops.FLUSH, 0),
+        (ops.PUT_KEPT, None),
         (ops.FLUSH, (ops.PART, b'', b'')),
         (ops.FLUSH, DecodeError('rubbish')),
     ],
@@ -62,16 +64,17 @@ def test_what_is_no_answer_ends_more_than_the_request(operation, value):
     assert asked.node.asked == {}
 
 
-def test_credit_is_granted_in_halves_once_the_client_has_room():
+def test_credit_is_granted_for_each_part_once_the_client_has_room():
     asked = Asked(ops.COMMAND)
     part = (ops.PART, bytes(WINDOW_BYTES // 4), b'')
+    grant = (ops.GRANT, 7, (1001, WINDOW_BYTES // 4))
     asked.node.answer(part)
-    assert asked.node.told == []
+    assert asked.node.told == [grant]
     asked.client.full = True
     asked.node.answer(part)
-    assert asked.node.told == []
+    assert asked.node.told == [grant]
     asked.client.make_room()
-    assert asked.node.told == [(ops.GRANT, 7, (1001, WINDOW_BYTES // 2))]
+    assert asked.node.told == [grant, grant]
     assert len(asked.parts) == 2
 
 

@@ -1,4 +1,4 @@
-"""Nodes against a router that is none: requests, members, and the ways in which a start can end."""
+"""Nodes against a router that is none: requests, and the ways in which a start can end."""
 
 import pytest
 
@@ -73,6 +73,7 @@ class Router:
         self.handlers = {}
         self.gone = {}
         self.links = {}
+        self.own_id = 0
         self.handle = 1000
 
     def add_handler(self, function, respondent):
@@ -91,6 +92,10 @@ class Router:
 
     def link_for(self, number):
         return self.links.get(number)
+
+    def send(self, frame):
+        assert frame.handle == handles.AGENT
+        self.sent.append((frame.dst, self.codec.decode(frame.payload), frame.reply_to))
 
     def say(self, value):
         """Deliver a message to the only handler."""
@@ -280,32 +285,6 @@ def test_what_may_not_rest_on_a_failure_goes_by_way_of_the_root(root):
     ]  # fmt: skip
     assert root.router.codec.decode(sent[0][1][2][1]) == (ops.PUT, 7, ())
     assert sent[1][2] == 1001
-
-
-def members(*sizes):
-    return [(bytes([number]) * 32, bytes(size)) for number, size in enumerate(sizes)]
-
-
-def test_members_are_given_once(root):
-    come_up(root)
-    root.give_members(7, members(1, 2))
-    root.give_members(7, members(1, 2, 3))
-    assert [len(value[2][0]) for _, value, _ in root.router.sent] == [2, 1]
-
-
-def test_many_members_go_in_several_messages(root):
-    come_up(root)
-    root.give_members(7, members(*[300_000] * 10))
-    assert [len(value[2][0]) for _, value, _ in root.router.sent] == [4, 4, 2]
-
-
-def test_too_many_members_are_forgotten_first(root, monkeypatch):
-    monkeypatch.setattr(module, 'MAX_HELD_BYTES', 1000)
-    come_up(root)
-    root.give_members(7, members(600))
-    root.give_members(7, members(600, 600))
-    assert [value[0] for _, value, _ in root.router.sent] == [ops.MEMBERS, ops.FORGET, ops.MEMBERS]
-    assert len(root.router.sent[-1][1][2][0]) == 2
 
 
 # -- children --------------------------------------------------------------------------------------------------------

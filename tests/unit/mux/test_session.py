@@ -58,9 +58,9 @@ def test_requests_wait_for_the_context_in_their_order():
 
 def test_a_long_backlog_stops_the_client():
     client = FakeClient(up=False)
-    client.defer(ops.PUT, '/x', 0, bytes(MAX_BACKLOG_BYTES // 2), 1)
-    client.defer(ops.PUT, '/x', 0, bytes(MAX_BACKLOG_BYTES), 0)
-    client.defer(ops.PUT, '/x', 0, bytes(MAX_BACKLOG_BYTES), 2)
+    client.defer(protocol.PUT_PART, '/x', 0, bytes(MAX_BACKLOG_BYTES // 2), 1, b'', 0)
+    client.defer(protocol.PUT_PART, '/x', 0, bytes(MAX_BACKLOG_BYTES), 0, b'', 0)
+    client.defer(protocol.PUT_PART, '/x', 0, bytes(MAX_BACKLOG_BYTES), 2, b'', 0)
     assert client.stream.paused == 1
     client.node.come_up()
     assert len(client.node.told) == 3
@@ -77,7 +77,7 @@ def test_a_long_backlog_is_no_deep_recursion():
 
 def test_a_client_is_read_no_faster_than_its_target_takes(client):
     client.server.router.target.full = True
-    client.defer(ops.PUT, '/x', 0, b'', 1)
+    client.defer(protocol.PUT_PART, '/x', 0, b'', 1, b'', 0)
     assert client.stream.paused == 1
     client.server.router.target.make_room()
     assert client.stream.paused == 0
@@ -105,11 +105,73 @@ def test_a_failure_takes_the_place_of_the_next_answer(client):
 
 
 def test_operations_have_the_names_of_the_clients_methods(client):
-    client.defer(ops.PUT, '/x', 0, b'', 3)
+    client.defer(protocol.PUT_PART, '/x', 0, b'', 3, b'', 0)
     client.session.on_failure(1, ('put', '/x', 1, 'c'))
     client.ask(ops.FLUSH)
     client.node.answer(ChannelError('refused'))
     assert client.take() == [(protocol.DEFERRED_FAILED, 1, ('put_file', '/x', 1, 'c'))]
+
+
+# -- files -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_small_file_is_put_once_its_content_is_there(client):
+    client.node.supply.held_back = []
+    client.defer(protocol.PUT_WHOLE, '/x', 0o600, b'digest', b'content')
+    client.ask(ops.FLUSH)
+    assert client.node.supply.contents == [(b'digest', b'content')]
+    assert (client.node.told, client.node.asked) == ([], {})
+    client.node.supply.held_back.pop()()
+    assert client.node.told == [(ops.PUT_HELD, 7, ('/x', 0o600, b'digest'))]
+    assert len(client.node.asked) == 1
+
+
+def test_a_client_that_leaves_has_nothing_put_any_more(client):
+    client.node.supply.held_back = []
+    client.defer(protocol.PUT_WHOLE, '/x', 0o600, b'digest', b'content')
+    client.leave(goodbye=False)
+    client.node.supply.held_back.pop()()
+    assert [told[0] for told in client.node.told] == [ops.END]
+
+
+def test_a_goodbye_waits_for_what_is_under_way(client):
+    client.node.flow.full = True
+    client.defer(protocol.PUT_PART, '/x', 0, b'', 3, b'digest', 5)
+    client.leave(goodbye=True)
+    assert client.node.told == []
+    client.node.flow.make_room()
+    assert [told[0] for told in client.node.told] == [ops.PUT, ops.END]
+
+
+def test_parts_wait_for_their_turn_and_other_sessions_do_not(client):
+    client.node.flow.full = True
+    client.defer(protocol.PUT_PART, '/x', 0, b'data', 1, b'', 0)
+    client.defer(ops.REMOVE, '/y', True)
+    assert client.node.told == []
+    client.node.flow.make_room()
+    assert [told[0] for told in client.node.told] == [ops.PUT, ops.REMOVE]
+    assert client.node.supply.put == []
+
+
+def test_large_files_are_remembered_until_they_are_missed(client):
+    client.defer(protocol.PUT_PART, '/x', 0, b'', ops.PUT_LAST, b'digest', 5)
+    client.ask(protocol.LARGE, 5)
+    client.ask(ops.PUT_KEPT, '/y', 0o600, b'digest', number=2)
+    client.node.answer(False)
+    assert client.take() == [(protocol.RESULT, 1, [b'digest']), (protocol.RESULT, 2, False)]
+    assert client.node.supply.missing == [b'digest']
+
+
+def test_a_content_that_could_not_be_put_is_in_doubt(client):
+    client.defer(protocol.PUT_WHOLE, '/x', 0o600, b'digest', b'content')
+    client.session.on_failure(1, (ops.PUT_HELD, '/x', 1, 'c'))
+    client.ask(ops.FLUSH)
+    client.node.answer(ChannelError('refused'))
+    assert client.take() == [(protocol.DEFERRED_FAILED, 1, ('put_file', '/x', 1, 'c'))]
+    assert client.node.supply.doubts == 1
+
+
+# -- failures --------------------------------------------------------------------------------------------------------
 
 
 def test_only_contexts_that_one_uses_can_report_failures(client):
@@ -145,7 +207,7 @@ def test_a_context_that_died_with_what_was_not_waited_for(client):
     client.defer(ops.MKDTEMP, '/x', None)
     client.node.dead = 'it was killed'
     client.server.node = FakeNode(2)
-    client.defer(ops.PUT, '/x/y', 0, b'', 3)
+    client.defer(protocol.PUT_PART, '/x/y', 0, b'', 3, b'', 0)
     client.ask(ops.FLUSH)
     assert client.take() == [(protocol.LOST, 1, 'it was killed')]
     assert client.node.told == []
@@ -256,7 +318,7 @@ def test_members_are_asked_for_once(client):
     client.ask(ops.MODULE, JOB)
     assert client.take() == [(protocol.NEED_MEMBERS, 1, None)]
     client.send(protocol.MEMBERS, MEMBERS)
-    manifest, *members = client.node.members
+    manifest, *members = client.node.supply.given
     assert members == [(digest, content) for _, digest, content in MEMBERS]
     ((operation, (job,), _),) = client.node.asked.values()
     assert (operation, job['manifest']) == (ops.MODULE, manifest[0])

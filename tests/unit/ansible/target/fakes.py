@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from svcfw.core.loop import Loop, Waiter
+from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.frames import Frame
 from tests.support.timing import seconds
 
@@ -13,8 +14,8 @@ from tests.support.timing import seconds
 class FakeMessage:
     """A request; replies, failures and refusals are kept."""
 
-    def __init__(self, value: Any = None, reply_to: int = 5) -> None:
-        self.frame = Frame(1, 0, 0, 120, reply_to)
+    def __init__(self, value: Any = None, reply_to: int = 5, size: int = 0) -> None:
+        self.frame = Frame(1, 0, 0, 120, reply_to, 0, bytes(size))
         self.src_id = 0
         self.is_dead = False
         self.replies: list[Any] = []
@@ -39,7 +40,11 @@ class FakeMessage:
 
     @property
     def is_answered(self) -> bool:
-        return bool(self.refusals or self.failures or (self.replies and self.replies[-1][:1] != ('part',)))
+        return bool(self.refusals or self.failures or (self.replies and not _is_part(self.replies[-1])))
+
+
+def _is_part(reply: Any) -> bool:
+    return type(reply) is tuple and reply[:1] == ('part',)
 
 
 class FakeContext:
@@ -74,6 +79,7 @@ class FakeRouter:
 
     def __init__(self) -> None:
         self.errors: list[Exception] = []
+        self.codec = Codec()
         self.loop = Loop(self.errors.append)
         self.parent = FakeContext()
         self.links = {0: FakeLink(), 9: FakeLink()}

@@ -1,5 +1,6 @@
 """The agent's handling of requests: order, failures, what ends with a session. Its parts have tests of their own."""
 
+import hashlib
 import os
 import signal
 import sys
@@ -9,13 +10,20 @@ import pytest
 from svcfw.ansible.target import agent as module
 from svcfw.ansible.target import ops, templates
 from svcfw.ansible.target.agent import Agent
+from svcfw.ansible.target.contents import MAX_KEPT
 from svcfw.ansible.target.template import TemplateGone
 from svcfw.core import handles
 from tests.support.mux import is_running
 from tests.support.timing import seconds, wait_until
 from tests.unit.ansible.target.fakes import FakeMessage, FakeRouter
 
+EMPTY = hashlib.sha256(b'').digest()
+
 pytestmark = pytest.mark.filterwarnings('ignore:.*use of fork.*:DeprecationWarning')
+
+
+def sha256(data):
+    return hashlib.sha256(data).digest()
 
 
 class Served:
@@ -50,8 +58,8 @@ class Served:
     def close(self):
         for function in self.router.on_end:
             function()
-        current = self.agent._templates._current
-        self.agent._templates.retire()
+        current = self.agent._programs._templates._current
+        self.agent._programs._templates.retire()
         if current is not None:
             wait_until(current.reap, seconds(20), 'the end of the template')
         signal.set_wakeup_fd(-1)
@@ -140,7 +148,7 @@ def test_a_failure_of_what_is_waited_for(served):
 
 def test_the_unforeseen_is_told_as_well(served):
     assert served.ask(ops.EXPAND, 5).failures
-    served.tell(ops.PUT, 5, 0, b'', 3)
+    served.tell(ops.PUT, 5, 0, b'', 3, b'')
     assert len(served.failures) == 1
     assert served.ask(ops.FLUSH).refusals
 
@@ -155,24 +163,116 @@ def test_remove_is_never_a_failure(served):
 
 
 def test_a_file_in_pieces(served, tmp_path):
-    for data, flags in ((b'a', ops.PUT_FIRST), (b'b', 0), (b'c', ops.PUT_LAST)):
-        served.tell(ops.PUT, f'{tmp_path}/file', 0o600, data, flags)
+    digest = sha256(b'abc')
+    for data, flags, end in ((b'a', ops.PUT_FIRST, b''), (b'b', 0, b''), (b'c', ops.PUT_LAST, digest)):
+        served.tell(ops.PUT, f'{tmp_path}/file', 0o600, data, flags, end)
     assert (tmp_path / 'file').read_bytes() == b'abc'
     message = served.ask(ops.FETCH, f'{tmp_path}/file')
-    assert message.replies == [(ops.DONE, 0o600, b'abc', b'')]
+    assert message.replies == [(ops.DONE, 0o600, b'abc', digest)]
 
 
 def test_a_piece_without_a_beginning(served, tmp_path):
-    served.tell(ops.PUT, f'{tmp_path}/file', 0o600, b'b', ops.PUT_LAST)
+    served.tell(ops.PUT, f'{tmp_path}/file', 0o600, b'b', ops.PUT_LAST, b'')
     assert 'its beginning is missing' in served.failures[0][4]
 
 
-@pytest.mark.parametrize('end', [(ops.END,), (ops.PUT, '{}/other', 0o600, b'', 3)])
+@pytest.mark.parametrize('end', [(ops.END,), (ops.PUT, '{}/other', 0, b'', 3, EMPTY), (ops.PUT, '', 0, b'', 4, b'')])
 def test_a_file_that_does_not_arrive_in_full_is_taken_away(served, tmp_path, end):
-    served.tell(ops.PUT, f'{tmp_path}/file', 0o600, b'b', ops.PUT_FIRST)
-    assert (tmp_path / 'file').exists()
+    served.tell(ops.PUT, f'{tmp_path}/file', 0o600, b'b', ops.PUT_FIRST, b'')
+    (partial,) = tmp_path.iterdir()
     served.tell(*(each.format(tmp_path) if type(each) is str else each for each in end))
-    assert not (tmp_path / 'file').exists()
+    assert not partial.exists()
+    assert served.failures == []
+
+
+def test_what_follows_a_failure_leaves_no_file_open(served, tmp_path):
+    before = len(os.listdir('/proc/self/fd'))
+    served.tell(ops.PUT, f'{tmp_path}/file', 0o600, b'b', ops.PUT_FIRST, b'')
+    served.tell(ops.CHMOD, ['/nonexistent'])
+    assert len(os.listdir('/proc/self/fd')) == before
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_content_that_is_held(served, tmp_path):
+    digest = sha256(b'abc')
+    served.tell(ops.CONTENT, digest, b'ab', False)
+    served.tell(ops.CONTENT, digest, b'c', True, session=0)
+    for name in 'xy':
+        served.tell(ops.PUT_HELD, f'{tmp_path}/{name}', 0o640, digest)
+        assert (tmp_path / name).read_bytes() == b'abc'
+    served.tell(ops.DROP, [digest])
+    served.tell(ops.PUT_HELD, f'{tmp_path}/z', 0o640, digest)
+    assert 'did not arrive as it was sent' in served.failures[0][4]
+    assert not (tmp_path / 'z').exists()
+
+
+def test_a_content_that_is_another(served, tmp_path):
+    (tmp_path / 'old').write_bytes(b'before')
+    served.tell(ops.CONTENT, sha256(b'abc'), b'abd', True)
+    served.tell(ops.PUT_HELD, f'{tmp_path}/old', 0o640, sha256(b'abc'))
+    assert 'did not arrive as it was sent' in served.failures[0][4]
+    assert (tmp_path / 'old').read_bytes() == b'before'
+
+
+def put_large(served, path, content):
+    served.tell(ops.PUT, str(path), 0o600, content, ops.PUT_FIRST | ops.PUT_LAST, sha256(content))
+
+
+def kept(served, path, content):
+    return served.result(served.ask(ops.PUT_KEPT, str(path), 0o600, sha256(content)))
+
+
+def test_a_large_file_is_copied_from_one_that_came_before(served, tmp_path):
+    content = os.urandom(3_000_000)
+    before = len(os.listdir('/proc/self/fd'))
+    put_large(served, tmp_path / 'one', content)
+    os.rename(tmp_path / 'one', tmp_path / 'moved')
+    assert kept(served, tmp_path / 'two', content)
+    assert (tmp_path / 'two').read_bytes() == content
+    (tmp_path / 'two').unlink()
+    served.tell(ops.REMOVE, f'{tmp_path}/moved', False)
+    assert len(os.listdir('/proc/self/fd')) == before
+    assert kept(served, tmp_path / 'three', content) is False
+    assert served.agent._jobs == {}
+
+
+def test_a_large_file_that_was_changed_is_not_copied(served, tmp_path):
+    content = os.urandom(3_000_000)
+    put_large(served, tmp_path / 'one', content)
+    status = os.stat(tmp_path / 'one')
+    with open(tmp_path / 'one', 'r+b') as file:
+        file.write(b'x')
+    assert kept(served, tmp_path / 'two', content) is False
+    put_large(served, tmp_path / 'one', content)
+    status = os.stat(tmp_path / 'one')
+    with open(tmp_path / 'one', 'r+b') as file:
+        file.write(bytes([content[0] ^ 1]))
+    os.utime(tmp_path / 'one', ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert kept(served, tmp_path / 'two', content) is False
+    assert [path.name for path in tmp_path.iterdir()] == ['one']
+
+
+def test_a_copy_that_cannot_be_written(served, tmp_path):
+    content = os.urandom(2_000_000)
+    put_large(served, tmp_path / 'one', content)
+    message = served.ask(ops.PUT_KEPT, f'{tmp_path}/no/two', 0o600, sha256(content))
+    assert 'No such file or directory' in message.refusals[0]
+    assert served.agent._jobs == {}
+
+
+def test_few_large_files_are_kept_open(served, tmp_path):
+    before = len(os.listdir('/proc/self/fd'))
+    for number in range(2 * MAX_KEPT):
+        put_large(served, tmp_path / str(number), b'%d' % number)
+    assert len(os.listdir('/proc/self/fd')) == before + MAX_KEPT
+    assert kept(served, tmp_path / 'again', b'%d' % (2 * MAX_KEPT - 1))
+    served.agent._puts.kept.close()
+
+
+def test_large_messages_are_acknowledged(served):
+    for size in (ops.ACK_BYTES - 1, ops.ACK_BYTES, 2 * ops.ACK_BYTES):
+        served.router.handler(FakeMessage((ops.FORGET, 7, ()), 0, size))
+    assert served.failures == [ops.ACK_BYTES, 3 * ops.ACK_BYTES]
 
 
 def test_a_fetch_ends_with_its_session(served, tmp_path):
@@ -192,12 +292,12 @@ def test_a_fetch_that_breaks_off_is_told(served, tmp_path, monkeypatch):
     real = os.read
 
     def read(fd, size):
-        if size == 64 * 1024:
+        if size >= 8 * 1024:
             raise OSError(5, os.strerror(5))
         return real(fd, size)
 
     monkeypatch.setattr(os, 'read', read)
-    served.tell(ops.GRANT, message.frame.reply_to, 4_000_000)
+    served.tell(ops.GRANT, message.frame.reply_to, sum(len(part[1]) for part in message.replies))
     assert message.refusals == [f"cannot read '{tmp_path}/file': Input/output error"]
     assert served.agent._jobs == {}
 
@@ -230,21 +330,21 @@ def test_members_are_kept_until_they_are_to_be_forgotten(served):
     served.tell(ops.MEMBERS, [(b'd' * 32, b'content')])
     first = served.result(served.ask(ops.MODULE, source('import os; print(os.getppid())')))
     served.tell(ops.FORGET)
-    assert served.agent._members == {}
+    assert served.agent._programs.members == {}
     assert served.result(served.ask(ops.MODULE, source('import os; print(os.getppid())'))) != first
     served.router.until(lambda: not is_running(int(first[2])), 'the end of the old template')
-    served.router.until(lambda: not served.agent._templates._ended, 'the old template to be reaped')
+    served.router.until(lambda: not served.agent._programs._templates._ended, 'the old template to be reaped')
 
 
 def test_a_retired_template_stays_for_its_jobs(served, tmp_path):
     os.mkfifo(tmp_path / 'gate')
     message = served.ask(ops.MODULE, source(f'open({str(tmp_path / "gate")!r}).read(); print(1)'))
     served.tell(ops.FORGET)
-    (template,) = served.agent._templates._retired
+    (template,) = served.agent._programs._templates._retired
     assert served.result(served.ask(ops.MODULE, source('print(2)')))[2] == b'2\n'
     (tmp_path / 'gate').write_text('')
     assert served.result(message)[2] == b'1\n'
-    assert served.agent._templates._retired == []
+    assert served.agent._programs._templates._retired == []
     served.router.until(template.reap, 'the old template to be reaped')
 
 
@@ -252,14 +352,14 @@ def test_a_killed_template_loses_its_jobs_and_is_replaced(served, tmp_path):
     text = f'import os, time; open({str(tmp_path / "pid")!r}, "w").write(str(os.getpid())); time.sleep(1000)'
     message = served.ask(ops.MODULE, source(text))
     served.router.until(lambda: (tmp_path / 'pid').exists() and (tmp_path / 'pid').read_text(), 'the job')
-    template = served.agent._templates._current
+    template = served.agent._programs._templates._current
     os.kill(template._pid, signal.SIGKILL)
     kind, status, _, err = served.result(message)
     assert (kind, status) == (ops.DONE, 137)
     assert b'was killed' in err
     served.router.until(lambda: not is_running(int((tmp_path / 'pid').read_text())), 'the end of the job')
     assert served.result(served.ask(ops.MODULE, source('print(2)')))[2] == b'2\n'
-    served.router.until(lambda: not served.agent._templates._ended, 'the old template to be reaped')
+    served.router.until(lambda: not served.agent._programs._templates._ended, 'the old template to be reaped')
     assert served.router.errors == []
 
 
