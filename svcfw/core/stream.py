@@ -61,6 +61,7 @@ class Stream(object):
         self._on_end = []
         for fd in (read_fd, write_fd):
             os.set_blocking(fd, False)
+        bytes(limits.KEPT_BYTES)  # freed at once
         self._watch()
 
     def __repr__(self):

@@ -18,6 +18,7 @@ from itertools import chain
 from svcfw.core.wire.errors import CallError, DecodeError, EncodeError
 from svcfw.core.wire.limits import (
     COMPOUND_KEY_WEIGHT,
+    FEW_KEYS,
     MAX_DEPTH,
     MAX_FRAME_BYTES,
     MAX_VALUES,
@@ -224,6 +225,8 @@ def _int(value):
 
 def _weak_keys(keys):
     """What the keys of one dict or set count against MAX_WEAK_KEYS."""
+    if len(keys) <= FEW_KEYS:
+        return 0
     kinds = set(map(type, keys))
     if kinds <= _KEYED_HASHES:
         return 0

@@ -19,6 +19,8 @@ MAGIC = 0x5677
 VERSION = 1
 HEADER = struct.Struct('>HBBIIIIII')
 HEADER_BYTES = HEADER.size
+#: A piece of a payload below this size is copied rather than kept as an object of its own.
+SMALL_BYTES = 4096
 _KNOWN_FLAGS = DEAD | ERROR | GOODBYE
 
 
@@ -72,8 +74,12 @@ class FrameReader(object):
     """Cuts a stream of bytes into frames. Linear in the bytes fed, however they are split."""
 
     def __init__(self):
-        self._partial = bytearray()
-        self._wanted = HEADER_BYTES
+        #: A piece of a header, which the next bytes go on with.
+        self._header = b''
+        #: The frame whose header is there, what there is of its payload, and how many bytes are missing.
+        self._begun = None
+        self._parts = []
+        self._missing = 0
 
     def feed(self, data):
         """Take the next bytes of the stream; returns the frames that they complete.
@@ -81,27 +87,48 @@ class FrameReader(object):
         Holds what has arrived, never what a header merely announces. Raises FrameError for a bad header; the frames
         before it in the same `data` are lost then, and the reader is of no further use.
         """
-        if self._partial:
-            self._partial += data
-            if len(self._partial) < self._wanted:
-                return []
-            data = memoryview(self._partial)
         frames = []
-        start, end = 0, len(data)
-        self._wanted = HEADER_BYTES
+        start = 0
+        if self._begun is not None:
+            start = self._missing
+            self._add(data[:start])
+            if self._missing:
+                return frames
+            frames.append(self._complete())
+        elif self._header:
+            data = self._header + data
+        end = len(data)
         while end - start >= HEADER_BYTES:
             magic, version, flags, dst, src, auth, handle, reply_to, size = HEADER.unpack_from(data, start)
             if magic != MAGIC or version != VERSION or flags & ~_KNOWN_FLAGS or size > MAX_FRAME_BYTES:
                 raise _header_error(magic, version, flags, size)
-            stop = start + HEADER_BYTES + size
-            if stop > end:
-                self._wanted = HEADER_BYTES + size
+            start += HEADER_BYTES
+            payload = data[start : start + size]
+            frame = Frame(dst, src, auth, handle, reply_to, flags, payload)
+            start += size
+            if start > end:
+                self._begun, self._missing = frame, size
+                self._add(payload)
                 break
-            payload = bytes(data[start + HEADER_BYTES : stop])  # copied once: the bytes of bytes are themselves
-            frames.append(Frame(dst, src, auth, handle, reply_to, flags, payload))
-            start = stop
-        self._partial = bytearray(data[start:])
+            frames.append(frame)
+        self._header = data[start:]
         return frames
+
+    def _add(self, data):
+        """Keep a piece of the payload that has begun; small ones together."""
+        self._missing -= len(data)
+        if len(data) >= SMALL_BYTES:
+            self._parts.append(data)
+        elif self._parts and type(self._parts[-1]) is bytearray:
+            self._parts[-1] += data
+        else:
+            self._parts.append(bytearray(data))
+
+    def _complete(self):
+        frame = self._begun
+        frame.payload = b''.join(self._parts)
+        self._begun, self._parts = None, []
+        return frame
 
 
 def _header_error(magic, version, flags, size):

@@ -15,6 +15,9 @@ MAX_VALUES = 1024 * 1024
 #: be chosen to collide, and n of them cost n * n / 2 comparisons: measured, 0.7 s for this many ints.
 MAX_WEAK_KEYS = 10000
 
+#: So few keys in one dict or set are not counted: whatever they are, each is compared with no more than these.
+FEW_KEYS = 8
+
 #: What a tuple, frozenset or object counts as a key. Comparing two takes as long as they are alike: 10,000 colliding
 #: tuples of 100 took 20 s.
 COMPOUND_KEY_WEIGHT = 16
@@ -29,6 +32,11 @@ READ_BYTES = 64 * 1024
 
 #: The read() after one that came back full: what a socketpair gives at once.
 BULK_READ_BYTES = 256 * 1024
+
+#: A block of this size is allocated, untouched, and freed, for glibc's malloc() to learn that such come and go: it then
+#: keeps up to twice as much instead of having the kernel map and clear the buffers of each large message anew (2.5 us
+#: for each page, measured: most of the time of a message of 1 MiB).
+KEPT_BYTES = 8 * 1024 * 1024
 
 #: First credit of a flow-controlled stream: at 50 ms round trip it carries 80 MB/s, twice what ssh's own window of
 #: 2 MiB lets through.
