@@ -14,7 +14,7 @@ from svcfw.service.destination import Destination
 from svcfw.service.errors import TransferError
 from svcfw.service.manifest import OTHER, Entry
 from svcfw.service.tree import scan
-from tests.unit.service.trees import copy, directory, file, link, picture, travel
+from tests.unit.service.trees import copy, deep, directory, file, link, picture, travel
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason='needs root')
 
@@ -430,30 +430,20 @@ def test_a_full_disk_leaves_the_old_file(existing: Path, monkeypatch: pytest.Mon
     assert sorted(os.listdir(existing)) == ['a', 'b']
 
 
-def make_deep(root: Path, depth: int) -> None:
-    root.mkdir()
-    fd = os.open(root, os.O_RDONLY)
-    for _ in range(depth):
-        os.mkdir('folder', dir_fd=fd)
-        inner = os.open('folder', os.O_RDONLY, dir_fd=fd)
-        os.close(fd)
-        fd = inner
-    os.close(os.open('file', os.O_CREAT | os.O_WRONLY, dir_fd=fd))
-    os.close(fd)
-
-
 def test_deep_trees(tmp_path: Path) -> None:
-    make_deep(tmp_path / 'source', sys.getrecursionlimit() * 2)
-    entries = travel(scan(tmp_path / 'source'))
-    for finishes in (False, True, True):
-        with Destination(tmp_path / 'target') as destination:
-            destination.make_directories(entries)
-            destination.write(entries[-1], [])
-            if finishes:
-                destination.finish()
-        assert (tmp_path / 'target').exists() == finishes
-        assert [path.name for path in tmp_path.iterdir() if path.name.startswith('.svcfw')] == []
-    assert len(list(scan(tmp_path / 'target'))) == len(entries)
+    parent = tmp_path / 'parent'
+    parent.mkdir()
+    with deep(parent, sys.getrecursionlimit() * 2) as source:
+        entries = travel(scan(source))
+        for finishes in (False, True, True):
+            with Destination(parent / 'target') as destination:
+                destination.make_directories(entries)
+                destination.write(entries[-1], [])
+                if finishes:
+                    destination.finish()
+            assert (parent / 'target').exists() == finishes
+            assert [path.name for path in parent.iterdir() if path.name.startswith('.svcfw')] == []
+        assert len(list(scan(parent / 'target'))) == len(entries)
 
 
 def test_wide_trees_need_few_descriptors(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from svcfw.service import tree
 from svcfw.service.errors import TransferError
 from svcfw.service.manifest import DIRECTORY, FILE, OTHER, SYMLINK
 from svcfw.service.tree import Folders, scan
-from tests.unit.service.trees import named, travel
+from tests.unit.service.trees import deep, named, travel
 
 
 @pytest.fixture
@@ -163,17 +163,10 @@ def test_what_cannot_be_read_is_named(root: Path, monkeypatch: pytest.MonkeyPatc
         list(scan(root))
 
 
-def test_deep_trees(root: Path) -> None:
+def test_deep_trees(tmp_path: Path) -> None:
     depth = sys.getrecursionlimit() * 2
-    fd = os.open(root, os.O_RDONLY)
-    for _ in range(depth):
-        os.mkdir('folder', dir_fd=fd)
-        inner = os.open('folder', os.O_RDONLY, dir_fd=fd)
-        os.close(fd)
-        fd = inner
-    os.close(os.open('file', os.O_CREAT | os.O_WRONLY, dir_fd=fd))
-    os.close(fd)
-    entries = travel(scan(root))
+    with deep(tmp_path, depth) as root:
+        entries = travel(scan(root))
     assert len(entries) == depth + 2
     assert entries[-1].name.count('/') == depth
 

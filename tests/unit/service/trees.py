@@ -1,13 +1,15 @@
 """Helpers: folders to copy, and the whole way of a copy."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from svcfw.service.destination import Destination
 from svcfw.service.manifest import DIRECTORY, FILE, SYMLINK, Entry, Unpacker, pack
+from svcfw.service.removal import remove_tree
 from svcfw.service.tree import scan
 
 
@@ -55,6 +57,31 @@ def picture(root: Path) -> dict[bytes, tuple[object, ...]]:
                     content = file.read()
             seen[os.path.relpath(path, os.fsencode(root))] = (oct(status.st_mode), status.st_mtime_ns, content)
     return seen
+
+
+@contextmanager
+def deep(parent: Path, depth: int) -> Iterator[Path]:
+    """A chain of folders with a file at its end, in a folder of `parent`; all of `parent` is gone afterwards.
+
+    Neither pytest nor shutil can remove such.
+    """
+    root = parent / 'source'
+    root.mkdir()
+    fd = os.open(root, os.O_RDONLY)
+    for _ in range(depth):
+        os.mkdir('folder', dir_fd=fd)
+        inner = os.open('folder', os.O_RDONLY, dir_fd=fd)
+        os.close(fd)
+        fd = inner
+    os.close(os.open('file', os.O_CREAT | os.O_WRONLY, dir_fd=fd))
+    os.close(fd)
+    above = os.open(parent.parent, os.O_RDONLY)
+    try:
+        yield root
+    finally:
+        remove_tree(above, os.fsencode(parent.name))
+        os.close(above)
+    assert not parent.exists()
 
 
 def directory(name: str, **changes: Any) -> Entry:
