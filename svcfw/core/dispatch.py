@@ -1,6 +1,5 @@
 """Dispatcher: runs the functions that other contexts call, one at a time, on the main thread."""
 
-import importlib
 import sys
 
 from svcfw.core import handles, logs
@@ -110,7 +109,7 @@ def resolve(module, name):
     """The function 'Class.method' of a module, imported now. ImportError, AttributeError."""
     if module == '__main__':
         _make_room_for_main()
-    importlib.import_module(module)
+    __import__(module)
     found = sys.modules[module]
     for part in name.split('.'):
         found = getattr(found, part)

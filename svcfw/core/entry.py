@@ -1,7 +1,7 @@
 """The main function of a child context: takes over the descriptors that it was started with, and serves."""
 
+import _signal
 import os
-import signal
 import sys
 
 import svcfw
@@ -38,8 +38,8 @@ def main(config):
     stream.write_ahead(config['marker'])
     dispatcher.run()
     # What the program has left running (threads, exit functions) may delay the end, not prevent it.
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.alarm(int(LEAVE_S) + 1)
+    _signal.signal(_signal.SIGALRM, _signal.SIG_DFL)
+    _signal.alarm(int(LEAVE_S) + 1)
     stream.say_goodbye()
     stream.drain(LEAVE_S)
     sys.exit(0)
@@ -73,4 +73,4 @@ def _end_running_call(loop, dispatcher):
     """
     if dispatcher.busy:
         loop.call_later(LEAVE_S, lambda: os._exit(1))
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), _signal.SIGTERM)

@@ -1,7 +1,7 @@
 """Latch: a queue on which threads wait, and the base of everything else that is waited for."""
 
 import _thread
-import collections
+from _collections import deque
 
 from svcfw.core.loop import Waiter
 from svcfw.core.wire.errors import ChannelError, TimeoutError
@@ -17,7 +17,7 @@ class Latch(object):
         self._loop = loop
         self._brief = brief
         self._lock = _thread.allocate_lock()
-        self._items = collections.deque()
+        self._items = deque()
         self._waiters = []  # a deque takes 600 bytes, and seldom more than one waits
         self._closed = None
         #: Called with the latch, on the putting thread, after each put and when closed: the hook of Select.

@@ -1,4 +1,7 @@
-"""Log records of a context travel to the top of the tree. `logging` is imported where it is used: 10 ms of a start."""
+"""Log records of a context travel to the top of the tree. `logging` is not imported for that: 10 ms of a start."""
+
+import os
+import sys
 
 from svcfw.core import handles
 from svcfw.core.wire.frames import Frame
@@ -17,11 +20,42 @@ def forward(router, level, name, text):
 
 
 def install(router):
-    """Have this process's logging go up, from `router.log_level` on. Idempotent."""
+    """Have this process's logging go up, from `router.log_level` on: from when `logging` is imported. Idempotent."""
     if router.forwards_logging:
         return
     router.forwards_logging = True
-    import logging
+    if 'logging' in sys.modules:
+        _add_handler(router)
+    else:
+        sys.meta_path.insert(0, _AtImport(router))
+
+
+class _AtImport(object):
+    """A finder for `logging` alone, which it has found by the others, and adds the handler to."""
+
+    def __init__(self, router):
+        self._router = router
+        self._pid = os.getpid()
+
+    def find_spec(self, fullname, path=None, target=None):
+        if fullname != 'logging':
+            return None
+        sys.meta_path.remove(self)
+        finders = [finder for finder in sys.meta_path if hasattr(finder, 'find_spec')]
+        spec = next(filter(None, (finder.find_spec(fullname, path, target) for finder in finders)), None)
+        if spec is not None and os.getpid() == self._pid:  # the link is not for what was forked from here
+            execute = spec.loader.exec_module
+
+            def exec_module(module):
+                execute(module)
+                _add_handler(self._router)
+
+            spec.loader.exec_module = exec_module  # type: ignore[method-assign]
+        return spec
+
+
+def _add_handler(router):
+    import logging  # which is there
 
     class Forwarder(logging.Handler):
         def emit(self, record):

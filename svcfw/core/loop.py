@@ -8,14 +8,15 @@ Where a program must go on doing I/O while all of its threads compute, `ensure_s
 drives only after nobody else has done so for a while, so that it is never in the way of a quick sequence of calls.
 A process that never calls it stays single-threaded, which is what a process that forks must be.
 
-`_thread` is used rather than `threading`: the latter loads 35 modules, which counts when a target starts.
+`_thread` is used rather than `threading`: the latter loads 35 modules, which counts when a target starts. `_heapq` and
+`_collections` spare another 3 ms, `_signal` 6 ms.
 """
 
 import _thread
-import collections
-import heapq
 import os
 import time
+from _collections import deque
+from _heapq import heappop, heappush
 
 from svcfw.core.poller import READ, WRITE, Poller
 from svcfw.core.wire.errors import ChannelError
@@ -110,10 +111,10 @@ class Loop(object):
         self._lock = _thread.RLock()
         self._poller = Poller(clock)
         self._watched = {}
-        self._soon = collections.deque()
-        self._flushes = collections.deque()
+        self._soon = deque()
+        self._flushes = deque()
         self._timers = []
-        self._followers = collections.deque()
+        self._followers = deque()
         self._driver = None
         self._driving_thread = None
         self._nested = 0
@@ -155,7 +156,7 @@ class Loop(object):
         """Call `function()` once `clock()` has reached `when` (seconds); returns its Timer."""
         timer = Timer(when, function)
         with self._lock:
-            heapq.heappush(self._timers, timer)
+            heappush(self._timers, timer)
             self._wake()
         return timer
 
@@ -360,7 +361,7 @@ class Loop(object):
             with self._lock:
                 if not self._timers or (self._timers[0].when > now and self._timers[0].function is not None):
                     return
-                timer = heapq.heappop(self._timers)
+                timer = heappop(self._timers)
             if timer.function is not None:
                 self._guard(timer.function)
 

@@ -1,7 +1,7 @@
 """The handler that stands in for the pool of services of a child context until one is needed."""
 
 import _thread
-import importlib
+import sys
 
 from svcfw.core import handles, logs
 from svcfw.core.dispatch import call_error
@@ -33,7 +33,8 @@ class PoolStarter(object):
         """Importing the pool may have to ask the parent for it, which must not hold up the loop."""
         try:
             logs.install(self._router)
-            module = importlib.import_module(_POOL_MODULE)
+            __import__(_POOL_MODULE)
+            module = sys.modules[_POOL_MODULE]
         except Exception as e:
             failure = call_error(e)
             waiting, self._waiting = self._waiting, []

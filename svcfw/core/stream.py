@@ -5,9 +5,9 @@ from other threads go out at once where the descriptor takes them.
 """
 
 import _thread
-import collections
 import os
 import select
+from _collections import deque
 from itertools import islice
 
 from svcfw.core.loop import Waiter
@@ -48,14 +48,14 @@ class Stream(object):
         self._on_event = on_event
         self._on_closed = on_closed
         self._lock = _thread.allocate_lock()
-        self._queue = collections.deque()
+        self._queue = deque()
         self._queued_bytes = 0
         self._flush_due = False
         self._written_at = 0.0
         self._wants_write = False
         self._paused = 0
         self._read_bytes = limits.READ_BYTES
-        self._events = collections.deque()
+        self._events = deque()
         self._delivery_due = False
         self._on_room = []
         self._on_end = []

@@ -11,7 +11,7 @@ from svcfw.core.context import Context
 from svcfw.core.stream import HIGH_WATER_BYTES
 from svcfw.core.wire.frames import Frame
 from svcfw.transport.router import Router
-from tests.support import called, children
+from tests.support import bare, called, children
 from tests.support.routers import Peer, Served, Tree, tree
 from tests.support.timing import seconds, wait_until
 
@@ -44,6 +44,17 @@ def test_records(child: Context, caplog: pytest.LogCaptureFixture) -> None:
     child.call(called.log, 'my.module', logging.INFO, 'less so')
     wait_for(caplog, 'less so')
     assert 'not wanted' not in caplog.text, 'what is below the level of the parent stays there'
+
+
+def test_logging_is_imported_by_who_uses_it_only(child: Context, caplog: pytest.LogCaptureFixture) -> None:
+    assert not child.call(bare.has_imported, 'logging')
+    child.call(called.log, 'my.module', logging.ERROR, 'the first record')
+    assert wait_for(caplog, 'the first record').name == 'svcfw.remote.child'
+
+
+def test_a_fork_logs_for_itself(child: Context, caplog: pytest.LogCaptureFixture) -> None:
+    assert child.call(bare.log_in_a_fork, 'from the fork') == 0
+    assert wait_for(caplog, 'from the fork').levelno == logging.INFO, 'as what is printed there'
 
 
 def test_what_is_printed_comes_at_once(child: Context, caplog: pytest.LogCaptureFixture) -> None:
