@@ -7,27 +7,23 @@ for by some of their bytes, at the speed of bytes.find, and only what that finds
 """
 
 from collections import OrderedDict
-from hashlib import sha256
-from os import pread
 
-from svcfw.core.wire.errors import DecodeError
+from svcfw.service.signature import (
+    HASH_BYTES,
+    PROBE_BYTES,
+    PROBE_EVERY,
+    Signature,
+    block_hash,
+    read_at,
+    signature,
+)
+
+__all__ = ['MIN_SIZE', 'Signature', 'match', 'signature']
 
 #: Files below are sent whole: at 1 Gbit/s they are there in 2 ms, about what the signature and the search cost besides
 #: the round trip.
 MIN_SIZE = 256 * 1024
 
-#: The block size is the power of two next to the square root of the file's size (rsync does much the same), so that the
-#: signature and what a changed byte costs grow alike: 8 KiB and 128 KiB of signature for a file of 64 MiB.
-MIN_BLOCK_BYTES = 4 * 1024
-MAX_BLOCK_BYTES = 1024 * 1024
-
-#: Of each block's SHA-256: that two of a million blocks agree by chance has odds of 1 to 10 ** 17, and then the digest
-#: of the whole file, which is always checked, will not be right.
-HASH_BYTES = 12
-
-#: The first bytes of each fourth block are told as well. A block that is found leads to its neighbours by their hashes.
-PROBE_BYTES = 16
-PROBE_EVERY = 4
 #: A probe with fewer different bytes (zeros, padding) would be found everywhere.
 _MIN_DISTINCT = 4
 
@@ -43,68 +39,6 @@ _EFFORT = 24
 _FIRST_EFFORT = 64 * 1024 * 1024
 #: Hashes of blocks ahead that are kept until they are passed.
 _KEPT_HASHES = 512
-
-
-def block_size(size):
-    """The block size for a file of `size` bytes."""
-    found = MIN_BLOCK_BYTES
-    while found * found < size and found < MAX_BLOCK_BYTES:
-        found *= 2
-    return found
-
-
-class Signature(object):
-    """What a copy of a file consists of.
-
-    size: its bytes; block_bytes; hashes: HASH_BYTES of each block, the last of which may be shorter; probes:
-    PROBE_BYTES of each PROBE_EVERYth, zero bytes where it is shorter.
-    """
-
-    __slots__ = ('block_bytes', 'hashes', 'probes', 'size')
-
-    def __init__(self, size, block_bytes, hashes, probes):
-        self.size = size
-        self.block_bytes = block_bytes
-        self.hashes = hashes
-        self.probes = probes
-
-    def pack(self):
-        """A value for the wire."""
-        return self.size, self.block_bytes, self.hashes, self.probes
-
-    @classmethod
-    def unpack(cls, value):
-        """From a value that a peer sent. DecodeError if it is no signature."""
-        if type(value) is not tuple or list(map(type, value)) != [int, int, bytes, bytes]:
-            raise DecodeError('a signature that is none')
-        size, block_bytes, hashes, probes = value
-        if not MIN_BLOCK_BYTES <= block_bytes <= MAX_BLOCK_BYTES or block_bytes & (block_bytes - 1) or size < 0:
-            raise DecodeError('a signature of %d bytes in blocks of %d' % (size, block_bytes))
-        count = -(-size // block_bytes)
-        if len(hashes) != count * HASH_BYTES or len(probes) != -(-count // PROBE_EVERY) * PROBE_BYTES:
-            raise DecodeError('a signature of %d blocks with %d bytes of hashes' % (count, len(hashes)))
-        return cls(*value)
-
-
-def signature(fd, size):
-    """The Signature of the first `size` bytes of a descriptor's file; of fewer if it is shorter. OSError."""
-    block_bytes = block_size(size)
-    hashes = []
-    probes = []
-    offset = 0
-    while offset < size:
-        data = pread(fd, min(_PIECE_BYTES, size - offset), offset)
-        if len(data) % block_bytes and offset + len(data) < size:
-            data = _filled(fd, data, min(_PIECE_BYTES, size - offset), offset)
-        if not data:
-            break
-        view = memoryview(data)
-        for start in range(0, len(data), block_bytes):
-            if len(hashes) % PROBE_EVERY == 0:
-                probes.append(data[start : start + PROBE_BYTES].ljust(PROBE_BYTES, b'\0'))
-            hashes.append(_hash(view[start : start + block_bytes]))
-        offset += len(data)
-    return Signature(min(offset, size), block_bytes, b''.join(hashes), b''.join(probes))
 
 
 def match(fd, size, old):
@@ -186,7 +120,7 @@ class _Matcher(object):
         """The rest, whose last bytes may be the copy's last block, which is shorter than others."""
         tail = self._old.size % self._block_bytes
         begin = self._size - tail
-        if tail and begin >= unmatched and _hash(self._read(begin, tail)) == self._hashes[-1]:
+        if tail and begin >= unmatched and block_hash(self._read(begin, tail)) == self._hashes[-1]:
             if unmatched < begin:
                 yield 'data', unmatched, begin - unmatched
             yield 'copy', self._old.size - tail, tail
@@ -207,7 +141,7 @@ class _Matcher(object):
         tail = self._old.size % self._block_bytes
         if not tail or expected != self._whole or position + tail > self._size:
             return None
-        return expected if _hash(self._read(position, tail)) == self._hashes[expected] else None
+        return expected if block_hash(self._read(position, tail)) == self._hashes[expected] else None
 
     # -- finding where the copies agree again
 
@@ -293,7 +227,7 @@ class _Matcher(object):
             data = self._read(position, self._block_bytes)
             if len(data) < self._block_bytes:
                 return None
-            self._ahead[position] = found = _hash(data)
+            self._ahead[position] = found = block_hash(data)
             if len(self._ahead) > _KEPT_HASHES:
                 self._ahead.popitem(last=False)
         return found
@@ -302,7 +236,7 @@ class _Matcher(object):
         """`n` bytes at a position (memoryview); fewer where the file ends."""
         start = position - self._begin
         if start < 0:  # backwards: not worth the buffer
-            return memoryview(_filled(self._fd, b'', min(n, self._size - position), position))
+            return memoryview(read_at(self._fd, b'', min(n, self._size - position), position))
         if start + n > len(self._buffer):
             self._window(position, n)
             start = position - self._begin
@@ -312,20 +246,6 @@ class _Matcher(object):
         """See to it that the buffer has `n` bytes from a position on, as far as the file goes; returns the buffer."""
         end = min(position + n, self._size)
         if position < self._begin or end > self._begin + len(self._buffer):
-            self._buffer = _filled(self._fd, b'', min(max(n, _PIECE_BYTES), max(self._size - position, 0)), position)
+            self._buffer = read_at(self._fd, b'', min(max(n, _PIECE_BYTES), max(self._size - position, 0)), position)
             self._begin = position
         return self._buffer
-
-
-def _hash(data):
-    return sha256(data).digest()[:HASH_BYTES]
-
-
-def _filled(fd, data, n, offset):
-    """`data`, which was read at `offset`, and what is missing to `n` bytes; fewer where the file ends."""
-    while len(data) < n:
-        more = pread(fd, n - len(data), offset + len(data))
-        if not more:
-            break
-        data = data + more if data else more
-    return data

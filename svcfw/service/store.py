@@ -6,10 +6,10 @@ A content is kept in memory, as a reference to a file that holds it, or in a cac
 import os
 import stat
 from _thread import allocate_lock
-from collections import OrderedDict
 from hashlib import sha256
 
 from svcfw.service.cache_folder import CacheFolder
+from svcfw.service.shelf import Shelf
 from svcfw.service.source import encoded, identity
 
 MEMORY_BYTES = 64 * 1024 * 1024
@@ -40,8 +40,8 @@ class Store(object):
 
     def __init__(self, memory_bytes=MEMORY_BYTES, folder=None, folder_bytes=FOLDER_BYTES):
         self._lock = allocate_lock()
-        self._memory = _Shelf(MAX_ENTRIES, memory_bytes)
-        self._references = _Shelf(MAX_REFERENCES, None)
+        self._memory = Shelf(MAX_ENTRIES, memory_bytes)
+        self._references = Shelf(MAX_REFERENCES, None)
         self._folder = None if folder is None else CacheFolder(folder, folder_bytes)
 
     # -- putting in
@@ -195,48 +195,6 @@ class Store(object):
         except OSError:
             return b''
         return pieces[0] if len(pieces) == 1 else b''.join(pieces)
-
-
-class _Shelf(object):
-    """Values by digest, bounded in number and, if max_bytes is not None, in the bytes of their contents; LRU.
-
-    by_size: the digests by the size of their contents. The owner's lock is held.
-    """
-
-    def __init__(self, max_entries, max_bytes):
-        self.max_bytes = max_bytes
-        self.by_size = {}
-        self._max_entries = max_entries
-        self._entries = OrderedDict()  # digest -> (size, value)
-        self._bytes = 0
-
-    def put(self, digest, size, value):
-        self.drop(digest)
-        if self.max_bytes is not None and size > self.max_bytes:
-            return
-        self._entries[digest] = size, value
-        self._bytes += size
-        self.by_size.setdefault(size, set()).add(digest)
-        while len(self._entries) > self._max_entries or (self.max_bytes is not None and self._bytes > self.max_bytes):
-            self.drop(next(iter(self._entries)))
-
-    def get(self, digest):
-        """The value, which counts as used now; or None."""
-        entry = self._entries.get(digest)
-        if entry is None:
-            return None
-        self._entries.move_to_end(digest)
-        return entry[1]
-
-    def drop(self, digest):
-        size, _ = self._entries.pop(digest, (None, None))
-        if size is None:
-            return
-        self._bytes -= size
-        same_size = self.by_size[size]
-        same_size.discard(digest)
-        if not same_size:
-            del self.by_size[size]
 
 
 class _Verified(object):

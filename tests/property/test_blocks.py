@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from svcfw.core.wire.errors import DecodeError
-from svcfw.service.blocks import HASH_BYTES, MIN_BLOCK_BYTES, PROBE_BYTES, Signature, match, signature
+from svcfw.service.blocks import Signature, match, signature
+from svcfw.service.signature import HASH_BYTES, MIN_BLOCK_BYTES, PROBE_BYTES
 
 BLOCK = MIN_BLOCK_BYTES
 

@@ -9,7 +9,8 @@ import pytest
 
 from svcfw.core.wire.errors import DecodeError
 from svcfw.service import blocks
-from svcfw.service.blocks import Signature, block_size, match, signature
+from svcfw.service.blocks import Signature, match, signature
+from svcfw.service.signature import block_hash, block_size
 
 BLOCK = 4096
 OLD = random.Random(1).randbytes(256 * BLOCK + 100)
@@ -128,8 +129,8 @@ def test_pages_alike_take_bounded_effort(fd: int, monkeypatch: pytest.MonkeyPatc
     old = b''.join(b'A PAGE AS OTHERS' * 200 + pages.randbytes(BLOCK - 3200) for _ in range(256))
     new = b'A PAGE AS OTHERS' * 65536
     effort = []
-    original = blocks._hash
-    monkeypatch.setattr(blocks, '_hash', lambda data: effort.append(len(data)) or original(data))
+    original = blocks.block_hash
+    monkeypatch.setattr(blocks, 'block_hash', lambda data: effort.append(len(data)) or original(data))
     monkeypatch.setattr(blocks, '_FIRST_EFFORT', 0)
     assert steps(fd, old, new) == [('data', 0, len(new))]
     assert sum(effort) < 30 * (len(old) + len(new))
@@ -176,7 +177,7 @@ def test_what_is_no_signature_is_refused(value: object) -> None:
 
 def test_any_content_of_a_hostile_signature_is_bounded(fd: int) -> None:
     fill(fd, bytes(1 << 20))
-    zero = blocks._hash(bytes(BLOCK))
+    zero = block_hash(bytes(BLOCK))
     hostile = Signature.unpack((50 * BLOCK, BLOCK, zero * 50, bytes(range(16)) * 13))
     found = list(match(fd, 1 << 20, hostile))
     assert sum(length for _, _, length in found) == 1 << 20

@@ -1,0 +1,97 @@
+"""Signature: what a copy of a file consists of, told in few bytes. Python 3.6, standard library."""
+
+from hashlib import sha256
+from os import pread
+
+from svcfw.core.wire.errors import DecodeError
+
+#: The block size is the power of two next to the square root of the file's size (rsync does much the same), so that the
+#: signature and what a changed byte costs grow alike: 8 KiB and 128 KiB of signature for a file of 64 MiB.
+MIN_BLOCK_BYTES = 4 * 1024
+MAX_BLOCK_BYTES = 1024 * 1024
+
+#: Of each block's SHA-256: that two of a million blocks agree by chance has odds of 1 to 10 ** 17, and then the digest
+#: of the whole file, which is always checked, will not be right.
+HASH_BYTES = 12
+
+#: The first bytes of each fourth block are told as well. A block that is found leads to its neighbours by their hashes.
+PROBE_BYTES = 16
+PROBE_EVERY = 4
+
+_PIECE_BYTES = 1024 * 1024
+
+
+def block_size(size):
+    """The block size for a file of `size` bytes."""
+    found = MIN_BLOCK_BYTES
+    while found * found < size and found < MAX_BLOCK_BYTES:
+        found *= 2
+    return found
+
+
+class Signature(object):
+    """What a copy of a file consists of.
+
+    size: its bytes; block_bytes; hashes: HASH_BYTES of each block, the last of which may be shorter; probes:
+    PROBE_BYTES of each PROBE_EVERYth, zero bytes where it is shorter.
+    """
+
+    __slots__ = ('block_bytes', 'hashes', 'probes', 'size')
+
+    def __init__(self, size, block_bytes, hashes, probes):
+        self.size = size
+        self.block_bytes = block_bytes
+        self.hashes = hashes
+        self.probes = probes
+
+    def pack(self):
+        """A value for the wire."""
+        return self.size, self.block_bytes, self.hashes, self.probes
+
+    @classmethod
+    def unpack(cls, value):
+        """From a value that a peer sent. DecodeError if it is no signature."""
+        if type(value) is not tuple or list(map(type, value)) != [int, int, bytes, bytes]:
+            raise DecodeError('a signature that is none')
+        size, block_bytes, hashes, probes = value
+        if not MIN_BLOCK_BYTES <= block_bytes <= MAX_BLOCK_BYTES or block_bytes & (block_bytes - 1) or size < 0:
+            raise DecodeError('a signature of %d bytes in blocks of %d' % (size, block_bytes))
+        count = -(-size // block_bytes)
+        if len(hashes) != count * HASH_BYTES or len(probes) != -(-count // PROBE_EVERY) * PROBE_BYTES:
+            raise DecodeError('a signature of %d blocks with %d bytes of hashes' % (count, len(hashes)))
+        return cls(*value)
+
+
+def signature(fd, size):
+    """The Signature of the first `size` bytes of a descriptor's file; of fewer if it is shorter. OSError."""
+    block_bytes = block_size(size)
+    hashes = []
+    probes = []
+    offset = 0
+    while offset < size:
+        data = pread(fd, min(_PIECE_BYTES, size - offset), offset)
+        if len(data) % block_bytes and offset + len(data) < size:
+            data = read_at(fd, data, min(_PIECE_BYTES, size - offset), offset)
+        if not data:
+            break
+        view = memoryview(data)
+        for start in range(0, len(data), block_bytes):
+            if len(hashes) % PROBE_EVERY == 0:
+                probes.append(data[start : start + PROBE_BYTES].ljust(PROBE_BYTES, b'\0'))
+            hashes.append(block_hash(view[start : start + block_bytes]))
+        offset += len(data)
+    return Signature(min(offset, size), block_bytes, b''.join(hashes), b''.join(probes))
+
+
+def block_hash(data):
+    return sha256(data).digest()[:HASH_BYTES]
+
+
+def read_at(fd, data, n, offset):
+    """`data`, which was read at `offset`, and what is missing to `n` bytes; fewer where the file ends."""
+    while len(data) < n:
+        more = pread(fd, n - len(data), offset + len(data))
+        if not more:
+            break
+        data = data + more if data else more
+    return data
