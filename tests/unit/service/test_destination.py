@@ -2,6 +2,7 @@
 
 import os
 import stat
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -428,6 +429,34 @@ def test_a_full_disk_leaves_the_old_file(existing: Path, monkeypatch: pytest.Mon
         assert destination.done == ['b']
     assert (existing / 'a').read_bytes() == b'old'
     assert sorted(os.listdir(existing)) == ['a', 'b']
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    path = tmp_path / 'disk'
+    path.mkdir()
+    mounted = subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', path], capture_output=True)
+    if mounted.returncode:
+        pytest.skip('cannot mount a file system')
+    yield path
+    subprocess.run(['umount', path], check=True)
+
+
+@needs_root
+@pytest.mark.parametrize('is_new', [True, False])
+def test_a_disk_that_is_full(small_disk: Path, is_new: bool) -> None:
+    target = small_disk / 'target'
+    if not is_new:
+        target.mkdir()
+    free = os.statvfs(small_disk).f_bfree
+    large = bytes(300_000)
+    with Destination(target) as destination:
+        with pytest.raises(TransferError, match='/large cannot be written: No space left on device'):
+            destination.write(file('large', large), [large[:100_000], large[100_000:]])
+        assert os.statvfs(small_disk).f_bfree == free
+        destination.write(file('small', b'x'), [b'x'])
+        destination.finish()
+    assert os.listdir(target) == ['small']
 
 
 def test_deep_trees(tmp_path: Path) -> None:

@@ -375,3 +375,31 @@ def test_threads_share_it(folder: Path) -> None:
         thread.join()
     assert wrong == []
     assert sum(held.sizes()) > 0
+
+
+def test_processes_share_a_folder(folder: Path) -> None:
+    contents = [bytes([i]) * 5000 for i in range(30)]
+
+    def use(start: int) -> bool:
+        held = without_memory(folder, 10 * 8192)
+        for i in range(200):
+            content = contents[(start + i * 7) % len(contents)]
+            held.put(digest_of(content), content)
+            if held.get(digest_of(content)) not in (content, None):
+                return False
+        return True
+
+    children = []
+    for start in range(4):
+        pid = os.fork()
+        if not pid:
+            status = 1
+            try:
+                status = 0 if use(start * 11) else 2
+            finally:
+                os._exit(status)
+        children.append(pid)
+    assert [os.waitpid(pid, 0)[1] for pid in children] == [0] * 4
+    assert all(hashlib.sha256(path.read_bytes()).hexdigest() == path.name for path in folder.iterdir())
+    # Each may add an eighth of the bound, and one file, before it sees what the others did.
+    assert 0 < len(kept_files(folder)) * 8192 <= 10 * 8192 + 4 * 2 * 8192
