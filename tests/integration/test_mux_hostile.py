@@ -14,18 +14,20 @@ HERE = Target(link())
 MiB = 1024 * 1024
 
 # Makes the agent of a context another one: the body of `on_message(agent, operation, message)` stands in for its own.
-SITE = """import importlib
-original = importlib.import_module
+SITE = """import builtins
+import sys
+original = builtins.__import__
 
 
-def import_module(name, package=None):
-    module = original(name, package)
+def __import__(name, *rest):
+    module = original(name, *rest)
     if name == 'svcfw.ansible.target.agent':
-        change(module)
+        builtins.__import__ = original
+        change(sys.modules[name])
     return module
 
 
-importlib.import_module = import_module
+builtins.__import__ = __import__
 
 
 def on_message(agent, operation, message):
