@@ -176,7 +176,7 @@ class Destination(object):
             raise
         # How folders are made here is kept for the end; until then nobody is to look.
         self._usual_mode = stat.S_IMODE(os.fstat(root).st_mode)
-        os.fchmod(root, 0o700)
+        os.fchmod(root, 0o700)  # fails if somebody has put a folder of theirs in its place
         return root
 
     def _appear(self, hidden):

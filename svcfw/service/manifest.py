@@ -26,6 +26,8 @@ MAX_NAMES_BYTES = 256 * 1024 * 1024
 MAX_NAME_BYTES = 255
 MAX_TARGET_BYTES = 4095
 
+#: (uid_t)-1 is nobody's number: chown() takes it for "leave as it is".
+_NO_ID = (1 << 32) - 1
 _TIMES = -(1 << 63), (1 << 63) - 1
 _CODES = {FILE: 'f', DIRECTORY: 'd', SYMLINK: 'l', OTHER: 'o'}
 _KINDS = {ord(code): kind for kind, code in _CODES.items()}
@@ -263,7 +265,7 @@ def _owners(rows):
     if type(rows) is not list:
         raise ManifestError('no owners')
     for uid, gid, user, group in rows:
-        if type(uid) is not int or type(gid) is not int or not (0 <= uid < 1 << 32 and 0 <= gid < 1 << 32):
+        if type(uid) is not int or type(gid) is not int or not (0 <= uid < _NO_ID and 0 <= gid < _NO_ID):
             raise ManifestError('an owner %r:%r' % (uid, gid))
         if type(user) is not str or type(group) is not str or max(len(user), len(group)) > MAX_NAME_BYTES:
             raise ManifestError('an owner with names that are none')

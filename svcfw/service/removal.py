@@ -10,28 +10,25 @@ def remove_tree(above, name):
     """Remove the folder `name` (bytes) in the one with the descriptor `above`, as far as that is possible.
 
     However deep it is, with three descriptors and no recursion: what is found in an inner folder and is a folder itself
-    is moved up to the top first. Links are removed, not followed.
+    is moved up to the top first. Links are neither followed nor, should one be put there underway, changed beyond.
     """
     try:
-        top = os.open(name, FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=above)
+        top = _open(name, above)
     except OSError:
         return
     try:
-        os.fchmod(top, 0o700)
         moved = 0
         prefix = os.urandom(8).hex().encode()  # no name that is there
         pending = _empty(top)
         while pending:
             inner = pending.pop()
             try:
-                os.chmod(inner, 0o700, dir_fd=top)
-                fd = os.open(inner, FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=top)
+                fd = _open(inner, top)
                 try:
                     for each in _empty(fd):
                         moved += 1
                         place = prefix + b'-%d' % moved
-                        os.chmod(each, 0o700, dir_fd=fd)  # a folder that is moved has its '..' written
-                        os.rename(each, place, src_dir_fd=fd, dst_dir_fd=top)
+                        _move(each, fd, place, top)
                         pending.append(place)
                 finally:
                     os.close(fd)
@@ -46,6 +43,42 @@ def remove_tree(above, name):
         os.rmdir(name, dir_fd=above)
     except OSError:
         pass
+
+
+def _open(name, above):
+    """A descriptor of a folder that may be emptied from now on."""
+    try:
+        fd = os.open(name, FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=above)
+    except PermissionError:
+        _unlock(name, above)
+        fd = os.open(name, FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=above)
+    try:
+        os.fchmod(fd, 0o700)
+    except OSError:
+        pass
+    return fd
+
+
+def _move(name, source, place, target):
+    """Move a folder; its '..' is written, for which it has to be writable."""
+    try:
+        os.rename(name, place, src_dir_fd=source, dst_dir_fd=target)
+    except PermissionError:
+        _unlock(name, source)
+        os.rename(name, place, src_dir_fd=source, dst_dir_fd=target)
+
+
+def _unlock(name, above):
+    """Make a folder of our own accessible that is closed even to us.
+
+    chmod() follows links, and there is no other before Linux 6.6; /proc leads to what was opened and nowhere else.
+    """
+    flags = getattr(os, 'O_PATH', os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    fd = os.open(name, flags, dir_fd=above)
+    try:
+        os.chmod('/proc/self/fd/%d' % fd, 0o700)
+    finally:
+        os.close(fd)
 
 
 def _empty(fd):

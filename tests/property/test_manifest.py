@@ -14,7 +14,7 @@ names = (
     .filter(lambda raw: raw not in (b'.', b'..'))
 )
 times = st.integers(-(1 << 63), (1 << 63) - 1)
-numbers = st.integers(0, (1 << 32) - 1)
+numbers = st.integers(0, (1 << 32) - 2)
 owners = st.tuples(numbers, numbers, st.text(max_size=5), st.text(max_size=5))
 modes = st.integers(0, 0o7777)
 digests = st.binary(min_size=32, max_size=32)

@@ -14,6 +14,7 @@ from svcfw.service import tree
 from svcfw.service.destination import Destination
 from svcfw.service.errors import TransferError
 from svcfw.service.manifest import OTHER, Entry
+from svcfw.service.removal import remove_tree
 from svcfw.service.tree import scan
 from tests.unit.service.trees import copy, deep, directory, file, link, picture, travel
 
@@ -408,6 +409,59 @@ def test_permission_denied(existing: Path, tmp_path: Path) -> None:
     assert (existing / 'closed' / 'file').read_bytes() == b'old'
     assert (existing / 'open' / 'new').read_bytes() == b'x'
     assert beside(existing) == []
+
+
+def close_all(root: Path) -> None:
+    for folder, _, _ in os.walk(root, topdown=False):
+        os.chmod(folder, 0)
+
+
+@needs_root
+def test_what_is_closed_to_its_owner_is_removed(tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    for path in tmp_path.parents[:2]:
+        path.chmod(0o755)
+
+    def work() -> None:
+        (tmp_path / 'target' / 'a' / 'b' / 'c').mkdir(parents=True)
+        (tmp_path / 'target' / 'a' / 'file').write_bytes(b'')
+        close_all(tmp_path / 'target')
+        above = os.open(tmp_path, os.O_RDONLY)
+        remove_tree(above, b'target')
+        os.close(above)
+
+    as_nobody(work)
+    assert os.listdir(tmp_path) == []
+
+
+def test_removal_changes_nothing_beyond_a_link_put_in_its_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / 'outside').mkdir(mode=0o755)
+    (tmp_path / 'target' / 'a' / 'b').mkdir(parents=True)
+    original = os.stat
+
+    def swap(path: Any, **options: Any) -> os.stat_result:
+        status = original(path, **options)
+        if path == b'b':
+            (tmp_path / 'target' / 'a' / 'b').rmdir()
+            (tmp_path / 'target' / 'a' / 'b').symlink_to(tmp_path / 'outside')
+        return status
+
+    above = os.open(tmp_path, os.O_RDONLY)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, 'stat', swap)
+        remove_tree(above, b'target')
+    os.close(above)
+    assert stat.S_IMODE((tmp_path / 'outside').stat().st_mode) == 0o755
+
+
+def test_times_at_the_ends_of_the_format(target: Path) -> None:
+    entries = [file('a', mtime_ns=(1 << 63) - 1, atime_ns=-(1 << 63)), link('b')]
+    entries[1].mtime_ns = -(1 << 63)
+    with Destination(target) as destination:
+        destination.write(entries[0], [])
+        destination.link(entries[1])
+        destination.finish()
+    assert sorted(os.listdir(target)) == ['a', 'b']
 
 
 def test_a_full_disk_leaves_the_old_file(existing: Path, monkeypatch: pytest.MonkeyPatch) -> None:

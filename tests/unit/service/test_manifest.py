@@ -1,7 +1,8 @@
 """A manifest arrives as it was sent, and one that would lead outside does not."""
 
 import struct
-from collections.abc import Callable
+import tracemalloc
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ CODEC = Codec()
 def test_entries_arrive_as_they_were() -> None:
     entries = [
         directory('', mode=0o1777, user='root', group='wheel'),
-        directory('a', uid=4294967295, gid=1),
+        directory('a', uid=4294967294, gid=1),
         file('b', b'content', mode=0o4755, mtime_ns=-1, atime_ns=1 << 62),
         Entry('c', OTHER, 0, 0o600, 5, 6),
         link('d', 'somewhere/\udcff'),
@@ -124,7 +125,8 @@ def test_a_bad_first_name_is_refused(name: bytes) -> None:
         (OWNERS, []),
         (OWNERS, [(0, 0, '', b'')]),
         (OWNERS, [(0, -1, '', '')]),
-        (OWNERS, [(0, 1 << 32, '', '')]),
+        (OWNERS, [(0, (1 << 32) - 1, '', '')]),
+        (OWNERS, [((1 << 32) - 1, 0, '', '')]),
         (OWNERS, [(0, '0', '', '')]),
         (OWNERS, [(True, 0, '', '')]),
         (OWNERS, [(0, 0, 'x' * 256, '')]),
@@ -191,3 +193,23 @@ def test_deep_names_are_not_repeated_on_the_wire() -> None:
     assert sum(map(len, pack(entries))) < 500 * 60
     assert [entry.name for entry in travel(entries)] == [entry.name for entry in entries]
     assert DIRECTORY in repr(entries[0])
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_entries_need_the_memory_of_a_part() -> None:
+    def entries() -> Iterator[Entry]:
+        yield directory('')
+        yield directory('folder')
+        for number in range(100_000):
+            yield file(f'folder/{number:07}')
+
+    tracemalloc.start()
+    try:
+        unpacker = Unpacker()
+        for part in pack(entries()):
+            unpacker.unpack(part)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert unpacker.count == 100_002
+    assert peak < 12_000_000
