@@ -1,26 +1,35 @@
 """A TCP proxy that delays each direction by a fixed time and keeps the order: a long line, on one machine.
 
-`python -m benchmarks.delay_proxy 127.0.0.1:2222 10.0.0.1:22 25` prints `ready` and listens until it is ended. Chunks
-are delayed, not paced: bandwidth is that of the machine.
+`python -m benchmarks.delay_proxy 127.0.0.1:2222 10.0.0.1:22 25` prints `ready` and listens until it is ended. With a
+fourth argument it passes on that many Mbit/s for each connection and direction, and queues what comes faster without
+bound, as a bad router does; without, bandwidth is that of the machine.
 """
 
 import asyncio
+import math
 import sys
 from collections import deque
 
 READ_BYTES = 256 * 1024
 
 
-async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delay_s: float) -> None:
-    """Copy `reader` to `writer`, each chunk `delay_s` after it arrived; closes `writer` at the end."""
+#: One chunk where there is a rate: 1 ms at 100 Mbit/s.
+PACED_BYTES = 12_500
+
+
+async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delay_s: float, rate: float) -> None:
+    """Copy `reader` to `writer`, each chunk `delay_s` after it arrived, `rate` bytes a second; then close `writer`."""
     clock = asyncio.get_running_loop().time
+    free_at = 0.0
     waiting: deque[tuple[float, bytes]] = deque()
     arrived = asyncio.Event()
 
     async def receive() -> None:
+        nonlocal free_at
         while True:
-            chunk = await reader.read(READ_BYTES)
-            waiting.append((clock() + delay_s, chunk))
+            chunk = await reader.read(READ_BYTES if math.isinf(rate) else PACED_BYTES)
+            free_at = max(free_at, clock()) + len(chunk) / rate
+            waiting.append((free_at + delay_s, chunk))
             arrived.set()
             if not chunk:
                 return
@@ -44,8 +53,8 @@ async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, de
         writer.close()
 
 
-async def serve(listen: tuple[str, int], to: tuple[str, int], delay_s: float) -> None:
-    """Accept connections on `listen` for ever and join each with one to `to`."""
+async def serve(listen: tuple[str, int], to: tuple[str, int], delay_s: float, rate: float = math.inf) -> None:
+    """Accept connections on `listen` for ever and join each with one to `to`; `rate` is bytes a second."""
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -53,7 +62,7 @@ async def serve(listen: tuple[str, int], to: tuple[str, int], delay_s: float) ->
         except OSError:
             writer.close()
             return
-        await asyncio.gather(forward(reader, far_writer, delay_s), forward(far_reader, writer, delay_s))
+        await asyncio.gather(forward(reader, far_writer, delay_s, rate), forward(far_reader, writer, delay_s, rate))
 
     server = await asyncio.start_server(accept, *listen, limit=READ_BYTES)
     print('ready', flush=True)
@@ -68,6 +77,7 @@ def address(text: str) -> tuple[str, int]:
 
 if __name__ == '__main__':
     try:
-        asyncio.run(serve(address(sys.argv[1]), address(sys.argv[2]), float(sys.argv[3]) / 1000))
+        mbit_s = float(sys.argv[4]) if len(sys.argv) > 4 else math.inf
+        asyncio.run(serve(address(sys.argv[1]), address(sys.argv[2]), float(sys.argv[3]) / 1000, mbit_s * 1e6 / 8))
     except KeyboardInterrupt:
         pass

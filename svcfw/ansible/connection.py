@@ -25,6 +25,7 @@ from svcfw.ansible import become, localfile, operations, options, payload
 from svcfw.ansible.errors import translate
 from svcfw.ansible.options import text
 from svcfw.ansible.payload_cache import PayloadCache
+from svcfw.ansible.progress import Progress
 from svcfw.ansible.session import Session
 from svcfw.ansible.shortcuts import Shortcuts
 from svcfw.core.wire.errors import Error, StartError
@@ -112,8 +113,11 @@ class Connection(ssh.Connection):
             local_path, remote_path = text(in_path), text(out_path)
             if not os.path.exists(local_path):
                 raise AnsibleFileNotFound(f'file or module does not exist: {local_path}')
+            progress = self._progress(f'PUT {in_path}')
             try:
-                self._blocking(lambda: self._shortcuts.put_file(self._target(), local_path, remote_path), local_path)
+                self._blocking(
+                    lambda: self._shortcuts.put_file(self._target(), local_path, remote_path, progress), local_path
+                )
                 return 0, b'', b''
             except _NeedsStock as exc:
                 self._say('L3', f'stock ssh: {exc}')
@@ -147,6 +151,11 @@ class Connection(ssh.Connection):
         if not had_context and text(self.get_option('svcfw_transport')) in ('auto', 'ssh'):
             self._reset_stock()
         self.close()
+
+    def uses_context(self) -> bool:
+        """Whether tasks are done in a context of ours, as far as that is known by now."""
+        self._connect()
+        return not self._is_stock
 
     def close(self) -> None:
         """The end of a task. What was sent ahead is still done; the context stays warm in the multiplexer."""
@@ -264,9 +273,12 @@ class Connection(ssh.Connection):
 
     def _fetch(self, remote_path: str, local_path: str) -> None:
         target = self._target()
+        progress = self._progress(f'FETCH {remote_path}')
 
         def write(temporary: str) -> int:
-            return self._session.call(target, lambda client: client.fetch_file(target, remote_path, temporary))
+            return self._session.call(
+                target, lambda client: client.fetch_file(target, remote_path, temporary, progress)
+            )
 
         self._blocking(lambda: localfile.replace(local_path, write), local_path)
 
@@ -296,6 +308,9 @@ class Connection(ssh.Connection):
 
     def _say_retry(self, error: StartError, pause_s: float) -> None:
         _display.vv(f'svcfw: trying again in {pause_s:.0f} s: {error}', host=self.host)
+
+    def _progress(self, what: str) -> Progress:
+        return Progress(what, lambda line: _display.vv(f'svcfw: {line}', host=self.host))
 
     def _say_command(self, cmd: str) -> None:
         if _display.verbosity >= 3 and not self._play_context.no_log:

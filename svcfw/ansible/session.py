@@ -64,8 +64,15 @@ class Session:
                 return answer
 
     def send(self, operation: Callable[[Client], None]) -> None:
-        """Hand over a deferred `operation`; its failure comes out of a later `call`."""
-        self._guarded(operation)
+        """Hand over a deferred `operation`; its failure comes out of a later `call`.
+
+        DeferredError of an earlier one where this one has to ask something.
+        """
+        try:
+            self._guarded(operation)
+        except DeferredError:
+            self._has_deferred = False
+            raise
         self._has_deferred = True
 
     def ensure_up(self, target: Target) -> None:

@@ -9,6 +9,7 @@ import posixpath
 from svcfw.ansible.operations import ChangeMode, ExpandUser, MakeTemp, Operation, Remove
 from svcfw.ansible.session import Session
 from svcfw.mux.client import Target
+from svcfw.mux.filing import OnProgress
 
 Answer = tuple[int, bytes, bytes]
 
@@ -35,10 +36,10 @@ class Shortcuts:
             return self._change_mode(operation, target)
         return self._remove(operation, target)
 
-    def put_file(self, target: Target, local_path: str, remote_path: str) -> None:
+    def put_file(self, target: Target, local_path: str, remote_path: str, on_progress: OnProgress) -> None:
         """Send a file; returns when it is there, unless it is for one of our own directories."""
         self._session.ensure_up(target)
-        self._session.send(lambda client: client.put_file(target, local_path, remote_path))
+        self._session.send(lambda client: client.put_file(target, local_path, remote_path, on_progress))
         if not self._is_ours(remote_path):
             self._session.call(target, lambda client: client.flush(target))
 

@@ -5,6 +5,8 @@ import subprocess
 
 import pytest
 
+from svcfw.ansible.target import ops
+from svcfw.mux import protocol
 from svcfw.mux.client import DeferredError, Target
 from tests.support.mux import command, fds, link, resident_bytes
 
@@ -170,7 +172,7 @@ def test_a_client_that_leaves_during_a_fetch(mux, tmp_path):
 
 def test_an_upload_that_breaks_off_leaves_nothing(mux, tmp_path):
     client = mux.client()
-    client._defer(HERE, 'put', (str(tmp_path / 'file'), 0o600, b'part', 1))
-    mux.wait_for((tmp_path / 'file').exists, 'the beginning')
+    client._defer(HERE, protocol.PUT_PART, (str(tmp_path / 'file'), 0o600, b'part', ops.PUT_FIRST, b'', 0))
+    mux.wait_for(lambda: list(tmp_path.iterdir()), 'the beginning')
     client.abort()
-    mux.wait_for(lambda: not (tmp_path / 'file').exists(), 'the file to be removed')
+    mux.wait_for(lambda: not list(tmp_path.iterdir()), 'the file to be removed')

@@ -82,7 +82,7 @@ class FakeClient:
     ) -> Result:
         return self._run(target, 'run_command', text, stdin, executable, tty)
 
-    def fetch_file(self, target: Target, remote_path: str, local_path: str) -> int:
+    def fetch_file(self, target: Target, remote_path: str, local_path: str, on_progress: Any = None) -> int:
         self._block(target, 'fetch_file', remote_path)
         if remote_path not in self._mux.files:
             raise DeferredError('fetch_file', remote_path, 1, 'No such file or directory')
@@ -100,7 +100,7 @@ class FakeClient:
 
     # -- deferred --------------------------------------------------------------------------------------------------
 
-    def put_file(self, target: Target, local_path: str, remote_path: str) -> None:
+    def put_file(self, target: Target, local_path: str, remote_path: str, on_progress: Any = None) -> None:
         with open(local_path, 'rb') as file:
             self._note(target, 'put_file', file.read(), remote_path)
 

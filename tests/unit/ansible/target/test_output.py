@@ -3,9 +3,9 @@
 import pytest
 
 from svcfw.ansible.target import ops
-from svcfw.ansible.target.output import PART_BYTES, Output
+from svcfw.ansible.target.output import PART_BYTES, WINDOW_BYTES, Output
 from svcfw.core.wire.errors import WindowError
-from svcfw.core.wire.limits import MAX_WINDOW_BYTES, READ_BYTES, WINDOW_BYTES
+from svcfw.core.wire.limits import MAX_WINDOW_BYTES, READ_BYTES
 from tests.unit.ansible.target.fakes import FakeMessage
 
 
