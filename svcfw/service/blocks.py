@@ -37,6 +37,8 @@ _LOOKAHEAD = 8
 #: long as that; where each block looks like many others the search gives up now and then instead of going on for ever.
 _EFFORT = 24
 _FIRST_EFFORT = 64 * 1024 * 1024
+#: Places where one probe is found and its block is not, before it is taken for one that is found everywhere.
+_TRIES = 4
 #: Hashes of blocks ahead that are kept until they are passed.
 _KEPT_HASHES = 512
 
@@ -200,7 +202,9 @@ class _Matcher(object):
             if len(set(probe)) < _MIN_DISTINCT:
                 continue
             place = start - 1
-            while self._effort > 0:
+            for _ in range(_TRIES):
+                if self._effort <= 0:
+                    break
                 before = place + 1
                 place = data.find(probe, before, stop)
                 self._effort -= (stop if place < 0 else place) - before + PROBE_BYTES

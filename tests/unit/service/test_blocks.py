@@ -13,7 +13,14 @@ from svcfw.service.blocks import Signature, match, signature
 from svcfw.service.signature import block_hash, block_size
 
 BLOCK = 4096
-OLD = random.Random(1).randbytes(256 * BLOCK + 100)
+
+
+def noise(source: random.Random, size: int) -> bytes:
+    """`size` random bytes (Python 3.6 has no randbytes)."""
+    return source.getrandbits(8 * size).to_bytes(size, 'big')
+
+
+OLD = noise(random.Random(1), 256 * BLOCK + 100)
 
 Steps = list[tuple[str, int, int]]
 
@@ -108,7 +115,7 @@ def test_the_last_bytes_after_a_change_before(fd: int) -> None:
 
 
 def test_a_large_part_put_in_and_a_large_part_cut(fd: int) -> None:
-    new = random.Random(2).randbytes(3 << 20) + OLD
+    new = noise(random.Random(2), 3 << 20) + OLD
     assert steps(fd, OLD, new) == [('data', 0, 3 << 20), ('copy', 0, len(OLD))]
     found = steps(fd, OLD, OLD[: 20 * BLOCK] + OLD[180 * BLOCK + 77 :])
     assert found == [
@@ -120,13 +127,23 @@ def test_a_large_part_put_in_and_a_large_part_cut(fd: int) -> None:
 
 def test_zeros_do_not_lead_astray(fd: int) -> None:
     pages = random.Random(3)
-    old = b''.join(pages.randbytes(BLOCK) + bytes(3 * BLOCK) for _ in range(100))
+    old = b''.join(noise(pages, BLOCK) + bytes(3 * BLOCK) for _ in range(100))
     assert steps(fd, old, b'ab' + old) == [('data', 0, 2), ('copy', 0, len(old))]
+
+
+def test_probes_found_in_every_line_do_not_hide_the_others(fd: int) -> None:
+    numbers = random.Random(5)
+    lines = [b'%08d some log line with words %d\n' % (i, numbers.randrange(1000)) for i in range(30000)]
+    old = b''.join(lines)
+    for _ in range(20):
+        lines.insert(numbers.randrange(len(lines)), b'an inserted line\n')
+    found = steps(fd, old, b''.join(lines))
+    assert sum(length for kind, _, length in found if kind == 'data') < 20 * 3 * BLOCK
 
 
 def test_pages_alike_take_bounded_effort(fd: int, monkeypatch: pytest.MonkeyPatch) -> None:
     pages = random.Random(4)
-    old = b''.join(b'A PAGE AS OTHERS' * 200 + pages.randbytes(BLOCK - 3200) for _ in range(256))
+    old = b''.join(b'A PAGE AS OTHERS' * 200 + noise(pages, BLOCK - 3200) for _ in range(256))
     new = b'A PAGE AS OTHERS' * 65536
     effort = []
     original = blocks.block_hash
