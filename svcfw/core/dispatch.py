@@ -27,10 +27,13 @@ def inline(function):
 
 def call_error(error):
     """The CallError that tells a caller elsewhere about an exception that is being handled."""
-    import traceback  # 10 ms when a target starts, and needed only when something failed
-
     kind = type(error)
-    text = ''.join(traceback.format_exception(kind, error, error.__traceback__))
+    try:
+        import traceback  # 10 ms when a target starts, and needed only when something failed
+
+        text = ''.join(traceback.format_exception(kind, error, error.__traceback__))
+    except Exception:  # an account that may not read this Python's library; whoever waits is told all the same
+        text = ''
     name = kind.__qualname__ if kind.__module__ == 'builtins' else '%s.%s' % (kind.__module__, kind.__qualname__)
     return CallError(name, _text(error), text)
 

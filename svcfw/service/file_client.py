@@ -6,12 +6,14 @@ file of this context, ChannelError when the other one is lost.
 """
 
 from svcfw.core.context import Sender
-from svcfw.core.wire.errors import CallError
+from svcfw.core.wire.errors import CallError, ChannelError
 from svcfw.service.blocks import Signature, match
 from svcfw.service.errors import TransferError
-from svcfw.service.receiving import FileObject, Receiving
+from svcfw.service.file_parts import FileParts, FilePlace
+from svcfw.service.receiving import Receiving
 from svcfw.service.sending import Sending
 from svcfw.service.sink import Sink, Wanted
+from svcfw.service.sinks import FileObject
 from svcfw.service.source import Source, decoded
 from svcfw.service.transfers import CallingThread, Transfers, explained
 
@@ -53,17 +55,20 @@ def fetch(context, path, to, preserves=False, is_durable=False, on_progress=None
     """
     path = decoded(path)
     meta = _call(context, path, 'stat', path=path)
-    store = Transfers.of(context.router).store
+    transfers = Transfers.of(context.router)
     sink = Sink(to, meta['token'])
     try:
 
         def finish(digest, meta):
             sink.finish(digest, Wanted(durable=is_durable, **(_preserved(meta) if preserves else {})))
-            store.refer(digest, to)
+            transfers.keep(digest, to)
 
         return _fetch(context, path, sink, finish, on_progress, meta['token'])
+    except ChannelError:
+        sink.abandon()  # what has come can be gone on with
+        raise
     finally:
-        sink.abandon()
+        sink.discard()
 
 
 def _preserved(meta):
@@ -130,8 +135,8 @@ class Put(object):
     def _send(self, answer):
         source = self._source
         pieces = None
-        if answer['signature'] is not None:
-            pieces = match(source, source.size, Signature.unpack(answer['signature']))
+        if answer['signature'] is not None and isinstance(source, Source):
+            pieces = match(source.fileno(), source.size, Signature.unpack(answer['signature']))
         elif answer['offset']:
             source.skip(answer['offset'])
         thread = CallingThread(self._router.loop)
@@ -140,12 +145,11 @@ class Put(object):
         def schedule():
             thread.schedule(sending.pump)
 
-        sending = Sending(source, answer['into'], flow, schedule, thread.over, pieces, self._packs, self._report)
+        parts = FileParts(source, pieces, self._packs)
+        sending = Sending(parts, answer['into'], flow, schedule, thread.over, self._report)
         sending.wake()
         try:
-            self._transfers.remember_digest(source, thread.wait())
-        except (CallError, TransferError) as e:
-            raise explained(self._context, self._to, e) from e
+            self._transfers.remember_digest(source, _wait(thread, self._context, self._to))
         finally:
             sending.abort(TransferError('it was interrupted'))
 
@@ -187,16 +191,22 @@ def _fetch(context, path, sink, finish, on_progress, token=None):
     def put_in_place(digest):
         finish(digest, meta)
 
-    receiving = Receiving(router, context, sink, schedule, put_in_place, thread.over, None, report)
+    place = FilePlace(sink, put_in_place)
+    receiving = Receiving(router, context, place, schedule, thread.over, report)
     into = Sender(router.myself(), receiving.handle)
     try:
         meta.update(_call(context, path, 'begin_fetch', path=path, into=into, token=token, offset=sink.offset))
         if meta.pop('offset') != sink.offset:
             sink.restart()
-        receiving.size = meta['size']
-        thread.wait()
-    except (CallError, TransferError) as e:
-        raise explained(context, path, e) from e
+        place.size = meta['size']
+        _wait(thread, context, path)
     finally:
         receiving.abort(TransferError('it was interrupted'))
     return meta
+
+
+def _wait(thread, context, path):
+    try:
+        return thread.wait()
+    except (CallError, TransferError) as e:
+        raise explained(context, path, e) from e

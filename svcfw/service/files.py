@@ -5,16 +5,19 @@ import collections
 
 from svcfw.core.context import Context, Sender
 from svcfw.core.message import has_parent_authority
+from svcfw.core.wire.errors import ChannelError
 from svcfw.service import file_client
 from svcfw.service.blocks import MIN_SIZE, signature
 from svcfw.service.errors import PoolError, TransferError, transfer_error
 from svcfw.service.exposed import arg_spec, expose
+from svcfw.service.file_parts import FileParts, FilePlace
 from svcfw.service.grants import Grants
 from svcfw.service.policy import AllowAny, AllowParents
-from svcfw.service.receiving import Held, Receiving
+from svcfw.service.receiving import Receiving
 from svcfw.service.sending import Sending
 from svcfw.service.service import Service
 from svcfw.service.sink import Sink, Wanted
+from svcfw.service.sinks import Held
 from svcfw.service.source import Content, Source
 from svcfw.service.transfers import Transfers
 
@@ -87,7 +90,7 @@ class FileService(Service):
         def schedule():
             self._on_pool(sending.pump)
 
-        sending = Sending(source, into, self._transfers.flow(into.context), schedule, over)
+        sending = Sending(FileParts(source), into, self._transfers.flow(into.context), schedule, over)
         sending.wake()
         return answer
 
@@ -97,12 +100,12 @@ class FileService(Service):
             return _opened(path)
         real = self._grants.find(path, msg.src_id)
         if real is None:
-            raise TransferError('%s was not granted to context %d. Register it for that one' % (path, msg.src_id))
+            raise TransferError('it was not granted to context %d. Register it for that one' % msg.src_id)
         source = _opened(real, follows=False)
         # Where links were changed between the look and the opening, it is not what was granted.
         if self._grants.find('/proc/self/fd/%d' % source.fileno(), msg.src_id) != real:
             source.close()
-            raise TransferError('%s was not granted to context %d' % (path, msg.src_id))
+            raise TransferError('it was not granted to context %d' % msg.src_id)
         return source
 
     # -- writing
@@ -140,7 +143,7 @@ class FileService(Service):
 
     def _done(self, sink, digest, path, wanted):
         sink.finish(digest, wanted)
-        self._transfers.store.refer(digest, path)
+        self._transfers.keep(digest, path)
         return {'is_done': True}
 
     def _take(self, sink, path, size, wanted, msg):
@@ -148,19 +151,22 @@ class FileService(Service):
             sink.restart()
         present = None if sink.offset else _present(path, size)
         copies = None if present is None else present.fileno()
-        packed = None if present is None else signature(present, present.size).pack()
+        packed = None if present is None else signature(present.fileno(), present.size).pack()
 
         def finish(digest):
             sink.finish(digest, wanted)
-            self._transfers.store.refer(digest, path)
+            self._transfers.keep(digest, path)
 
         def over(error, value):
-            sink.abandon()
+            if isinstance(error, ChannelError):
+                sink.abandon()  # what has come can be gone on with
+            else:
+                sink.discard()
             if present is not None:
                 present.close()
 
         try:
-            into = self._receive(sink, size, finish, over, msg, copies)
+            into = self._receive(FilePlace(sink, finish, size, copies), over, msg)
         except BaseException:
             if present is not None:
                 present.close()
@@ -185,7 +191,8 @@ class FileService(Service):
         if size > MAX_HELD_BYTES:
             return None
         held = Held()
-        into = self._receive(held, size, lambda said: store.put(said, held.content()), lambda *outcome: None, msg)
+        place = FilePlace(held, lambda said: store.put(said, held.content()), size)
+        into = self._receive(place, lambda *outcome: None, msg)
         return {'is_done': False, 'into': into, 'offset': 0, 'signature': None}
 
     @expose(policy=AllowParents())
@@ -206,7 +213,7 @@ class FileService(Service):
 
     # -- inside
 
-    def _receive(self, sink, size, finish, over, msg, copies=None):
+    def _receive(self, place, over, msg):
         """Begin a Receiving; where it is to be sent to."""
         self._begin(msg)
 
@@ -218,8 +225,7 @@ class FileService(Service):
             self._on_pool(receiving.pump)
 
         context = self.router.context(msg.src_id)
-        receiving = Receiving(self.router, context, sink, schedule, finish, finally_over, copies)
-        receiving.size = size
+        receiving = Receiving(self.router, context, place, schedule, finally_over)
         return Sender(self.router.myself(), receiving.handle)
 
     def _begin(self, msg):

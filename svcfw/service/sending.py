@@ -1,35 +1,33 @@
-"""Sending: the content of a file on its way out, as far as its pace allows.
+"""Sending: a file or a folder on its way out, as far as its pace allows.
 
-Messages of a transfer, to the handle that the receiver named: (START, Sender for acknowledgements), (DATA, bytes),
-(PACKED, zlib bytes), (ZEROS, n), (COPY, offset, n) of what the receiver has at the place already, and (END, SHA-256,
-size), which is answered. An acknowledgement is the number of bytes used up in all (int; see `cost`), or why no more
-are taken (str).
+A transfer is a sequence of messages (tuples, the first item says which) to the handle that the receiver named. START,
+with the Sender for acknowledgements, is the first, END, which is answered, the last; what lies between is for those who
+take things apart and put them together: svcfw.service.file_parts, svcfw.service.tree_parts. An acknowledgement is the
+number of bytes used up in all (int; see `cost`), or why no more are taken (str).
 """
 
 import _thread
 import collections
-import zlib
 
 from svcfw.core.context import Sender
 from svcfw.core.wire.errors import Error
-from svcfw.service.errors import TransferError
+from svcfw.service.errors import TransferError, transfer_error
 
-START, DATA, PACKED, ZEROS, COPY, END = 'start', 'data', 'packed', 'zeros', 'copy', 'end'
+START, END = 'start', 'end'
 #: What a message counts for beside the bytes that it carries.
 MESSAGE_BYTES = 64
 #: A receiver that takes nothing for so long is given up.
 STALL_S = 300.0
 #: After so many messages others have a turn.
 TURN = 16
-#: zlib at level 1 packs about 90 MiB/s: a path that is slower than this gains from it.
-PACKED_BELOW_BYTES_PER_S = 40 * 1024 * 1024
-#: A part is sent packed if that leaves at most this much of it.
-PACKED_TO = 0.9
+
+#: In the place of a message: there is none yet.
+WAIT = object()
 
 
 def cost(message):
     """What a message counts for in acknowledgements (int)."""
-    return MESSAGE_BYTES + (len(message[1]) if message[0] in (DATA, PACKED) else 0)
+    return MESSAGE_BYTES + sum([len(item) for item in message if type(item) is bytes])
 
 
 class _Outcome(object):
@@ -41,27 +39,23 @@ class _Outcome(object):
 
 
 class Sending(object):
-    """Sends `source` from its offset on, once `wake` is called.
+    """Sends what `parts` has, once `wake` is called.
 
-    source: Source; to: the receiver's Sender; flow: Flow; schedule(): has `pump` called soon on some thread, where it
-    may read files; pieces: what to send, as `svcfw.service.blocks.match` says, if not all; packs: use zlib on slow
-    paths. on_over(error or None, digest) is called once, after which all is let go of; on_progress(bytes done) now and
-    then. Both on the thread of `pump`.
+    parts: FileParts or TreeParts; to: the receiver's Sender; flow: Flow; schedule(): has `pump` called soon on some
+    thread, where it may read files; on_over(error or None, the receiver's answer) is called once, after which all is
+    let go of; on_progress(bytes done) now and then. Both on the thread of `pump`.
     """
 
-    def __init__(self, source, to, flow, schedule, on_over, pieces=None, packs=False, on_progress=None):
-        self._source = source
+    def __init__(self, parts, to, flow, schedule, on_over, on_progress=None):
+        self._parts = parts
         self._to = to
         self._flow = flow
         self._schedule = schedule
         self._on_over = on_over
         self._on_progress = on_progress
-        self._packs = packs
         self._router = to.context.router
         self._clock = self._router.loop.clock
-        self._pieces = pieces
-        self._left = 0  # of the piece of data that is being sent
-        self._has_read_all = False
+        self._has_sent_all = False
         self._has_started = False
         self._is_over = False
         self._lock = _thread.allocate_lock()
@@ -100,6 +94,21 @@ class Sending(object):
     def _watch_progress(self):
         acknowledged = self._flow.total_acknowledged
         self._timer = self._router.loop.call_later(STALL_S, lambda: self._look(acknowledged))
+
+    def ask(self, message, on_answer):
+        """Send a message whose answer, or the error in its place, is given to `on_answer(value or Error)`, on the loop,
+        before `pump` is called. For `parts`."""
+
+        def answered(reply):
+            try:
+                value = reply.value()
+            except Error as e:
+                value = e
+            on_answer(value)
+            self.wake()
+
+        self._flow.sent(self._clock(), cost(message))
+        self._to.context.request_async(self._to.handle, message, answered)
 
     def wake(self):
         """There may be something to do. Any thread."""
@@ -145,19 +154,19 @@ class Sending(object):
         if not self._has_started and not self._is_over:
             self._has_started = True
             self._to.send((START, Sender(self._router.myself(), self._handle)))
+            self._parts.begin(self)
         for _ in range(TURN):
-            if self._is_over or self._has_read_all:
+            if self._is_over or self._has_sent_all:
                 return False
             stream = self._router.link_for(self._to.context.id)
             if stream is not None and stream.is_full():
                 stream.when_room(self.wake)
                 return False
             n = self._flow.chunk_bytes()
-            if not n:
+            if not n or not self._send_next(n):
                 return False
-            self._send_next(n)
             if self._on_progress is not None:
-                self._on_progress(self._source.offset)
+                self._on_progress(self._parts.done)
         return True
 
     def _take_acknowledgements(self):
@@ -175,42 +184,17 @@ class Sending(object):
                 self._end(TransferError('%s acknowledges nonsense' % self._to.context), None)
 
     def _send_next(self, n):
-        message = self._next(n)
+        """Send one message; whether there may be another."""
+        message = self._parts.next(n, self._flow.bytes_per_second())
+        if message is WAIT:
+            return False
         if message is None:
-            self._has_read_all = True
-            self._source.check()
-            value = (END, self._source.digest(), self._source.offset)
-            self._to.context.request_async(self._to.handle, value, self._on_end)
-            return
+            self._has_sent_all = True
+            self._to.context.request_async(self._to.handle, self._parts.end(), self._on_end)
+            return False
         self._flow.sent(self._clock(), cost(message))
         self._to.send(message)
-
-    def _next(self, n):
-        source = self._source
-        if self._pieces is not None and not self._left:
-            piece = next(self._pieces, None)
-            if piece is None:
-                return None
-            kind, offset, length = piece
-            if kind == COPY:
-                source.skip(length)
-                return COPY, offset, length
-            self._left = length
-        if self._pieces is None:
-            part = source.read(n)
-        else:
-            part = source.read(min(n, self._left), self._left)
-            self._left -= part if type(part) is int else len(part)
-        return self._message(part) if part else None
-
-    def _message(self, part):
-        if type(part) is int:
-            return ZEROS, part
-        if self._packs and 0 < self._flow.bytes_per_second() < PACKED_BELOW_BYTES_PER_S:
-            packed = zlib.compress(part, 1)
-            if len(packed) <= PACKED_TO * len(part):
-                return PACKED, packed
-        return DATA, part
+        return True
 
     def _end(self, error, value):
         if not self._is_over:
@@ -218,5 +202,7 @@ class Sending(object):
             self._timer.cancel()
             self._router.remove_handler(self._handle)
             self._flow.close()
-            self._source.close()
+            self._parts.close()
+            if error is not None:
+                self._to.close(str(transfer_error(error)))
             self._on_over(error, value)

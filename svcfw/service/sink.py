@@ -158,7 +158,7 @@ class Sink(object):
         self._close()
 
     def discard(self):
-        """It will not be finished, and nothing of it is to be left. Idempotent."""
+        """It will not be finished, and nothing of it is to be left. Idempotent, harmless after `finish`, `abandon`."""
         self._token = None
         self.abandon()
 

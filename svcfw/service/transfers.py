@@ -8,6 +8,7 @@ from svcfw.core.latch import Latch
 from svcfw.core.wire.errors import CallError, ChannelError
 from svcfw.service.errors import TransferError
 from svcfw.service.pace import Pace
+from svcfw.service.source import Source
 from svcfw.service.store import Store
 
 MAX_PACES = 4096
@@ -22,6 +23,7 @@ class Transfers(object):
 
     def __init__(self):
         self.store = Store()
+        self._has_folder = False
         self._lock = _thread.allocate_lock()
         self._paces = collections.OrderedDict()
         self._digests = collections.OrderedDict()
@@ -37,6 +39,14 @@ class Transfers(object):
     def keep_in(self, folder, max_bytes):
         """Have the store keep contents in a folder too; what it has in memory is forgotten."""
         self.store = Store(folder=folder, folder_bytes=max_bytes)
+        self._has_folder = True
+
+    def keep(self, digest, path):
+        """Remember that a file which was written here has this content; what the store makes of it is up to it."""
+        self.store.refer(digest, path)
+        if self._has_folder:
+            with Source(path) as source:
+                self.store.put_file(digest, source.fileno())
 
     def flow(self, context):
         """A Flow for a transfer to `context`."""

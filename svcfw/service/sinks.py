@@ -1,0 +1,53 @@
+"""What can stand in the place of a Sink: a file object, memory."""
+
+import hashlib
+
+from svcfw.service.errors import TransferError
+
+_ZEROS = bytes(64 * 1024)
+
+
+class FileObject(object):
+    """A file object (binary, `write`) in the place of a Sink: what has been written stays, whatever happens after."""
+
+    def __init__(self, file):
+        self._file = file
+        self._hash = hashlib.sha256()
+        self.offset = 0
+
+    def write(self, data):
+        self._hash.update(data)
+        self._file.write(data)
+        self.offset += len(data)
+
+    def write_zeros(self, n):
+        while n:
+            part = _ZEROS[: min(n, len(_ZEROS))]
+            self.write(part)
+            n -= len(part)
+
+    def check(self, digest):
+        """TransferError unless this is the SHA-256 of what was written."""
+        if self._hash.digest() != digest:
+            raise TransferError('it did not arrive as it was sent. Fetch it again')
+
+
+class Held(object):
+    """Memory in the place of a Sink."""
+
+    def __init__(self):
+        self._content = bytearray()
+
+    @property
+    def offset(self):
+        return len(self._content)
+
+    def write(self, data):
+        self._content += data
+
+    def write_zeros(self, n):
+        self._content += bytes(n)
+
+    def content(self):
+        """What has come (bytearray)."""
+        return self._content

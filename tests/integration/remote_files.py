@@ -1,0 +1,90 @@
+"""What the tests of files have other contexts do. Python 3.6, standard library: it runs there."""
+
+import io
+import os
+
+from svcfw.core.context import Sender
+from svcfw.core.dispatch import takes_router
+from svcfw.core.wire.errors import Error
+from svcfw.service.files import FileService
+
+
+def get(context, path):
+    """(content, metadata) of a file of another context."""
+    file = io.BytesIO()
+    meta = FileService.get(context, path, file)
+    return file.getvalue(), meta
+
+
+def outcome(context, path):
+    """How such a call fails (str)."""
+    try:
+        get(context, path)
+    except Error as e:
+        return '{}: {}'.format(type(e).__name__, e)
+    return 'no error'
+
+
+def fetch(context, path, to):
+    FileService.fetch(context, path, to)
+
+
+def process_id():
+    return os.getpid()
+
+
+def descriptors():
+    """What is open here (sorted list of str), pipes and sockets by their kind."""
+    found = []
+    for fd in os.listdir('/proc/self/fd'):
+        try:
+            found.append(os.readlink('/proc/self/fd/' + fd).split(':')[0])
+        except OSError:
+            pass
+    return sorted(found)
+
+
+def become(uid):
+    os.setgroups([])
+    os.setgid(uid)
+    os.setuid(uid)
+
+
+def peak_memory():
+    """KiB of resident memory at the most, since the last `reset_peak`."""
+    with open('/proc/self/status') as status:
+        return next(int(line.split()[1]) for line in status if line.startswith('VmHWM'))
+
+
+def reset_peak():
+    with open('/proc/self/clear_refs', 'w') as file:
+        file.write('5')
+
+
+def bytes_read():
+    """What this process has read from anywhere."""
+    with open('/proc/self/io') as file:
+        return next(int(line.split()[1]) for line in file if line.startswith('rchar'))
+
+
+@takes_router
+def held(digest, router):
+    """Whether a content is kept here."""
+    return router.transfers.store.holds(digest)
+
+
+def begin_many(context, path, count):
+    """Begin so many fetches, take nothing of what is sent; the errors."""
+    router = context.router
+    replies = []
+    for _ in range(count):
+        into = Sender(router.myself(), router.add_handler(lambda message: None))
+        arguments = {'path': path, 'into': into, 'token': None, 'offset': 0}
+        replies.append(context.call_service_async(FileService.name(), 'begin_fetch', **arguments))
+    errors = []
+    for reply in replies:
+        try:
+            reply.get()
+        except Error as e:
+            errors.append(str(e))
+    return errors
