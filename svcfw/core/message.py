@@ -51,6 +51,10 @@ class Message(object):
     def wants_reply(self):
         return self.frame.reply_to != 0
 
+    def is_from(self, src_id, reply_to):
+        """Whether this is what a context asked with that handle for the answer."""
+        return self.frame.src == src_id and self.frame.reply_to == reply_to
+
     def reply(self, value):
         """Send `value` to whom asked, if he wants an answer. Any thread."""
         self._answer(0, value)

@@ -15,8 +15,11 @@ class PoolStarter(object):
 
     def __init__(self, router):
         self._router = router
+        self._has_begun = False
+        #: (message, when it came) of each call.
         self._waiting = []
         router.add_handler(self._on_call, handles.CALL_SERVICE)
+        router.add_handler(self._on_cancel, handles.CANCEL_SERVICE)
 
     def _on_call(self, message):
         if message.is_dead:
@@ -24,10 +27,17 @@ class PoolStarter(object):
         if not has_parent_authority(message):
             message.refuse('%s has no pool of services' % self._router.name)
             return
-        self._waiting.append(message)
-        if len(self._waiting) == 1:
+        self._waiting.append((message, self._router.loop.clock()))
+        if not self._has_begun:
+            self._has_begun = True
             self._router.loop.ensure_standby()
             _thread.start_new_thread(self._start, ())
+
+    def _on_cancel(self, message):
+        """A caller waits no more."""
+        if not message.is_dead:
+            reply_to = message.value()
+            self._waiting = [each for each in self._waiting if not each[0].is_from(message.src_id, reply_to)]
 
     def _start(self):
         """Importing the pool may have to ask the parent for it, which must not hold up the loop."""
@@ -37,11 +47,16 @@ class PoolStarter(object):
             module = sys.modules[_POOL_MODULE]
         except Exception as e:
             failure = call_error(e)
-            waiting, self._waiting = self._waiting, []
-            for message in waiting:
-                message.fail(failure)
+            self._router.loop.call_soon(lambda: self._give_up(failure))
             return
         self._router.loop.call_soon(lambda: self._hand_over(module))
+
+    def _give_up(self, failure):
+        """The next call tries again."""
+        self._has_begun = False
+        waiting, self._waiting = self._waiting, []
+        for message, _ in waiting:
+            message.fail(failure)
 
     def _hand_over(self, module):
         waiting, self._waiting = self._waiting, []

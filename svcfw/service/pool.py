@@ -39,6 +39,8 @@ class Pool(object):
         self._state = _ACTIVE
         self._invokers = {}
         self._activations = {}
+        #: The calls (Message) that wait for their service to be made.
+        self._awaiting = set()
         self._deferred = _Deferred()
         self._select = Select(router.loop, oneshot=False)
         self._select.notify = self._on_event
@@ -49,7 +51,9 @@ class Pool(object):
         try:
             for service in services:
                 self.add(service)
-            router.remove_handler(handles.CALL_SERVICE)  # what would have made a pool, or refuses for one that ended
+            # What would have made a pool, or refuses for one that ended.
+            router.remove_handler(handles.CALL_SERVICE)
+            router.remove_handler(handles.CANCEL_SERVICE)
             router.add_handler(self.accept, handles.CALL_SERVICE)
             router.add_handler(self._on_cancel, handles.CANCEL_SERVICE)
         except BaseException:
@@ -184,19 +188,25 @@ class Pool(object):
 
     # -- requests
 
-    def accept(self, msg):
-        """Take one CALL_SERVICE message from another context, or a thread that is not the pool's. Loop thread."""
-        self._accept(msg, self._submit)
+    def accept(self, msg, arrived=None):
+        """Take one CALL_SERVICE message from another context, or a thread that is not the pool's. Loop thread.
+
+        arrived: when it came, on the loop's clock, if not just now: its deadline counts from there.
+        """
+        self._accept(msg, self._submit, arrived)
 
     def accept_own(self, msg):
         """Take one from this context itself. On a thread of the pool it is carried out before this returns."""
         self._accept(msg, self._run_here if self._workers.has(_thread.get_ident()) else self._submit)
 
-    def _accept(self, msg, pass_on):
+    def _accept(self, msg, pass_on, arrived=None):
         if msg.is_dead:
             return  # the news that some sender is gone: nothing to do, and no reason to end
+        self._pass_on(pass_on, msg, lambda: _envelope(msg, self.router.loop.clock() if arrived is None else arrived))
+
+    def _pass_on(self, pass_on, msg, envelope):
         try:
-            pass_on(msg, _envelope(msg))
+            pass_on(msg, envelope())
         except ChannelError as e:
             msg.refuse(str(e))
         except Error as e:
@@ -225,9 +235,8 @@ class Pool(object):
         self._hand_over(service.invoker.run_here, service.invoker, msg, envelope)
 
     def _hand_over(self, take, invoker, msg, envelope):
-        _, method_name, timeout_s, arguments = envelope
+        _, method_name, deadline, arguments = envelope
         method = invoker.method(msg, method_name)
-        deadline = None if timeout_s is None else self.router.loop.clock() + timeout_s
         request = Request(msg, method, arguments, deadline)
         try:
             take(request)
@@ -245,13 +254,18 @@ class Pool(object):
             raise RefusedError('%d calls wait for %s to be made' % (len(activation), name))
 
         def go_on(error):
+            with self._lock:
+                if msg not in self._awaiting:
+                    return  # it was cancelled
+                self._awaiting.remove(msg)
             if error is None:
-                self._accept(msg, self._submit)
+                self._pass_on(self._submit, msg, lambda: envelope)
             elif isinstance(error, ChannelError):
                 msg.refuse(str(error))
             else:
                 msg.fail(_failure(error))
 
+        self._awaiting.add(msg)
         activation.when_over(go_on)
         self._workers.schedule(activation)
 
@@ -275,6 +289,8 @@ class Pool(object):
     def _on_cancel(self, msg):
         if not msg.is_dead:
             reply_to = msg.value()
+            with self._lock:
+                self._awaiting = {each for each in self._awaiting if not each.is_from(msg.src_id, reply_to)}
             for invoker in list(self._invokers.values()):
                 invoker.cancel(msg.src_id, reply_to)
 
@@ -325,8 +341,8 @@ def call(context, service_name, method_name, timeout=None, **arguments):
 def start_in_child(router, waiting):
     """Make the pool of a child context and hand it the messages that came before. Called by svcfw.core.poolstarter."""
     pool = router.services or Pool(router)
-    for msg in waiting:
-        pool.accept(msg)
+    for msg, arrived in waiting:
+        pool.accept(msg, arrived)
 
 
 def _refuse(msg):
@@ -338,8 +354,8 @@ def _failure(error):
     return refusal(error) if isinstance(error, (PoolError, RefusedError)) else call_error(error)
 
 
-def _envelope(msg):
-    """(service, method, time-out, encoded arguments) of a message; the rest of it stays closed. DecodeError."""
+def _envelope(msg, arrived):
+    """(service, method, deadline, encoded arguments) of a message; the rest of it stays closed. DecodeError."""
     value = msg.value()
     if type(value) is not tuple or len(value) != 4:
         raise DecodeError('no call of a service')
@@ -348,4 +364,4 @@ def _envelope(msg):
         raise DecodeError('no call of a service: names are text')
     if timeout_s is not None and type(timeout_s) not in (int, float):
         raise DecodeError('no call of a service: a time-out is a number of seconds')
-    return value
+    return name, method_name, None if timeout_s is None else arrived + timeout_s, arguments

@@ -51,9 +51,6 @@ class Request(Message):
         """Whether the method need be run."""
         return not self._answered and not self.cancelled
 
-    def is_from(self, src_id, reply_to):
-        return (self.frame.src, self.frame.reply_to) == (src_id, reply_to)
-
     def arguments(self):
         """The arguments (dict), decoded and checked now. DecodeError, RefusedError."""
         arguments = self.router.codec.decode(self.encoded_arguments)

@@ -167,3 +167,29 @@ def test_other_schemes_of_names(host: Host, caller: Context) -> None:
     assert 'is not a Service class' in refusal(lambda: caller.call_service('other', 'echo'))
     assert type(pool.get_service('plain-2')) is importable.Plain
     assert sorted(pool.stats()) == ['echo-1', 'plain-2']
+
+
+def test_a_call_that_is_cancelled_while_its_service_is_made_never_begins(
+    host: Host, family: Family, above: Context
+) -> None:
+    pool = host(at=family.child)
+    replies = [above.call_service_async(importable.Slow, 'echo', value=i) for i in range(3)]
+    assert importable.begun.wait(LONG)
+    replies[1].cancel()
+    family.master.settle()
+    family.child.settle()
+    importable.gate.set()
+    assert [replies[0].get(LONG), replies[2].get(LONG)] == [('slow', 0), ('slow', 2)]
+    assert pool.stats()[importable.Slow.name()]['echo']['calls'] == 2
+
+
+def test_a_deadline_counts_from_before_its_service_was_made(host: Host, family: Family, above: Context) -> None:
+    host(at=family.child)
+    loop = family.child.router.loop
+    reply = above.request_service(importable.Slow, 'echo', {'value': 1}, timeout=1000.0)
+    assert importable.begun.wait(LONG)
+    real = loop.clock
+    loop.clock = lambda: real() + 1001.0
+    importable.gate.set()
+    with pytest.raises(ChannelError, match='waits no more'):
+        reply.get(LONG)

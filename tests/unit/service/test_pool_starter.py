@@ -1,0 +1,90 @@
+"""The first pool of a child, made when it is needed."""
+
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from svcfw.core import poolstarter
+from svcfw.core.context import Context
+from svcfw.core.wire.errors import CallError, ChannelError
+from tests.support.routers import LONG
+from tests.unit.service import importable
+from tests.unit.service.services import Family
+
+SLOW = 'tests.unit.service.slow_pool'
+
+
+@pytest.fixture
+def above(family: Family, monkeypatch: pytest.MonkeyPatch) -> Iterator[Context]:
+    """A child as the master sees it, whose pool takes until `importable.gate` to import."""
+    router = family.child.router
+    router.forwards_logging = True
+    sys.modules.pop(SLOW, None)
+    importable.begun.clear()
+    importable.gate.clear()
+    importable.made.clear()
+    monkeypatch.setattr(poolstarter, '_POOL_MODULE', SLOW)
+    family.child.do(lambda: poolstarter.PoolStarter(router))
+    context: Context = family.master.router.context(1)
+    yield context
+    importable.gate.set()
+    if router.services is not None:
+        router.services.stop()
+
+
+def echoed(family: Family) -> int:
+    """How many calls of `Plain.echo` the child has run."""
+    calls: int = family.child.router.services.stats()[importable.Plain.name()]['echo']['calls']
+    return calls
+
+
+def test_calls_wait_for_it_in_order(above: Context) -> None:
+    replies = [above.call_service_async(importable.Plain, 'echo', value=i) for i in range(5)]
+    assert importable.begun.wait(LONG)
+    replies += [above.call_service_async(importable.Plain, 'echo', value=i) for i in range(5, 10)]
+    importable.gate.set()
+    assert [reply.get(LONG) for reply in replies] == list(range(10))
+    assert importable.made == ['Plain']
+
+
+def test_a_call_that_is_cancelled_meanwhile_never_begins(family: Family, above: Context) -> None:
+    replies = [above.call_service_async(importable.Plain, 'echo', value=i) for i in range(3)]
+    assert importable.begun.wait(LONG)
+    replies[1].cancel()
+    family.master.settle()
+    family.child.settle()
+    importable.gate.set()
+    assert [replies[0].get(LONG), replies[2].get(LONG)] == [0, 2]
+    assert echoed(family) == 2
+
+
+def test_a_service_in_the_making_is_left_alone_by_who_cancelled(family: Family, above: Context) -> None:
+    reply = above.call_service_async(importable.Plain, 'echo', value=1)
+    assert importable.begun.wait(LONG)
+    reply.cancel()
+    family.master.settle()
+    family.child.settle()
+    importable.gate.set()
+    assert above.call_service(importable.Plain, 'echo', value=2) == 2
+    assert echoed(family) == 1
+
+
+def test_a_deadline_counts_from_the_arrival(family: Family, above: Context) -> None:
+    loop = family.child.router.loop
+    reply = above.request_service(importable.Plain, 'echo', {'value': 1}, timeout=1000.0)
+    assert importable.begun.wait(LONG)
+    real = loop.clock
+    loop.clock = lambda: real() + 1001.0
+    importable.gate.set()
+    with pytest.raises(ChannelError, match='waits no more'):
+        reply.get(LONG)
+
+
+def test_the_next_call_tries_again(above: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(poolstarter, '_POOL_MODULE', 'tests.unit.service.nowhere')
+    with pytest.raises(CallError, match='nowhere'):
+        above.call_service(importable.Plain, 'echo', value=1)
+    monkeypatch.setattr(poolstarter, '_POOL_MODULE', SLOW)
+    importable.gate.set()
+    assert above.call_service(importable.Plain, 'echo', value=2) == 2
