@@ -90,11 +90,11 @@ class _Matcher(object):
         size, block_bytes = self._size, self._block_bytes
         position = unmatched = searched = 0
         expected = 0  # the block that comes if nothing has changed from here on
-        anchor = 0  # the one after the last match
+        anchor = origin = 0  # the one after the last match; the one that came before the last jump to another place
         while position < size:
             block = self._block_at(position, expected)
             if block is None:
-                position, block, expected = self._search(position, expected, anchor)
+                position, block, expected = self._search(position, expected, (anchor, expected, origin))
             self._effort += _EFFORT * (position - searched)
             searched = position
             if block is None:
@@ -111,6 +111,8 @@ class _Matcher(object):
             yield 'copy', before * block_bytes, position - first + length
             position = unmatched = position + length
             if block == expected or self._hashes[block] not in self._repeated:
+                if not anchor <= block <= anchor + PROBE_EVERY * _NEXT_PROBES:
+                    origin = anchor
                 expected = anchor = block + 1
             else:
                 expected += 1
@@ -147,7 +149,7 @@ class _Matcher(object):
 
     # -- finding where the copies agree again
 
-    def _search(self, position, expected, anchor):
+    def _search(self, position, expected, starts):
         """How far to go on, the block that is there or None, and the block that is expected there."""
         if not self._read(position, 1):  # shorter than it was
             return self._size, None, expected
@@ -160,7 +162,7 @@ class _Matcher(object):
                 if self._hashes[block] not in self._repeated:
                     return in_place
         end = min(position + max(_WINDOW_BYTES, _LOOKAHEAD * block_bytes), self._size)
-        found = self._search_by_probes(position, end, self._candidates(expected, anchor)) or in_place
+        found = self._search_by_probes(position, end, self._candidates(starts)) or in_place
         if found is not None:
             return found
         steps = -(-(end - position) // block_bytes)
@@ -170,21 +172,22 @@ class _Matcher(object):
                 return position + ahead * block_bytes, block, expected + ahead
         return min(position + steps * block_bytes, self._size), None, expected + steps
 
-    def _candidates(self, expected, anchor):
+    def _candidates(self, starts):
         """Blocks with probes that may come next, in the order of how likely that is (each once).
 
-        After something was inserted: those after the last match; changed: those at this place; deleted, or moved to
-        here: farther ones, at distances that double, from where all in between is found backwards.
+        starts: after something was inserted, the block after the last match; changed, the one at this place; moved or
+        copied to here, the one before that. After something was deleted it is a farther one: those at distances from
+        the first that double are tried, and all in between is found backwards.
         """
         count = -(-self._whole // PROBE_EVERY)
         if not count:
             return []
         numbers = []
-        for start in (anchor, expected):
+        for start in starts:
             first = -(-start // PROBE_EVERY)
             numbers += range(first, first + _NEXT_PROBES)
         distance = _NEXT_PROBES
-        first = -(-anchor // PROBE_EVERY)
+        first = -(-starts[0] // PROBE_EVERY)
         while distance < count:
             numbers.append(first + distance)
             distance *= 2
