@@ -3,9 +3,11 @@
 call(value) -> value         call_async(value) -> function that waits for it
 service(value) -> value      service_async(value) -> function that waits for it
 hop(value) -> value          the same as call, through an intermediate child
+service_hop(value) -> value  the same as service, through it
 one_way(count, value)        so many messages to the child, until it has seen the last
 start() -> function          a further child; the function ends it
-child_kib() -> int           memory of a child that does nothing
+child_pid() -> int           a further child, which has done nothing; it is left running
+start_many(count) -> pids    so many further children, started as fast as the library does, and called once
 """
 
 import json
@@ -19,6 +21,8 @@ from typing import Any
 SIZES = (64, 1024, 16 * 1024, 128 * 1024, 1024 * 1024)
 IN_FLIGHT = 100
 THREADS = 8
+CALLERS = 16
+CHILDREN = 50
 
 
 def latencies(function: Callable[[Any], Any], value: Any, count: int) -> list[float]:
@@ -51,14 +55,14 @@ def in_flight(start: Callable[[Any], Callable[[], Any]], value: Any, count: int)
     return count / (time.perf_counter() - begun)
 
 
-def from_threads(function: Callable[[Any], Any], value: Any, count: int) -> float:
-    """Calls a second from eight threads, one after another in each."""
+def from_threads(function: Callable[[Any], Any], value: Any, count: int, size: int = THREADS) -> float:
+    """Calls a second from so many threads, one after another in each."""
 
     def run() -> None:
-        for _ in range(count // THREADS):
+        for _ in range(count // size):
             function(value)
 
-    threads = [threading.Thread(target=run) for _ in range(THREADS)]
+    threads = [threading.Thread(target=run) for _ in range(size)]
     begun = time.perf_counter()
     for thread in threads:
         thread.start()
@@ -71,11 +75,12 @@ def measure(peer: Any, count: int) -> dict[str, float]:
     """All that the peer can; `count` calls for each number."""
     found: dict[str, float] = {}
     small = b'x' * 64
-    for name in ('call', 'service', 'hop'):
+    for name in ('call', 'service', 'hop', 'service_hop'):
         function = getattr(peer, name, None)
         if function is not None:
             taken = latencies(function, small, count)
-            found[f'{name} p50 us'], found[f'{name} p99 us'] = p(taken, 50), p(taken, 99)
+            label = name.replace('_', ' ')
+            found[f'{label} p50 us'], found[f'{label} p99 us'] = p(taken, 50), p(taken, 99)
     for name in ('call', 'service'):
         start = getattr(peer, f'{name}_async', None)
         if start is not None:
@@ -84,9 +89,13 @@ def measure(peer: Any, count: int) -> dict[str, float]:
         function = getattr(peer, name, None)
         if function is not None and getattr(peer, 'threads', True):
             found[f'{name} 8 threads /s'] = from_threads(function, small, 2 * count)
-    for size in SIZES[1:]:
-        taken = latencies(peer.call, b'x' * size, max(20, count * 64 // (size + 64)))
-        found[f'call {size // 1024} KiB p50 us'] = p(taken, 50)
+    if getattr(peer, 'service', None) is not None and getattr(peer, 'threads', True):
+        found['service 16 callers /s'] = from_threads(peer.service, small, 2 * count, CALLERS)
+    for name in ('call', 'service'):
+        function = getattr(peer, name, None)
+        for size in SIZES[1:] if function is not None else ():
+            taken = latencies(function, b'x' * size, max(30, count * 64 // (size + 64)))
+            found[f'{name} {size // 1024} KiB p50 us'] = p(taken, 50)
     if getattr(peer, 'one_way', None) is not None:
         for size, n in ((64, 10 * count), (128 * 1024, max(100, count // 2))):
             peer.one_way(n // 10, b'x' * size)
@@ -104,8 +113,27 @@ def measure(peer: Any, count: int) -> dict[str, float]:
         starts.append((time.perf_counter() - begun) * 1e3)
         end()
     found['start ms'] = sorted(starts)[len(starts) // 2]
-    found['child KiB'] = peer.child_kib()
+    found['child KiB'] = rss_kib(peer.child_pid())
+    begun = time.perf_counter()
+    pids = peer.start_many(CHILDREN)
+    found['50 children ms'] = (time.perf_counter() - begun) * 1e3
+    found['50 children MiB'] = sum(map(pss_kib, pids)) / 1024
     return found
+
+
+def rss_kib(pid: int) -> int:
+    """Resident memory of a process."""
+    return kib(f'/proc/{pid}/status', 'VmRSS:')
+
+
+def pss_kib(pid: int) -> int:
+    """The same, what it shares with others divided among them."""
+    return kib(f'/proc/{pid}/smaps_rollup', 'Pss:')
+
+
+def kib(path: str, name: str) -> int:
+    with open(path) as file:
+        return next(int(line.split()[1]) for line in file if line.startswith(name))
 
 
 def report(peer: Any) -> None:

@@ -1,4 +1,5 @@
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import execnet
 
@@ -18,11 +19,7 @@ while True:
         channel.receive()
     channel.send(count)
 """
-RSS = """
-for line in open('/proc/self/status'):
-    if line.startswith('VmRSS:'):
-        channel.send(int(line.split()[1]))
-"""
+PID = 'import os; channel.send(os.getpid())'
 
 
 class Peer:
@@ -62,12 +59,16 @@ class Peer:
 
     def start(self):
         gateway = execnet.makegateway('popen')
-        channel = gateway.remote_exec('import os; channel.send(os.getpid())')
+        channel = gateway.remote_exec(PID)
         channel.receive()
         return gateway.exit
 
-    def child_kib(self):
-        return execnet.makegateway('popen').remote_exec(RSS).receive()
+    def child_pid(self):
+        return execnet.makegateway('popen').remote_exec(PID).receive()
+
+    def start_many(self, count):
+        with ThreadPoolExecutor(count) as threads:
+            return list(threads.map(lambda _: self.child_pid(), range(count)))
 
 
 if __name__ == '__main__':

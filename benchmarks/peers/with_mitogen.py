@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import mitogen.core
 import mitogen.master
 import mitogen.service
@@ -50,6 +52,9 @@ class Peer:
     def hop(self, value):
         return self.far.call(remote.echo, value)
 
+    def service_hop(self, value):
+        return self.far.call_service(Echo, 'echo', value=value)
+
     def one_way(self, count, value):
         seen = self.child.call_async(swallow, count)
         for _ in range(count):
@@ -61,8 +66,12 @@ class Peer:
         child.call(remote.pid)
         return lambda: child.shutdown(wait=True)
 
-    def child_kib(self):
-        return self.router.local().call(remote.rss_kib)
+    def child_pid(self):
+        return self.router.local().call(remote.pid)
+
+    def start_many(self, count):
+        with ThreadPoolExecutor(count) as threads:
+            return list(threads.map(lambda _: self.child_pid(), range(count)))
 
 
 def main(router):

@@ -1,18 +1,16 @@
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import rpyc
 from rpyc.utils.factory import connect_subproc
 
-from benchmarks.peers import measure, remote
+from benchmarks.peers import measure
 
 
 class Service(rpyc.Service):
     def exposed_echo(self, value):
         return value
-
-    def exposed_rss_kib(self):
-        return remote.rss_kib()
 
     def exposed_pid(self):
         return os.getpid()
@@ -26,6 +24,7 @@ class Peer:
     """A call is one of an exposed method of a service: it has nothing else."""
 
     def __init__(self):
+        self.kept = []
         self.connection = connect()
         self.echo = self.connection.root.echo
         self.echo_async = rpyc.async_(self.echo)
@@ -46,8 +45,14 @@ class Peer:
         connection.root.pid()
         return connection.close
 
-    def child_kib(self):
-        return connect().root.rss_kib()
+    def child_pid(self):
+        connection = connect()
+        self.kept.append(connection)
+        return connection.root.pid()
+
+    def start_many(self, count):
+        with ThreadPoolExecutor(count) as threads:
+            return list(threads.map(lambda _: self.child_pid(), range(count)))
 
 
 if __name__ == '__main__':
