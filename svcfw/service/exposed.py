@@ -97,10 +97,10 @@ class Exposed(object):
 
     def check(self, arguments):
         """RefusedError, naming what is wrong, unless `arguments` fit."""
-        if type(arguments) is not dict or not all(type(name) is str for name in arguments):
-            raise RefusedError('%s: arguments have names' % self.name)
-        names = arguments.keys()
+        names = arguments.keys() if type(arguments) is dict else None
         if names != self._required:
+            if names is None or not all(type(name) is str for name in names):
+                raise RefusedError('%s: arguments have names' % self.name)
             self._refuse_names(self._required - names, 'missing')
             self._refuse_names(names - (self._allowed if not self._takes_any else names - self._reserved), 'unknown')
         for name, wanted in self._types.items():

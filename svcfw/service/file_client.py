@@ -8,6 +8,7 @@ file of this context, ChannelError when the other one is lost.
 from svcfw.core.context import Sender
 from svcfw.core.wire.errors import CallError, ChannelError
 from svcfw.service.blocks import Signature, match
+from svcfw.service.destination import Destination
 from svcfw.service.errors import TransferError
 from svcfw.service.file_parts import FileParts, FilePlace
 from svcfw.service.receiving import Receiving
@@ -16,6 +17,7 @@ from svcfw.service.sink import Sink, Wanted
 from svcfw.service.sinks import FileObject
 from svcfw.service.source import Source, decoded
 from svcfw.service.transfers import CallingThread, Transfers, explained
+from svcfw.service.tree_parts import TreeParts, TreePlace
 
 #: Named, not imported: the service offers these functions as its own.
 SERVICE = 'svcfw.service.files.FileService'
@@ -69,6 +71,38 @@ def fetch(context, path, to, preserves=False, is_durable=False, on_progress=None
         raise
     finally:
         sink.discard()
+
+
+def put_tree(context, path, to, follow=False, preserves=True, owner=False, on_progress=None):
+    """Bring the local folder `path` with all that is in it to the folder `to` of `context`; what else is there stays.
+
+    Contents that are there already are not sent. If `to` is not there it appears whole, else file by file.
+    follow: take links for what they lead to. preserves: modes and times of this one; owner: accounts, too, if the other
+    side is root's. on_progress(bytes done, bytes found so far). Returns {'files', 'written', 'skipped'}: regular files,
+    those whose content was sent, names (at most 100) of what is neither file nor folder nor link.
+    """
+    path, to = decoded(path), decoded(to)
+    parts = TreeParts(path, follow)
+    try:
+        answer = _call(context, to, 'begin_put_tree', path=to, preserves=preserves, owner=owner)
+    except BaseException:
+        parts.close()
+        raise
+    parts.lacks_all = answer['lacks_all']
+    return _send(context, parts, answer['into'], to, lambda done: on_progress and on_progress(done, parts.total))
+
+
+def get_tree(context, path, to, follow=False, preserves=True, on_progress=None):
+    """The same from the folder `path` of `context` to the local folder `to`, without owners and set-id bits."""
+    path, to = decoded(path), decoded(to)
+    with Destination(to) as destination:
+        place = TreePlace(destination, preserves)
+
+        def begin(into):
+            arguments = {'path': path, 'into': into, 'follow': follow, 'lacks_all': destination.is_new}
+            _call(context, path, 'begin_fetch_tree', **arguments)
+
+        return _receive(context, place, begin, path, lambda done: on_progress and on_progress(done, place.total))
 
 
 def _preserved(meta):
@@ -139,19 +173,9 @@ class Put(object):
             pieces = match(source.fileno(), source.size, Signature.unpack(answer['signature']))
         elif answer['offset']:
             source.skip(answer['offset'])
-        thread = CallingThread(self._router.loop)
-        flow = self._transfers.flow(self._context)
-
-        def schedule():
-            thread.schedule(sending.pump)
-
         parts = FileParts(source, pieces, self._packs)
-        sending = Sending(parts, answer['into'], flow, schedule, thread.over, self._report)
-        sending.wake()
-        try:
-            self._transfers.remember_digest(source, _wait(thread, self._context, self._to))
-        finally:
-            sending.abort(TransferError('it was interrupted'))
+        digest = _send(answer['into'].context, parts, answer['into'], self._to, self._report)
+        self._transfers.remember_digest(source, digest)
 
     def _relayed(self):
         """Send it by way of the context that is next on the way, which keeps it for others behind it. False: cannot."""
@@ -177,36 +201,53 @@ class Put(object):
 
 def _fetch(context, path, sink, finish, on_progress, token=None):
     """Have the file sent to `sink`, and `finish(digest, metadata)` called; returns the metadata."""
-    router = context.router
-    thread = CallingThread(router.loop)
     meta = {}
+    place = FilePlace(sink, lambda digest: finish(digest, meta))
 
-    def schedule():
-        thread.schedule(receiving.pump)
-
-    def report(done):
-        if on_progress is not None:
-            on_progress(done, meta['size'])
-
-    def put_in_place(digest):
-        finish(digest, meta)
-
-    place = FilePlace(sink, put_in_place)
-    receiving = Receiving(router, context, place, schedule, thread.over, report)
-    into = Sender(router.myself(), receiving.handle)
-    try:
+    def begin(into):
         meta.update(_call(context, path, 'begin_fetch', path=path, into=into, token=token, offset=sink.offset))
         if meta.pop('offset') != sink.offset:
             sink.restart()
         place.size = meta['size']
-        _wait(thread, context, path)
-    finally:
-        receiving.abort(TransferError('it was interrupted'))
+
+    _receive(context, place, begin, path, lambda done: on_progress and on_progress(done, place.size))
     return meta
 
 
-def _wait(thread, context, path):
+def _send(context, parts, into, about, on_progress):
+    """Do a Sending on the calling thread; the receiver's answer. `about`: the file (str) that errors are to name."""
+    router = context.router
+    thread = CallingThread(router.loop)
+
+    def schedule():
+        thread.schedule(sending.pump)
+
+    sending = Sending(parts, into, Transfers.of(router).flow(context), schedule, thread.over, on_progress)
+    sending.wake()
+    try:
+        return _wait(thread, context, about)
+    finally:
+        sending.abort(TransferError('it was interrupted'))
+
+
+def _receive(context, place, begin, about, on_progress):
+    """Do a Receiving on the calling thread: `begin(Sender)` has the other side send. What `place.end` returned."""
+    router = context.router
+    thread = CallingThread(router.loop)
+
+    def schedule():
+        thread.schedule(receiving.pump)
+
+    receiving = Receiving(router, context, place, schedule, thread.over, on_progress)
+    try:
+        begin(Sender(router.myself(), receiving.handle))
+        return _wait(thread, context, about)
+    finally:
+        receiving.abort(TransferError('it was interrupted'))
+
+
+def _wait(thread, context, about):
     try:
         return thread.wait()
     except (CallError, TransferError) as e:
-        raise explained(context, path, e) from e
+        raise explained(context, about, e) from e

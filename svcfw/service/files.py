@@ -8,6 +8,7 @@ from svcfw.core.message import has_parent_authority
 from svcfw.core.wire.errors import ChannelError
 from svcfw.service import file_client
 from svcfw.service.blocks import MIN_SIZE, signature
+from svcfw.service.destination import Destination
 from svcfw.service.errors import PoolError, TransferError, transfer_error
 from svcfw.service.exposed import arg_spec, expose
 from svcfw.service.file_parts import FileParts, FilePlace
@@ -18,8 +19,9 @@ from svcfw.service.sending import Sending
 from svcfw.service.service import Service
 from svcfw.service.sink import Sink, Wanted
 from svcfw.service.sinks import Held
-from svcfw.service.source import Content, Source
+from svcfw.service.source import Content, Source, decoded
 from svcfw.service.transfers import Transfers
+from svcfw.service.tree_parts import TreeParts, TreePlace
 
 #: Transfers that one context may have under way here; more are refused.
 MAX_OF_ONE = 64
@@ -38,6 +40,8 @@ class FileService(Service):
     put = staticmethod(file_client.put)
     get = staticmethod(file_client.get)
     fetch = staticmethod(file_client.fetch)
+    put_tree = staticmethod(file_client.put_tree)
+    get_tree = staticmethod(file_client.get_tree)
 
     def __init__(self, router):
         Service.__init__(self, router)
@@ -71,27 +75,16 @@ class FileService(Service):
     def begin_fetch(self, path, into, token, offset, msg):
         """Send a file to `into` (see Sending), from `offset` on if `token` is still its token. Returns its metadata and
         the offset."""
-        if into.context.id != msg.src_id:
-            raise TransferError('it can be sent only to who asks')
         source = self._open(path, msg)
         try:
             if token != source.token or not 0 < offset <= source.size:
                 offset = 0
             source.skip(offset)
             answer = dict(source.metadata, offset=offset)
-            self._begin(msg)
         except BaseException:
             source.close()
             raise
-
-        def over(error, value):
-            self._end(msg)
-
-        def schedule():
-            self._on_pool(sending.pump)
-
-        sending = Sending(FileParts(source), into, self._transfers.flow(into.context), schedule, over)
-        sending.wake()
+        self._send(FileParts(source), into, msg)
         return answer
 
     def _open(self, path, msg):
@@ -179,6 +172,39 @@ class FileService(Service):
             'same_size': list(self._transfers.store.of_size(size)),
         }
 
+    # -- folders
+
+    @expose(policy=AllowParents())
+    @arg_spec(spec={'path': str, 'preserves': bool, 'owner': bool})
+    def begin_put_tree(self, path, preserves, owner, msg):
+        """Take a folder. into: where to send it (Sender, see Sending); lacks_all: whether nothing of it is here."""
+        destination = Destination(path, owner=owner, special_bits=True)
+        try:
+            into = self._receive(TreePlace(destination, preserves), lambda *outcome: destination.abandon(), msg)
+            return {'into': into, 'lacks_all': destination.is_new}
+        except BaseException:
+            destination.abandon()
+            raise
+
+    @expose(policy=AllowAny())
+    @arg_spec(spec={'path': str, 'into': Sender, 'follow': bool, 'lacks_all': bool})
+    def begin_fetch_tree(self, path, into, follow, lacks_all, msg):
+        """Send a folder to `into`, where nothing of it is if `lacks_all`.
+
+        To others than the contexts above only one that is granted, and not what links in it lead to.
+        """
+        if not has_parent_authority(msg):
+            real = self._grants.find(path, msg.src_id)
+            if real is None or follow:
+                raise TransferError('it was not granted to context %d. Register it for that one' % msg.src_id)
+            path = decoded(real)
+        try:
+            parts = TreeParts(path, follow)
+        except OSError as e:
+            raise transfer_error(e) from e
+        parts.lacks_all = lacks_all
+        self._send(parts, into, msg)
+
     # -- for contexts behind this one
 
     @expose(policy=AllowParents())
@@ -212,6 +238,25 @@ class FileService(Service):
         self._transfers.keep_in(path, max_bytes)
 
     # -- inside
+
+    def _send(self, parts, into, msg):
+        """Begin a Sending, which closes `parts`."""
+        try:
+            if into.context.id != msg.src_id:
+                raise TransferError('it can be sent only to who asks')
+            self._begin(msg)
+        except BaseException:
+            parts.close()
+            raise
+
+        def over(error, value):
+            self._end(msg)
+
+        def schedule():
+            self._on_pool(sending.pump)
+
+        sending = Sending(parts, into, self._transfers.flow(into.context), schedule, over)
+        sending.wake()
 
     def _receive(self, place, over, msg):
         """Begin a Receiving; where it is to be sent to."""

@@ -21,8 +21,8 @@ STALL_S = 300.0
 #: After so many messages others have a turn.
 TURN = 16
 
-#: In the place of a message: there is none yet.
-WAIT = object()
+#: In the place of a message: there is none yet; it was sent by `Sending.ask`.
+WAIT, ASKED = object(), object()
 
 
 def cost(message):
@@ -186,8 +186,8 @@ class Sending(object):
     def _send_next(self, n):
         """Send one message; whether there may be another."""
         message = self._parts.next(n, self._flow.bytes_per_second())
-        if message is WAIT:
-            return False
+        if message is WAIT or message is ASKED:
+            return message is ASKED
         if message is None:
             self._has_sent_all = True
             self._to.context.request_async(self._to.handle, self._parts.end(), self._on_end)

@@ -54,13 +54,13 @@ def _name(lookup, number):
 class Source(object):
     """One open file, read from `offset` on. For one thread at a time; a context manager.
 
-    path: str or bytes; follows: whether it may be a link. OSError if it cannot be opened, TransferError if it is no
-    regular file.
+    path: str or bytes; follows: whether it may be a link; dir_fd: of the folder that `path` is relative to. OSError if
+    it cannot be opened, TransferError if it is no regular file.
     """
 
-    def __init__(self, path, follows=True):
+    def __init__(self, path, follows=True, dir_fd=None):
         self.path = decoded(path)
-        self._fd = os.open(encoded(path), OPEN_FLAGS | (0 if follows else os.O_NOFOLLOW))
+        self._fd = os.open(encoded(path), OPEN_FLAGS | (0 if follows else os.O_NOFOLLOW), dir_fd=dir_fd)
         status = os.fstat(self._fd)
         if not stat.S_ISREG(status.st_mode):
             self.close()
@@ -108,7 +108,7 @@ class Source(object):
             return hole
         data = os.pread(self._fd, min(n, self.size - self.offset), self.offset)
         if not data and self.offset < self.size:
-            raise self._changed()
+            raise self.changed()
         self.offset += len(data)
         self._hash.update(data)
         is_zero = len(data) > 64 and data == _ZEROS[: len(data)]
@@ -119,7 +119,7 @@ class Source(object):
         while n:
             data = os.pread(self._fd, min(n, _HASHED_BYTES), self.offset)
             if not data:
-                raise self._changed()
+                raise self.changed()
             self._hash.update(data)
             self.offset += len(data)
             n -= len(data)
@@ -132,7 +132,7 @@ class Source(object):
         """The SHA-256 of the whole file, which is read for it; the position does not change. TransferError."""
         digest = hash_of(self._fd, self.size)
         if digest is None:
-            raise self._changed()
+            raise self.changed()
         self.check()
         return digest
 
@@ -140,7 +140,7 @@ class Source(object):
         """TransferError if the file was written to since it was opened. One that took its name does no harm."""
         status = os.fstat(self._fd)
         if (status.st_size, status.st_mtime_ns) != (self.size, self.metadata['mtime_ns']):
-            raise self._changed()
+            raise self.changed()
 
     def close(self):
         """Idempotent."""
@@ -169,7 +169,8 @@ class Source(object):
             self._hash.update(_ZEROS[: min(n, _HASHED_BYTES)])
             n -= min(n, _HASHED_BYTES)
 
-    def _changed(self):
+    def changed(self):
+        """The TransferError for a file that is not what it was."""
         return TransferError('%s has changed while it was read. Send it again when nobody writes to it' % self.path)
 
 

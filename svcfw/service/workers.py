@@ -173,7 +173,7 @@ class Workers(object):
                     with self.lock:
                         self._busy -= 1
                         self._short -= is_short
-                elif self._is_drained():
+                elif self._drains and self._is_drained():
                     self._on_drained()
                 else:
                     self._loop.wait(waiter)

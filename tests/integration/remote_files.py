@@ -21,7 +21,7 @@ def outcome(context, path):
     try:
         get(context, path)
     except Error as e:
-        return '{}: {}'.format(type(e).__name__, e)
+        return f'{type(e).__name__}: {e}'
     return 'no error'
 
 

@@ -29,8 +29,8 @@ from tests.support.sshd import Sshd
 from tests.support.timing import seconds, wait_until
 
 MIB = 1024 * 1024
-#: How often a receiver is killed; the whole number with SVCFW_TEST_KILLS.
-KILLS = int(os.environ.get('SVCFW_TEST_KILLS', '200'))
+#: How often a receiver is killed. A long run: SVCFW_TEST_KILLS=200.
+KILLS = int(os.environ.get('SVCFW_TEST_KILLS', '25'))
 
 
 @pytest.fixture
