@@ -29,6 +29,9 @@ MAX_STANDBY_NAP_S = 0.02
 MAX_POLL_S = 60.0
 
 
+_NOTHING = (None, None)
+
+
 class Waiter(object):
     """What one thread sleeps on until another thread, or the loop that it drives itself, calls `set()`.
 
@@ -311,8 +314,9 @@ class Loop(object):
 
     def _drive_until(self, waiter, deadline):
         """Until the waiter is set, or it is late, or it would better be another thread that drives. False for that."""
-        while not waiter.ready and not self._expired(deadline):
-            self._require_open()
+        while not waiter.ready and (deadline is None or self.clock() < deadline):
+            if self._closed:
+                self._require_open()
             self._turn(deadline)
             if self._hands_over:
                 self._hands_over = False
@@ -324,12 +328,15 @@ class Loop(object):
         while self._flushes:
             self._guard(self._flushes.popleft())
         for fd, mask in self._poll(deadline):
-            readable, writable = self._watched.get(fd, (None, None))
-            if writable and mask & ~READ:
-                self._guard(writable)
-                readable = self._watched.get(fd, (None, None))[0]
-            if readable and mask & ~WRITE:
-                self._guard(readable)
+            try:
+                readable, writable = self._watched.get(fd, _NOTHING)
+                if writable and mask & ~READ:
+                    writable()
+                    readable = self._watched.get(fd, _NOTHING)[0]
+                if readable and mask & ~WRITE:
+                    readable()
+            except Exception as e:
+                self._on_error(e)
         if self._soon:
             for _ in range(len(self._soon)):
                 if self._soon:  # a callback that waits runs others
@@ -342,15 +349,12 @@ class Loop(object):
     def _poll(self, deadline):
         self._polling = True  # from here on `call_soon` wakes us, so what it has added before is looked at after
         try:
-            timeout = MAX_POLL_S
             if self._soon or self._flushes:
-                timeout = 0
-            elif deadline is not None or self._timers:
-                ends = [self._timers[0].when] if self._timers else []
-                if deadline is not None:
-                    ends.append(deadline)
-                timeout = max(0.0, min(timeout, min(ends) - self.clock()))
-            return self._poller.poll(timeout)
+                return self._poller.poll(0)
+            end = deadline
+            if self._timers and (end is None or self._timers[0].when < end):
+                end = self._timers[0].when
+            return self._poller.poll(MAX_POLL_S if end is None else min(MAX_POLL_S, end - self.clock()))
         finally:
             self._polling = False
 

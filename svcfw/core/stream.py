@@ -182,9 +182,14 @@ class Stream(object):
         try:
             while self._queue:
                 if len(self._queue) == 1:
-                    self._written(os.write(self._write_fd, self._queue[0]))
+                    n = os.write(self._write_fd, self._queue[0])
                 else:
-                    self._written(os.writev(self._write_fd, list(islice(self._queue, MAX_BUFFERS))))
+                    n = os.writev(self._write_fd, list(islice(self._queue, MAX_BUFFERS)))
+                self._queued_bytes -= n
+                if self._queued_bytes:
+                    self._drop(n)
+                else:
+                    self._queue.clear()
         except BlockingIOError:
             self._wants_write = True
             self._watch()
@@ -193,11 +198,8 @@ class Stream(object):
             self._queue.clear()
             self._loop.call_soon(lambda: self._on_broken(reason))
 
-    def _written(self, n):
-        self._queued_bytes -= n
-        if not self._queued_bytes:
-            self._queue.clear()
-            return
+    def _drop(self, n):
+        """The first `n` bytes of the queue were written."""
         while n:
             head = self._queue.popleft()
             if len(head) > n:

@@ -96,11 +96,15 @@ class Link(object):
         Raises LinkError or FrameError when the peer breaks the protocol; drop the link then.
         """
         try:
-            if not self._marker:
-                return self._receive_frames(data)
             events: list = []
-            data = self._find_marker(data, events)
-            return events + self._receive_frames(data)
+            if self._marker:
+                data = self._find_marker(data, events)
+            frames = self._reader.feed(data)
+            for frame in frames:
+                if self.state != OPEN or frame.flags & GOODBYE:
+                    self._step_for_each(frames)
+                    break
+            return events + frames if events else frames
         except ProtocolError:
             self.state = FAILED
             raise
@@ -148,15 +152,14 @@ class Link(object):
         events.append(Ready())
         return rest
 
-    def _receive_frames(self, data):
-        events = self._reader.feed(data)
-        for i, frame in enumerate(events):
+    def _step_for_each(self, frames):
+        """Where frames may change the state, or may not come; goodbyes among them become events."""
+        for i, frame in enumerate(frames):
             if frame.flags & GOODBYE:
                 self._step(RECEIVE_GOODBYE)
-                events[i] = Goodbye()
-            elif self.state != OPEN:
+                frames[i] = Goodbye()
+            else:
                 self._step(RECEIVE)
-        return events
 
 
 def _overlap(data, marker):
