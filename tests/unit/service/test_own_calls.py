@@ -12,11 +12,14 @@ from svcfw.core.message import Message
 from svcfw.core.wire.errors import CallError
 from svcfw.service import AllowAny, DeduplicatingInvoker, Policy, Pool, SerializedInvoker, Service, call, expose
 from tests.support.routers import LONG
+from tests.support.timing import seconds
 from tests.unit.service import importable
 from tests.unit.service.services import Echo, Family, Gated, Once, Serial, all_of, gated
 
 Host = Callable[..., Pool]
 ANYBODY = AllowAny()
+#: A deadline that is to be missed.
+SHORT = seconds(0.05)
 
 
 class Nobody(Policy):
@@ -231,3 +234,66 @@ class TestFromOutside:
         encode = family.master.router.codec.encode
         envelope = (Echo.name(), 'echo', None, encode({'value': 1}))
         assert family.master.router.myself().request(handles.CALL_SERVICE, envelope, LONG) == 1
+
+
+class Joiner(Service):
+    """Waits in a way that no pool can see: for a thread of its own, which calls the service."""
+
+    @expose(policy=ANYBODY)
+    def echo(self, value: Any) -> Any:
+        return value
+
+    @expose(policy=ANYBODY)
+    def join(self, limit: float) -> Any:
+        outcome: list[Any] = []
+
+        def work() -> None:
+            try:
+                outcome.append(call(self.router.myself(), type(self), 'echo', timeout=limit, value='answered'))
+            except Exception as e:
+                outcome.append(type(e).__name__)
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        return outcome[0]
+
+
+class SerialJoiner(Joiner):
+    invoker_class = SerializedInvoker
+
+
+class Ball(Service):
+    """Calls itself by way of the other context."""
+
+    @expose(policy=ANYBODY)
+    def throw(self, times: int, limit: float) -> Any:
+        if not times:
+            return 'caught'
+        other = self.router.context(0 if self.router.own_id else 1)
+        return call(other, Ball, 'throw', timeout=limit, times=times - 1, limit=limit)
+
+
+class TestUnseen:
+    """Circles of waits that are not known here end with the deadline."""
+
+    def test_a_thread_of_the_method(self, host: Host, caller: Context) -> None:
+        host(Joiner, size=1)
+        assert caller.call_service(Joiner, 'join', limit=SHORT) == 'TimeoutError'
+        assert caller.call_service(Joiner, 'echo', value=1) == 1, 'the pool goes on'
+
+    def test_its_turn(self, host: Host, caller: Context) -> None:
+        host(SerialJoiner, size=4)
+        assert caller.call_service(SerialJoiner, 'join', limit=SHORT) == 'TimeoutError'
+        assert caller.call_service(SerialJoiner, 'echo', value=1) == 1
+
+    def test_a_further_thread_is_enough(self, host: Host, caller: Context) -> None:
+        host(Joiner, size=2)
+        assert caller.call_service(Joiner, 'join', limit=LONG) == 'answered'
+
+    def test_by_way_of_another_context(self, host: Host, family: Family, caller: Context) -> None:
+        host(Ball, size=1)
+        host(Ball, at=family.child, size=1)
+        with pytest.raises(CallError, match='throw has not answered within'):
+            caller.call_service(Ball, 'throw', times=2, limit=SHORT)
+        assert caller.call_service(Ball, 'throw', times=1, limit=LONG) == 'caught'
