@@ -46,6 +46,9 @@ class Receiving(object):
     def _on_message(self, message):
         """Loop thread."""
         with self._lock:
+            if self._is_over:
+                message.refuse('the transfer is over')
+                return
             self._held_bytes += len(message.frame.payload)
             if self._held_bytes <= MAX_HELD_BYTES:
                 self._messages.append(message)
@@ -123,7 +126,11 @@ class Receiving(object):
         self._sender.send(what)
 
     def _end(self, error, value):
-        self._is_over = True
         self._router.remove_handler(self.handle)
-        self._messages.clear()
+        with self._lock:
+            self._is_over = True
+            messages = list(self._messages)
+            self._messages.clear()
+        for message in messages:
+            message.refuse('the transfer is over')
         self._on_over(error, value)

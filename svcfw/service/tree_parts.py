@@ -84,6 +84,7 @@ class TreeParts(object):
     def close(self):
         if self._file is not None:
             self._file.close()
+        self._packed.close()  # with the folder that it is in
         self._folders.close()
 
     def _announce(self, part):

@@ -88,3 +88,12 @@ def begin_many(context, path, count):
         except Error as e:
             errors.append(str(e))
     return errors
+
+
+def tree_outcome(context, path, to, follow):
+    """How getting a folder fails (str)."""
+    try:
+        FileService.get_tree(context, path, to, follow=follow)
+    except Error as e:
+        return f'{type(e).__name__}: {e}'
+    return 'no error'
