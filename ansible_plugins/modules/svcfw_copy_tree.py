@@ -1,0 +1,267 @@
+#!/usr/bin/python
+"""The target's side of `svcfw.ansible.copy`. What changes a file is a method of core's own AnsibleModule, called as
+core's modules `copy` and `file` call it in the plain cases; whatever is not plain is left to those.
+
+One file: a module travels alone. For any Python that a target may have.
+"""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+DOCUMENTATION = """
+module: svcfw_copy_tree
+short_description: put the files of a folder in their places
+version_added: 0.1.0
+author: svcfw contributors
+description:
+  - A part of P(svcfw.svcfw.copy#action), of no use by itself.
+options:
+  dest:
+    description: The folder, which need not exist.
+    type: str
+    required: true
+  directory_mode:
+    description: As of M(ansible.builtin.copy).
+    type: raw
+  files:
+    description: C(path) below O(dest), C(sha1), C(mode) or null, and C(source), a file to be moved there, or null.
+    type: list
+    elements: dict
+    default: []
+  directories:
+    description: Paths of directories.
+    type: list
+    elements: str
+    default: []
+  links:
+    description: C(path) and C(target) of symbolic links.
+    type: list
+    elements: dict
+    default: []
+  follow:
+    description: Whether attributes of links are those of their targets.
+    type: bool
+    default: true
+extends_documentation_fragment:
+  - ansible.builtin.files
+"""
+
+EXAMPLES = """
+"""
+
+RETURN = """
+odd:
+  description: Why nothing was done, if something is there that is not plain.
+  type: str
+  returned: sometimes
+lacking:
+  description: Which of O(files), by number, have another content or none, and no source. Then nothing was done.
+  type: list
+  elements: int
+  returned: always
+"""
+
+import errno
+import os
+import stat
+
+from ansible.module_utils.basic import AnsibleModule
+
+
+class Odd(Exception):
+    """Something that core's modules are to deal with."""
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec=dict(
+            dest=dict(type='str', required=True),
+            directory_mode=dict(type='raw'),
+            files=dict(type='list', elements='dict', default=[]),
+            directories=dict(type='list', elements='str', default=[]),
+            links=dict(type='list', elements='dict', default=[]),
+            follow=dict(type='bool', default=True),
+        ),
+        add_file_common_args=True,
+        supports_check_mode=True,
+    )
+    tree = Tree(module)
+    try:
+        tree.check_arguments()
+        lacking = tree.examine()
+        if not module.check_mode and any(not tree.files[number]['source'] for number in lacking):
+            module.exit_json(changed=False, lacking=lacking)
+        tree.make(frozenset(lacking))
+    except (Odd, OSError) as exc:
+        module.exit_json(changed=tree.changed, lacking=[], odd=str(exc))
+    module.exit_json(changed=tree.changed, lacking=[])
+
+
+class Tree(object):
+    """What is to be in the folder `dest`. `changed`: whether something was, or in check mode would be, changed."""
+
+    def __init__(self, module):
+        self.changed = False
+        self.files = module.params['files']
+        self._module = module
+        self._dest = module.params['dest']
+
+    def check_arguments(self):
+        """Fail now, as a module fails, for what would make it fail once something was changed."""
+        params = self._module.params
+        if (params['owner'] or params['group']) and os.geteuid():
+            raise Odd('who is not root may not be able to set owner and group')
+        was_checked, self._module.check_mode = self._module.check_mode, True
+        for mode in (params['mode'], params['directory_mode']):
+            arguments = self._module.load_file_common_arguments(dict(params, mode=mode), path='/')
+            self._module.set_fs_attributes_if_different(arguments, False)
+        self._module.check_mode = was_checked
+
+    def examine(self):
+        """The numbers of files whose content is not there. Odd where core would do more than it is made to do here."""
+        if os.path.lexists(self._dest) and not os.path.isdir(self._dest):
+            raise Odd('%s is no directory' % self._dest)
+        for path in self._folders():
+            status = _lstat(path)
+            if status is not None and not stat.S_ISDIR(status.st_mode):
+                raise Odd('%s is no directory' % path)
+        for link in self._module.params['links']:
+            status = _lstat(link['path'])
+            if status is not None and (not stat.S_ISLNK(status.st_mode) or os.readlink(link['path']) != link['target']):
+                raise Odd('%s is in the place of a link' % link['path'])
+        return [number for number, file in enumerate(self.files) if self._is_lacking(file)]
+
+    def make(self, lacking):
+        """Bring everything to its state: files first, as their folders are made for them."""
+        for number, file in enumerate(self.files):
+            path = os.path.join(self._dest, file['path'])
+            if number not in lacking:
+                self._set(path, self._params(file['mode'] or self._module.params['mode']))
+            elif self._module.check_mode:
+                self.changed = True
+            else:
+                self._place(file, path)
+        for path in self._module.params['directories']:
+            self._make_directory(path)
+        for link in self._module.params['links']:
+            self._make_link(link)
+
+    def _folders(self):
+        """All folders below `dest` that are named or implied."""
+        names = [os.path.join(self._dest, file['path']) for file in self.files]
+        names += [link['path'] for link in self._module.params['links']]
+        found = set(self._module.params['directories'])
+        for path in [os.path.dirname(name) for name in names] + list(found):
+            while len(path) > len(self._dest.rstrip('/')) and path not in ('', '/'):
+                found.add(path)
+                path = os.path.dirname(path)
+        found.discard(self._dest.rstrip('/'))
+        return sorted(found)
+
+    def _is_lacking(self, file):
+        path = os.path.join(self._dest, file['path'])
+        status = _lstat(path)
+        if status is not None and (not stat.S_ISREG(status.st_mode) or status.st_nlink > 1):
+            raise Odd('%s is no file of its own' % path)
+        if status is not None and not os.access(path, os.R_OK):
+            raise Odd('%s cannot be read' % path)
+        if status is not None and self._module.sha1(path) == file['sha1']:
+            return False
+        folder = os.path.dirname(path)
+        if os.path.isdir(folder) and not os.access(folder, os.W_OK):
+            raise Odd('%s cannot be written' % folder)
+        return True
+
+    # -- as the module `copy` does it
+
+    def _place(self, file, path):
+        source = file['source']
+        if self._module.sha1(source) != file['sha1']:
+            raise Odd('%s changed on the way' % file['path'])
+        if _has_acl(source):
+            raise Odd('temporary files have access control lists')
+        folder = os.path.dirname(path)
+        if not os.path.exists(folder):
+            self._make_folders(folder)
+        self._module.atomic_move(source, path, unsafe_writes=self._module.params['unsafe_writes'])
+        self.changed = True
+        params = self._params(file['mode'] or self._module.params['mode'])
+        self._module.set_fs_attributes_if_different(self._module.load_file_common_arguments(params, path=path), True)
+
+    def _make_folders(self, folder):
+        made = []
+        while not os.path.exists(folder):
+            made.insert(0, folder)
+            folder = os.path.dirname(folder)
+        os.makedirs(made[-1])
+        self.changed = True
+        arguments = self._module.load_file_common_arguments(dict(self._module.params, dest=self._dest))
+        arguments['mode'] = self._module.params['directory_mode']
+        for path in made:
+            self._module.set_fs_attributes_if_different(dict(arguments, path=path), True)
+
+    # -- as the module `file` does it
+
+    def _params(self, mode):
+        return dict(self._module.params, mode=mode, follow=False)
+
+    def _set(self, path, params):
+        arguments = self._module.load_file_common_arguments(params, path=path)
+        if self._module.set_fs_attributes_if_different(arguments, False, expand=False):
+            self.changed = True
+
+    def _make_directory(self, path):
+        params = self._params(self._module.params['directory_mode'])
+        if os.path.isdir(path):
+            self._set(path, params)
+            return
+        self.changed = True
+        if self._module.check_mode:
+            return
+        arguments = self._module.load_file_common_arguments(params, path=path)
+        current = ''
+        for name in path.strip('/').split('/'):
+            current = '/'.join([current, name]) if os.path.isabs(path) else os.path.join(current, name)
+            if not os.path.exists(current):
+                try:
+                    os.mkdir(current)
+                except OSError as exc:
+                    if exc.errno != errno.EEXIST or not os.path.isdir(current):
+                        raise
+                self._module.set_fs_attributes_if_different(dict(arguments, path=current), True, expand=False)
+
+    def _make_link(self, link):
+        path = link['path']
+        if not os.path.islink(path):
+            self.changed = True
+            if not self._module.check_mode:
+                os.symlink(link['target'], path)
+        if self._module.check_mode and not os.path.exists(path):
+            return
+        params = dict(self._module.params, path=path)
+        arguments = self._module.load_file_common_arguments(params)
+        if params['follow'] and os.path.islink(path) and not os.path.exists(arguments['path']):
+            return
+        if self._module.set_fs_attributes_if_different(arguments, False, expand=False):
+            self.changed = True
+
+
+def _lstat(path):
+    try:
+        return os.lstat(path)
+    except OSError as exc:
+        if exc.errno in (errno.ENOENT, errno.ENOTDIR):
+            return None
+        raise
+
+
+def _has_acl(path):
+    try:
+        return 'system.posix_acl_access' in os.listxattr(path)
+    except (AttributeError, OSError):
+        return False
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,298 @@
+"""The `copy` action: stock's, except for a folder over our own connection.
+
+Stock copies a folder file by file, with some seven steps for each. Here stock's own code goes through the folder, and
+decides what is to be done, while each of these steps is only recorded; then a module of ours (svcfw_copy_tree) says
+which contents are lacking, these are sent, and it does the rest with the functions that stock's modules would call.
+
+Whatever is not plain goes to stock as a whole, and so does what fails: stock can begin again where we were, and its
+words are the ones to hear. What is plain: only options that change attributes, names that no shell or module would
+expand, and on the target nothing but files of one name, directories, and links that are right already.
+"""
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from importlib.util import module_from_spec, spec_from_file_location
+from typing import Any, NamedTuple
+
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.plugins import action
+from ansible.utils.display import Display
+from ansible.utils.hashing import checksum
+
+from svcfw.ansible.connection import Connection
+
+#: What our module is called in the collection, and where `svcfw enable` has linked it.
+MODULES = ('svcfw.svcfw.svcfw_copy_tree', 'svcfw_copy_tree')
+#: More entries in one folder are left to stock, which holds no more than a file at a time.
+MAX_ENTRIES = 50_000
+#: Contents that lie on the target before they are put in their places, together; and files.
+ROUND_BYTES = 64 * 1024 * 1024
+ROUND_FILES = 1000
+
+_ATTRIBUTES = ('owner', 'group', 'mode', 'unsafe_writes')
+_UNDERSTOOD = {*_ATTRIBUTES, 'src', 'dest', 'directory_mode', 'local_follow', 'decrypt', 'follow'}
+#: Options that change nothing while they have their default.
+_DEFAULTS = {'force': True, 'backup': False, 'remote_src': False}
+
+_display = Display()
+
+
+def _stock_class() -> Any:
+    """Stock's action, from its file: ansible-core loads a plugin of this name in the place of stock's module."""
+    spec = spec_from_file_location('svcfw.ansible.stock_copy', f'{action.__path__[0]}/copy.py')
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.ActionModule
+
+
+_Stock: Any = _stock_class()
+
+
+class _NotPlain(Exception):
+    """A folder that stock is to copy; says why."""
+
+
+class _File(NamedTuple):
+    """A file to copy: the local one (decrypted if need be), its place below dest, what is known of it."""
+
+    local: str
+    path: str
+    sha1: str
+    mode: str | None
+    size: int
+
+    def argument(self, source: str | None = None) -> dict[str, Any]:
+        return {'path': self.path, 'sha1': self.sha1, 'mode': self.mode, 'source': source}
+
+
+class _Steps:
+    """What stock would have done for a folder."""
+
+    def __init__(self) -> None:
+        self.dest = ''
+        self.files: list[tuple[str, str]] = []
+        self.modules: list[dict[str, Any]] = []
+
+
+class ActionModule(_Stock):
+    """One `copy` task on one host."""
+
+    _steps: _Steps | None = None
+    _has_changed = False
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """As the stock action."""
+        if not self._is_folder_of_ours():
+            return self._stock(task_vars)
+        try:
+            self._check_options()
+            steps, result = self._recorded(task_vars)
+            self._check_steps(steps)
+            self._copy_tree(steps, task_vars or {})
+        except _NotPlain as exc:
+            _display.vv(f'svcfw: copy: file by file, as stock does it: {exc}', host=self._connection.host)
+            self._remove_tmp_path(self._connection._shell.tmpdir)
+            result = self._stock(task_vars)
+            if self._has_changed and not result.get('failed'):
+                result['changed'] = True
+            return result
+        result['changed'] = self._has_changed
+        self._remove_tmp_path(self._connection._shell.tmpdir)
+        return result
+
+    def _stock(self, task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(task_vars=task_vars)
+        return result
+
+    # -- whether it is for us
+
+    def _is_folder_of_ours(self) -> bool:
+        arguments = self._task.args
+        if not isinstance(self._connection, Connection) or not self._connection.uses_context():
+            return False
+        if (
+            not arguments.get('src')
+            or not arguments.get('dest')
+            or boolean(arguments.get('remote_src') or False, False)
+        ):
+            return False
+        try:
+            return os.path.isdir(self._find_needle('files', arguments['src']))
+        except AnsibleError:
+            return False
+
+    def _check_options(self) -> None:
+        for name, value in self._task.args.items():
+            if name in _DEFAULTS and boolean(value, strict=False) != _DEFAULTS[name]:
+                raise _NotPlain(f'with {name}: {value}')
+            if name not in _UNDERSTOOD and name not in _DEFAULTS:
+                raise _NotPlain(f'with {name}')
+        if self._is_become_unprivileged():
+            raise _NotPlain('for another account that is not root')
+
+    # -- stock's steps, recorded
+
+    def _recorded(self, task_vars: dict[str, Any] | None) -> tuple[_Steps, dict[str, Any]]:
+        """What stock would do, and the result that it would have but for what has changed."""
+        self._steps = steps = _Steps()
+        try:
+            result = self._stock(task_vars)
+        finally:
+            self._steps = None
+        if result.get('failed'):
+            raise _NotPlain(str(result.get('msg')))
+        if len(steps.files) == 1:
+            raise _NotPlain('a folder with one file has a result of its own')
+        steps.dest = result['dest']
+        return steps, result
+
+    def _check_steps(self, steps: _Steps) -> None:
+        if len(steps.files) + len(steps.modules) > MAX_ENTRIES:
+            raise _NotPlain(f'more than {MAX_ENTRIES} entries')
+        for path in (steps.dest, *(path for _, path in steps.files), *(each['path'] for each in steps.modules)):
+            _check_name(path)
+
+    def _copy_file(
+        self, source_full: str, source_rel: str, content: Any, content_tempfile: Any, dest: str, task_vars: Any,
+        follow: bool,
+    ) -> Any:  # fmt: skip
+        if self._steps is None:
+            return super()._copy_file(source_full, source_rel, content, content_tempfile, dest, task_vars, follow)
+        self._steps.files.append((source_full, source_rel))
+        return {'changed': False}
+
+    def _execute_module(self, *args: Any, **kwargs: Any) -> Any:
+        if self._steps is None:
+            return super()._execute_module(*args, **kwargs)
+        if args or kwargs.get('module_name') != 'ansible.legacy.file':
+            raise _NotPlain('this ansible-core takes other steps')
+        self._steps.modules.append(kwargs['module_args'])
+        return {'changed': False}
+
+    def _remove_tmp_path(self, *args: Any, **kwargs: Any) -> None:
+        if self._steps is None:
+            super()._remove_tmp_path(*args, **kwargs)
+
+    # -- the same, at once
+
+    def _copy_tree(self, steps: _Steps, task_vars: dict[str, Any]) -> None:
+        if not steps.files and not steps.modules:
+            return
+        decrypted: list[str] = []
+        try:
+            files = [self._file(source, path, decrypted) for source, path in steps.files]
+            rest = _entries(steps)
+            lacking = self._tree_module([file.argument() for file in files], rest, task_vars)
+            if lacking:
+                self._send(files, lacking, rest, task_vars)
+        except OSError as exc:
+            raise _NotPlain(str(exc)) from exc
+        finally:
+            for path in decrypted:
+                self._loader.cleanup_tmp_file(path)
+
+    def _file(self, source: str, path: str, decrypted: list[str]) -> _File:
+        try:
+            local = self._loader.get_real_file(source, decrypt=boolean(self._task.args.get('decrypt', True), False))
+        except AnsibleError as exc:
+            raise _NotPlain(str(exc)) from exc
+        decrypted.append(local)
+        status = os.stat(local)
+        sha1 = checksum(local)
+        if not sha1:
+            raise _NotPlain(f'{local} has no SHA-1')
+        mode = f'0{stat.S_IMODE(status.st_mode):03o}' if self._task.args.get('mode') == 'preserve' else None
+        return _File(local, path, sha1, mode, status.st_size)
+
+    def _send(
+        self, files: Sequence[_File], lacking: Sequence[int], rest: dict[str, Any], task_vars: dict[str, Any]
+    ) -> None:
+        """Send the files that are lacking, so many at once that they need little room, and have them put in place."""
+        rounds = list(_rounds([files[number] for number in lacking]))
+        there = [file.argument() for number, file in enumerate(files) if number not in set(lacking)]
+        for number, each in enumerate(rounds):
+            sources = [
+                self._connection._shell.join_path(self._connection._shell.tmpdir, f'.source{i}')
+                for i in range(len(each))
+            ]
+            try:
+                for file, source in zip(each, sources, strict=True):
+                    self._transfer_file(file.local, source)
+                self._fixup_perms2((self._connection._shell.tmpdir, *sources))
+                arguments = [file.argument(source) for file, source in zip(each, sources, strict=True)]
+                is_last = number == len(rounds) - 1
+                missing = self._tree_module(
+                    arguments + there * is_last, rest if is_last else {**rest, **_NOTHING}, task_vars
+                )
+            except AnsibleConnectionFailure:
+                raise
+            except AnsibleError as exc:
+                raise _NotPlain(str(exc)) from exc
+            if missing:
+                raise _NotPlain('the target has changed meanwhile')
+
+    def _tree_module(self, files: list[dict[str, Any]], rest: dict[str, Any], task_vars: dict[str, Any]) -> list[int]:
+        """Run our module; returns which files it lacks. _NotPlain."""
+        arguments = {
+            name: self._task.args[name] for name in (*_ATTRIBUTES, 'directory_mode') if name in self._task.args
+        }
+        if arguments.get('mode') == 'preserve':
+            del arguments['mode']
+        arguments.update(rest, files=files)
+        answer = self._execute_module(module_name=self._module_name(), module_args=arguments, task_vars=task_vars)
+        self._has_changed = self._has_changed or bool(answer.get('changed'))
+        if answer.get('failed') or answer.get('odd') or 'lacking' not in answer:
+            raise _NotPlain(str(answer.get('odd') or answer.get('msg')))
+        return list(answer['lacking'])
+
+    def _module_name(self) -> str:
+        for name in MODULES:
+            if self._shared_loader_obj.module_loader.has_plugin(name):
+                return name
+        raise _NotPlain(f'there is no module {MODULES[0]}')
+
+
+_NOTHING: dict[str, Any] = {'directories': [], 'links': []}
+
+
+def _entries(steps: _Steps) -> dict[str, Any]:
+    """The arguments of our module for what are no files."""
+    directories, links = [], []
+    follow = True
+    for step in steps.modules:
+        if step.get('state') == 'directory':
+            directories.append(step['path'])
+        elif step.get('state') == 'link' and step.get('force') is True:
+            links.append({'path': step['path'], 'target': step['src']})
+            follow = boolean(step.get('follow', True), strict=False)
+            _check_name(step['src'])
+        else:
+            raise _NotPlain('this ansible-core takes other steps')
+    return {'dest': steps.dest, 'directories': directories, 'links': links, 'follow': follow}
+
+
+def _rounds(files: Sequence[_File]) -> Iterator[list[_File]]:
+    """The same files in groups of a bounded size."""
+    group: list[_File] = []
+    size = 0
+    for file in files:
+        if group and (size + file.size > ROUND_BYTES or len(group) >= ROUND_FILES):
+            yield group
+            group, size = [], 0
+        group.append(file)
+        size += file.size
+    yield group
+
+
+def _check_name(path: str) -> None:
+    """_NotPlain for a name in which a module would replace something, or that is no text."""
+    if '$' in path or path.startswith('~') or '\n' in path or '\0' in path:
+        raise _NotPlain(f'the name {path!r}')
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise _NotPlain(f'the name {path!r}') from None

@@ -1,0 +1,188 @@
+"""`copy` of folders over svcfw gives what it gives over stock ssh: results, files, modes, owners."""
+
+import os
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.ansible import Controller, Run, connection_vars
+from tests.support.compare import differences
+from tests.support.hosts import Farm
+from tests.support.venvs import need_core
+
+pytestmark = pytest.mark.slow
+
+VAULT = 'vault password'
+TOP = '/home/sudoer/copied'
+#: What tells that stock did it after all.
+FALLBACK = 'svcfw: copy: file by file'
+
+
+@dataclass(frozen=True)
+class Case:
+    """A copy of a folder with these arguments; before it, `prepare` runs on the target."""
+
+    name: str
+    arguments: dict[str, Any]
+    prepare: str = ''
+    keywords: dict[str, Any] | None = None
+    is_plain: bool = True
+
+    def tasks(self, source: Path) -> list[dict[str, Any]]:
+        arguments = {'src': f'{source}/tree/', 'dest': f'{TOP}/{self.name}', **self.arguments}
+        arguments['src'] = arguments['src'].replace('SOURCE', str(source))
+        prepare = {'name': f'prepare {self.name}', 'shell': f'mkdir -p {TOP}; cd {TOP}; {self.prepare or "true"}'}
+        copy = {'name': self.name, 'copy': arguments, 'ignore_errors': True, **(self.keywords or {})}
+        return [prepare, copy]
+
+
+HALF = 'mkdir -p {0}/a; echo old > {0}/a/one; echo old > {0}/extra; chmod 600 {0}/a/one; chmod 700 {0}/a'
+CASES = [
+    Case('new', {}),
+    Case('again', {'dest': f'{TOP}/new'}),
+    Case('named', {'src': 'SOURCE/tree', 'mode': '0640', 'directory_mode': '0750'}),
+    Case('deep', {'dest': f'{TOP}/deep/er/and/deeper', 'directory_mode': 'u=rwx,g=rx,o='}),
+    Case('preserved', {'mode': 'preserve', 'directory_mode': '0700'}),
+    Case('preserved again', {'mode': 'preserve', 'dest': f'{TOP}/preserved', 'directory_mode': '0711'}),
+    Case('symbolic', {'mode': 'u=rw,g=r,o='}),
+    Case('owned', {'owner': 'plain', 'group': 'other', 'mode': '0604'}, keywords={'become': True}),
+    Case('owned again', {'dest': f'{TOP}/owned', 'owner': 'plain', 'group': 'plain'}, keywords={'become': True}),
+    Case('half', {'mode': '0644'}, HALF.format('half')),
+    Case('half no mode', {'directory_mode': '0755'}, HALF.format("'half no mode'")),
+    Case('checked', {}, keywords={'check_mode': True}),
+    Case('checked half', {'mode': '0644'}, HALF.format("'checked half'"), {'check_mode': True}),
+    Case('checked same', {'dest': f'{TOP}/new'}, keywords={'check_mode': True}),
+    Case('checked modes', {'dest': f'{TOP}/new', 'mode': '0600'}, keywords={'check_mode': True}),
+    Case('shown', {}, HALF.format('shown'), {'diff': True}),
+    Case('home', {'dest': '~/copied/home'}),
+    Case('links', {'src': 'SOURCE/links/', 'local_follow': False}),
+    Case('links again', {'src': 'SOURCE/links/', 'local_follow': False, 'dest': f'{TOP}/links'}),
+    Case('links checked', {'src': 'SOURCE/links/', 'local_follow': False}, keywords={'check_mode': True}),
+    Case('links followed', {'src': 'SOURCE/links/'}),
+    Case('links turned', {'src': 'SOURCE/links/', 'local_follow': False},
+         "mkdir 'links turned'; ln -s elsewhere 'links turned/link'", is_plain=False),
+    Case('loop', {'src': 'SOURCE/loop/'}),
+    Case('empty', {'src': 'SOURCE/empty/', 'directory_mode': '0750'}),
+    Case('nothing', {'src': 'SOURCE/nothing/'}),
+    Case('vaulted', {'src': 'SOURCE/vaulted/', 'mode': '0600'}),
+    Case('single', {'src': 'SOURCE/single/'}, is_plain=False),
+    Case('not forced', {'force': False}, HALF.format("'not forced'"), is_plain=False),
+    Case('backed up', {'backup': True}, HALF.format("'backed up'"), is_plain=False),
+    Case('validated', {'validate': 'grep -v never %s'}, is_plain=False),
+    Case('remote', {'src': f'{TOP}/new/', 'remote_src': True}),
+    Case('for another', {'dest': '/tmp/another'}, keywords={'become': True, 'become_user': 'plain'}, is_plain=False),
+    Case('odd names', {'src': 'SOURCE/odd/'}, is_plain=False),
+    Case('through a link', {}, "mkdir else 'through a link'; ln -s ../else 'through a link/a'", is_plain=False),
+    Case('over a link', {}, "mkdir -p 'over a link/a'; ln -s /etc/hostname 'over a link/a/one'", is_plain=False),
+    Case('hard', {}, 'mkdir -p hard/a; echo old > hard/a/one; ln hard/a/one hard/other', is_plain=False),
+    Case('a folder in the way', {}, "mkdir -p 'a folder in the way/a/one'", is_plain=False),
+    Case('a file in the way', {}, "mkdir 'a file in the way'; echo > 'a file in the way/a'", is_plain=False),
+    Case('nobody', {'owner': 'nobody-has-it'}, is_plain=False),
+    Case('not mine', {'owner': 'plain'}, is_plain=False),
+    Case('attributes', {'attributes': '+A'}, is_plain=False),
+    Case('not allowed', {'dest': '/etc'}, is_plain=False),
+    Case('a wrong mode', {'mode': 'rubbish'}, is_plain=False),
+]  # fmt: skip
+
+
+def make_source(folder: Path, vault: list[str]) -> Path:
+    """Folders of all kinds."""
+    tree = folder / 'tree'
+    for name in ('a', 'a/below', 'a/empty', 'b'):
+        (tree / name).mkdir(parents=True)
+    for name, mode in (('a/one', 0o644), ('a/below/two', 0o755), ('b/\u00e9 three', 0o600), ('four.txt', 0o666)):
+        (tree / name).write_text(f'content of {name}\n' * 100)
+        (tree / name).chmod(mode)
+    (tree / 'b' / 'none').touch(0o640)
+    (tree / 'b' / 'same').write_text((tree / 'a' / 'one').read_text())
+    links = folder / 'links'
+    (links / 'real').mkdir(parents=True)
+    (links / 'real' / 'file').write_text('linked\n')
+    (links / 'other').write_text('other\n')
+    for name, target in (('link', 'real/file'), ('dir', 'real'), ('dangling', 'nowhere')):
+        (links / name).symlink_to(target)
+    loop = folder / 'loop'
+    (loop / 'a').mkdir(parents=True)
+    for name in ('a/one', 'two'):
+        (loop / name).write_text(name)
+    (loop / 'a' / 'up').symlink_to('..')
+    (folder / 'empty' / 'a' / 'b').mkdir(parents=True)
+    (folder / 'empty' / 'c').mkdir()
+    (folder / 'nothing').mkdir()
+    (folder / 'vaulted').mkdir()
+    for name in ('secret', 'open'):
+        (folder / 'vaulted' / name).write_text(f'{name}\n')
+    subprocess.run([*vault, folder / 'vaulted' / 'secret'], check=True, capture_output=True)
+    (folder / 'single').mkdir()
+    (folder / 'single' / 'file').write_text('alone\n')
+    (folder / 'odd').mkdir()
+    for name in ('$HOME', '~', 'new\nline'):
+        (folder / 'odd' / name).write_text('odd\n')
+    return folder
+
+
+def played(folder: Path, line: str, connection: str, farm: Farm) -> tuple[Run, dict[str, str]]:
+    core = need_core(line)
+    folder.mkdir()
+    (folder / 'vault').write_text(VAULT)
+    host = farm.host('target')
+    before = os.umask(0o22)
+    try:
+        vault = [core.python, '-m', 'ansible.cli.vault', 'encrypt', '--vault-password-file', folder / 'vault']
+        source = make_source(folder / 'source', list(map(str, vault)))
+        with Controller(core, folder / 'controller', {'ANSIBLE_PIPELINING': '1'}) as controller:
+            if connection != 'ssh':
+                subprocess.run([core.script('svcfw'), 'enable'], env=controller.env, check=True)
+            controller.trust(host)
+            tasks = [task for case in CASES for task in case.tasks(source)]
+            inventory = {'target': {**host.inventory_vars('sudoer'), **connection_vars(connection)}}
+            run = controller.play(inventory, tasks, '-vv', '--vault-password-file', str(folder / 'vault'))
+    finally:
+        os.umask(before)
+    changes = host.changes()
+    host.stop()
+    return run, changes
+
+
+def named_alike(changes: dict[str, str]) -> dict[str, str]:
+    """Without process and time in the names of backups."""
+    return {re.sub(r'\.\d+\.\d{4}-.*~$', '.BACKUP', path): text for path, text in changes.items()}
+
+
+@pytest.mark.parametrize('line', ['2.16', '2.19', '2.21'])
+def test_folders_are_copied_as_stock_does_it(line: str, farm: Farm, tmp_path: Path) -> None:
+    ours, our_changes = played(tmp_path / 'ours', line, 'svcfw-ssh', farm)
+    stock, stock_changes = played(tmp_path / 'stock', line, 'ssh', farm)
+    found = differences(stock, ours, ([str(tmp_path / 'stock')], [str(tmp_path / 'ours')]))
+    assert not found, '\n'.join(found) + '\n\n' + ours.output[-6000:]
+    assert named_alike(our_changes) == named_alike(stock_changes)
+    assert len(our_changes) > 100
+    sections = {text.partition(']')[0]: text for text in ours.output.split('TASK [')}
+    assert {case.name for case in CASES if FALLBACK not in sections[case.name]} == {
+        case.name for case in CASES if case.is_plain
+    }
+
+
+def test_the_collections_name_needs_no_link(controller: Controller, farm: Farm, tmp_path: Path) -> None:
+    host = farm.host('target')
+    controller.trust(host)
+    source = tmp_path / 'source'
+    source.mkdir()
+    for number in range(3):
+        (source / str(number)).write_text(f'{number}\n')
+    tasks = [
+        {'name': name, name: {'src': f'{source}/', 'dest': f'/tmp/{name}'}}
+        for name in ('svcfw.svcfw.copy', 'ansible.builtin.copy')
+    ]
+    run = controller.play({'target': {**host.inventory_vars(), **connection_vars('svcfw-ssh')}}, tasks, '-vvv')
+    host.stop()
+    assert run.rc == 0, run.output
+    together, one_by_one = run.output.split('TASK [')[1:]
+    assert ('.source2' in together, FALLBACK in together) == (True, False), together
+    assert ('.source2' in one_by_one, FALLBACK in one_by_one) == (False, False), one_by_one
+    for task in tasks:
+        assert run.result(str(task['name']))['result']['changed']

@@ -1,0 +1,59 @@
+"""The `copy` action beside a target: which class it is, what it leaves to stock at once, how much it sends together."""
+
+import runpy
+import sys
+
+import pytest
+from ansible.plugins.action import ActionBase
+
+from svcfw.ansible import copy as module
+from svcfw.ansible.copy import ROUND_BYTES, ROUND_FILES, ActionModule, _check_name, _File, _NotPlain, _rounds
+from tests.unit.ansible.connections import PLUGINS
+
+PLUGIN = str(PLUGINS / 'action' / 'copy.py')
+
+
+def test_the_plugin_is_ours():
+    assert runpy.run_path(PLUGIN)['ActionModule'] is ActionModule
+    assert issubclass(ActionModule, ActionBase)
+    assert ActionModule.TRANSFERS_FILES
+
+
+def test_the_plugin_is_stocks_where_ours_cannot_be_had(monkeypatch):
+    monkeypatch.setitem(sys.modules, 'svcfw.ansible.copy', None)
+    found = runpy.run_path(PLUGIN)['ActionModule']
+    assert issubclass(found, ActionBase)
+    assert not issubclass(found, ActionModule)
+    assert found.__module__ == 'svcfw_stock_copy'
+
+
+def test_loading_it_leaves_stocks_module_alone():
+    assert 'svcfw.ansible.stock_copy' not in sys.modules
+    assert getattr(sys.modules.get('ansible.plugins.action.copy'), 'ActionModule', None) is not ActionModule
+
+
+@pytest.mark.parametrize('name', ['$HOME/x', 'x$', '~', '~user/x', 'new\nline', 'zero\0', 'surrogate\udcff'])
+def test_names_that_a_module_might_take_for_others(name):
+    with pytest.raises(_NotPlain):
+        _check_name(name)
+
+
+@pytest.mark.parametrize('name', ['/x/y', 'caf\u00e9', ' ', '-rf', '"\'', 'a~b', '/x/~y'])
+def test_names_that_are_themselves(name):
+    _check_name(name)
+
+
+def sized(*sizes):
+    return [_File('local', str(number), 'sha1', None, size) for number, size in enumerate(sizes)]
+
+
+def test_what_is_sent_together_is_bounded():
+    half = ROUND_BYTES // 2
+    groups = list(_rounds(sized(half, half, 1, 3 * ROUND_BYTES, 1, 1)))
+    assert [[file.path for file in group] for group in groups] == [['0', '1'], ['2'], ['3'], ['4', '5']]
+    assert [len(group) for group in _rounds(sized(*[0] * (ROUND_FILES + 1)))] == [ROUND_FILES, 1]
+
+
+def test_the_module_is_looked_for_in_the_collection_and_where_enable_links_it():
+    assert [name.rpartition('.')[2] for name in module.MODULES] == ['svcfw_copy_tree'] * 2
+    assert (PLUGINS / 'modules' / 'svcfw_copy_tree.py').is_file()
