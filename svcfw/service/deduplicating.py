@@ -72,7 +72,8 @@ class DeduplicatingInvoker(Invoker):
         with self._lock:
             if self._executions.get(execution.key) is execution:
                 del self._executions[execution.key]
-            self._store.put(execution.key, flags, payload)
+            if not execution.cancelled:  # its method may have given up
+                self._store.put(execution.key, flags, payload)
             self._callers -= len(execution.callers)
         for request in execution.callers:
             request.answer(flags, payload)

@@ -104,6 +104,22 @@ class TestCallers:
         service.let()
         assert again.get(LONG) == 1
 
+    def test_what_a_method_gives_that_was_given_up_is_not_kept(
+        self, host: Host, family: Family, caller: Context
+    ) -> None:
+        service = gated(host(Once), Once)
+        reply = caller.call_service_async(Once, 'run', value=1)
+        service.until_begun(1)
+        reply.cancel()
+        family.child.settle()
+        family.master.settle()
+        service.poke()
+        service.until_ended(1)
+        again = caller.call_service_async(Once, 'run', value=1)
+        service.until_begun(2)
+        service.let()
+        assert again.get(LONG) == 1
+
     def test_too_many_are_refused(self, host: Host, caller: Context) -> None:
         service = gated(host(Refusing), Refusing)
         replies = [caller.call_service_async(Refusing, 'run', value=1) for _ in range(3)]
