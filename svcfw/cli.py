@@ -1,11 +1,11 @@
-"""The `svcfw` command: make the short connection name work, stop the multiplexer, show what it is like."""
+"""The `svcfw` command: make the short connection name work, stop the multiplexer, copy files, show what it is like."""
 
 import argparse
 import sys
 from collections.abc import Callable, Sequence
 
 import svcfw
-from svcfw import demo, plugins
+from svcfw import copies, demo, plugins
 from svcfw.core.wire.errors import Error
 from svcfw.mux import client
 
@@ -16,7 +16,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     action: Callable[[argparse.Namespace], int] = arguments.action
     try:
         return action(arguments)
-    except (Error, OSError, plugins.Refused) as exc:
+    except (Error, OSError, ValueError, plugins.Refused) as exc:
         print(f'svcfw: {exc}', file=sys.stderr)
         return 1
 
@@ -34,6 +34,13 @@ def parser() -> argparse.ArgumentParser:
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.set_defaults(action=action)
+    for name, action, text in (
+        ('put', copies.put, 'copy a file or folder to a host'),
+        ('get', copies.get, 'copy a file or folder from a host'),
+    ):
+        command = commands.add_parser(name, help=text, description=text)
+        command.set_defaults(action=action)
+        copies.add_arguments(command, is_put=name == 'put')
     return top
 
 
