@@ -7,7 +7,8 @@ from typing import TypeVar
 
 from svcfw.ansible.errors import RETRIED_KINDS
 from svcfw.core.wire.errors import StartError
-from svcfw.mux.client import Client, DeferredError, MuxError, Target
+from svcfw.mux.client import Client, DeferredError, Target
+from svcfw.mux.starting import MuxError
 
 Answer = TypeVar('Answer')
 

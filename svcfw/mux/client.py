@@ -1,14 +1,9 @@
 """The client of the multiplexer: synchronous, one for each worker process, small to import."""
 
-import fcntl
 import os
-import select
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -17,11 +12,10 @@ from svcfw.ansible.target import ops
 from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.errors import ChannelError, Error, StartError
 from svcfw.core.wire.frames import GOODBYE, Frame, FrameReader, pack_header
-from svcfw.mux import filing, protocol, rundir
+from svcfw.mux import filing, protocol, rundir, starting
 from svcfw.mux.filing import OnProgress
+from svcfw.mux.starting import MuxError
 
-#: How long a multiplexer may take to start, other workers' attempts included.
-START_S = 20.0
 #: How long it may take to end: it gives its contexts 5 s.
 STOP_S = 20.0
 _READ_BYTES = 256 * 1024
@@ -32,10 +26,6 @@ _codec = Codec()
 
 def _unseen(done: int, total: int) -> None:
     """Progress that nobody follows."""
-
-
-class MuxError(Error):
-    """No multiplexer can be had."""
 
 
 class DeferredError(Error):
@@ -123,10 +113,10 @@ class Client:
         client = cls._try(path, idle_timeout_s)
         if client is not None or not start:
             return client
-        with _locked(rundir.lock_path(folder)):
+        with starting.locked(rundir.lock_path(folder)):
             client = cls._try(path, idle_timeout_s)
             if client is None:
-                _spawn(folder)
+                starting.spawn(folder)
                 client = cls._try(path, idle_timeout_s)
         if client is None:
             raise MuxError(f'the multiplexer does not answer. See {rundir.log_path(folder)}')
@@ -136,7 +126,7 @@ class Client:
     def _try(cls, path: Path, idle_timeout_s: int) -> 'Client | None':
         sock = socket.socket(socket.AF_UNIX)
         try:
-            sock.settimeout(START_S)
+            sock.settimeout(starting.START_S)
             sock.connect(str(path))
             if not rundir.is_same_user(sock):
                 raise rundir.RundirError(f'{path} is served by another user')
@@ -348,61 +338,3 @@ def _error(handle: int, value: Any) -> Error:
 def _gone(exc: OSError | None) -> str:
     how = f' ({exc.strerror})' if exc else ''
     return f'the multiplexer is gone{how}. The next task starts another one'
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold the lock file; forty workers that find no multiplexer start one, not forty."""
-    try:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    except OSError as exc:
-        raise MuxError(f'{path} cannot be made ({exc.strerror})') from exc
-    try:
-        deadline = time.monotonic() + START_S
-        while True:
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise MuxError(f'{path} stays locked: another process is starting the multiplexer') from None
-                time.sleep(0.02)
-        yield
-    finally:
-        os.close(fd)
-
-
-def _spawn(folder: Path) -> None:
-    """Start a multiplexer and wait until it listens. MuxError."""
-    main = Path(__file__).with_name('__main__.py')
-    try:
-        log_fd = os.open(rundir.log_path(folder), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as exc:
-        raise MuxError(f'{rundir.log_path(folder)} cannot be written ({exc.strerror})') from exc
-    ready_r, ready_w = os.pipe()
-    try:
-        # A session and standard streams of its own: workers are killed by process group, and a pipe that
-        # ansible-playbook writes to must not stay open. It forks at once, so that it is nobody's child.
-        subprocess.run(
-            [sys.executable, str(main), str(folder), str(ready_w)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=log_fd,
-            start_new_session=True,
-            pass_fds=[ready_w],
-            cwd='/',
-            check=True,
-            timeout=START_S,
-        )
-        os.close(ready_w)
-        ready_w = -1
-        is_ready = select.select([ready_r], [], [], START_S)[0] and os.read(ready_r, 1)
-    except (OSError, subprocess.SubprocessError) as exc:
-        raise MuxError(f'the multiplexer cannot be started: {exc}') from exc
-    finally:
-        os.close(log_fd)
-        os.close(ready_r)
-        if ready_w >= 0:
-            os.close(ready_w)
-    if not is_ready:
-        raise MuxError(f'the multiplexer ended before it was ready. See {rundir.log_path(folder)}')

@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from svcfw.ansible.target import ops
 from svcfw.core.stream import Stream
-from svcfw.core.wire.errors import CallError, ChannelError, DecodeError, Error, StartError
+from svcfw.core.wire.errors import ChannelError, DecodeError, Error, StartError
 from svcfw.core.wire.frames import Frame
 from svcfw.core.wire.link import Goodbye
-from svcfw.mux import interpreters, protocol
-from svcfw.mux.exchange import Exchange
+from svcfw.mux import protocol
 from svcfw.mux.node import ChildNode, Node
+from svcfw.mux.on_node import OnNode, Request, pause_until_room, raise_error
 
 if TYPE_CHECKING:
     from svcfw.mux.server import Server
 
-_UNANSWERED = frozenset({ops.MKDTEMP, ops.CHMOD, ops.REMOVE})
 #: What a failed operation is called at the client.
 _CLIENT_METHOD = {
     ops.PUT: 'put_file', ops.PUT_HELD: 'put_file', ops.FETCH: 'fetch_file', ops.COMMAND: 'run_command',
@@ -35,25 +34,13 @@ _log = logging.getLogger('svcfw.mux')
 Failure = tuple[str, str, int, str]
 
 
-class Request:
-    """One request of the client: where it leads, and what it is to do there."""
-
-    def __init__(self, number: int, value: Any) -> None:
-        self.number = number
-        self.link, self.become_key, self.timeout_s, self.operation, self.arguments = value
-
-    @property
-    def is_waited_for(self) -> bool:
-        return bool(self.number)
-
-
 class Session:
     """One client, known to agents by `id`. Everything runs on the loop thread. `stream` is set right after."""
 
     def __init__(self, server: 'Server', session_id: int) -> None:
         self.id = session_id
         self.stream: Stream
-        self._server = server
+        self.server = server
         self._codec = server.router.codec
         self._environment: dict[str, str] | None = None
         self._backlog: deque[Frame] = deque()
@@ -61,8 +48,7 @@ class Session:
         self._is_paused = False
         self._current: Request | None = None  # what is being begun, or waits
         self._is_advancing = False
-        self._exchange: Exchange | None = None
-        self._on_members: Callable[[Any], None] | None = None
+        self._on_node = OnNode(self)
         self._on_command: Callable[[Any], None] | None = None
         self._child: ChildNode | None = None  # whose prompts this client answers
         self._used: set[Node] = set()
@@ -80,28 +66,27 @@ class Session:
         except (Error, TypeError, ValueError) as exc:
             self._break_off(f'it sent what is no request: {exc}')
         if stream.is_full():
-            _pause_until_room(self.stream, stream)
+            pause_until_room(self.stream, stream)
 
     def _on_event(self, event: Any) -> None:
         if not isinstance(event, Frame):
             self._has_said_goodbye = self._has_said_goodbye or isinstance(event, Goodbye)
         elif event.handle == protocol.REQUEST:
             self._put_back(event)
-            self._advance()
+            self.advance()
         elif event.handle == protocol.HELLO:
             environment, idle_timeout_s = self._codec.decode(event.payload)
             self._environment = environment
-            self._server.welcome(self, idle_timeout_s)
+            self.server.welcome(self, idle_timeout_s)
         elif event.handle == protocol.STOP:
-            self._server.stop()
+            self.server.stop()
         else:
             self._on_answer(event.handle, self._codec.decode(event.payload))
 
     def _on_answer(self, handle: int, value: Any) -> None:
         """What the client was asked for. What it was not is dropped: the question may be settled by now."""
-        if handle == protocol.MEMBERS and self._on_members:
-            on_members, self._on_members = self._on_members, None
-            on_members(value)
+        if handle == protocol.MEMBERS:
+            self._on_node.members_arrived(value)
         elif handle == protocol.BECOME_START and self._on_command:
             on_command, self._on_command = self._on_command, None
             on_command(value)
@@ -113,7 +98,7 @@ class Session:
         if not self._has_said_goodbye or (self._current and self._current.is_waited_for):
             self._end()
         else:
-            self._advance()
+            self.advance()
 
     def _break_off(self, why: str) -> None:
         _log.warning('client %d: %s', self.id, why)
@@ -125,14 +110,13 @@ class Session:
             return
         self._is_over = True
         self._backlog.clear()
-        if self._exchange is not None:
-            self._exchange.close()
+        self._on_node.close()
         if self._child is not None and self._child.facts is None:
             self._child.given_up = True
         for node in self._used:
             if node.facts is not None and not node.dead:
                 node.tell(ops.END, self.id, ())
-        self._server.session_over(self)
+        self.server.session_over(self)
 
     # -- to the client
 
@@ -144,7 +128,7 @@ class Session:
         except Error as exc:
             self._break_off(f'what it asked for cannot be sent: {exc}')
 
-    def _deliver(self, request: Request, handle: int, value: Any) -> None:
+    def deliver(self, request: Request, handle: int, value: Any) -> None:
         """The answer, unless something failed that was not waited for."""
         self._owing.clear()
         if self._failure is not None:
@@ -153,7 +137,7 @@ class Session:
         else:
             self.send(handle, request.number, value)
 
-    def _fail(self, request: Request, error: Error) -> None:
+    def fail(self, request: Request, error: Error) -> None:
         if not request.is_waited_for:
             if request.operation != ops.REMOVE and self._refusal is None:
                 self._refusal = error
@@ -161,7 +145,7 @@ class Session:
             # The agent was not asked, and so may still hold something against us: that will be told by the next answer.
             self.send(protocol.START_FAILED, request.number, (error.kind, error.host, error.cause, error.remedy))
         else:
-            self._deliver(request, protocol.LOST, str(error))
+            self.deliver(request, protocol.LOST, str(error))
 
     def on_failure(self, context_id: int, failure: Failure) -> None:
         """An agent reports an operation that failed. Only one that this session has to do with can."""
@@ -171,6 +155,16 @@ class Session:
             self._failure = (_CLIENT_METHOD.get(operation, operation), path, status, cause)
             if operation == ops.PUT_HELD:
                 nodes[0].supply.doubt()
+
+    # -- for what is done on nodes
+
+    def uses(self, node: Node) -> None:
+        """The client has to do with this node: it may hear of failures there, and tells it when it leaves."""
+        self._used.add(node)
+
+    def owes(self, node: Node) -> None:
+        """Something that is not answered was told to this node."""
+        self._owing.add(node)
 
     # -- one request after the other
 
@@ -189,7 +183,7 @@ class Session:
             self.stream.resume_reading()
         return Request(frame.reply_to, self._codec.decode(frame.payload))
 
-    def _advance(self) -> None:
+    def advance(self) -> None:
         """Begin requests until one has to wait."""
         if self._is_advancing:
             return
@@ -201,27 +195,27 @@ class Session:
                 except (Error, TypeError, ValueError) as exc:
                     self._break_off(f'it sent what is no request: {exc}')
                     return
-                self._step(self._begin, request)
+                self.step(self._begin, request)
         finally:
             self._is_advancing = False
         if self.stream.closed and self._current is None:
             self._end()
 
-    def _step(self, function: Callable[..., None], request: Request, *arguments: Any) -> None:
+    def step(self, function: Callable[..., None], request: Request, *arguments: Any) -> None:
         """Do the next thing for the current request. Nothing that goes wrong may leave the client waiting."""
         if self._is_over:
             return
         try:
             function(request, *arguments)
         except Error as exc:
-            self._settled(request)
-            self._fail(request, exc)
+            self.settled(request)
+            self.fail(request, exc)
         except Exception as exc:
             _log.exception('client %d: its request failed', self.id)
             self._break_off(f'its request failed: {exc}')
-        self._advance()
+        self.advance()
 
-    def _settled(self, request: Request) -> None:
+    def settled(self, request: Request) -> None:
         """The next request may begin."""
         if self._current is request:
             self._current = None
@@ -232,18 +226,18 @@ class Session:
         if request.operation == protocol.RESET:
             self._refusal = self._failure = None
             self._owing.clear()
-            self._settled(request)
-            self._server.reset(request.link, lambda existed: self.send(protocol.RESULT, request.number, existed))
+            self.settled(request)
+            self.server.reset(request.link, lambda existed: self.send(protocol.RESULT, request.number, existed))
             return
         if request.is_waited_for:
             self._check_unanswered()
         elif self._refusal is not None:
-            self._settled(request)  # not to be done any more
+            self.settled(request)  # not to be done any more
             return
         elif any(node.dead for node in self._owing):
             raise ChannelError('what came before it was done elsewhere')
         self._used = {node for node in self._used if not node.dead}
-        root = self._server.root(request.link, request.timeout_s, self._environment)
+        root = self.server.root(request.link, request.timeout_s, self._environment)
         self._used.add(root)
         self._when_up(request, root, self._reach)
 
@@ -262,26 +256,26 @@ class Session:
 
         def ready(error: Error | None) -> None:
             if error is None:
-                self._step(then, request, node)
+                self.step(then, request, node)
             elif isinstance(node, ChildNode) and node.given_up and node.session != self.id:
-                self._step(self._reach, request, node.root)  # now it is our turn
+                self.step(self._reach, request, node.root)  # now it is our turn
             else:
-                self._step(_raise, request, error)
+                self.step(raise_error, request, error)
 
         node.when_ready(ready)
 
     def _reach(self, request: Request, root: Node) -> None:
         """Go to the child of the wanted account, then carry the request out."""
         if request.operation == protocol.FACTS:
-            self._settled(request)
+            self.settled(request)
             self.send(protocol.RESULT, request.number, root.facts)
             return
         if request.become_key is None:
-            self._carry_out(request, root)
+            self._on_node.carry_out(request, root)
             return
         child = root.children.get(request.become_key)
         if child is not None and not child.dead:
-            self._when_up(request, child, self._carry_out)
+            self._when_up(request, child, self._on_node.carry_out)
         elif request.is_waited_for:
             self._start_child(request, root)
         else:
@@ -291,7 +285,7 @@ class Session:
     def _start_child(self, request: Request, root: Node) -> None:
         """Ask the client, which has the become plugin, for the command; others who want the same child wait for it."""
         marker = 'SVCFW-' + os.urandom(8).hex()
-        self._on_command = lambda value: self._step(self._run_command, request, root, marker, value)
+        self._on_command = lambda value: self.step(self._run_command, request, root, marker, value)
         self.send(protocol.BECOME_BUILD, request.number, root.boot_command(marker))
 
     def _run_command(self, request: Request, root: Node, marker: str, value: Any) -> None:
@@ -304,110 +298,4 @@ class Session:
                 lambda data: self.send(protocol.BECOME_OUTPUT, request.number, data),
             )  # fmt: skip
             self._child = root.children[request.become_key] = child
-        self._when_up(request, child, self._carry_out)
-
-    # -- on a node
-
-    def _carry_out(self, request: Request, node: Node) -> None:
-        self._used.add(node)
-        if request.operation in _UNANSWERED:
-            self._tell(request, node, request.operation, request.arguments)
-        elif request.operation == protocol.PUT_WHOLE:
-            self._put_whole(request, node, *request.arguments)
-        elif request.operation == protocol.PUT_PART:
-            node.flow.when_room(lambda: self._step(self._put_part, request, node, *request.arguments))
-        elif request.operation == protocol.LARGE:
-            self._settled(request)
-            self.send(protocol.RESULT, request.number, node.supply.large(*request.arguments))
-        elif request.operation == ops.MODULE:
-            self._run_module(request, node)
-        else:
-            self._ask(request, node, request.arguments)
-
-    def _put_whole(self, request: Request, node: Node, path: str, mode: int, digest: bytes, content: bytes) -> None:
-        def put() -> None:
-            self._step(self._tell, request, node, ops.PUT_HELD, (path, mode, digest))
-
-        node.supply.content(digest, content, put)
-
-    def _put_part(self, request: Request, node: Node, *arguments: Any) -> None:
-        *of_agent, size = arguments
-        self._tell(request, node, ops.PUT, tuple(of_agent))
-        if size:
-            node.supply.was_put(of_agent[-1], size)
-
-    def _tell(self, request: Request, node: Node, operation: str, arguments: tuple[Any, ...]) -> None:
-        """Have something done that is not answered; the next request may begin."""
-        self._settled(request)
-        node.tell(operation, self.id, arguments)
-        if operation != ops.REMOVE:
-            self._owing.add(node)
-        self._hold_back(node)
-
-    def _hold_back(self, node: Node) -> None:
-        """Read no more from the client than the target takes."""
-        target = self._server.router.link_for(node.root.context.id)  # type: ignore[union-attr]
-        if target is not None and target.is_full():
-            _pause_until_room(self.stream, target)
-
-    def _ask(self, request: Request, node: Node, arguments: tuple[Any, ...]) -> None:
-        def part(stdout: bytes, stderr: bytes) -> None:
-            self.send(protocol.PART, request.number, (stdout, stderr))
-
-        def end(result: Any) -> None:
-            self._exchange = None
-            self._settled(request)
-            if isinstance(result, (ChannelError, CallError)):
-                self._fail(request, result)
-            else:
-                if result is False:
-                    node.supply.was_missing(arguments[-1])
-                self._deliver(request, protocol.RESULT, result)
-            self._advance()
-
-        self._exchange = Exchange(node, self.id, self.stream, request.operation, arguments, part, end)
-
-    def _run_module(self, request: Request, node: Node) -> None:
-        """Get the members, then find the interpreter, then run."""
-        job = dict(request.arguments[0])
-        zip_id = job.pop('zip_id', None)
-        found_zip = self._server.store.find(zip_id) if zip_id is not None else None
-        if zip_id is not None and found_zip is None:
-
-            def arrived(value: Any) -> None:
-                self._server.store.add(zip_id, value)
-                self._step(self._carry_out, request, node)
-
-            self._on_members = arrived
-            self.send(protocol.NEED_MEMBERS, request.number, None)
-            return
-        if found_zip is not None:
-            job['manifest'] = found_zip.manifest
-
-        def found(result: Node | Error) -> None:
-            if isinstance(result, Error):
-                self._step(_raise, request, result)
-            else:
-                self._step(run, request, result)
-
-        def run(request: Request, place: Node) -> None:
-            self._used.add(place)
-            if found_zip is not None:
-                place.supply.members(found_zip.contents)
-            self._ask(request, place, (job,))
-
-        words = tuple(job['interpreter'])
-        place = interpreters.known(node, words)
-        if place is not None:
-            run(request, place)
-        else:
-            interpreters.find(node, words, self.id, request.timeout_s, found)
-
-
-def _raise(request: Request, error: Error) -> None:
-    raise error
-
-
-def _pause_until_room(reader: Stream, writer: Stream) -> None:
-    reader.pause_reading()
-    writer.when_room(reader.resume_reading)
+        self._when_up(request, child, self._on_node.carry_out)

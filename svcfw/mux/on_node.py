@@ -1,0 +1,155 @@
+"""What a session's requests do once the node is there that they are for."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from svcfw.ansible.target import ops
+from svcfw.core.stream import Stream
+from svcfw.core.wire.errors import CallError, ChannelError, Error
+from svcfw.mux import interpreters, protocol
+from svcfw.mux.exchange import Exchange
+from svcfw.mux.node import Node
+
+if TYPE_CHECKING:
+    from svcfw.mux.session import Session
+
+_UNANSWERED = frozenset({ops.MKDTEMP, ops.CHMOD, ops.REMOVE})
+
+
+class Request:
+    """One request of the client: where it leads, and what it is to do there."""
+
+    def __init__(self, number: int, value: Any) -> None:
+        self.number = number
+        self.link, self.become_key, self.timeout_s, self.operation, self.arguments = value
+
+    @property
+    def is_waited_for(self) -> bool:
+        return bool(self.number)
+
+
+class OnNode:
+    """One request at a time of a session, on a node that is up. Loop thread only."""
+
+    def __init__(self, session: 'Session') -> None:
+        self._session = session
+        self._exchange: Exchange | None = None
+        self._on_members: Callable[[Any], None] | None = None
+
+    def close(self) -> None:
+        """The client is gone: nobody waits for an answer."""
+        if self._exchange is not None:
+            self._exchange.close()
+
+    def members_arrived(self, value: Any) -> None:
+        """The client has sent what a module consists of; dropped if it was not asked to."""
+        on_members, self._on_members = self._on_members, None
+        if on_members:
+            on_members(value)
+
+    def carry_out(self, request: Request, node: Node) -> None:
+        """Begin the request there; `session.settled` follows, perhaps at once."""
+        self._session.uses(node)
+        if request.operation in _UNANSWERED:
+            self._tell(request, node, request.operation, request.arguments)
+        elif request.operation == protocol.PUT_WHOLE:
+            self._put_whole(request, node, *request.arguments)
+        elif request.operation == protocol.PUT_PART:
+            node.flow.when_room(lambda: self._session.step(self._put_part, request, node, *request.arguments))
+        elif request.operation == protocol.LARGE:
+            self._session.settled(request)
+            self._session.send(protocol.RESULT, request.number, node.supply.large(*request.arguments))
+        elif request.operation == ops.MODULE:
+            self._run_module(request, node)
+        else:
+            self._ask(request, node, request.arguments)
+
+    def _put_whole(self, request: Request, node: Node, path: str, mode: int, digest: bytes, content: bytes) -> None:
+        def put() -> None:
+            self._session.step(self._tell, request, node, ops.PUT_HELD, (path, mode, digest))
+
+        node.supply.content(digest, content, put)
+
+    def _put_part(self, request: Request, node: Node, *arguments: Any) -> None:
+        *of_agent, size = arguments
+        self._tell(request, node, ops.PUT, tuple(of_agent))
+        if size:
+            node.supply.was_put(of_agent[-1], size)
+
+    def _tell(self, request: Request, node: Node, operation: str, arguments: tuple[Any, ...]) -> None:
+        """Have something done that is not answered; the next request may begin."""
+        self._session.settled(request)
+        node.tell(operation, self._session.id, arguments)
+        if operation != ops.REMOVE:
+            self._session.owes(node)
+        self._hold_back(node)
+
+    def _hold_back(self, node: Node) -> None:
+        """Read no more from the client than the target takes."""
+        target = self._session.server.router.link_for(node.root.context.id)  # type: ignore[union-attr]
+        if target is not None and target.is_full():
+            pause_until_room(self._session.stream, target)
+
+    def _ask(self, request: Request, node: Node, arguments: tuple[Any, ...]) -> None:
+        def part(stdout: bytes, stderr: bytes) -> None:
+            self._session.send(protocol.PART, request.number, (stdout, stderr))
+
+        def end(result: Any) -> None:
+            self._exchange = None
+            self._session.settled(request)
+            if isinstance(result, (ChannelError, CallError)):
+                self._session.fail(request, result)
+            else:
+                if result is False:
+                    node.supply.was_missing(arguments[-1])
+                self._session.deliver(request, protocol.RESULT, result)
+            self._session.advance()
+
+        self._exchange = Exchange(node, self._session.id, self._session.stream, request.operation, arguments, part, end)
+
+    def _run_module(self, request: Request, node: Node) -> None:
+        """Get the members, then find the interpreter, then run."""
+        job = dict(request.arguments[0])
+        zip_id = job.pop('zip_id', None)
+        found_zip = self._session.server.store.find(zip_id) if zip_id is not None else None
+        if zip_id is not None and found_zip is None:
+
+            def arrived(value: Any) -> None:
+                self._session.server.store.add(zip_id, value)
+                self._session.step(self.carry_out, request, node)
+
+            self._on_members = arrived
+            self._session.send(protocol.NEED_MEMBERS, request.number, None)
+            return
+        if found_zip is not None:
+            job['manifest'] = found_zip.manifest
+
+        def found(result: Node | Error) -> None:
+            if isinstance(result, Error):
+                self._session.step(raise_error, request, result)
+            else:
+                self._session.step(run, request, result)
+
+        def run(request: Request, place: Node) -> None:
+            self._session.uses(place)
+            if found_zip is not None:
+                place.supply.members(found_zip.contents)
+            self._ask(request, place, (job,))
+
+        words = tuple(job['interpreter'])
+        place = interpreters.known(node, words)
+        if place is not None:
+            run(request, place)
+        else:
+            interpreters.find(node, words, self._session.id, request.timeout_s, found)
+
+
+def raise_error(request: Request, error: Error) -> None:
+    """A step that fails."""
+    raise error
+
+
+def pause_until_room(reader: Stream, writer: Stream) -> None:
+    """Read no more from one stream than another takes."""
+    reader.pause_reading()
+    writer.when_room(reader.resume_reading)
