@@ -2,13 +2,17 @@
 
 `python -m benchmarks.delay_proxy 127.0.0.1:2222 10.0.0.1:22 25` prints `ready` and listens until it is ended. With a
 fourth argument it passes on that many Mbit/s for each connection and direction, and queues what comes faster without
-bound, as a bad router does; without, bandwidth is that of the machine.
+bound, as a bad router does; without (0), bandwidth is that of the machine. A fifth is a file that from then on holds
+how many bytes have been passed on, both ways, as an integer of 8 bytes in the machine's order.
 """
 
 import asyncio
 import math
+import mmap
 import sys
 from collections import deque
+from collections.abc import Callable
+from pathlib import Path
 
 READ_BYTES = 256 * 1024
 
@@ -17,7 +21,29 @@ READ_BYTES = 256 * 1024
 PACED_BYTES = 12_500
 
 
-async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delay_s: float, rate: float) -> None:
+def uncounted(n: int) -> None:
+    """In the place of a counter."""
+
+
+def counter(path: Path) -> Callable[[int], None]:
+    """A function that adds to the number which the file holds: 0 at first."""
+    path.write_bytes(bytes(8))
+    with path.open('r+b') as file:
+        total = memoryview(mmap.mmap(file.fileno(), 8)).cast('Q')
+
+    def count(n: int) -> None:
+        total[0] += n
+
+    return count
+
+
+async def forward(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    delay_s: float,
+    rate: float,
+    count: Callable[[int], None] = uncounted,
+) -> None:
     """Copy `reader` to `writer`, each chunk `delay_s` after it arrived, `rate` bytes a second; then close `writer`."""
     clock = asyncio.get_running_loop().time
     free_at = 0.0
@@ -44,6 +70,7 @@ async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, de
             await asyncio.sleep(due - clock())
             if not chunk:
                 break
+            count(len(chunk))
             writer.write(chunk)
             await writer.drain()
     except ConnectionError:
@@ -53,7 +80,13 @@ async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, de
         writer.close()
 
 
-async def serve(listen: tuple[str, int], to: tuple[str, int], delay_s: float, rate: float = math.inf) -> None:
+async def serve(
+    listen: tuple[str, int],
+    to: tuple[str, int],
+    delay_s: float,
+    rate: float = math.inf,
+    count: Callable[[int], None] = uncounted,
+) -> None:
     """Accept connections on `listen` for ever and join each with one to `to`; `rate` is bytes a second."""
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -62,7 +95,9 @@ async def serve(listen: tuple[str, int], to: tuple[str, int], delay_s: float, ra
         except OSError:
             writer.close()
             return
-        await asyncio.gather(forward(reader, far_writer, delay_s, rate), forward(far_reader, writer, delay_s, rate))
+        await asyncio.gather(
+            forward(reader, far_writer, delay_s, rate, count), forward(far_reader, writer, delay_s, rate, count)
+        )
 
     server = await asyncio.start_server(accept, *listen, limit=READ_BYTES)
     print('ready', flush=True)
@@ -75,9 +110,15 @@ def address(text: str) -> tuple[str, int]:
     return host, int(port)
 
 
-if __name__ == '__main__':
+def main() -> None:
+    listen, to, delay_ms, *more = sys.argv[1:]
+    rate = float(more[0]) * 1e6 / 8 if more else 0
+    count = counter(Path(more[1])) if len(more) > 1 else uncounted
     try:
-        mbit_s = float(sys.argv[4]) if len(sys.argv) > 4 else math.inf
-        asyncio.run(serve(address(sys.argv[1]), address(sys.argv[2]), float(sys.argv[3]) / 1000, mbit_s * 1e6 / 8))
+        asyncio.run(serve(address(listen), address(to), float(delay_ms) / 1000, rate or math.inf, count))
     except KeyboardInterrupt:
         pass
+
+
+if __name__ == '__main__':
+    main()

@@ -13,6 +13,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -28,29 +29,29 @@ def main() -> None:
     parser.add_argument('--only', default=','.join(LIBRARIES))
     parser.add_argument('--python')
     options = parser.parse_args()
-    python = options.python or made_venv(ROOT / 'build' / 'venvs' / 'benchmark-services')
+    python = options.python or made_venv(ROOT / 'build' / 'venvs' / 'benchmark-services', PACKAGES)
     libraries = options.only.split(',')
     rounds: dict[str, list[dict[str, float]]] = {library: [] for library in libraries}
     for number in range(options.rounds):
         for library in libraries:
             print(f'round {number + 1} of {options.rounds}: {library}', file=sys.stderr)
-            rounds[library].append(run(python, library, options.count))
+            rounds[library].append(run(python, f'peers.with_{library}', str(options.count)))
     print(table({library: best(found) for library, found in rounds.items()}))
 
 
-def made_venv(folder: Path) -> str:
+def made_venv(folder: Path, packages: Iterable[str]) -> str:
     """The interpreter of a virtualenv with the other libraries."""
     python = folder / 'bin' / 'python'
     if not python.exists():
         subprocess.run([sys.executable, '-m', 'venv', folder], check=True)
-        subprocess.run([python, '-m', 'pip', 'install', '-q', *PACKAGES], check=True)
+        subprocess.run([python, '-m', 'pip', 'install', '-q', *packages], check=True)
     return str(python)
 
 
-def run(python: str, library: str, count: int) -> dict[str, float]:
-    """What one library's process found."""
+def run(python: str, module: str, argument: str) -> dict[str, float]:
+    """What one peer's process found."""
     done = subprocess.run(
-        [python, '-m', f'benchmarks.peers.with_{library}', str(count)],
+        [python, '-m', f'benchmarks.{module}', argument],
         cwd=ROOT,
         env={**os.environ, 'PYTHONPATH': str(ROOT)},
         timeout=TIMEOUT_S,
