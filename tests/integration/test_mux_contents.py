@@ -120,10 +120,13 @@ def test_a_file_that_cannot_be_put_leaves_what_was_there_and_nothing_else(mux, t
         subprocess.run(['umount', full], check=True)
 
 
-def test_an_agent_that_is_killed_leaves_what_was_there(mux, tmp_path):
+@pytest.mark.parametrize('is_there', [True, False])
+def test_an_agent_that_is_killed_leaves_what_was_there(mux, tmp_path, is_there):
     with open(tmp_path / 'local', 'wb') as file:
         file.truncate(512 * MiB)
-    (tmp_path / 'remote').write_bytes(b'before')
+    if is_there:
+        (tmp_path / 'remote').write_bytes(b'before')
+    names = set(tmp_path.iterdir())
     client = mux.client()
     client.facts(HERE)
     (agent,) = mux.agents()
@@ -139,6 +142,7 @@ def test_an_agent_that_is_killed_leaves_what_was_there(mux, tmp_path):
 
     with pytest.raises(ChannelError):
         attempt()
-    assert (tmp_path / 'remote').read_bytes() == b'before'
+    assert set(tmp_path.iterdir()) == names
+    assert not is_there or (tmp_path / 'remote').read_bytes() == b'before'
     (tmp_path / 'local').write_bytes(b'after')
     put(mux.client(), HERE, tmp_path / 'local', tmp_path / 'remote')

@@ -172,7 +172,11 @@ def test_a_client_that_leaves_during_a_fetch(mux, tmp_path):
 
 def test_an_upload_that_breaks_off_leaves_nothing(mux, tmp_path):
     client = mux.client()
+    client.facts(HERE)
+    (agent,) = mux.agents()
+    before = fds(agent)
     client._defer(HERE, protocol.PUT_PART, (str(tmp_path / 'file'), 0o600, b'part', ops.PUT_FIRST, b'', 0))
-    mux.wait_for(lambda: list(tmp_path.iterdir()), 'the beginning')
+    mux.wait_for(lambda: fds(agent) > before, 'the beginning')
     client.abort()
-    mux.wait_for(lambda: not list(tmp_path.iterdir()), 'the file to be removed')
+    mux.wait_for(lambda: fds(agent) == before, 'the file to be closed')
+    assert list(tmp_path.iterdir()) == []

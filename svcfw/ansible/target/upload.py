@@ -1,8 +1,9 @@
 """Upload: a file on its way here. What was at its place stays until all of it has come and was found to be right.
 
-A new file is made beside its place and renamed. One that is there is overwritten where it is, as sftp does it, so that
-its owner, mode, links and inode stay; before the first byte of it is changed, all of the new content is here, and room
-for it is reserved. What is no regular file is written into as the data comes.
+A new file has no name until then, where the system can do that, and otherwise one beside its place. One that is there
+is overwritten where it is, as sftp does it, so that its owner, mode, links and inode stay; before the first byte of it
+is changed, all of the new content is here, and room for it is reserved. What is no regular file is written into as the
+data comes.
 """
 
 import errno
@@ -27,6 +28,7 @@ class Upload(object):
         self._fd = -1  # where the data goes
         self._old_fd = -1  # the file that is there, to be overwritten
         self._temporary = None
+        self._is_unnamed = False
         self._hash = hashlib.sha256()
         try:
             self._open(encoded(path), mode)
@@ -58,6 +60,8 @@ class Upload(object):
             if self._old_fd >= 0:
                 _overwrite(self._old_fd, self._fd)
                 os.close(_taken(self, '_old_fd'))
+            if self._is_unnamed:
+                _give_name(self._fd, self._temporary)
             os.close(_taken(self, '_fd'))
             if self._temporary is not None:
                 os.rename(self._temporary, self._place)
@@ -92,7 +96,10 @@ class Upload(object):
         except FileNotFoundError:
             # Not named after the file: names may be as long as the system allows.
             temporary = os.path.join(folder, b'.svcfw-' + os.urandom(8).hex().encode())
-            self._fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | SAFELY, mode)
+            self._fd = _unnamed(folder, mode)
+            self._is_unnamed = self._fd >= 0
+            if not self._is_unnamed:
+                self._fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | SAFELY, mode)
             self._temporary = temporary
             return
         fd = os.open(self._place, os.O_WRONLY | SAFELY)
@@ -111,6 +118,27 @@ def _taken(upload, name):
     fd = getattr(upload, name)
     setattr(upload, name, -1)
     return fd
+
+
+def _unnamed(folder, mode):
+    """A new file without a name, which goes with its last descriptor; -1 where there is no such thing."""
+    try:
+        fd = os.open(folder, os.O_WRONLY | os.O_TMPFILE | SAFELY, mode)
+    except (AttributeError, OSError):
+        return -1
+    if os.path.exists(_link_of(fd)):
+        return fd
+    os.close(fd)
+    return -1
+
+
+def _give_name(fd, path):
+    # The descriptor given is of no consequence but for the call that is made: link() would not follow.
+    os.link(_link_of(fd), path, src_dir_fd=fd, follow_symlinks=True)
+
+
+def _link_of(fd):
+    return b'/proc/self/fd/%d' % fd
 
 
 def _spool(folder):

@@ -178,10 +178,13 @@ def test_a_piece_without_a_beginning(served, tmp_path):
 
 @pytest.mark.parametrize('end', [(ops.END,), (ops.PUT, '{}/other', 0, b'', 3, EMPTY), (ops.PUT, '', 0, b'', 4, b'')])
 def test_a_file_that_does_not_arrive_in_full_is_taken_away(served, tmp_path, end):
+    before = len(os.listdir('/proc/self/fd'))
     served.tell(ops.PUT, f'{tmp_path}/file', 0o600, b'b', ops.PUT_FIRST, b'')
-    (partial,) = tmp_path.iterdir()
+    assert len(os.listdir('/proc/self/fd')) == before + 1
     served.tell(*(each.format(tmp_path) if type(each) is str else each for each in end))
-    assert not partial.exists()
+    assert {path.name for path in tmp_path.iterdir()} <= {'other'}
+    served.agent._puts.kept.close()
+    assert len(os.listdir('/proc/self/fd')) == before
     assert served.failures == []
 
 
@@ -258,6 +261,31 @@ def test_a_copy_that_cannot_be_written(served, tmp_path):
     message = served.ask(ops.PUT_KEPT, f'{tmp_path}/no/two', 0o600, sha256(content))
     assert 'No such file or directory' in message.refusals[0]
     assert served.agent._jobs == {}
+
+
+def test_a_copy_ends_with_its_session(served, tmp_path):
+    content = os.urandom(5_000_000)
+    put_large(served, tmp_path / 'one', content)
+    before = len(os.listdir('/proc/self/fd'))
+    message = served.ask(ops.PUT_KEPT, f'{tmp_path}/two', 0o600, sha256(content))
+    assert len(os.listdir('/proc/self/fd')) == before + 2
+    served.tell(ops.END)
+    served.router.until(lambda: len(os.listdir('/proc/self/fd')) == before, 'the file to be closed')
+    assert [path.name for path in tmp_path.iterdir()] == ['one']
+    assert not message.is_answered
+    assert served.agent._jobs == {}
+    served.agent._puts.kept.close()
+
+
+def test_children_are_given_what_is_held_here(served):
+    digest = sha256(b'abc')
+    served.tell(ops.CONTENT, digest, b'abc', True)
+    served.tell(ops.MEMBERS, [(b'm', b'member')])
+    served.tell(ops.PASS, 9, ops.CONTENT, [digest])
+    served.tell(ops.PASS, 9, ops.MEMBERS, [b'm'])
+    assert served.router.parent.sent == [
+        (ops.CONTENT, 0, (digest, b'abc', True)), (ops.MEMBERS, 0, ([(b'm', b'member')],)),
+    ]  # fmt: skip
 
 
 def test_few_large_files_are_kept_open(served, tmp_path):

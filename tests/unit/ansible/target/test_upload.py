@@ -27,8 +27,10 @@ def mode(path):
     return stat.S_IMODE(os.stat(path).st_mode)
 
 
-@pytest.fixture(autouse=True)
-def no_descriptor_is_left():
+@pytest.fixture(autouse=True, params=['unnamed', 'named'])
+def no_descriptor_is_left(request, monkeypatch):
+    if request.param == 'named':
+        monkeypatch.setattr(module, '_unnamed', lambda folder, mode: -1)
     before = len(os.listdir('/proc/self/fd'))
     yield
     assert len(os.listdir('/proc/self/fd')) == before
@@ -56,6 +58,16 @@ def test_an_old_file_keeps_its_inode_and_its_links(tmp_path):
         assert (tmp_path / 'hard').read_bytes() == content
     assert (tmp_path / 'soft').is_symlink()
     assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_nothing_is_seen_of_a_file_on_its_way(tmp_path):
+    upload = Upload(f'{tmp_path}/new', 0o600)
+    upload.write(b'x')
+    names = [path.name for path in tmp_path.iterdir()]
+    assert names == [] or all(name.startswith('.svcfw-') for name in names)
+    (tmp_path / 'new').write_bytes(b'came before it')
+    upload.close(sha256(b'x'))
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [('new', b'x')]
 
 
 def test_a_link_to_nothing_is_followed(tmp_path):
