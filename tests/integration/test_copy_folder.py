@@ -167,22 +167,31 @@ def test_folders_are_copied_as_stock_does_it(line: str, farm: Farm, tmp_path: Pa
     }
 
 
-def test_the_collections_name_needs_no_link(controller: Controller, farm: Farm, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ('has_links', 'names'),
+    [
+        (False, {'svcfw.svcfw.copy': True, 'copy': False}),
+        (True, {'copy': True, 'ansible.builtin.copy': False, 'ansible.legacy.copy': True}),
+        (True, {'ansible.builtin.copy': False, 'copy': True}),
+    ],
+)
+def test_what_it_is_called(
+    controller: Controller, farm: Farm, tmp_path: Path, has_links: bool, names: dict[str, bool]
+) -> None:
+    """Names of the action, in an order, and whether they stand for ours."""
+    if has_links:
+        subprocess.run([controller.core.script('svcfw'), 'enable'], env=controller.env, check=True, capture_output=True)
     host = farm.host('target')
     controller.trust(host)
     source = tmp_path / 'source'
     source.mkdir()
     for number in range(3):
         (source / str(number)).write_text(f'{number}\n')
-    tasks = [
-        {'name': name, name: {'src': f'{source}/', 'dest': f'/tmp/{name}'}}
-        for name in ('svcfw.svcfw.copy', 'ansible.builtin.copy')
-    ]
+    tasks = [{'name': name, name: {'src': f'{source}/', 'dest': f'/tmp/{name}'}} for name in names]
     run = controller.play({'target': {**host.inventory_vars(), **connection_vars('svcfw-ssh')}}, tasks, '-vvv')
     host.stop()
     assert run.rc == 0, run.output
-    together, one_by_one = run.output.split('TASK [')[1:]
-    assert ('.source2' in together, FALLBACK in together) == (True, False), together
-    assert ('.source2' in one_by_one, FALLBACK in one_by_one) == (False, False), one_by_one
-    for task in tasks:
-        assert run.result(str(task['name']))['result']['changed']
+    assert FALLBACK not in run.output
+    sections = {text.partition(']')[0]: text for text in run.output.split('TASK [')[1:]}
+    assert {name: '.source2' in sections[name] for name in names} == names
+    assert all(run.result(name)['result']['changed'] for name in names)
