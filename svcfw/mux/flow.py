@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable
 
 from svcfw.ansible.target import ops
-from svcfw.service.pace import Pace
+from svcfw.service.pace import MIN_CHUNK_BYTES, Pace
 
 
 class LinkFlow:
@@ -35,6 +35,10 @@ class LinkFlow:
             callback()
         else:
             self._waiting.append(callback)
+
+    def chunk_bytes(self) -> int:
+        """How much the next message should carry at most: what the link takes in some milliseconds."""
+        return self._flow.chunk_bytes() or MIN_CHUNK_BYTES
 
     def close(self) -> None:
         """The link is gone: let all go on, to find that out."""

@@ -59,7 +59,7 @@ class Node:
         self.flow: LinkFlow = root.flow if root else LinkFlow(router.loop.clock)
         self.supply: Supply = Supply(
             lambda operation, *arguments: self.tell(operation, 0, arguments),
-            self.flow.when_room,
+            self.flow,
             root.supply if root else None,
             lambda: self.context.id,  # type: ignore[union-attr]
         )

@@ -70,11 +70,20 @@ class OnNode:
 
         node.supply.content(digest, content, put)
 
-    def _put_part(self, request: Request, node: Node, *arguments: Any) -> None:
-        *of_agent, size = arguments
-        self._tell(request, node, ops.PUT, tuple(of_agent))
+    def _put_part(
+        self, request: Request, node: Node, path: str, mode: int, data: bytes, flags: int, digest: bytes, size: int
+    ) -> None:
+        """Send as much as one message should carry, and the rest in its turn."""
+        size_now = node.flow.chunk_bytes()
+        chunk, rest = data[:size_now], data[size_now:]
+        if rest:
+            node.tell(ops.PUT, self._session.id, (path, mode, chunk, flags & ~ops.PUT_LAST, b''))
+            rest_of_it = (path, mode, rest, flags & ~ops.PUT_FIRST, digest, size)
+            node.flow.when_room(lambda: self._session.step(self._put_part, request, node, *rest_of_it))
+            return
+        self._tell(request, node, ops.PUT, (path, mode, chunk, flags, digest))
         if size:
-            node.supply.was_put(of_agent[-1], size)
+            node.supply.was_put(digest, size)
 
     def _tell(self, request: Request, node: Node, operation: str, arguments: tuple[Any, ...]) -> None:
         """Have something done that is not answered; the next request may begin."""

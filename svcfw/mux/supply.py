@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 from svcfw.ansible.target import ops
+from svcfw.mux.flow import LinkFlow
 from svcfw.mux.store import Content
 
 #: An agent that was given more than this of modules is told to forget them all first.
@@ -16,29 +17,28 @@ MAX_MEMBER_BYTES = 64 * 1024 * 1024
 MAX_CONTENT_BYTES = 16 * 1024 * 1024
 #: Modules in one message: what follows them need not wait for all.
 MEMBERS_BYTES = 1024 * 1024
-#: A content goes in parts of this size, so that other messages get their turn.
-PART_BYTES = 64 * 1024
 #: Large files that an agent may still have; what it has not is found out by asking it.
 MAX_LARGE = 64
 
 #: tell(operation, arguments): have something done that is not answered.
 Tell = Callable[..., None]
-#: when_room(callback): call back when the link takes more, perhaps at once; also when it is gone.
-WhenRoom = Callable[[Callable[[], None]], None]
 
 
 class Supply:
-    """What one agent holds. `above`: the supply of the agent that passes things on to it as to `context_id()`."""
+    """What one agent holds.
+
+    flow: the link to its host. above: the supply of the agent that passes things on to it, as to `context_id()`.
+    """
 
     def __init__(
         self,
         tell: Tell,
-        when_room: WhenRoom,
+        flow: LinkFlow,
         above: 'Supply | None' = None,
         context_id: Callable[[], int] | None = None,
     ) -> None:
         self.tell = tell
-        self._when_room = when_room
+        self._flow = flow
         self._above = above
         self._context_id = context_id
         self._members: set[bytes] = set()
@@ -107,14 +107,14 @@ class Supply:
 
     def _send_part(self, digest: bytes, content: bytes, start: int) -> None:
         def send() -> None:
-            end = start + PART_BYTES
+            end = start + self._flow.chunk_bytes()
             self.tell(ops.CONTENT, digest, content[start:end], end >= len(content))
             if end < len(content):
                 self._send_part(digest, content, end)
             else:
                 self._is_there(digest, len(content))
 
-        self._when_room(send)
+        self._flow.when_room(send)
 
     def _passed(self, digest: bytes, size: int) -> None:
         self._pass_on(ops.CONTENT, [digest])

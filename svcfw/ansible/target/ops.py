@@ -81,4 +81,4 @@ SIZE = struct.Struct('>Q')
 #: Up to this size a file's content is held in memory, and travels in one message.
 HELD_BYTES = 1024 * 1024
 #: Messages below this are not worth counting.
-ACK_BYTES = 16 * 1024
+ACK_BYTES = 4 * 1024

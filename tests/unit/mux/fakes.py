@@ -64,7 +64,11 @@ class FakeFlow:
 
     def __init__(self) -> None:
         self.full = False
+        self.chunk = 1 << 30
         self._waiting: list[Callable[[], None]] = []
+
+    def chunk_bytes(self) -> int:
+        return self.chunk
 
     def when_room(self, callback: Callable[[], None]) -> None:
         if self.full:

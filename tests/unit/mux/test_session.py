@@ -153,6 +153,16 @@ def test_parts_wait_for_their_turn_and_other_sessions_do_not(client):
     assert client.node.supply.put == []
 
 
+def test_parts_are_cut_to_what_a_message_should_carry(client):
+    client.node.flow.chunk = 3
+    client.defer(protocol.PUT_PART, '/x', 0, b'abcdefgh', ops.PUT_FIRST | ops.PUT_LAST, b'digest', 8)
+    first, last = ops.PUT_FIRST, ops.PUT_LAST
+    assert [told[2][2:] for told in client.node.told] == [
+        (b'abc', first, b''), (b'def', 0, b''), (b'gh', last, b'digest'),
+    ]  # fmt: skip
+    assert client.node.supply.put == [(b'digest', 8)]
+
+
 def test_large_files_are_remembered_until_they_are_missed(client):
     client.defer(protocol.PUT_PART, '/x', 0, b'', ops.PUT_LAST, b'digest', 5)
     client.ask(protocol.LARGE, 5)

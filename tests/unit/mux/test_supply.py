@@ -6,16 +6,21 @@ from svcfw.ansible.target import ops
 from svcfw.mux import supply as module
 from svcfw.mux.supply import Supply
 
+PART_BYTES = 64 * 1024
+
 
 class Agents:
-    """The agent of a login account and one below it; what is told to them is kept."""
+    """The agent of a login account and one below it, and the link to them; what is told is kept."""
 
     def __init__(self):
         self.told = []
         self.child_told = []
         self.held_back = None
-        self.root = Supply(lambda *told: self.told.append(told), self.when_room)
-        self.child = Supply(lambda *told: self.child_told.append(told), self.when_room, self.root, lambda: 5)
+        self.root = Supply(lambda *told: self.told.append(told), self)
+        self.child = Supply(lambda *told: self.child_told.append(told), self, self.root, lambda: 5)
+
+    def chunk_bytes(self):
+        return PART_BYTES
 
     def when_room(self, callback):
         if self.held_back is None:
@@ -75,10 +80,10 @@ def test_contents_for_two_accounts_cross_the_link_once(agents):
     assert agents.child_told == []
 
 
-@pytest.mark.parametrize('size', [0, 1, module.PART_BYTES, module.PART_BYTES + 1, 3 * module.PART_BYTES])
+@pytest.mark.parametrize('size', [0, 1, PART_BYTES, PART_BYTES + 1, 3 * PART_BYTES])
 def test_a_content_goes_in_parts(agents, size):
     agents.root.content(b'd', bytes(range(256)) * (size // 256) + bytes(size % 256), there)
-    assert all(len(data) <= module.PART_BYTES for _, _, data, _ in agents.told)
+    assert all(len(data) <= PART_BYTES for _, _, data, _ in agents.told)
     assert sum(len(data) for _, _, data, _ in agents.told) == size
     assert [is_last for *_, is_last in agents.told] == [False] * (len(agents.told) - 1) + [True]
 
