@@ -37,6 +37,12 @@ LIBRARY = {
         'StartError',
     ),
 }
+SERVICES = {
+    'svcfw.service.request': ('Request',),
+    'svcfw.service.files': ('FileService',),
+    'svcfw.service.grants': ('Grant',),
+    'svcfw.service.errors': ('TransferError',),
+}
 HEADING = """# Reference
 
 Made from the docstrings by `python -m docs.make_reference`; do not edit. The [guide](guide.md) explains how it fits
@@ -53,7 +59,9 @@ def page() -> str:
     parts.append('## svcfw.service\n')
     for name in svcfw.service.__all__:
         parts += describe(f'svcfw.service.{name}', getattr(svcfw.service, name))
-    parts += describe('svcfw.service.request.Request', importlib.import_module('svcfw.service.request').Request)
+    for module, names in SERVICES.items():
+        for name in names:
+            parts += describe(f'{module}.{name}', getattr(importlib.import_module(module), name))
     return '\n'.join(parts).rstrip() + '\n'
 
 

@@ -14,6 +14,7 @@ from svcfw.service.exposed import arg_spec, expose
 from svcfw.service.file_parts import FileParts, FilePlace
 from svcfw.service.grants import Grants
 from svcfw.service.policy import AllowAny, AllowParents
+from svcfw.service.put import Put
 from svcfw.service.receiving import Receiving
 from svcfw.service.sending import Sending
 from svcfw.service.service import Service
@@ -228,7 +229,7 @@ class FileService(Service):
         content = self._transfers.store.get(digest)
         if content is None:
             return False
-        file_client.Put(target, Content(content, digest, {}), path, wanted).run()
+        Put(target, Content(content, digest, {}), path, wanted).run()
         return True
 
     @expose(policy=AllowParents())

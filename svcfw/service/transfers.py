@@ -1,12 +1,9 @@
-"""Transfers: what all file transfers of one context share, and who does their work."""
+"""Transfers: what all file transfers of one context share."""
 
 import _thread
 import collections
 import time
 
-from svcfw.core.latch import Latch
-from svcfw.core.wire.errors import CallError, ChannelError
-from svcfw.service.errors import TransferError
 from svcfw.service.pace import Pace
 from svcfw.service.source import Source
 from svcfw.service.store import Store
@@ -108,41 +105,3 @@ class _Alone(object):
             if not mine[1]:
                 del self._all[self._key]
         mine[0].release()
-
-
-class CallingThread(object):
-    """Does a transfer's work on the thread that waits for its end."""
-
-    def __init__(self, loop):
-        self._latch = Latch(loop)
-        self._outcome = None
-
-    def schedule(self, function):
-        """Have `function()` called by `wait`. Any thread."""
-        try:
-            self._latch.put(function)
-        except ChannelError:
-            pass  # it is over
-
-    def over(self, error, value):
-        """The transfer's `on_over`."""
-        self._outcome = (error, value)
-
-    def wait(self):
-        """Work until it is over; returns its value, or raises its error."""
-        while self._outcome is None:
-            self._latch.get()()
-        self._latch.close()
-        error, value = self._outcome
-        if error is not None:
-            raise error
-        return value
-
-
-def explained(context, path, error):
-    """The exception to raise for what became of a file of another context: what it says names both."""
-    if isinstance(error, CallError):
-        return TransferError('%s: %s: %s' % (context, path, error.message))
-    if isinstance(error, TransferError):
-        return TransferError('%s: %s: %s' % (context, path, error))
-    return error

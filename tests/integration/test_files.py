@@ -513,3 +513,57 @@ def router_is_idle(router: Router) -> bool:
     """No transfer to any context counts as under way."""
     paces = Transfers.of(router)._paces.values()
     return all(pace._flows == 0 and pace._under_way == 0 for pace in paces)
+
+
+class TestALyingTarget:
+    """It gets what it was sent, and nothing else happens."""
+
+    META: dict[str, Any] = {'size': 5, 'mode': 0o4755, 'owner': 'root', 'group': 'root', 'mtime_ns': 1, 'atime_ns': 1}
+
+    @pytest.mark.parametrize(
+        'answer',
+        [
+            None,
+            {},
+            {'is_done': 1},
+            {'is_done': False, 'into': 7, 'offset': 0},
+            {'is_done': False, 'into': 'elsewhere', 'offset': 0},
+            {'is_done': False, 'into': 'here', 'offset': -1},
+            {'is_done': False, 'into': 'here', 'offset': 1 << 40},
+            {'is_done': False, 'into': 'here', 'offset': 0, 'same_size': 7},
+        ],
+    )
+    def test_answers_to_put(self, router: Router, tmp_path: Path, answer: Any) -> None:
+        child, other = router.local(), router.local()
+        senders = {'here': svcfw.Sender(child, 1), 'elsewhere': svcfw.Sender(other, 1)}
+        if answer and answer.get('into') in senders:
+            answer = {**answer, 'into': senders[answer['into']]}
+        child.call(there.lie, {'begin_put': answer, 'begin_put_tree': {**(answer or {}), 'lacks_all': 1}})
+        with pytest.raises(TransferError, match=r'localhost: /copy: .* does not answer as a FileService'):
+            FileService.put(child, str(made(tmp_path / 'file', 2 * MIB)), '/copy')
+        with pytest.raises(TransferError, match=r'localhost: /copy: .* does not answer as a FileService'):
+            FileService.put_tree(child, str(tmp_path), '/copy')
+
+    @pytest.mark.parametrize(
+        ('stat', 'begun'),
+        [
+            (None, None),
+            ({**META, 'token': 7}, None),
+            ({**META, 'token': b''}, None),
+            ({**META, 'token': b'', 'size': 'large'}, None),
+            ({**META, 'token': b''}, {**META, 'offset': 3}),
+            ({**META, 'token': b''}, {**META, 'mode': None, 'offset': 0}),
+        ],
+    )
+    def test_answers_to_fetch(self, router: Router, tmp_path: Path, stat: Any, begun: Any) -> None:
+        child = router.local()
+        child.call(there.lie, {'stat': stat, 'begin_fetch': begun})
+        with pytest.raises(TransferError, match='does not answer as a FileService'):
+            FileService.fetch(child, '/file', str(tmp_path / 'copy'))
+        assert left(tmp_path) == []
+
+    def test_set_id_bits_are_not_taken_over(self, router: Router, tmp_path: Path) -> None:
+        file = made(tmp_path / 'file', 10)
+        file.chmod(0o6755)
+        FileService.fetch(router.local(), str(file), str(tmp_path / 'copy'), preserves=True)
+        assert (tmp_path / 'copy').stat().st_mode & 0o7777 == 0o755

@@ -1,4 +1,4 @@
-"""The programs of the guide run, and print what it says."""
+"""The programs of the guide, and of the page about files, run and print what is said there."""
 
 import os
 import subprocess
@@ -12,10 +12,13 @@ from tests.support.timing import seconds
 
 ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / 'docs' / 'guide.md'
+FILES = ROOT / 'docs' / 'files.md'
 
 
 @pytest.mark.parametrize(
-    'program', [each for each in programs(GUIDE) if each.prints], ids=lambda program: f'line {program.line}'
+    'program',
+    [each for page in (GUIDE, FILES) for each in programs(page) if each.prints],
+    ids=lambda program: f'line {program.line}',
 )
 def test_a_program_prints_what_the_guide_says(program: Program, tmp_path: Path) -> None:
     path = tmp_path / 'program.py'
@@ -38,3 +41,4 @@ def test_the_first_program_is_the_first_example() -> None:
 
 def test_no_program_is_left_out() -> None:
     assert all(program.prints or program.attributes == 'title=files' for program in programs(GUIDE))
+    assert all(program.prints for program in programs(FILES))

@@ -1,0 +1,90 @@
+"""Put: one content on its way to one file of another context."""
+
+from svcfw.service.blocks import Signature, match
+from svcfw.service.file_calls import call, checked, send
+from svcfw.service.file_parts import FileParts
+from svcfw.service.source import Source
+from svcfw.service.transfers import Transfers
+
+#: A file of at most this size travels with the request, which then takes one round trip.
+INLINE_BYTES = 64 * 1024
+#: A file of at most this size is hashed before it is sent; a larger one if the receiver has one of its size.
+HASHED_BYTES = 1024 * 1024
+
+
+class Put(object):
+    """One content to one file of one context.
+
+    source: Source or Content; wanted: as for `Wanted.decode`; the rest as for `put`.
+    """
+
+    def __init__(self, context, source, to, wanted, packs=False, on_progress=None):
+        self._context = context
+        self._router = context.router
+        self._transfers = Transfers.of(self._router)
+        self._source = source
+        self._to = to
+        self._wanted = wanted
+        self._packs = packs
+        self._on_progress = on_progress
+
+    def run(self):
+        """Returns when the file is in its place."""
+        source = self._source
+        digest = self._transfers.known_digest(source)
+        if source.size <= HASHED_BYTES and digest is None:
+            digest = self._transfers.digest(source)
+        if source.size <= INLINE_BYTES:
+            self._begin(digest, source.whole())
+        elif not self._relayed():
+            answer = self._begin(digest, None)
+            if not answer['is_done']:
+                self._send(answer)
+        self._report(source.size)
+
+    def _begin(self, digest, data):
+        """Ask the receiver to take the file. A content that it may have by another name is offered again by digest."""
+        source = self._source
+        arguments = {'path': self._to, 'size': source.size, 'token': source.token, 'wanted': self._wanted}
+        answer = self._ask('begin_put', digest=digest, data=data, **arguments)
+        if digest is None and not answer['is_done'] and answer['same_size']:
+            digest = self._transfers.digest(source)
+            if digest in answer['same_size']:
+                answer['into'].close('the content need not travel')
+                answer = self._ask('begin_put', digest=digest, data=None, **arguments)
+        return answer
+
+    def _ask(self, method, **arguments):
+        return checked(self._context, self._to, call(self._context, self._to, method, **arguments), self._source.size)
+
+    def _send(self, answer):
+        source = self._source
+        pieces = None
+        if answer.get('signature') is not None and isinstance(source, Source):
+            pieces = match(source.fileno(), source.size, Signature.unpack(answer['signature']))
+        else:
+            source.skip(answer['offset'])
+        parts = FileParts(source, pieces, self._packs)
+        digest = send(answer['into'].context, parts, answer['into'], self._to, self._report)
+        self._transfers.remember_digest(source, digest)
+
+    def _relayed(self):
+        """Send it by way of the context that is next on the way, which keeps it for others behind it. False: cannot."""
+        neighbour = self._router.neighbour(self._context)
+        if neighbour is None or neighbour == self._context:
+            return False
+        source = self._source
+        digest = self._transfers.digest(source)
+        with self._transfers.alone((neighbour.id, digest)):
+            answer = call(neighbour, self._to, 'begin_hold', digest=digest, size=source.size)
+            if answer is None:
+                return False
+            if not checked(neighbour, self._to, answer, source.size)['is_done']:
+                self._send(answer)
+        return call(
+            neighbour, self._to, 'relay', target=self._context, path=self._to, digest=digest, wanted=self._wanted
+        )
+
+    def _report(self, done):
+        if self._on_progress is not None:
+            self._on_progress(done, self._source.size)
