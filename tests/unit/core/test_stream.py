@@ -1,5 +1,6 @@
 """Streams over real descriptors: partial writes, full queues, pauses, and every way to end."""
 
+import fcntl
 import os
 import resource
 import socket
@@ -355,4 +356,20 @@ class TestTheEnd:
         assert loop.wait(waiter, loop.clock() + LONG)
         assert outcome == [1000028]
         assert [type(event) for event in events] == [Ready, Closed]
+        loop.close()
+
+    @pytest.mark.skipif(not hasattr(fcntl, 'F_GETPIPE_SZ'), reason='pipes are as large as they are here')
+    def test_a_pipe_that_much_comes_by_is_made_to_hold_more(self) -> None:
+        loop = Loop(lambda error: None)
+        (read_fd, their_w), (their_r, write_fd) = os.pipe(), os.pipe()
+        waiter = Waiter(loop)
+        Stream(loop, Link(), read_fd, write_fd, 'it', lambda s, e: waiter.set(), lambda s, reason: None)
+        before = fcntl.fcntl(their_w, fcntl.F_GETPIPE_SZ)
+        message = Link().frame_header(frame(bytes(before))) + bytes(before)
+        writer, _ = in_thread(lambda: os.writev(their_w, [message]))
+        assert loop.wait(waiter, loop.clock() + LONG)
+        writer.join(LONG)
+        assert fcntl.fcntl(their_w, fcntl.F_GETPIPE_SZ) > before
+        for fd in (their_w, their_r):
+            os.close(fd)
         loop.close()
