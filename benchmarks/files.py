@@ -1,11 +1,11 @@
 """Compares what copies files over ssh: svcfw, scp, sftp, rsync, paramiko, mitogen, execnet.
 
-    python -m benchmarks.files [--rounds 3] [--delays 0,25] [--targets 1,8] [--only svcfw,scp] [--python VENV/bin/python]
+    python -m benchmarks.files [--rounds 3] [--delays 0,25] [--targets 1,8] [--only svcfw,scp] [--python BIN]
 
 Each round runs every peer once, in a process of its own, one after the other, so that a change of the machine's speed
 hits all of them; shown is the best of each number over the rounds. The server is an sshd of our own on the loopback,
 each target a connection to it. Without a delay, bytes on the wire are counted in one more round through a proxy, for it
-would be the slowest part. --python: an interpreter that has mitogen 0.3.54, execnet and paramiko; without it a
+would be the slowest part. BIN: an interpreter that has mitogen 0.3.54, execnet and paramiko; without it a
 virtualenv is made under build/. docs/benchmarks-files.md explains the rows and records results.
 """
 
@@ -24,7 +24,8 @@ from pathlib import Path
 
 from benchmarks.file_peers.place import Place
 from benchmarks.services import ROOT, best, made_venv, run, table
-from tests.support.sshd import LOOPBACK, Sshd, free_port, running_sshd
+from tests.support.flow import line
+from tests.support.sshd import Sshd, running_sshd
 
 PEERS = ('svcfw', 'scp', 'scp_aes', 'sftp', 'rsync', 'paramiko', 'mitogen', 'execnet')
 PACKAGES = ('mitogen==0.3.54', 'execnet==2.1.2', 'paramiko>=3.4')
@@ -125,16 +126,9 @@ class Bench:
         if not counts:
             yield self._server.port, ''
             return
-        port, counter = free_port(LOOPBACK), self._top / 'counter'
-        ends = (f'{LOOPBACK}:{port}', f'{self._server.host}:{self._server.port}', str(delay_ms), '0', str(counter))
-        command = [sys.executable, '-m', 'benchmarks.delay_proxy', *ends]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as proxy:
-            assert proxy.stdout is not None
-            proxy.stdout.readline()
-            try:
-                yield port, str(counter)
-            finally:
-                proxy.kill()
+        counter = str(self._top / 'counter')
+        with line(self._server.host, self._server.port, delay_ms, counter=counter) as port:
+            yield port, counter
 
 
 def make_files(folder: Path, is_far: bool) -> Path:

@@ -10,7 +10,6 @@ import argparse
 import os
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -21,8 +20,9 @@ from pathlib import Path
 
 from benchmarks.cgroup import Cgroup
 from tests.support.ansible import Controller, Inventory, connection_vars
+from tests.support.flow import line
 from tests.support.hosts import Farm, Host, running_farm
-from tests.support.sshd import LOOPBACK, free_port
+from tests.support.sshd import LOOPBACK
 from tests.support.venvs import Core, need_core, need_package, site_packages
 
 PLAYS = Path(__file__).with_name('plays')
@@ -122,16 +122,8 @@ class Bench:
         if not self._delay_ms:
             yield self._host.address, self._host.port
             return
-        port = free_port(LOOPBACK)
-        ends = (f'{LOOPBACK}:{port}', f'{self._host.address}:{self._host.port}', str(self._delay_ms))
-        command = [sys.executable, '-m', 'benchmarks.delay_proxy', *ends]
-        with subprocess.Popen(command, stdout=subprocess.PIPE) as proxy:
-            assert proxy.stdout is not None
-            proxy.stdout.readline()
-            try:
-                yield LOOPBACK, port
-            finally:
-                proxy.kill()
+        with line(self._host.address, self._host.port, self._delay_ms) as port:
+            yield LOOPBACK, port
 
 
 def main() -> None:

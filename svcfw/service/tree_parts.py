@@ -38,9 +38,9 @@ class TreeParts(object):
     """
 
     def __init__(self, root, follow=False):
-        self.done = 0
         self.total = 0
         self.lacks_all = False
+        self._done = 0
         self._root = root
         self._follow = follow
         self._folders = Folders(os.open(encoded(root), FOLDER_FLAGS), follow)
@@ -61,6 +61,10 @@ class TreeParts(object):
 
     def begin(self, sending):
         self._sending = sending
+
+    @property
+    def done(self):
+        return self._done + (self._file.done if self._file is not None else 0)
 
     def next(self, n, bytes_per_second):
         """A message with about `n` bytes; WAIT while the receiver compares; None at the end."""
@@ -104,7 +108,7 @@ class TreeParts(object):
         if None in wanted.values():
             raise TransferError('a file is wanted that is not there')
         self._wanted.extend(sorted(wanted.items(), key=_first))
-        self.done += sum(entry.size for number, entry in part.entries.items() if number not in wanted)
+        self._done += sum(entry.size for number, entry in part.entries.items() if number not in wanted)
 
     def _small_files(self, n):
         numbers, contents, size = [], [], 0
@@ -113,7 +117,7 @@ class TreeParts(object):
             numbers.append(number)
             contents.append(entry.content)
             size += len(entry.content) + 8
-            self.done += entry.size
+            self._done += entry.size
         sizes = [len(content) for content in contents]
         return FILES, _numbers(numbers), _numbers(sizes), b''.join(contents)
 
@@ -131,7 +135,7 @@ class TreeParts(object):
         self._source.check()
         if self._source.digest() != self._entry.digest:
             raise self._source.changed()
-        self.done += self._entry.size
+        self._done += self._entry.size
         self._file.close()
         self._file = None
         return (FILE_END,)

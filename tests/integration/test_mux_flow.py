@@ -2,40 +2,22 @@
 
 import os
 import statistics
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from svcfw.mux.client import Client, Target
-from tests.support.hosts import CHECKOUT
+from tests.support.flow import Progress, line
 from tests.support.mux import Mux, in_thread, link
-from tests.support.sshd import Sshd, free_port
+from tests.support.sshd import Sshd
 from tests.support.timing import seconds
 
 DELAY_S = 0.01
 RATE = 100e6 / 8
 SIZE = 24 * 1024 * 1024
 CALLS = 15
-
-
-@contextmanager
-def slow_line(to: Sshd) -> Iterator[int]:
-    """A port that leads to the server over a line of 100 Mbit/s and 20 ms."""
-    port = free_port('127.0.0.1')
-    ends = (f'127.0.0.1:{port}', f'{to.host}:{to.port}', str(DELAY_S * 1000), str(RATE * 8 / 1e6))
-    command = [sys.executable, '-m', 'benchmarks.delay_proxy', *ends]
-    with subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True) as proxy:
-        assert proxy.stdout is not None
-        assert proxy.stdout.readline() == 'ready\n'
-        try:
-            yield port
-        finally:
-            proxy.kill()
 
 
 def answer_times(client: Client, target: Target, count: int) -> list[float]:
@@ -53,7 +35,7 @@ def test_a_call_during_a_large_transfer(mux: Mux, sshd: Sshd, tmp_path: Path, wa
     (tmp_path / 'local').write_bytes(os.urandom(SIZE))
     (tmp_path / 'remote').touch()
     client, other = mux.client(), mux.client()
-    with slow_line(sshd) as port:
+    with line(sshd.host, sshd.port, DELAY_S * 1000, RATE * 8 / 1e6) as port:
         options = ['-F', '/dev/null', '-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null']
         target = Target(
             link(transport='ssh', host='127.0.0.1', port=port, user=sshd.user, private_key_file=str(sshd.key),
@@ -73,25 +55,6 @@ def test_a_call_during_a_large_transfer(mux: Mux, sshd: Sshd, tmp_path: Path, wa
     assert (tmp_path / 'remote').read_bytes() == (tmp_path / 'local').read_bytes()
     assert statistics.median(during) < seconds(3 * 2 * DELAY_S + 0.05), (idle, sorted(during))
     assert elapsed < seconds(1.6 * SIZE / RATE + 0.5), f'{SIZE / RATE:.1f} s would do, it took {elapsed:.1f}'
-
-
-class Progress:
-    """Called with how far a transfer is; another thread waits for that."""
-
-    def __init__(self) -> None:
-        self.done = 0
-        self._ready, self._told = os.pipe()
-        self._awaited = 1 << 62
-
-    def wait_for(self, size: int) -> None:
-        self._awaited = size
-        os.read(self._ready, 1)
-
-    def __call__(self, done: int, total: int) -> None:
-        self.done = done
-        if done >= self._awaited:
-            self._awaited = 1 << 62
-            os.write(self._told, b'1')
 
 
 def put(client: Client, target: Target, local: str, remote: str, on_progress: Callable[[int, int], None]) -> None:
