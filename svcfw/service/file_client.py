@@ -5,15 +5,11 @@ failure what was there before is as it was. All raise TransferError, which names
 file of this context, ChannelError when the other one is lost.
 """
 
-from svcfw.core.wire.errors import ChannelError
 from svcfw.service.destination import Destination
-from svcfw.service.file_calls import call, is_metadata, leads_to, nonsense, receive, send
-from svcfw.service.file_parts import FilePlace
+from svcfw.service.file_calls import call, leads_to, nonsense, receive, send
+from svcfw.service.get import Get
 from svcfw.service.put import Put
-from svcfw.service.sink import Sink, Wanted
-from svcfw.service.sinks import FileObject
 from svcfw.service.source import Source, decoded
-from svcfw.service.transfers import Transfers
 from svcfw.service.tree_parts import TreeParts, TreePlace
 
 
@@ -35,8 +31,7 @@ def get(context, path, out_fp, on_progress=None):
 
     size, mode, owner, group, mtime_ns, atime_ns. What was written to `out_fp` when it fails is not taken back.
     """
-    sink = FileObject(out_fp)
-    return _fetch(context, decoded(path), sink, lambda digest, meta: sink.check(digest), on_progress)
+    return Get(context, decoded(path), on_progress).to_file_object(out_fp)
 
 
 def fetch(context, path, to, preserves=False, is_durable=False, on_progress=None):
@@ -45,24 +40,7 @@ def fetch(context, path, to, preserves=False, is_durable=False, on_progress=None
     A transfer that is cut off is gone on with by the next for the same file. preserves: permissions and times of the
     original, not its owner and set-id bits; else as for `put`.
     """
-    path = decoded(path)
-    meta = call(context, path, 'stat', path=path)
-    if not is_metadata(meta) or type(meta.get('token')) is not bytes:
-        raise nonsense(context, path)
-    transfers = Transfers.of(context.router)
-    sink = Sink(to, meta['token'])
-    try:
-
-        def finish(digest, meta):
-            sink.finish(digest, Wanted(durable=is_durable, **(_trusted(meta) if preserves else {})))
-            transfers.keep(digest, to)
-
-        return _fetch(context, path, sink, finish, on_progress, meta['token'])
-    except ChannelError:
-        sink.abandon()  # what has come can be gone on with
-        raise
-    finally:
-        sink.discard()
+    return Get(context, decoded(path), on_progress).to_place(to, preserves, is_durable)
 
 
 def put_tree(context, path, to, follow=False, preserves=True, owner=False, on_progress=None):
@@ -104,32 +82,8 @@ def _preserved(meta):
     return {name: meta[name] for name in ('mode', 'owner', 'group', 'mtime_ns', 'atime_ns')}
 
 
-def _trusted(meta):
-    """Of what another context says of a file, what may be taken over."""
-    return {'mode': meta['mode'] & 0o777, 'mtime_ns': meta['mtime_ns'], 'atime_ns': meta['atime_ns']}
-
-
 def _wanted(source, mode, owner, group, preserves, is_durable):
     wanted = _preserved(source.metadata) if preserves else {'default_mode': source.metadata['mode']}
     given = {'mode': mode, 'owner': owner, 'group': group, 'durable': is_durable}
     wanted.update((name, value) for name, value in given.items() if value not in (None, False))
     return wanted
-
-
-def _fetch(context, path, sink, finish, on_progress, token=None):
-    """Have the file sent to `sink`, and `finish(digest, metadata)` called; returns the metadata."""
-    meta = {}
-    place = FilePlace(sink, lambda digest: finish(digest, meta))
-
-    def begin(into):
-        answer = call(context, path, 'begin_fetch', path=path, into=into, token=token, offset=sink.offset)
-        offset = answer.pop('offset', None) if is_metadata(answer) else None
-        if offset not in (0, sink.offset):
-            raise nonsense(context, path)
-        if offset != sink.offset:
-            sink.restart()
-        meta.update(answer)
-        place.size = meta['size']
-
-    receive(context, place, begin, path, lambda done: on_progress and on_progress(done, place.size))
-    return meta

@@ -21,7 +21,7 @@ from svcfw.service.service import Service
 from svcfw.service.sink import Sink, Wanted
 from svcfw.service.sinks import Held
 from svcfw.service.source import Content, Source, decoded
-from svcfw.service.transfers import Transfers
+from svcfw.service.transfers import HASHED_BYTES, INLINE_BYTES, Transfers
 from svcfw.service.tree_parts import TreeParts, TreePlace
 
 #: Transfers that one context may have under way here; more are refused.
@@ -65,11 +65,22 @@ class FileService(Service):
     # -- reading
 
     @expose(policy=AllowAny())
-    @arg_spec(spec={'path': str})
-    def stat(self, path, msg):
-        """What is known of a file without reading it: its metadata, and a token that changes with it."""
+    @arg_spec(spec={'path': str}, optional={'hashes': bool})
+    def look(self, path, msg, hashes=False):
+        """A file's metadata, and
+
+        token: what changes with it (bytes); digest: its SHA-256 (bytes), None for a large one that was not hashed yet
+        and need not be (`hashes`); content: all of it (bytes) if it is small and was not given to this caller before.
+        """
         with self._open(path, msg) as source:
-            return dict(source.metadata, token=source.token)
+            digest = self._transfers.known_digest(source)
+            answer = dict(source.metadata, token=source.token, digest=digest, content=None)
+            if hashes or source.size <= HASHED_BYTES:
+                answer['digest'] = digest = self._transfers.digest(source)
+                if source.size <= INLINE_BYTES and not self._transfers.was_given(msg.src_id, digest):
+                    answer['content'] = source.whole()
+                    self._transfers.has_given(msg.src_id, digest)
+            return answer
 
     @expose(policy=AllowAny())
     @arg_spec(spec={'path': str, 'into': Sender, 'token': (bytes, type(None)), 'offset': int})
@@ -85,7 +96,11 @@ class FileService(Service):
         except BaseException:
             source.close()
             raise
-        self._send(FileParts(source), into, msg)
+
+        def done(digest):
+            self._transfers.remember_digest(source, digest)
+
+        self._send(FileParts(source), into, msg, done)
         return answer
 
     def _open(self, path, msg):
@@ -127,7 +142,9 @@ class FileService(Service):
             if data is not None:
                 sink.restart()
                 sink.write(data)
-                return self._done(sink, digest, path, wanted)
+                answer = self._done(sink, digest, path, wanted)
+                store.put(digest, data)
+                return answer
             if digest is not None and store.holds(digest) and sink.fill(lambda fd: store.copy_to(digest, fd)):
                 return self._done(sink, digest, path, wanted)
             return self._take(sink, path, size, wanted, msg)
@@ -240,8 +257,8 @@ class FileService(Service):
 
     # -- inside
 
-    def _send(self, parts, into, msg):
-        """Begin a Sending, which closes `parts`."""
+    def _send(self, parts, into, msg, done=None):
+        """Begin a Sending, which closes `parts`; `done(the receiver's answer)` is called if it arrives."""
         try:
             if into.context.id != msg.src_id:
                 raise TransferError('it can be sent only to who asks')
@@ -252,6 +269,8 @@ class FileService(Service):
 
         def over(error, value):
             self._end(msg)
+            if error is None and done is not None:
+                done(value)
 
         def schedule():
             self._on_pool(sending.pump)

@@ -4,12 +4,7 @@ from svcfw.service.blocks import Signature, match
 from svcfw.service.file_calls import call, checked, send
 from svcfw.service.file_parts import FileParts
 from svcfw.service.source import Source
-from svcfw.service.transfers import Transfers
-
-#: A file of at most this size travels with the request, which then takes one round trip.
-INLINE_BYTES = 64 * 1024
-#: A file of at most this size is hashed before it is sent; a larger one if the receiver has one of its size.
-HASHED_BYTES = 1024 * 1024
+from svcfw.service.transfers import HASHED_BYTES, INLINE_BYTES, Transfers
 
 
 class Put(object):
@@ -34,13 +29,20 @@ class Put(object):
         digest = self._transfers.known_digest(source)
         if source.size <= HASHED_BYTES and digest is None:
             digest = self._transfers.digest(source)
-        if source.size <= INLINE_BYTES:
-            self._begin(digest, source.whole())
-        elif not self._relayed():
-            answer = self._begin(digest, None)
-            if not answer['is_done']:
-                self._send(answer)
+        if source.size <= INLINE_BYTES or not self._relayed():
+            # What has the same content, or may have, waits until it can be taken from there.
+            with self._transfers.alone((self._context.id, digest or source.size)):
+                self._put(digest)
         self._report(source.size)
+
+    def _put(self, digest):
+        source = self._source
+        is_inline = source.size <= INLINE_BYTES and not self._transfers.was_given(self._context.id, digest)
+        answer = self._begin(digest, source.whole() if is_inline else None)
+        if not answer['is_done']:
+            digest = self._send(answer)
+        if digest is not None:
+            self._transfers.has_given(self._context.id, digest)
 
     def _begin(self, digest, data):
         """Ask the receiver to take the file. A content that it may have by another name is offered again by digest."""
@@ -67,6 +69,7 @@ class Put(object):
         parts = FileParts(source, pieces, self._packs)
         digest = send(answer['into'].context, parts, answer['into'], self._to, self._report)
         self._transfers.remember_digest(source, digest)
+        return digest
 
     def _relayed(self):
         """Send it by way of the context that is next on the way, which keeps it for others behind it. False: cannot."""

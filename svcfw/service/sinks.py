@@ -8,16 +8,22 @@ _ZEROS = bytes(64 * 1024)
 
 
 class FileObject(object):
-    """A file object (binary, `write`) in the place of a Sink: what has been written stays, whatever happens after."""
+    """A file object (binary, `write`) in the place of a Sink: what has been written stays, whatever happens after.
 
-    def __init__(self, file):
+    keeps: whether what was written is wanted as `content`, too.
+    """
+
+    def __init__(self, file, keeps=False):
         self._file = file
+        self._kept = bytearray() if keeps else None
         self._hash = hashlib.sha256()
         self.offset = 0
 
     def write(self, data):
         self._hash.update(data)
         self._file.write(data)
+        if self._kept is not None:
+            self._kept += data
         self.offset += len(data)
 
     def write_zeros(self, n):
@@ -25,6 +31,10 @@ class FileObject(object):
             part = _ZEROS[: min(n, len(_ZEROS))]
             self.write(part)
             n -= len(part)
+
+    def content(self):
+        """What has been written (bytes), if that was wanted."""
+        return None if self._kept is None else bytes(self._kept)
 
     def check(self, digest):
         """TransferError unless this is the SHA-256 of what was written."""

@@ -8,6 +8,10 @@ from svcfw.service.pace import Pace
 from svcfw.service.source import Source
 from svcfw.service.store import Store
 
+#: A file of at most this size travels with the request for it, which then takes one round trip.
+INLINE_BYTES = 64 * 1024
+#: A file of at most this size is hashed before it is sent; a larger one if the receiver has one of its size.
+HASHED_BYTES = 1024 * 1024
 MAX_PACES = 4096
 MAX_DIGESTS = 65536
 #: A file written to within this time before it was hashed may be written to again with the same time stamp: a tick of
@@ -24,6 +28,7 @@ class Transfers(object):
         self._lock = _thread.allocate_lock()
         self._paces = collections.OrderedDict()
         self._digests = collections.OrderedDict()
+        self._given = collections.OrderedDict()
         self._under_way = {}
 
     @classmethod
@@ -44,6 +49,18 @@ class Transfers(object):
         if self._has_folder:
             with Source(path) as source:
                 self.store.put_file(digest, source.fileno())
+
+    def was_given(self, context_id, digest):
+        """Whether this context has had that content from here; it may have dropped it since."""
+        with self._lock:
+            return (context_id, digest) in self._given
+
+    def has_given(self, context_id, digest):
+        """Remember it."""
+        with self._lock:
+            self._given[context_id, digest] = None
+            if len(self._given) > MAX_DIGESTS:
+                self._given.popitem(last=False)
 
     def flow(self, context):
         """A Flow for a transfer to `context`."""

@@ -65,10 +65,10 @@ def reset_peak():
         file.write('5')
 
 
-def bytes_read():
-    """What this process has read from anywhere."""
+def bytes_written():
+    """What this process has written to anywhere."""
     with open('/proc/self/io') as file:
-        return next(int(line.split()[1]) for line in file if line.startswith('rchar'))
+        return next(int(line.split()[1]) for line in file if line.startswith('wchar'))
 
 
 @takes_router
@@ -112,7 +112,7 @@ def lie(answers, router):
         def name(cls):
             return FileService.name()
 
-    for method in ('stat', 'begin_fetch', 'begin_put', 'begin_put_tree'):
+    for method in ('look', 'begin_fetch', 'begin_put', 'begin_put_tree'):
 
         def answer(self, method=method, **arguments):
             return answers.get(method)

@@ -158,6 +158,37 @@ class TestOnce:
         assert written() - before < 2048
         assert (tmp_path / 'second').read_bytes() == file.read_bytes()
 
+    @pytest.mark.parametrize('size', [30_000, 3 * MIB])
+    def test_many_callers_at_a_time(self, child: Context, tmp_path: Path, size: int) -> None:
+        file = made(tmp_path / 'file', size)
+        FileService.put(child, str(made(tmp_path / 'other', 10)), str(tmp_path / 'other copy'))
+        before = written()
+        threads = [
+            threading.Thread(target=FileService.put, args=[child, str(file), str(tmp_path / f'copy {i}')])
+            for i in range(8)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert written() - before < size + 20_000 + size // 10
+        assert {(tmp_path / f'copy {i}').read_bytes() for i in range(8)} == {file.read_bytes()}
+
+    @pytest.mark.parametrize('size', [30_000, 300_000, 3 * MIB])
+    def test_what_is_fetched(self, child: Context, tmp_path: Path, size: int) -> None:
+        file = made(tmp_path / 'file', size)
+        before = child.call(there.bytes_written)
+        FileService.fetch(child, str(file), str(tmp_path / 'first'))
+        FileService.fetch(child, str(file), str(tmp_path / 'second'))
+        assert child.call(there.bytes_written) - before < size + size // 10 + 4096
+        assert (tmp_path / 'second').read_bytes() == file.read_bytes()
+        if size <= MIB:
+            content = io.BytesIO()
+            FileService.get(child, str(file), content)
+            FileService.get(child, str(file), content)
+            assert child.call(there.bytes_written) - before < 2 * size + size // 10 + 4096
+            assert content.getvalue() == 2 * file.read_bytes()
+
     def test_what_is_not_what_it_was_is_sent_again(self, child: Context, tmp_path: Path) -> None:
         file = made(tmp_path / 'file', 3 * MIB)
         FileService.put(child, str(file), str(tmp_path / 'first'))
@@ -548,16 +579,19 @@ class TestALyingTarget:
         ('stat', 'begun'),
         [
             (None, None),
-            ({**META, 'token': 7}, None),
-            ({**META, 'token': b''}, None),
-            ({**META, 'token': b'', 'size': 'large'}, None),
-            ({**META, 'token': b''}, {**META, 'offset': 3}),
-            ({**META, 'token': b''}, {**META, 'mode': None, 'offset': 0}),
+            ({**META, 'token': 7, 'digest': None, 'content': None}, None),
+            ({**META, 'token': b'', 'digest': None, 'content': None}, None),
+            ({**META, 'token': b'', 'digest': None}, None),
+            ({**META, 'token': b'', 'digest': None, 'content': None, 'size': 'large'}, None),
+            ({**META, 'token': b'', 'digest': bytes(32), 'content': b'12345'}, None),
+            ({**META, 'token': b'', 'digest': None, 'content': b'12345'}, None),
+            ({**META, 'token': b'', 'digest': None, 'content': None}, {**META, 'offset': 3}),
+            ({**META, 'token': b'', 'digest': None, 'content': None}, {**META, 'mode': None, 'offset': 0}),
         ],
     )
     def test_answers_to_fetch(self, router: Router, tmp_path: Path, stat: Any, begun: Any) -> None:
         child = router.local()
-        child.call(there.lie, {'stat': stat, 'begin_fetch': begun})
+        child.call(there.lie, {'look': stat, 'begin_fetch': begun})
         with pytest.raises(TransferError, match='does not answer as a FileService'):
             FileService.fetch(child, '/file', str(tmp_path / 'copy'))
         assert left(tmp_path) == []
