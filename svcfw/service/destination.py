@@ -9,12 +9,13 @@ import errno
 import os
 import stat
 
+from svcfw.service.errors import TransferError
 from svcfw.service.incoming import Incoming, temporary_name, unwritable
 from svcfw.service.manifest import DIRECTORY, FILE
 from svcfw.service.metadata import Metadata
 from svcfw.service.removal import remove_tree
 from svcfw.service.source import encoded
-from svcfw.service.tree import FOLDER_FLAGS, READ_FLAGS, Folders, digest_of
+from svcfw.service.tree import FOLDER_FLAGS, PIECE_BYTES, READ_FLAGS, Folders, digest_of
 
 _PERMISSIONS = 0o777
 _ALL_BITS = 0o7777
@@ -106,6 +107,18 @@ class Destination(object):
             incoming.finish()
         finally:
             incoming.abandon()
+
+    def copy(self, entry, original):
+        """Write the content of a FILE entry from that of another one, which is done."""
+        try:
+            folder, name = self._place(original)
+            fd = os.open(name, READ_FLAGS | os.O_NOFOLLOW, dir_fd=folder)
+        except (OSError, ValueError) as e:
+            raise unwritable(self._path, entry.name, e)
+        try:
+            self.write(entry, _pieces(fd))
+        finally:
+            os.close(fd)
 
     def keep(self, entry):
         """A FILE entry whose content is here already: set its metadata."""
@@ -248,6 +261,18 @@ class Destination(object):
         except OSError:
             os.unlink(temporary, dir_fd=folder)
             raise
+
+
+def _pieces(fd):
+    """What a descriptor's file has from its position on, bytes by bytes. TransferError if it cannot be read."""
+    while True:
+        try:
+            data = os.read(fd, PIECE_BYTES)
+        except OSError as e:
+            raise TransferError('a file that was just written cannot be read: %s' % e.strerror) from e
+        if not data:
+            return
+        yield data
 
 
 def _is_ours(status):

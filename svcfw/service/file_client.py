@@ -10,7 +10,9 @@ from svcfw.service.file_calls import call, leads_to, nonsense, receive, send
 from svcfw.service.get import Get
 from svcfw.service.put import Put
 from svcfw.service.source import Source, decoded
-from svcfw.service.tree_parts import TreeParts, TreePlace
+from svcfw.service.transfers import Transfers
+from svcfw.service.tree_parts import TreeParts
+from svcfw.service.tree_place import TreePlace
 
 
 def put(context, path, to, mode=None, owner=None, group=None, preserves=False, is_durable=False, packs=False,
@@ -52,7 +54,7 @@ def put_tree(context, path, to, follow=False, preserves=True, owner=False, on_pr
     those whose content was sent, names (at most 100) of what is neither file nor folder nor link.
     """
     path, to = decoded(path), decoded(to)
-    parts = TreeParts(path, follow)
+    parts = TreeParts(path, follow, Transfers.of(context.router), context.id)
     try:
         answer = call(context, to, 'begin_put_tree', path=to, preserves=preserves, owner=owner)
     except BaseException:
@@ -69,7 +71,7 @@ def get_tree(context, path, to, follow=False, preserves=True, on_progress=None):
     """The same from the folder `path` of `context` to the local folder `to`, without owners and set-id bits."""
     path, to = decoded(path), decoded(to)
     with Destination(to) as destination:
-        place = TreePlace(destination, preserves)
+        place = TreePlace(destination, to, preserves, Transfers.of(context.router))
 
         def begin(into):
             arguments = {'path': path, 'into': into, 'follow': follow, 'lacks_all': destination.is_new}

@@ -22,7 +22,8 @@ from svcfw.service.sink import Sink, Wanted
 from svcfw.service.sinks import Held
 from svcfw.service.source import Content, Source, decoded
 from svcfw.service.transfers import HASHED_BYTES, INLINE_BYTES, Transfers
-from svcfw.service.tree_parts import TreeParts, TreePlace
+from svcfw.service.tree_parts import TreeParts
+from svcfw.service.tree_place import TreePlace
 
 #: Transfers that one context may have under way here; more are refused.
 MAX_OF_ONE = 64
@@ -198,7 +199,8 @@ class FileService(Service):
         """Take a folder. into: where to send it (Sender, see Sending); lacks_all: whether nothing of it is here."""
         destination = Destination(path, owner=owner, special_bits=True)
         try:
-            into = self._receive(TreePlace(destination, preserves), lambda *outcome: destination.abandon(), msg)
+            place = TreePlace(destination, path, preserves, self._transfers)
+            into = self._receive(place, lambda *outcome: destination.abandon(), msg)
             return {'into': into, 'lacks_all': destination.is_new}
         except BaseException:
             destination.abandon()
@@ -217,7 +219,7 @@ class FileService(Service):
                 raise TransferError('it was not granted to context %d. Register it for that one' % msg.src_id)
             path = decoded(real)
         try:
-            parts = TreeParts(path, follow)
+            parts = TreeParts(path, follow, self._transfers, msg.src_id)
         except OSError as e:
             raise transfer_error(e) from e
         parts.lacks_all = lacks_all

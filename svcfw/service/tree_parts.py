@@ -7,14 +7,13 @@ what was done.
 """
 
 import collections
-import hashlib
 import os
 import struct
 
 from svcfw.core.wire.errors import DecodeError, Error
 from svcfw.service import manifest
 from svcfw.service.errors import TransferError
-from svcfw.service.file_parts import FileParts, FilePlace
+from svcfw.service.file_parts import FileParts
 from svcfw.service.sending import ASKED, END, WAIT
 from svcfw.service.source import Source, encoded
 from svcfw.service.tree import FOLDER_FLAGS, Folders, scan
@@ -26,18 +25,20 @@ SMALL_BYTES = 8 * 1024
 #: small files are held meanwhile: 16 MB.
 PART_ENTRIES = 500
 PARTS_AHEAD = 4
-#: Names of what was not copied that are told.
-MAX_SKIPPED = 100
 
 
 class TreeParts(object):
     """The parts of the folder `root` (str or bytes); follow: take links for what they lead to.
 
+    transfers, context_id: the Transfers here, and for whom it is.
     lacks_all: the receiver has nothing of it, and need not be asked; set before the first message is taken.
     done, total: bytes of contents that were sent or need not be, and of those looked at so far. TransferError, OSError.
     """
 
-    def __init__(self, root, follow=False):
+    def __init__(self, root, follow, transfers, context_id):
+        self._transfers = transfers
+        self._context_id = context_id
+        self._queued = set()  # digests of contents on their way, as long as nothing is asked
         self.total = 0
         self.lacks_all = False
         self._done = 0
@@ -92,34 +93,50 @@ class TreeParts(object):
         self._folders.close()
 
     def _announce(self, part):
+        """The message for a part of the manifest; from the first on that may know a content the receiver is asked."""
         entries, self._looked = self._looked, []
+        files = [(number, entry) for number, entry in entries if entry.kind == manifest.FILE]
+        self.lacks_all = self.lacks_all and not any(self._was_given(entry) for _, entry in files)
         if self.lacks_all:
-            self._wanted.extend(each for each in entries if each[1].kind == manifest.FILE)
+            for number, entry in files:
+                if is_copied(entry, self._queued):
+                    self._done += entry.size
+                else:
+                    self._want(number, entry)
             return MANIFEST, part
         asked = _Part(entries)
         self._asked.append(asked)
         self._sending.ask((MANIFEST, part), asked.on_answer)
         return ASKED
 
+    def _was_given(self, entry):
+        return self._transfers.was_given(self._context_id, entry.digest)
+
+    def _want(self, number, entry):
+        self._wanted.append((number, entry))
+        self._queued.add(entry.digest)
+        self._transfers.has_given(self._context_id, entry.digest)
+
     def _take_answer(self, part):
         if isinstance(part.answer, Error):
             raise part.answer
-        wanted = {number: part.entries.get(number) for number in _from_numbers(part.answer)}
+        wanted = {number: part.entries.get(number) for number in from_numbers(part.answer)}
         if None in wanted.values():
             raise TransferError('a file is wanted that is not there')
-        self._wanted.extend(sorted(wanted.items(), key=_first))
+        for number in sorted(wanted):
+            self._want(number, wanted[number])
         self._done += sum(entry.size for number, entry in part.entries.items() if number not in wanted)
 
     def _small_files(self, n):
-        numbers, contents, size = [], [], 0
-        while self._wanted and self._wanted[0][1].content is not None and (size < n or not numbers):
+        places, contents, size = [], [], 0
+        while self._wanted and self._wanted[0][1].content is not None and (size < n or not places):
             number, entry = self._wanted.popleft()
-            numbers.append(number)
+            places.append(number)
             contents.append(entry.content)
             size += len(entry.content) + 8
             self._done += entry.size
         sizes = [len(content) for content in contents]
-        return FILES, _numbers(numbers), _numbers(sizes), b''.join(contents)
+        return FILES, numbers(places), numbers(sizes), b''.join(contents)
 
     def _begin_file(self, number, entry):
         self._wanted.popleft()
@@ -153,143 +170,18 @@ class _Part(object):
         self.answer = answer
 
 
-def _first(pair):
-    return pair[0]
+def is_copied(entry, digests):
+    """Whether the receiver is to copy a file from another one of the folder, whose digest is among these."""
+    return entry.size > 0 and entry.digest in digests
 
 
-class TreePlace(object):
-    """Where a folder is put together.
-
-    destination: Destination; preserves: whether modes and times are those of the entries. done, total: bytes written,
-    and of all entries so far.
-    """
-
-    def __init__(self, destination, preserves):
-        self.done = 0
-        self.total = 0
-        self._destination = destination
-        self._preserves = preserves
-        self._unpacker = manifest.Unpacker()
-        self._wanted = {}
-        self._file = None
-        self._files = 0
-        self._written = 0
-        self._skipped = []
-
-    def take(self, message, kind, *arguments):
-        """Use one message. TransferError, DecodeError, OSError."""
-        if self._file is not None and kind not in (MANIFEST, FILES, FILE):
-            if kind == FILE_END and not arguments:
-                self._end_file()
-            else:
-                self._file.take(message, kind, *arguments)
-        elif kind == MANIFEST and len(arguments) == 1:
-            message.reply(_numbers(self._compare(arguments[0])))
-        elif kind == FILES and len(arguments) == 3:
-            self._write_small(*arguments)
-        elif kind == FILE and len(arguments) == 1 and self._file is None:
-            self._begin_file(self._take_wanted(arguments[0]))
-        else:
-            raise DecodeError('no part of a folder')
-
-    def end(self):
-        """All has come: {'files': regular files in it, 'written': those whose content came, 'skipped': names (list)}.
-
-        Skipped is what is neither file nor folder nor link.
-        """
-        if self._wanted or self._file is not None or not self._unpacker.count:
-            raise TransferError('it did not arrive whole')
-        self._destination.finish()
-        return {'files': self._files, 'written': self._written, 'skipped': self._skipped}
-
-    def _compare(self, part):
-        """Use a part of the manifest; the numbers of the entries whose content is wanted."""
-        first = self._unpacker.count
-        entries = self._unpacker.unpack(part)
-        if not self._preserves:
-            for entry in entries:
-                entry.mode = entry.mtime_ns = None
-        destination = self._destination
-        destination.make_directories(entries)
-        wanted = set(destination.compare(entries))
-        for number, entry in enumerate(entries):
-            self.total += entry.size
-            if number in wanted:
-                self._wanted[first + number] = entry
-            elif entry.kind == manifest.FILE:
-                destination.keep(entry)
-                self.done += entry.size
-            elif entry.kind == manifest.SYMLINK:
-                destination.link(entry)
-            elif entry.kind == manifest.OTHER and len(self._skipped) < MAX_SKIPPED:
-                self._skipped.append(entry.name)
-            self._files += entry.kind == manifest.FILE
-        return [first + number for number in sorted(wanted)]
-
-    def _take_wanted(self, number):
-        entry = self._wanted.pop(number, None) if type(number) is int else None
-        if entry is None:
-            raise DecodeError('a file that was not wanted')
-        self._written += 1
-        self.done += entry.size
-        return entry
-
-    def _write_small(self, numbers, sizes, contents):
-        start = 0
-        if type(contents) is not bytes:
-            raise DecodeError('no contents')
-        for number, size in zip(_from_numbers(numbers), _from_numbers(sizes)):
-            self._destination.write(self._take_wanted(number), [contents[start : start + size]])
-            start += size
-
-    def _begin_file(self, entry):
-        self._sink = _Sink(self._destination.open(entry), entry)
-        self._file = FilePlace(self._sink, None, entry.size)
-
-    def _end_file(self):
-        self._file = None
-        self._sink.finish()
-
-
-class _Sink(object):
-    """An Incoming of a Destination with the face of a Sink: zeros become holes."""
-
-    def __init__(self, incoming, entry):
-        self._incoming = incoming
-        self._entry = entry
-        self._hash = hashlib.sha256()
-        self.offset = 0
-
-    def write(self, data):
-        self._hash.update(data)
-        rest = memoryview(data)
-        while rest:
-            n = os.pwrite(self._incoming.fd, rest, self.offset)
-            self.offset += n
-            rest = rest[n:]
-
-    def write_zeros(self, n):
-        os.ftruncate(self._incoming.fd, self.offset + n)
-        self.offset += n
-        while n:
-            part = _ZEROS[: min(n, len(_ZEROS))]
-            self._hash.update(part)
-            n -= len(part)
-
-    def finish(self):
-        if self.offset != self._entry.size or self._hash.digest() != self._entry.digest:
-            raise TransferError('%s did not arrive as it was sent. Send it again' % self._entry.name)
-        self._incoming.finish(is_verified=True)
-
-
-_ZEROS = bytes(64 * 1024)
-
-
-def _numbers(values):
+def numbers(values):
+    """Pack ints below 2**32."""
     return struct.pack('>%dI' % len(values), *values)
 
 
-def _from_numbers(packed):
+def from_numbers(packed):
+    """The reverse (tuple). DecodeError."""
     if type(packed) is not bytes or len(packed) % 4:
         raise DecodeError('no list of numbers')
     return struct.unpack('>%dI' % (len(packed) // 4), packed)

@@ -111,6 +111,19 @@ class TestThereAndBack:
         assert copy.pop('kept')
         assert copy == picture(source)
 
+    def test_each_content_travels_once(self, child: Context, source: Path, tmp_path: Path) -> None:
+        for i in range(5):
+            (source / f'same {i}').write_bytes((source / 'big').read_bytes())
+        before = written()
+        assert FileService.put_tree(child, str(source), str(tmp_path / 'copy'))['written'] < 706
+        assert written() - before < 4 * MIB
+        before = written()
+        assert FileService.put_tree(child, str(source), str(tmp_path / 'other'))['written'] < 5  # those without content
+        assert written() - before < MIB
+        assert picture(tmp_path / 'other') == picture(tmp_path / 'copy') == picture(source)
+        FileService.put(child, str(source / 'big'), str(tmp_path / 'file'))
+        assert written() - before < MIB
+
     def test_as_files_are_made_there(self, child: Context, source: Path, tmp_path: Path) -> None:
         FileService.put_tree(child, str(source), str(tmp_path / 'copy'), preserves=False)
         assert picture(tmp_path / 'copy', with_modes=False) == picture(source, with_modes=False)
