@@ -29,7 +29,7 @@ MODULES = ('svcfw.svcfw.svcfw_copy_tree', 'svcfw_copy_tree')
 MAX_ENTRIES = 50_000
 #: Contents that lie on the target before they are put in their places, together; and files.
 ROUND_BYTES = 64 * 1024 * 1024
-ROUND_FILES = 1000
+ROUND_FILES = 500
 
 _ATTRIBUTES = ('owner', 'group', 'mode', 'unsafe_writes')
 _UNDERSTOOD = {*_ATTRIBUTES, 'src', 'dest', 'directory_mode', 'local_follow', 'decrypt', 'follow'}
@@ -94,7 +94,8 @@ class ActionModule(_Stock):
             self._check_steps(steps)
             self._copy_tree(steps, task_vars or {})
         except _NotPlain as exc:
-            _display.vv(f'svcfw: copy: file by file, as stock does it: {exc}', host=self._connection.host)
+            reason = 'it has no_log, so nothing is said' if self._task.no_log else exc
+            _display.vv(f'svcfw: copy: file by file, as stock does it: {reason}', host=self._connection.host)
             self._remove_tmp_path(self._connection._shell.tmpdir)
             result = self._stock(task_vars)
             if self._has_changed and not result.get('failed'):
@@ -114,14 +115,13 @@ class ActionModule(_Stock):
         arguments = self._task.args
         if not isinstance(self._connection, Connection) or not self._connection.uses_context():
             return False
-        if (
-            not arguments.get('src')
-            or not arguments.get('dest')
-            or boolean(arguments.get('remote_src') or False, False)
-        ):
+        source, dest = arguments.get('src'), arguments.get('dest')
+        if not isinstance(source, str) or not isinstance(dest, str) or not source or not dest:
+            return False
+        if boolean(arguments.get('remote_src') or False, strict=False):
             return False
         try:
-            return os.path.isdir(self._find_needle('files', arguments['src']))
+            return os.path.isdir(self._find_needle('files', source))
         except AnsibleError:
             return False
 
