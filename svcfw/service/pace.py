@@ -41,7 +41,9 @@ class Pace(object):
         self._base_at = 0.0
         self._rate = 0.0
         self._is_starting = True
-        self._shrunk_at = 0.0
+        self._resized_at = 0.0
+        self._heard_at = None  # when the first acknowledgement of this round trip came
+        self._least_s = 0.0  # the shortest time from sending to acknowledgement in it
         self._resumes_at = 0  # the window to go on with, while the empty path is looked at
         self._flows = 0
         self._under_way = 0
@@ -87,19 +89,30 @@ class Pace(object):
         queued = delay - self._base_s
         if queued > TARGET_S:
             self._is_starting = False
-            if sent_at >= self._shrunk_at:  # what was sent before says nothing about the window as it is now
-                self._shrunk_at = now
-                self._resize(self.window * (self._base_s + TARGET_S) / delay)
         elif self._is_limiting:
             # As much again in each round trip at first, then less and less the nearer the target.
             self._resize(self.window + n * (1 if self._is_starting else (1 - queued / TARGET_S) / 4))
             self._is_limiting = False
+        if sent_at >= self._resized_at:  # what was sent before says nothing about the window as it is now
+            self._judge(now, sent_at, delay)
+
+    def _judge(self, now, sent_at, delay):
+        """Shrink the window if in a whole round trip all has waited in queues. One that was late may have met a machine
+        that was busy, which says nothing about the path."""
+        if self._heard_at is None:
+            self._heard_at, self._least_s = now, delay
+        self._least_s = min(self._least_s, delay)
+        if sent_at >= self._heard_at:
+            if self._least_s > self._base_s + TARGET_S:
+                self._resized_at = now
+                self._resize(self.window * (self._base_s + TARGET_S) / self._least_s)
+            self._heard_at = None
 
     def _look_at_empty_path(self, now, delay, was_under_way):
         if was_under_way <= 2 * MIN_BYTES:
             self._base_s, self._base_at = delay, now
             self.window, self._resumes_at = self._resumes_at, 0
-            self._shrunk_at = now
+            self._resized_at, self._heard_at = now, None
 
     def _resize(self, window):
         self.window = int(max(MIN_BYTES, min(window, MAX_BYTES)))

@@ -12,9 +12,12 @@ MBIT = 125000
 
 
 class Path:
-    """A link of so many bytes a second, with a queue before it, and so many seconds there and back."""
+    """A link of so many bytes a second, with a queue before it, and so many seconds there and back.
 
-    def __init__(self, rate, round_trip_s, pace=None):
+    busy_s: for so long in each second the receiver's machine is busy with something else.
+    """
+
+    def __init__(self, rate, round_trip_s, pace=None, busy_s=0.0):
         self.pace = pace or Pace()
         self.now = 0.0
         self.queues = []  # (time, seconds that a message sent now would wait)
@@ -22,6 +25,7 @@ class Path:
         self._wanted = {}
         self._rate = rate
         self._round_trip_s = round_trip_s
+        self._busy_s = busy_s
         self._free_at = 0.0
         self._arrivals = []
 
@@ -50,6 +54,7 @@ class Path:
                     self.sent[flow] += n
                     self._free_at = max(self._free_at, self.now) + n / self._rate
                     arrival = self._free_at + self._round_trip_s + 0.0002
+                    arrival = max(arrival, int(arrival) + self._busy_s)
                     heapq.heappush(self._arrivals, (arrival, id(flow), flow, self.sent[flow]))
                     progress = True
 
@@ -71,6 +76,13 @@ def test_a_path_is_full_and_its_queue_short(rate, round_trip_s, total):
     assert total / rate / took > 0.93
     settled = [queued for at, queued in path.queues if at > 1]
     assert max(settled, default=0) < round_trip_s + 2 * TARGET_S
+
+
+@pytest.mark.parametrize('round_trip_s', [0.001, 0.05])
+def test_a_machine_that_is_busy_now_and_then_is_no_slow_path(round_trip_s):
+    path = Path(100 * MBIT, round_trip_s, busy_s=0.2)
+    path.send_all(path.pace.flow(), 1 << 28)
+    assert (1 << 28) / (100 * MBIT) / path.run() > 0.7
 
 
 def test_two_transfers_share_a_path():
