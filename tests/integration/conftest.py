@@ -4,7 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from svcfw.core.context import Context
+from svcfw.transport.router import Router
+from tests.support.interpreters import need_python
 from tests.support.mux import Mux, running_mux
+from tests.support.sshd import Sshd
 
 
 @pytest.fixture
@@ -12,3 +16,19 @@ def mux() -> Iterator[Mux]:
     """A multiplexer of the test's own, not yet started; nothing of it may be left at the end."""
     with running_mux() as mux:
         yield mux
+
+
+@pytest.fixture
+def router() -> Iterator[Router]:
+    """The top of a tree."""
+    with Router() as router:
+        yield router
+
+
+@pytest.fixture(params=['local, Python 3.6', 'ssh'])
+def child(request: pytest.FixtureRequest, router: Router) -> Context:
+    """One context below: of the oldest Python, and over ssh."""
+    if request.param != 'ssh':
+        return router.local(python=need_python('3.6'))
+    server: Sshd = request.getfixturevalue('sshd')
+    return router.ssh(server.host, username=server.user, port=server.port, ssh_common_args=server.ssh_options())

@@ -23,28 +23,12 @@ from svcfw.service.transfers import Transfers
 from svcfw.transport.router import Router
 from tests.integration import remote_files as there
 from tests.integration import remote_services
-from tests.support.interpreters import need_python
 from tests.support.need import need_root
-from tests.support.sshd import Sshd
 from tests.support.timing import seconds, wait_until
 
 MIB = 1024 * 1024
 #: How often a receiver is killed. A long run: SVCFW_TEST_KILLS=200.
 KILLS = int(os.environ.get('SVCFW_TEST_KILLS', '25'))
-
-
-@pytest.fixture
-def router() -> Iterator[Router]:
-    with Router() as router:
-        yield router
-
-
-@pytest.fixture(params=['local, Python 3.6', 'ssh'])
-def child(request: pytest.FixtureRequest, router: Router) -> Context:
-    if request.param != 'ssh':
-        return router.local(python=need_python('3.6'))
-    server: Sshd = request.getfixturevalue('sshd')
-    return router.ssh(server.host, username=server.user, port=server.port, ssh_common_args=server.ssh_options())
 
 
 def made(path: Path, size: int) -> Path:

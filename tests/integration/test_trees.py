@@ -1,9 +1,10 @@
 """Whole folders between real contexts: what arrives is what was there, and nothing outside is touched when it fails."""
 
 import os
+import shutil
 import stat
 import struct
-from collections.abc import Iterator
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -19,25 +20,9 @@ from svcfw.service.tree_parts import FILES, MANIFEST
 from svcfw.transport.router import Router
 from tests.integration import remote_files as there
 from tests.integration.test_files import end, made, settled, written
-from tests.support.interpreters import need_python
-from tests.support.sshd import Sshd
 from tests.support.timing import seconds, wait_until
 
 MIB = 1024 * 1024
-
-
-@pytest.fixture
-def router() -> Iterator[Router]:
-    with Router() as router:
-        yield router
-
-
-@pytest.fixture(params=['local, Python 3.6', 'ssh'])
-def child(request: pytest.FixtureRequest, router: Router) -> Context:
-    if request.param != 'ssh':
-        return router.local(python=need_python('3.6'))
-    server: Sshd = request.getfixturevalue('sshd')
-    return router.ssh(server.host, username=server.user, port=server.port, ssh_common_args=server.ssh_options())
 
 
 @pytest.fixture
@@ -148,6 +133,24 @@ class TestThereAndBack:
         seen.clear()
         FileService.get_tree(child, str(source), str(tmp_path / 'back'), on_progress=lambda *each: seen.append(each))
         assert seen[-1] == (size, size)
+
+
+@pytest.fixture
+def in_memory(tmp_path: Path) -> Iterator[Path]:
+    """A folder of a file system that is quick with many files."""
+    folder = Path(tempfile.mkdtemp(dir='/dev/shm' if os.access('/dev/shm', os.W_OK) else tmp_path))
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_a_hundred_thousand_files(router: Router, in_memory: Path) -> None:
+    (in_memory / 'source').mkdir()
+    for i in range(100_000):
+        os.close(os.open(in_memory / 'source' / str(i), os.O_CREAT | os.O_WRONLY))
+    child = router.local()
+    assert FileService.put_tree(child, str(in_memory / 'source'), str(in_memory / 'copy'))['files'] == 100_000
+    assert len(os.listdir(in_memory / 'copy')) == 100_000
+    assert child.call(there.peak_memory) < 200 * 1024
 
 
 class TestWhenItFails:
