@@ -5,6 +5,7 @@ import shutil
 import stat
 import struct
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
