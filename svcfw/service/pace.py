@@ -94,18 +94,18 @@ class Pace(object):
             self._resize(self.window + n * (1 if self._is_starting else (1 - queued / TARGET_S) / 4))
             self._is_limiting = False
         if sent_at >= self._resized_at:  # what was sent before says nothing about the window as it is now
-            self._judge(now, sent_at, delay)
+            self._judge(now, sent_at, delay, self._base_s)
 
-    def _judge(self, now, sent_at, delay):
+    def _judge(self, now, sent_at, delay, base_s):
         """Shrink the window if in a whole round trip all has waited in queues. One that was late may have met a machine
         that was busy, which says nothing about the path."""
         if self._heard_at is None:
             self._heard_at, self._least_s = now, delay
         self._least_s = min(self._least_s, delay)
         if sent_at >= self._heard_at:
-            if self._least_s > self._base_s + TARGET_S:
+            if self._least_s > base_s + TARGET_S:
                 self._resized_at = now
-                self._resize(self.window * (self._base_s + TARGET_S) / self._least_s)
+                self._resize(self.window * (base_s + TARGET_S) / self._least_s)
             self._heard_at = None
 
     def _look_at_empty_path(self, now, delay, was_under_way):
