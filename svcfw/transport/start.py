@@ -197,6 +197,12 @@ class Starter(object):
             self._failed(self._process.failure or error)
 
     def _read_last_words(self):
+        """The end may have been noticed before what was shown last."""
+        while self._process.tty_fd is not None and not self._is_ready:
+            data = _read(self._process.tty_fd)
+            if not data:
+                break
+            self.act(self.dialogue.receive(TTY, data))
         while self._err_fd is not None:
             data = _read(self._err_fd)
             if not data:

@@ -169,6 +169,14 @@ class TestFailure:
         assert run.talk.heard[STDERR] == b'sorry\n', 'its last words are heard before its end is judged'
         run.check_gone()
 
+    def test_last_words_on_a_terminal(self, router: Router, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The end may be noticed before what was shown: as if nobody had looked there."""
+        monkeypatch.setattr(Starter, '_on_tty', lambda self: None)
+        run = Run(router, 'printf sorry >/dev/tty; exit 3', tty=True)
+        assert str(run.result()) == 'there: ended with 3'
+        assert run.talk.heard[TTY] == b'sorry'
+        run.check_gone()
+
     def test_a_program_that_never_answers(self, router: Router) -> None:
         before = open_fds()
         run = Run(router, 'sleep 1000', timeout_s=0.05)
