@@ -36,6 +36,10 @@ class LinkFlow:
         else:
             self._waiting.append(callback)
 
+    def is_busy(self) -> bool:
+        """Whether something is under way, or waits for that: what is put is not answered."""
+        return bool(self._waiting or self._flow.under_way)
+
     def chunk_bytes(self) -> int:
         """How much the next message should carry at most: what the link takes in some milliseconds."""
         return self._flow.chunk_bytes() or MIN_CHUNK_BYTES

@@ -129,7 +129,8 @@ class Node:
     # -- use
 
     def is_idle(self) -> bool:
-        return not (self._requests or self._waiting) and all(child.is_idle() for child in self.children.values())
+        is_in_use = self._requests or self._waiting or self.flow.is_busy()
+        return not is_in_use and all(child.is_idle() for child in self.children.values())
 
     def idle_since(self) -> float:
         return max([self._last_used, *(child.idle_since() for child in self.children.values())])

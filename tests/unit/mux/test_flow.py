@@ -74,3 +74,11 @@ def test_all_go_on_when_the_link_is_gone(flow):
     flow.close()
     flow.when_room(lambda: done.append(2))
     assert done == [1, 2]
+
+
+def test_it_is_busy_until_all_was_acknowledged(flow):
+    assert not flow.is_busy()
+    flow.sent(64 * 1024)
+    assert flow.is_busy()
+    flow.acknowledged(64 * 1024)
+    assert not flow.is_busy()

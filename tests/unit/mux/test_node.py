@@ -259,6 +259,14 @@ def test_it_is_idle_when_nothing_is_asked_of_it(root):
     assert root.router.handlers == {}
 
 
+def test_it_is_not_idle_while_something_large_is_under_way(root):
+    come_up(root)
+    root.flow.sent(ops.ACK_BYTES)
+    assert not root.is_idle()
+    root.flow.acknowledged(ops.ACK_BYTES)
+    assert root.is_idle()
+
+
 def test_a_request_that_cannot_be_sent_is_none(root, monkeypatch):
     come_up(root)
 
