@@ -23,12 +23,12 @@ from svcfw.service.transfers import Transfers
 from svcfw.transport.router import Router
 from tests.integration import remote_files as there
 from tests.integration import remote_services
-from tests.support.need import need_root
+from tests.support.need import is_long, need_root
 from tests.support.timing import seconds, wait_until
 
 MIB = 1024 * 1024
-#: How often a receiver is killed. A long run: SVCFW_TEST_KILLS=200.
-KILLS = int(os.environ.get('SVCFW_TEST_KILLS', '25'))
+#: How often a receiver is killed.
+KILLS = 200 if is_long() else 25
 
 
 def made(path: Path, size: int) -> Path:

@@ -31,6 +31,17 @@ def need(capability: str, present: object, reason: str) -> None:
     pytest.skip(reason)
 
 
+def is_long() -> bool:
+    """Whether the long form of suites that have one is wanted: SVCFW_TEST_LONG=1."""
+    return os.environ.get('SVCFW_TEST_LONG', '0') != '0'
+
+
+def need_long(reason: str) -> None:
+    """Skip unless the long form is wanted; say what it does beyond the short one."""
+    if not is_long():
+        pytest.skip(f'{reason}: with SVCFW_TEST_LONG=1')
+
+
 def need_root() -> None:
     """Skip unless the test may mount, unshare and make accounts."""
     need('root', os.geteuid() == 0, 'needs root to make throw-away hosts')
