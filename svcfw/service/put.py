@@ -60,6 +60,15 @@ class Put(object):
         return checked(self._context, self._to, call(self._context, self._to, method, **arguments), self._source.size)
 
     def _send(self, answer):
+        try:
+            digest = self._transfers.begin_sending(self._source)
+            if digest is not None:
+                self._source.trust(digest)
+            return self._send_parts(answer)
+        finally:
+            self._transfers.end_sending(self._source)
+
+    def _send_parts(self, answer):
         source = self._source
         pieces = None
         if answer.get('signature') is not None and isinstance(source, Source):

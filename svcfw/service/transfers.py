@@ -30,6 +30,7 @@ class Transfers(object):
         self._digests = collections.OrderedDict()
         self._given = collections.OrderedDict()
         self._under_way = {}
+        self._sent = collections.Counter()  # how many send a file at this time, by its token
 
     @classmethod
     def of(cls, router):
@@ -97,6 +98,24 @@ class Transfers(object):
                 self._digests[source.identity] = digest
                 if len(self._digests) > MAX_DIGESTS:
                     self._digests.popitem(last=False)
+
+    def begin_sending(self, source):
+        """Returns the digest of a Source if that is known, or is wanted by others who send the same file at this time,
+        so that not each of them hashes it; else None. Call `end_sending` when it has been sent."""
+        with self._lock:
+            self._sent[source.token] += 1
+            is_shared = self._sent[source.token] > 1
+        if not is_shared:
+            return self.known_digest(source)
+        with self.alone(source.token):
+            return self.digest(source)
+
+    def end_sending(self, source):
+        """Also where `begin_sending` has failed."""
+        with self._lock:
+            self._sent[source.token] -= 1
+            if not self._sent[source.token]:
+                del self._sent[source.token]
 
     def alone(self, key):
         """A context manager under which nobody else is who gave the same key (hashable). Blocks."""

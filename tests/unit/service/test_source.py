@@ -69,6 +69,17 @@ def test_going_on_from_an_offset(tmp_path):
         assert source.digest() == hashlib.sha256(data).digest()
 
 
+def test_a_digest_that_is_known_is_not_computed_again(tmp_path):
+    data = os.urandom(1000)
+    path = tmp_path / 'file'
+    path.write_bytes(data + bytes(1000))
+    with Source(str(path)) as source:
+        source.trust(b'known')
+        source.skip(100)
+        assert joined(read_all(source, 900)) == data[100:] + bytes(1000)
+        assert source.digest() == b'known'
+
+
 @pytest.mark.parametrize('changes', ['truncated', 'grown', 'rewritten'])
 def test_a_file_that_is_written_to_underway_is_an_error(tmp_path, changes):
     path = tmp_path / 'file'

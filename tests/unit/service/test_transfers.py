@@ -45,6 +45,17 @@ def test_a_file_is_hashed_once(transfers, tmp_path, monkeypatch):
         assert transfers.digest(source) == hashlib.sha256(b'changed').digest()
 
 
+def test_who_sends_a_file_alone_hashes_it_on_the_way_and_others_hash_it_once(transfers, tmp_path):
+    path = tmp_path / 'file'
+    path.write_bytes(b'content')
+    with Source(str(path)) as first, Source(str(path)) as second:
+        assert transfers.begin_sending(first) is None
+        assert transfers.begin_sending(second) == hashlib.sha256(b'content').digest()
+        transfers.end_sending(first)
+        transfers.end_sending(second)
+    assert not transfers._sent
+
+
 def test_one_that_was_written_to_just_now_may_be_again(transfers, tmp_path, monkeypatch):
     path = tmp_path / 'file'
     path.write_bytes(b'content')
