@@ -30,7 +30,8 @@ from tests.support.sshd import Sshd, running_sshd
 PEERS = ('svcfw', 'scp', 'scp_aes', 'sftp', 'rsync', 'paramiko', 'mitogen', 'execnet')
 PACKAGES = ('mitogen==0.3.54', 'execnet==2.1.2', 'paramiko>=3.4')
 MIB = 1024 * 1024
-FILES, FEW_FILES = 2000, 200
+#: The few are for those that take some round trips for each, on the long line.
+FILES, FEW_FILES = 2000, 50
 #: How large the one file is, by whether the line is long.
 BIG_BYTES = {False: 256 * MIB, True: 64 * MIB}
 MIDDLE_BYTES = 64 * MIB

@@ -5,6 +5,8 @@ put_tree(n, source, to)   the folder `source`, to where nothing is
 trees(source, to)         in the place of put_tree, where one call brings a folder to all targets: `to` is a list
 pids()                    the processes of its own over there; [] if it has none that stay
 close()
+copies_large              whether it is given large files; `put` can be left out if not
+memory_is_ours            whether all of it that is here is this process
 sends_changes             whether it sends of a changed file less than the whole
 again                     'other' if it knows a content that goes to another place, 'same' if only at its place
 small                     the folder with many files that it can copy in a reasonable time
@@ -67,14 +69,17 @@ class _Measured:
 
     def warm_up(self) -> None:
         """Let it log in and load what it needs."""
-        paths = self._paths('warm')
-        self._put(self._source / 'few' / '0', paths)
-        self._remove(paths)
+        if self._peer.copies_large:
+            paths = self._paths('warm')
+            self._put(self._source / 'warm' / '0', paths)
+            self._remove(paths)
         paths = self._paths('warm-tree')
         self._put_tree(self._source / 'warm', paths)
         self._remove(paths)
 
     def big(self) -> None:
+        if not self._peer.copies_large:
+            return
         source = self._source / 'big'
         pids = self._peer.pids()
         for pid in ('self', *pids):

@@ -15,6 +15,7 @@ class Program:
     sends_changes = False
     again: str | None = None
     small = 'few'
+    copies_large = True
     memory_is_ours = False
 
     def __init__(self, place: Place, cipher: str = '') -> None:

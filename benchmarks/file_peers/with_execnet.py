@@ -1,7 +1,4 @@
-import os
 import shlex
-import shutil
-import tempfile
 
 import execnet
 
@@ -9,11 +6,12 @@ from benchmarks.file_peers import place as places
 
 
 class Peer:
-    """RSync, which copies folders: one file is a folder with that one in it, and all targets are served at once."""
+    """RSync, which serves all targets at once. It holds each file in memory as a whole, so it gets small ones only."""
 
     sends_changes = False
     again = None
     small = 'small'
+    copies_large = False
     memory_is_ours = True
 
     def __init__(self, place):
@@ -21,14 +19,6 @@ class Peer:
         self.group = execnet.Group()
         for _ in range(place.targets):
             self.group.makegateway(f'ssh={options} {place.user}@{place.host}//python=python3')
-
-    def put(self, n, source, to):
-        folder = tempfile.mkdtemp(dir=os.path.dirname(to))
-        os.link(source, os.path.join(folder, os.path.basename(to)))
-        rsync = execnet.RSync(folder, verbose=False)
-        rsync.add_target(self.group[n], os.path.dirname(to), delete=False)
-        rsync.send()
-        shutil.rmtree(folder)
 
     def trees(self, source, to):
         rsync = execnet.RSync(source, verbose=False)

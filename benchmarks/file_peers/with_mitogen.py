@@ -41,6 +41,7 @@ class Peer:
     sends_changes = False
     again = None
     small = 'small'
+    copies_large = True
     memory_is_ours = True
 
     def __init__(self, router, place):

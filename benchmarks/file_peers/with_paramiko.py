@@ -11,6 +11,7 @@ class Peer:
     sends_changes = False
     again = None
     small = 'few'
+    copies_large = True
     memory_is_ours = True
 
     def __init__(self, place):

@@ -8,6 +8,7 @@ class Peer:
     sends_changes = True
     again = 'other'
     small = 'small'
+    copies_large = True
     memory_is_ours = True
 
     def __init__(self, router, place):
