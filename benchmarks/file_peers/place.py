@@ -86,7 +86,7 @@ class _Measured:
             Path(f'/proc/{pid}/clear_refs').write_text('5')
         paths = self._paths('big')
         size = source.stat().st_size
-        taken_s = self._timed('big', lambda: self._put(source, paths))
+        taken_s = self._timed('one file', lambda: self._put(source, paths))
         self._check(source, paths)
         self.found['one file MB/s'] = size * len(paths) / taken_s / 1e6
         if self._peer.memory_is_ours:
@@ -98,13 +98,14 @@ class _Measured:
     def small(self) -> None:
         source = self._source / (self._peer.small if self._place.is_far else 'small')
         paths = self._paths('small')
-        taken_s = self._timed('small', lambda: self._put_tree(source, paths))
         names = sorted(os.listdir(source))
+        per = len(names) * len(paths)
+        taken_s = self._timed('a small file', lambda: self._put_tree(source, paths), 'B', per)
         for path in paths:
             if sorted(os.listdir(path)) != names:
                 raise SystemExit(f'not all of {path} has come')
         self._check(source / names[-1], [path / names[-1] for path in paths])
-        self.found['small files /s'] = len(names) * len(paths) / taken_s
+        self.found['small files /s'] = per / taken_s
         self._remove(paths)
 
     def changed(self) -> None:
@@ -127,7 +128,7 @@ class _Measured:
         self._put(middle, first)
         if self._peer.again == 'same':
             second = first
-        taken_s = self._timed('known content', lambda: self._put(middle, second))
+        taken_s = self._timed('known content', lambda: self._put(middle, second), 'B', 1)
         self._check(middle, second)
         self.found['known content ms'] = taken_s * 1e3
         self._remove(first + second)
@@ -147,14 +148,14 @@ class _Measured:
             return
         at_once([lambda n=n, path=path: self._peer.put_tree(n, str(source), str(path)) for n, path in enumerate(paths)])
 
-    def _timed(self, name: str, function: Callable[[], None]) -> float:
-        """Seconds that it takes; counts what crosses the wire."""
+    def _timed(self, name: str, function: Callable[[], None], unit: str = 'KB', per: float = 1e3) -> float:
+        """Seconds that it takes; counts what crosses the wire, in a `unit` of `per` bytes."""
         before = self._place.wire_bytes() if self._place.counter else 0
         begun = time.perf_counter()
         function()
         taken_s = time.perf_counter() - begun
         if self._place.counter:
-            self.found[f'{name}, KB on the wire'] = (self._place.wire_bytes() - before) / 1e3
+            self.found[f'{name}, {unit} on the wire'] = (self._place.wire_bytes() - before) / per
         return taken_s
 
     def _check(self, source: Path, paths: list[Path]) -> None:
