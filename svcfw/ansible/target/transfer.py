@@ -76,10 +76,11 @@ class Transfer(object):
         """Whether there was room for it."""
         if self._flow is None:
             self._flow = self._new_flow()
-        if not self._flow.chunk_bytes() or self._window.available < len(data):
+        if not self._flow.chunk_bytes() or self._window.available < len(data) + len(self._size):
             return False
-        self._window.take(len(data))
-        self._flow.sent(self._clock(), len(data))
+        n = len(data) + len(self._size)
+        self._window.take(n)
+        self._flow.sent(self._clock(), n)
         self._message.reply((ops.PART, data, self._size))
         self._size = b''
         return True
