@@ -117,10 +117,10 @@ class _Order(object):
 # -- to bytes
 
 
-def pack(entries, part_entries=PART_ENTRIES):
+def pack(entries, part_entries=None):
     """Pack entries into parts: yields bytes, each part when it is full, so that they can be sent on meanwhile.
 
-    part_entries: how many make a part, at most PART_ENTRIES.
+    part_entries: how many make a part; PART_ENTRIES, the most, if None.
 
     ManifestError for entries in another order than `scan` gives, or beyond the limits.
     """
@@ -143,7 +143,7 @@ def pack(entries, part_entries=PART_ENTRIES):
         target = entry.target.encode('utf-8', 'surrogateescape')
         rows.append((entry, number, raw, target))
         size += len(raw) + len(target)
-        if len(rows) == part_entries or size > PART_BYTES:
+        if len(rows) == (part_entries or PART_ENTRIES) or size > PART_BYTES:
             yield _pack_part(rows)
             rows, size = [], 0
     if rows:

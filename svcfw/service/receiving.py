@@ -95,6 +95,8 @@ class Receiving(object):
                 answer = self._place.end(*value[1:])
                 message.reply(answer)
                 self._end(None, answer)
+            elif self._sender is None:
+                raise DecodeError('it does not begin with who sends it')
             else:
                 self._use(message, value)
         except Exception as e:

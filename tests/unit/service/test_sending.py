@@ -18,7 +18,7 @@ from svcfw.service.sending import START, Sending
 from svcfw.service.sinks import FileObject
 from svcfw.service.source import Content
 from tests.support.routers import tree
-from tests.support.timing import seconds
+from tests.support.timing import seconds, wait_until
 
 
 class Outcome:
@@ -141,11 +141,15 @@ def test_a_sender_that_does_not_wait_is_cut_off(pair, monkeypatch):
     into = pair.receive(1 << 40, schedule=lambda: scheduled.append(1))
     for _ in range(30):
         into.send((DATA, bytes(100000)))
-    into.context.router.context(1).send(into.handle, (DATA, b'last'))
-    pair.child.do(lambda: None)
+    wait_until(lambda: pair.receiving._is_flooded, seconds(20), 'it has come')
     assert scheduled == [1]
     pair.child.do(pair.receiving.pump)
     assert 'sends more than it may' in str(pair.received.get())
+
+
+def test_a_sender_that_does_not_say_who_it_is(pair):
+    pair.receive(10).send((DATA, b'x'))
+    assert 'does not begin' in str(pair.received.get())
 
 
 def test_a_lost_context_ends_both(pair):
