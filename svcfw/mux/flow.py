@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable
 
 from svcfw.ansible.target import ops
-from svcfw.service.pace import MIN_CHUNK_BYTES, Pace
+from svcfw.core.wire.pace import MIN_CHUNK_BYTES, Pace
 
 
 class LinkFlow:

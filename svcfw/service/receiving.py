@@ -6,8 +6,8 @@ import collections
 from svcfw.core.context import Sender
 from svcfw.core.dispatch import call_error
 from svcfw.core.wire.errors import DecodeError
+from svcfw.core.wire.pace import MAX_BYTES
 from svcfw.service.errors import TransferError, transfer_error
-from svcfw.service.pace import MAX_BYTES
 from svcfw.service.sending import END, START, cost
 
 #: What came is acknowledged when there is no more to be done, or when it is this much.

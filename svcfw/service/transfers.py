@@ -4,7 +4,7 @@ import _thread
 import collections
 import time
 
-from svcfw.service.pace import Pace
+from svcfw.core.wire.pace import Pace
 from svcfw.service.source import Source
 from svcfw.service.store import Store
 

@@ -238,7 +238,7 @@ class Agent(object):
         """One of the flows to the controller, which share its link."""
         if self._pace is None:
             # Most targets never send much.
-            self._pace = importlib.import_module('svcfw.service.pace').Pace()
+            self._pace = importlib.import_module('svcfw.core.wire.pace').Pace()
         return self._pace.flow()
 
     def _over(self, job):

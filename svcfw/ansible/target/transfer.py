@@ -12,7 +12,7 @@ READ_BYTES = 64 * 1024
 class Transfer(object):
     """Sends the file `path` as the answer to `message`, from `pump()` on, as fast as path and receiver take it.
 
-    new_flow() makes the Flow (svcfw.service.pace) once it takes more than one message; clock(): seconds.
+    new_flow() makes the Flow (svcfw.core.wire.pace) once it takes more than one message; clock(): seconds.
     on_over(transfer) is called once it is over, on_failed(Failure) when it broke off, after the constructor, which
     raises Failure itself.
     """

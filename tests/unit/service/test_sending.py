@@ -9,10 +9,10 @@ import pytest
 
 from svcfw.core.context import Sender
 from svcfw.core.wire.errors import ChannelError, WindowError
+from svcfw.core.wire.pace import Pace
 from svcfw.service import receiving as receiving_module
 from svcfw.service.errors import TransferError
 from svcfw.service.file_parts import DATA, FileParts, FilePlace
-from svcfw.service.pace import Pace
 from svcfw.service.receiving import Receiving
 from svcfw.service.sending import START, Sending
 from svcfw.service.sinks import FileObject

@@ -6,7 +6,7 @@ import pytest
 
 from svcfw.ansible.target import ops
 from svcfw.ansible.target.transfer import READ_BYTES, Transfer
-from svcfw.service.pace import Pace
+from svcfw.core.wire.pace import Pace
 
 
 class Message:

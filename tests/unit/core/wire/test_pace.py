@@ -4,9 +4,9 @@ import heapq
 
 import pytest
 
+from svcfw.core.wire import pace as module
 from svcfw.core.wire.errors import WindowError
-from svcfw.service import pace as module
-from svcfw.service.pace import MAX_BYTES, MIN_CHUNK_BYTES, TARGET_S, Pace
+from svcfw.core.wire.pace import MAX_BYTES, MIN_CHUNK_BYTES, TARGET_S, Pace
 
 MBIT = 125000
 
