@@ -13,6 +13,7 @@ from tests.support.ansible import Controller, Run, connection_vars, copy_playboo
 from tests.support.compare import differences
 from tests.support.hosts import PASSWORD, Farm, Host
 from tests.support.interpreters import need_python
+from tests.support.need import need_long
 from tests.support.timing import seconds, wait_until
 from tests.support.venvs import need_core
 
@@ -115,4 +116,6 @@ def assert_same(stock: Outcome, ours: Outcome) -> None:
     ],
 )
 def test_results_and_host_are_those_of_stock_ssh(play_over: PlayOver, line: str, transport: str, python: str) -> None:
+    if line == '2.18':  # its payloads are those of 2.16
+        need_long('two minutes for a line between two others')
     assert_same(play_over(line, 'ssh', python), play_over(line, f'svcfw-{transport}', python))
