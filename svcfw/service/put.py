@@ -1,6 +1,5 @@
 """Put: one content on its way to one file of another context."""
 
-from svcfw.service.blocks import Signature, match
 from svcfw.service.file_calls import call, checked, send
 from svcfw.service.file_parts import FileParts
 from svcfw.service.source import Source
@@ -72,7 +71,7 @@ class Put(object):
         source = self._source
         pieces = None
         if answer.get('signature') is not None and isinstance(source, Source):
-            pieces = match(source.fileno(), source.size, Signature.unpack(answer['signature']))
+            pieces = self._transfers.match(source, answer['signature'])
         else:
             source.skip(answer['offset'])
         parts = FileParts(source, pieces, self._packs)

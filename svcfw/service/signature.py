@@ -5,18 +5,18 @@ from os import pread
 
 from svcfw.core.wire.errors import DecodeError
 
-#: The block size is the power of two next to the square root of the file's size (rsync does much the same), so that the
-#: signature and what a changed byte costs grow alike: 8 KiB and 128 KiB of signature for a file of 64 MiB.
+#: The block size is the power of two next to half the square root of the file's size (rsync takes the root), so that
+#: the signature and what a changed byte costs grow alike: 4 KiB and 192 KiB of signature for a file of 64 MiB.
 MIN_BLOCK_BYTES = 4 * 1024
 MAX_BLOCK_BYTES = 1024 * 1024
 
-#: Of each block's SHA-256: that two of a million blocks agree by chance has odds of 1 to 10 ** 17, and then the digest
+#: Of each block's SHA-256: that two of a million blocks agree by chance has odds of 1 to 10 ** 12, and then the digest
 #: of the whole file, which is always checked, will not be right.
-HASH_BYTES = 12
+HASH_BYTES = 10
 
-#: The first bytes of each fourth block are told as well. A block that is found leads to its neighbours by their hashes.
+#: The first bytes of each eighth block are told as well. A block that is found leads to its neighbours by their hashes.
 PROBE_BYTES = 16
-PROBE_EVERY = 4
+PROBE_EVERY = 8
 
 _PIECE_BYTES = 1024 * 1024
 
@@ -24,7 +24,7 @@ _PIECE_BYTES = 1024 * 1024
 def block_size(size):
     """The block size for a file of `size` bytes."""
     found = MIN_BLOCK_BYTES
-    while found * found < size and found < MAX_BLOCK_BYTES:
+    while 4 * found * found < size and found < MAX_BLOCK_BYTES:
         found *= 2
     return found
 

@@ -2,9 +2,12 @@
 
 import _thread
 import collections
+import hashlib
 import time
 
 from svcfw.core.wire.pace import Pace
+from svcfw.service.shared_match import SharedMatch
+from svcfw.service.signature import Signature
 from svcfw.service.source import Source
 from svcfw.service.store import Store
 
@@ -12,6 +15,8 @@ from svcfw.service.store import Store
 INLINE_BYTES = 64 * 1024
 #: A file of at most this size is hashed before it is sent; a larger one if the receiver has one of its size.
 HASHED_BYTES = 1024 * 1024
+#: Of how many pairs of a file and a copy it is remembered what the copy lacks.
+MAX_MATCHES = 8
 MAX_PACES = 4096
 MAX_DIGESTS = 65536
 #: A file written to within this time before it was hashed may be written to again with the same time stamp: a tick of
@@ -29,6 +34,7 @@ class Transfers(object):
         self._paces = collections.OrderedDict()
         self._digests = collections.OrderedDict()
         self._given = collections.OrderedDict()
+        self._matches = collections.OrderedDict()
         self._under_way = {}
         self._sent = collections.Counter()  # how many send a file at this time, by its token
 
@@ -62,6 +68,17 @@ class Transfers(object):
             self._given[context_id, digest] = None
             if len(self._given) > MAX_DIGESTS:
                 self._given.popitem(last=False)
+
+    def match(self, source, packed):
+        """What of a Source a receiver lacks that has sent this signature (packed): steps as of svcfw.service.blocks."""
+        old = Signature.unpack(packed)
+        key = (source.identity, old.size, old.block_bytes, hashlib.sha256(old.hashes + old.probes).digest())
+        with self._lock:
+            shared = self._matches.pop(key, None) or SharedMatch(source.fileno(), source.size, old)
+            self._matches[key] = shared
+            if len(self._matches) > MAX_MATCHES:
+                self._matches.popitem(last=False)
+        return iter(shared)
 
     def flow(self, context):
         """A Flow for a transfer to `context`."""

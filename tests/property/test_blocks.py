@@ -165,7 +165,7 @@ def test_a_hostile_signature_does_no_harm(
     hashes = (seed or b'x') * (count * HASH_BYTES)
     probes = (new[:7] + seed or b'x') * (count * PROBE_BYTES)
     hostile = Signature.unpack(
-        (size, block_bytes, hashes[: count * HASH_BYTES], probes[: -(-count // 4) * PROBE_BYTES])
+        (size, block_bytes, hashes[: count * HASH_BYTES], probes[: -(-count // PROBE_EVERY) * PROBE_BYTES])
     )
     with descriptor(new) as fd:
         steps = list(match(fd, len(new), hostile))

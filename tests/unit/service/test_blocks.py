@@ -50,9 +50,9 @@ def steps(fd: int, old: bytes, new: bytes) -> Steps:
         (0, 4096),
         (1 << 20, 4096),
         (1 << 24, 4096),
-        ((1 << 24) + 1, 8192),
-        (1 << 26, 8192),
-        (1 << 34, 1 << 17),
+        ((1 << 26) + 1, 8192),
+        (1 << 26, 4096),
+        (1 << 34, 1 << 16),
         (1 << 60, 1 << 20),
     ],
 )
@@ -64,8 +64,8 @@ def test_a_signature_is_small(fd: int) -> None:
     fill(fd, OLD)
     present = signature(fd, len(OLD))
     assert (present.size, present.block_bytes) == (len(OLD), BLOCK)
-    assert len(present.hashes) == 257 * 12
-    assert len(present.probes) == 65 * 16
+    assert len(present.hashes) == 257 * 10
+    assert len(present.probes) == 33 * 16
 
 
 def test_an_unchanged_file_is_one_copy(fd: int) -> None:
@@ -164,7 +164,7 @@ def test_a_file_that_became_shorter_ends(fd: int) -> None:
 
 
 def test_a_signature_travels() -> None:
-    value = Signature(BLOCK + 1, BLOCK, bytes(24), bytes(16)).pack()
+    value = Signature(BLOCK + 1, BLOCK, bytes(20), bytes(16)).pack()
     assert Signature.unpack(value).pack() == value
 
 
@@ -173,17 +173,17 @@ def test_a_signature_travels() -> None:
     [
         None,
         (),
-        [BLOCK, BLOCK, bytes(12), bytes(16)],
-        (BLOCK, BLOCK, bytes(12)),
-        (True, BLOCK, bytes(12), bytes(16)),
-        (BLOCK, BLOCK, bytearray(12), bytes(16)),
-        (BLOCK, BLOCK, bytes(13), bytes(16)),
-        (BLOCK, BLOCK, bytes(12), bytes(15)),
-        (BLOCK, BLOCK + 1, bytes(12), bytes(16)),
-        (BLOCK, 0, bytes(12), bytes(16)),
-        (BLOCK, 1, bytes(12), bytes(16)),
-        (BLOCK, 1 << 21, bytes(12), bytes(16)),
-        (BLOCK + 1, BLOCK, bytes(12), bytes(16)),
+        [BLOCK, BLOCK, bytes(10), bytes(16)],
+        (BLOCK, BLOCK, bytes(10)),
+        (True, BLOCK, bytes(10), bytes(16)),
+        (BLOCK, BLOCK, bytearray(10), bytes(16)),
+        (BLOCK, BLOCK, bytes(11), bytes(16)),
+        (BLOCK, BLOCK, bytes(10), bytes(15)),
+        (BLOCK, BLOCK + 1, bytes(10), bytes(16)),
+        (BLOCK, 0, bytes(10), bytes(16)),
+        (BLOCK, 1, bytes(10), bytes(16)),
+        (BLOCK, 1 << 21, bytes(10), bytes(16)),
+        (BLOCK + 1, BLOCK, bytes(10), bytes(16)),
         (-1, BLOCK, b'', b''),
     ],
 )
@@ -195,7 +195,7 @@ def test_what_is_no_signature_is_refused(value: object) -> None:
 def test_any_content_of_a_hostile_signature_is_bounded(fd: int) -> None:
     fill(fd, bytes(1 << 20))
     zero = block_hash(bytes(BLOCK))
-    hostile = Signature.unpack((50 * BLOCK, BLOCK, zero * 50, bytes(range(16)) * 13))
+    hostile = Signature.unpack((50 * BLOCK, BLOCK, zero * 50, bytes(range(16)) * 7))
     found = list(match(fd, 1 << 20, hostile))
     assert sum(length for _, _, length in found) == 1 << 20
     assert all(offset + length <= 50 * BLOCK for _, offset, length in found)
