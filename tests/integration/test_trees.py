@@ -17,6 +17,7 @@ from svcfw.core.wire.errors import ChannelError
 from svcfw.service import manifest
 from svcfw.service.errors import TransferError
 from svcfw.service.files import FileService
+from svcfw.service.sending import START
 from svcfw.service.tree_parts import FILES, MANIFEST
 from svcfw.transport.router import Router
 from tests.integration import remote_files as there
@@ -211,6 +212,7 @@ class TestWhenItFails:
                 FileService, 'begin_put_tree', path=str(tmp_path / 'copy'), preserves=True, owner=False
             )
             into: Sender = answer['into']
+            child.send(into.handle, (START, Sender(router.myself(), 1)))
             with pytest.raises(Exception, match='a name that can be in no folder'):
                 child.request(into.handle, (MANIFEST, hostile), seconds(10))
         wait_until(lambda: os.listdir(tmp_path) == [], seconds(10), 'nothing is left of it')
@@ -233,6 +235,7 @@ class TestWhenItFails:
         answer = child.call_service(
             FileService, 'begin_put_tree', path=str(tmp_path / 'copy'), preserves=True, owner=False
         )
+        child.send(answer['into'].handle, (START, Sender(router.myself(), 1)))
         child.send(answer['into'].handle, message)
         with pytest.raises(ChannelError, match=r'no handle|the transfer is over'):
             child.request(answer['into'].handle, ('end',), seconds(10))
