@@ -19,8 +19,8 @@ TARGET_S = 0.025
 FIRST_BYTES = 256 * 1024
 #: The least, lest a transfer stop; 5 ms of a 100 Mbit/s link.
 MIN_BYTES = 64 * 1024
-#: The most: what a path of 1 Gbit/s and 200 ms takes, and what a receiver must be able to hold.
-MAX_BYTES = 32 * 1024 * 1024
+#: The most: what a path of 1 Gbit/s and 100 ms takes with the queue that is aimed at; what a receiver has to hold.
+MAX_BYTES = 16 * 1024 * 1024
 #: How long a measurement of the empty path is believed. Then the window is small for a round trip, to measure afresh.
 BASE_TTL_S = 10.0
 #: One message carries what the path takes in this time, for nothing overtakes it.
