@@ -1,4 +1,4 @@
-"""Compares what copies files over ssh: svcfw, scp, sftp, rsync, paramiko, mitogen, execnet.
+"""Compares what copies files over ssh: svcfw, scp, sftp, rsync, paramiko, mitogen, execnet, Ansible's `copy`.
 
     python -m benchmarks.files [--rounds 3] [--delays 0,25] [--targets 1,8] [--only svcfw,scp] [--python BIN]
 
@@ -27,8 +27,8 @@ from benchmarks.services import ROOT, best, made_venv, run, table
 from tests.support.flow import line
 from tests.support.sshd import Sshd, running_sshd
 
-PEERS = ('svcfw', 'scp', 'scp_aes', 'sftp', 'rsync', 'paramiko', 'mitogen', 'execnet')
-PACKAGES = ('mitogen==0.3.54', 'execnet==2.1.2', 'paramiko>=3.4')
+PEERS = ('svcfw', 'scp', 'scp_aes', 'sftp', 'rsync', 'paramiko', 'mitogen', 'execnet', 'copy')
+PACKAGES = ('mitogen==0.3.54', 'execnet==2.1.2', 'paramiko>=3.4', 'ansible-core>=2.19')
 MIB = 1024 * 1024
 #: The few are for those that take some round trips for each, on the long line.
 FILES, FEW_FILES = 2000, 50

@@ -9,7 +9,8 @@ copies_large              whether it is given large files; `put` can be left out
 memory_is_ours            whether all of it that is here is this process
 sends_changes             whether it sends of a changed file less than the whole
 again                     'other' if it knows a content that goes to another place, 'same' if only at its place
-small                     the folder with many files that it can copy in a reasonable time
+small                     the folder with many files that it can copy in a reasonable time over a long line
+small_near                the same without one; `small` if left out
 """
 
 import filecmp
@@ -96,7 +97,8 @@ class _Measured:
         self._remove(paths)
 
     def small(self) -> None:
-        source = self._source / (self._peer.small if self._place.is_far else 'small')
+        near = getattr(self._peer, 'small_near', 'small')
+        source = self._source / (self._peer.small if self._place.is_far else near)
         paths = self._paths('small')
         names = sorted(os.listdir(source))
         per = len(names) * len(paths)
