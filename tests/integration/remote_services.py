@@ -67,9 +67,10 @@ class Waiting(svcfw.service.Service):
         for _ in range(6000):
             if msg.cancelled:
                 self.saw = True
-                return
+                self.kept = msg  # unanswered: an answer might still be in time for a caller that is slow to give up
+                break
             gone.wait(0.01)
-        return
+        return svcfw.service.NO_REPLY
 
     @svcfw.service.expose(policy=svcfw.service.AllowParents())
     def has_seen(self):
