@@ -27,7 +27,7 @@ from svcfw.service.tree_place import TreePlace
 
 #: Transfers that one context may have under way here; more are refused.
 MAX_OF_ONE = 64
-#: A content that is kept for contexts behind this one. Two of them fit into the store's memory.
+#: A content that is kept for contexts behind this one: what the store's memory takes.
 MAX_HELD_BYTES = 64 * 1024 * 1024
 
 
@@ -98,8 +98,8 @@ class FileService(Service):
             source.close()
             raise
 
-        def done(digest):
-            self._transfers.remember_digest(source, digest)
+        def done():
+            self._transfers.remember_digest(source, source.digest())
 
         self._send(FileParts(source), into, msg, done)
         return answer
@@ -163,7 +163,6 @@ class FileService(Service):
             sink.restart()
         present = None if sink.offset else _present(path, size)
         copies = None if present is None else present.fileno()
-        packed = None if present is None else signature(present.fileno(), present.size).pack()
 
         def finish(digest):
             sink.finish(digest, wanted)
@@ -178,6 +177,7 @@ class FileService(Service):
                 present.close()
 
         try:
+            packed = None if present is None else signature(present.fileno(), present.size).pack()
             into = self._receive(FilePlace(sink, finish, size, copies), over, msg)
         except BaseException:
             if present is not None:
@@ -260,7 +260,7 @@ class FileService(Service):
     # -- inside
 
     def _send(self, parts, into, msg, done=None):
-        """Begin a Sending, which closes `parts`; `done(the receiver's answer)` is called if it arrives."""
+        """Begin a Sending, which closes `parts`; `done()` is called once all has arrived."""
         try:
             if into.context.id != msg.src_id:
                 raise TransferError('it can be sent only to who asks')
@@ -272,7 +272,7 @@ class FileService(Service):
         def over(error, value):
             self._end(msg)
             if error is None and done is not None:
-                done(value)
+                done()
 
         def schedule():
             self._on_pool(sending.pump)

@@ -5,6 +5,7 @@ import os
 
 from svcfw.core.context import Sender
 from svcfw.core.dispatch import takes_router
+from svcfw.core.latch import Latch
 from svcfw.core.wire.errors import Error
 from svcfw.service.exposed import expose
 from svcfw.service.files import FileService
@@ -92,6 +93,22 @@ def begin_many(context, path, count):
         except Error as e:
             errors.append(str(e))
     return errors
+
+
+@takes_router
+def fetch_and_lie(context, path, digest, router):
+    """Fetch a file, and answer its end with a digest that it has not."""
+    answered = Latch(router.loop)
+
+    def take(message):
+        if message.wants_reply():
+            message.reply(digest)
+            answered.put()
+
+    into = Sender(router.myself(), router.add_handler(take))
+    arguments = {'path': path, 'into': into, 'token': None, 'offset': 0}
+    context.call_service(FileService.name(), 'begin_fetch', **arguments)
+    answered.get(60)
 
 
 def tree_outcome(context, path, to, follow):

@@ -1,12 +1,14 @@
 """Files between real contexts: over `local` and ssh, down to Python 3.6, through other contexts, and when it fails."""
 
 import contextlib
+import hashlib
 import io
 import os
 import random
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from svcfw.core.wire.errors import ChannelError
 from svcfw.service.errors import TransferError
 from svcfw.service.files import FileService
 from svcfw.service.sink import MIN_RESUMED_BYTES
+from svcfw.service.source import Source
 from svcfw.service.transfers import Transfers
 from svcfw.transport.router import Router
 from tests.integration import remote_files as there
@@ -579,6 +582,22 @@ class TestALyingTarget:
         with pytest.raises(TransferError, match='does not answer as a FileService'):
             FileService.fetch(child, '/file', str(tmp_path / 'copy'))
         assert left(tmp_path) == []
+
+    def test_what_it_says_of_a_file_of_ours_is_not_believed(self, router: Router, tmp_path: Path) -> None:
+        """Else it could have another host take some other content for that file's."""
+        file = made(tmp_path / 'file', 30_000)
+        os.utime(file, ns=(10**18 + 1, 10**18 + 1))  # no whole second: as where time stamps are exact
+        wait_until(lambda: time.time() - file.stat().st_ctime > 0.2, seconds(5), 'it has been left alone for a while')
+        service = FileService(router)
+        with svcfw.service.Pool(router, [service]):
+            child = router.local()
+            service.register(str(file), child)
+            child.call(there.fetch_and_lie, router.myself(), str(file), bytes(32))
+            known = hashlib.sha256(file.read_bytes()).digest()
+            with Source(str(file)) as source:
+                transfers = Transfers.of(router)
+                wait_until(lambda: transfers.known_digest(source) is not None, seconds(10), 'it is known')
+                assert transfers.known_digest(source) == known
 
     def test_set_id_bits_are_not_taken_over(self, router: Router, tmp_path: Path) -> None:
         file = made(tmp_path / 'file', 10)
