@@ -516,8 +516,8 @@ class TestBounds:
                 file.write(os.urandom(16 * MIB))
         FileService.put(child, str(big), str(tmp_path / 'copy'))
         FileService.fetch(child, str(big), str(tmp_path / 'back'))
-        # What may be under way, once as bytes and once as a frame, and what the allocator makes of it.
-        bound = 100 * 1024
+        # What may be under way, and what the allocator keeps of it for each thread that worked on it: 40 to 120 MiB.
+        bound = 200 * 1024
         assert child.call(there.peak_memory) - base[0] < bound
         assert there.peak_memory() - base[1] < bound
 
