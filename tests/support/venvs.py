@@ -1,7 +1,9 @@
 """Virtual environments with one release line of ansible-core each, made once and kept.
 
-The slow part (pip) is kept under $SVCFW_TEST_CACHE, by default ~/.cache/svcfw: `venvs/core-2.19` and so on. On top of
-it each checkout has a thin one in `build/venvs` that adds this checkout's svcfw, so that checkouts can share the rest.
+The slow part (pip) is kept under $SVCFW_TEST_CACHE, by default ~/.cache/svcfw: `venvs/core-2.19` and so on. It holds
+what pyproject.toml declares and nothing else, so that a dependency that is not declared is missing here as it would be
+for a user. On top of it each checkout has a thin one in `build/venvs` that adds this checkout's svcfw, so that checkouts
+can share the rest.
 """
 
 import fcntl
@@ -9,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,12 +57,19 @@ class Core:
 def need_core(line: str) -> Core:
     """The environment of ansible-core `line` ('2.19'), made if need be; skips where no Python runs it."""
     base = cache() / 'venvs' / f'core-{line}'
-    if not (base / 'bin' / 'ansible-playbook').exists():
+    requirements = [f'ansible-core~={line}.0', *declared()]
+    if not is_made(base, requirements):
         found = [path for path in map(find_python, PYTHONS[line]) if path]
         reason = f'no Python for ansible-core {line} ({" or ".join(PYTHONS[line])}) on this machine'
         need(f'core-{line}', found, reason)
-        make_base(base, found[0], [f'ansible-core~={line}.0', 'paramiko'])
+        make_base(base, found[0], requirements)
     return Core(line, overlay(base))
+
+
+def declared() -> list[str]:
+    """The project's own dependencies, as a user's pip would read them."""
+    project = tomllib.loads((CHECKOUT / 'pyproject.toml').read_text())['project']
+    return list(project['dependencies'])
 
 
 def site_packages(core: Core) -> Path:
@@ -84,16 +94,23 @@ def cache() -> Path:
     return Path(os.environ.get('SVCFW_TEST_CACHE') or Path('~/.cache/svcfw').expanduser())
 
 
+def is_made(base: Path, requirements: list[str]) -> bool:
+    """Whether `base` was made whole, from just these requirements."""
+    done = base / 'requirements.txt'
+    return done.exists() and done.read_text().splitlines() == requirements
+
+
 def make_base(base: Path, python: str, requirements: list[str]) -> None:
     """A virtual environment at `base`; whoever comes second waits for the first."""
     base.parent.mkdir(parents=True, exist_ok=True)
     with locked(base):
-        if (base / 'bin' / 'ansible-playbook').exists():
+        if is_made(base, requirements):
             return
         shutil.rmtree(base, ignore_errors=True)
         subprocess.run([python, '-m', 'venv', base], check=True)
         pip = [base / 'bin' / 'python', '-m', 'pip', 'install', '-q', '--disable-pip-version-check']
         subprocess.run([*pip, *requirements], check=True)
+        (base / 'requirements.txt').write_text(''.join(f'{line}\n' for line in requirements))
 
 
 class locked:  # noqa: N801 - used as a verb
