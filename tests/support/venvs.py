@@ -2,8 +2,8 @@
 
 The slow part (pip) is kept under $SVCFW_TEST_CACHE, by default ~/.cache/svcfw: `venvs/core-2.19` and so on. It holds
 what pyproject.toml declares and nothing else, so that a dependency that is not declared is missing here as it would be
-for a user. On top of it each checkout has a thin one in `build/venvs` that adds this checkout's svcfw, so that checkouts
-can share the rest.
+for a user. On top of it each checkout has a thin one in `build/venvs` that adds this checkout's svcfw, so that
+checkouts can share the rest.
 """
 
 import fcntl
