@@ -172,8 +172,9 @@ class Client:
     def run_command(
         self, target: Target, text: str, stdin: bytes | None, executable: str | None = None, tty: bool = False
     ) -> Result:
-        """Run `text` by `executable -c`, None for the login shell; on a terminal of its own if `tty`."""
-        return self._run(target, ops.COMMAND, (executable, text, stdin or b'', tty))
+        """Run `text` by `executable -c`, None for the login shell; on a terminal of its own, like ours, if `tty`."""
+        terminal = os.environ.get('TERM', '') if tty else None
+        return self._run(target, ops.COMMAND, (executable, text, stdin or b'', terminal))
 
     def fetch_file(self, target: Target, remote_path: str, local_path: str, on_progress: OnProgress = _unseen) -> int:
         """Copy a file from the target into one that exists; returns its permission bits. OSError for the local one."""

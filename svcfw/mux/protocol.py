@@ -5,7 +5,7 @@ flag GOODBYE is the clean end of a client; without it, what runs for the client 
 """
 
 #: Raised whenever a message changes its meaning; part of the socket's name, so that two versions do not meet.
-VERSION = 2
+VERSION = 3
 
 # From the client.
 HELLO = 1  # (environment of the client, idle time in seconds)

@@ -20,16 +20,8 @@ class StartState(object):
     """
 
     def __init__(self):
-        self.folder = _working_folder()
         self.path = [path for path in sys.path if path]
         self.streams = {name: _stream_settings(getattr(sys, '__%s__' % name), name) for name in _STREAMS}
-
-
-def _working_folder():
-    try:
-        return os.getcwd()
-    except OSError:
-        return None
 
 
 def _stream_settings(stream, name):

@@ -3,7 +3,7 @@
 Loaded when the first one is asked for: most targets never need it.
 """
 
-from svcfw.ansible.target import locales, ops
+from svcfw.ansible.target import locales, ops, start_folder
 from svcfw.ansible.target.files import encoded
 from svcfw.core import handles
 from svcfw.core.wire import limits
@@ -90,7 +90,7 @@ class _Child(object):
 
     def _launch(self, size):
         argv = self._argv[:1] + [encoded(word) for word in self._argv[1:]]
-        return process.spawn(argv, tty=self._has_tty, env=locales.environment_before()), self
+        return process.spawn(argv, tty=self._has_tty, env=locales.environment_before(), cwd=start_folder.to_enter()), self
 
     # -- the dialogue of the starter
 

@@ -1,11 +1,12 @@
 """Commands: processes that the agent itself starts, and waits for."""
 
+import fcntl
 import os
-import pty
 import signal
 import subprocess
+import termios
 
-from svcfw.ansible.target import locales
+from svcfw.ansible.target import locales, start_folder
 from svcfw.ansible.target.files import encoded
 
 
@@ -14,20 +15,23 @@ class Commands(object):
 
     def __init__(self, loop):
         self._running = {}
-        self._cwd = os.getcwd()
         self._watch_sigchld(loop)
         #: Called whenever some child of this process may have ended, besides `reap`.
         self.on_sigchld = None
 
-    def start(self, job, argv, stdin, has_tty):
-        """Run argv (list of str) for a job: on pipes, or on a new terminal, which takes stdout and stderr as one.
+    def start(self, job, argv, stdin, terminal, program=None):
+        """Run argv (list of str) for a job; `program` (str) is its file, if that is not argv[0].
 
-        OSError or ValueError when it cannot be run.
+        terminal: None for pipes, else a new terminal takes stdout and stderr as one, and this (str) is the TERM of who
+        asks, '' if there is none. OSError or ValueError when it cannot be run.
         """
         argv = [encoded(word) for word in argv]
-        # As sshd does: a home that is gone keeps nobody out.
-        cwd = self._cwd if os.path.isdir(self._cwd) else '/'
-        process = _on_tty(job, argv, cwd) if has_tty else _on_pipes(job, argv, stdin, cwd)
+        program = argv[0] if program is None else encoded(program)
+        cwd = start_folder.to_enter()
+        if terminal is None:
+            process = _on_pipes(job, program, argv, stdin, cwd)
+        else:
+            process = _on_tty(job, program, argv, terminal, cwd)
         self._running[job] = process
         self.reap()  # its SIGCHLD may have come already
 
@@ -86,9 +90,10 @@ class Commands(object):
             self.on_sigchld()
 
 
-def _on_pipes(job, argv, stdin, cwd):
+def _on_pipes(job, program, argv, stdin, cwd):
     process = subprocess.Popen(
         argv,
+        executable=program,
         stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -106,26 +111,41 @@ def _on_pipes(job, argv, stdin, cwd):
     return process
 
 
-#: Makes the terminal that is its stdin the controlling one, which only its own open() does without code in the fork.
-_TAKE_TTY = 'exec 3<>"$0" 3>&-; exec "$@"'
-
-
-def _on_tty(job, argv, cwd):
-    ours, theirs = pty.openpty()
+def _on_tty(job, program, argv, term, cwd):
+    ours, theirs = os.openpty()
     try:
         process = subprocess.Popen(
-            ['/bin/sh', '-c', _TAKE_TTY, os.ttyname(theirs)] + argv,
+            argv,
+            executable=program,
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
             cwd=cwd,
-            env=locales.environment_before(),
+            env=_environment_on_tty(os.ttyname(theirs), term),
             start_new_session=True,
+            preexec_fn=_take_tty,
         )
     except BaseException:
         os.close(ours)
-        raise
-    finally:
         os.close(theirs)
+        raise
+    # A terminal whose last user closed it cannot be read, and closing our end would hang up a program that still runs:
+    # many close their streams before they exit. So this process is one of its users until then.
+    job.hold(theirs)
     job.read_from(ours, 1)
     return process
+
+
+def _take_tty():
+    """In the fork, which leads a session: make stdin its terminal. This process has one thread, so it may run code."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+def _environment_on_tty(tty, term):
+    """The environment that sshd would give to a program on this terminal."""
+    environment = dict(locales.environment_before() or os.environ)
+    if term:
+        environment['TERM'] = term
+    if 'SSH_CONNECTION' in environment:
+        environment['SSH_TTY'] = tty
+    return environment

@@ -45,6 +45,7 @@ class Job(object):
         self._ends_at_exit = ends_at_exit
         self._output = Output(message, self._watch)
         self._fds = {}
+        self._held = []
         self._stdin_fd = -1
         self._stdin = memoryview(b'')
         self._status = None
@@ -55,6 +56,10 @@ class Job(object):
         os.set_blocking(fd, False)
         self._fds[fd] = number
         self._loop.watch(fd, lambda: self._on_readable(fd))
+
+    def hold(self, fd):
+        """Keep `fd` open until the process has ended, or is killed. The job owns it from now on."""
+        self._held.append(fd)
 
     def feed(self, fd, data):
         """Write `data` to the process's stdin, then close it. The job owns the descriptor."""
@@ -73,6 +78,7 @@ class Job(object):
                     if not self._read(fd):
                         break
                 self._drop(fd)
+        self._let_go()
         self._check_over()
 
     def abandon(self, text):
@@ -96,6 +102,7 @@ class Job(object):
         self._close_stdin()
         for fd in list(self._fds):
             self._drop(fd)
+        self._let_go()
         self._check_over()
 
     def doom(self):
@@ -140,7 +147,7 @@ class Job(object):
         except BlockingIOError:
             return None
         except OSError:
-            return False  # a terminal says EIO when its last user is gone
+            return False  # a terminal that was hung up says EIO
         if not data:
             return False
         self._output.write(self._fds[fd], data)
@@ -154,6 +161,10 @@ class Job(object):
         if self._fds.pop(fd, None) is not None:
             self._loop.watch(fd)
             os.close(fd)
+
+    def _let_go(self):
+        while self._held:
+            os.close(self._held.pop())
 
     def _check_over(self):
         if self._status is not None and not self._fds and not self._is_over:

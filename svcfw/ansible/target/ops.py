@@ -5,7 +5,8 @@ Requests of one session are carried out, or started, in the order in which they 
 
 Answered ones (the answer of those with output is any number of (PART, stdout, stderr) and one (DONE, number, stdout,
 stderr); a part costs as many bytes of the request's credit, which begins with limits.WINDOW_BYTES):
-    COMMAND   (executable or None for the login shell, text, stdin bytes, tty)  number: exit status
+    COMMAND   (executable or None for the login shell, text, stdin bytes, terminal)  number: exit status. terminal:
+              None for pipes, else the TERM of the terminal that the command gets
     MODULE    (job dict as for Template.run)                                    number: exit status
     FETCH     (path)                 number: permission bits; stderr: SIZE in the first part, SHA-256 at the end
     EXPAND    (text beginning with ~)     the expanded text

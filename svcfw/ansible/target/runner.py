@@ -11,7 +11,7 @@ import signal
 import sys
 from importlib.machinery import BuiltinImporter
 
-from svcfw.ansible.target import child, cold, environment, zip_file
+from svcfw.ansible.target import child, cold, environment, start_folder, zip_file
 
 _EXIT_FLUSH_FAILED = 120
 _FREEZES = getattr(gc, 'freeze', None) is not None  # since 3.7
@@ -24,7 +24,7 @@ def run(job, folder, members, finder, preimport, start):
 
 
 def _program(job, folder, members, finder, preimport, start):
-    _restore_folder(start)
+    _restore_folder()
     zip_path = zip_file.write(folder, job, members) if folder else None
     if environment.needs_cold(job['env'], job['interpreter']):
         _limit_files(job)
@@ -39,17 +39,11 @@ def _program(job, folder, members, finder, preimport, start):
         _run_module(job, zip_path, finder, preimport, start)
 
 
-def _restore_folder(start):
+def _restore_folder():
     """The folder may have been removed and made again since: a new login would be in the new one."""
-    try:
-        if start.folder:
-            os.chdir(start.folder)
-        os.getcwd()
-    except OSError:
-        try:
-            os.chdir(os.path.expanduser('~'))
-        except OSError:
-            os.chdir('/')
+    path = start_folder.to_enter()
+    if path is not None:
+        os.chdir(path)
 
 
 def _limit_files(job):

@@ -26,7 +26,7 @@ def test_an_answer_comes_with_the_number_of_its_request(client):
 
 
 def test_parts_come_before_the_result(client):
-    client.ask(ops.COMMAND, None, 'x', b'', False)
+    client.ask(ops.COMMAND, None, 'x', b'', None)
     client.node.answer((ops.PART, b'a', b'b'))
     client.node.answer((ops.DONE, 3, b'c', b'd'))
     assert client.take() == [(protocol.PART, 1, (b'a', b'b')), (protocol.RESULT, 1, (3, b'c', b'd'))]
@@ -257,7 +257,7 @@ def test_reset_forgives_everything(client):
 
 
 def test_what_runs_for_a_client_ends_with_it(client):
-    client.ask(ops.COMMAND, None, 'x', b'', False)
+    client.ask(ops.COMMAND, None, 'x', b'', None)
     client.leave(goodbye=False)
     assert client.node.asked == {}
     assert client.node.told == [(ops.END, 7, ())]
@@ -278,7 +278,7 @@ def test_a_goodbye_waits_for_what_was_not_waited_for():
 @pytest.mark.parametrize('goodbye', [False, True])
 def test_a_client_that_leaves_while_it_waits_has_nothing_begun(goodbye):
     client = FakeClient(up=False)
-    client.ask(ops.COMMAND, None, 'x', b'', False)
+    client.ask(ops.COMMAND, None, 'x', b'', None)
     client.leave(goodbye=goodbye)
     assert client.server.calls[-1] == 'over'
     client.node.come_up()

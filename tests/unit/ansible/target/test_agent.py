@@ -334,7 +334,7 @@ def test_a_fetch_that_breaks_off_is_told(served, tmp_path, monkeypatch):
 
 
 def test_a_command(served):
-    message = served.ask(ops.COMMAND, '/bin/sh', 'echo out; exit 3', b'', False)
+    message = served.ask(ops.COMMAND, '/bin/sh', 'echo out; exit 3', b'', None)
     assert served.result(message) == (ops.DONE, 3, b'out\n', b'')
     assert served.agent._jobs == {}
 
@@ -343,7 +343,7 @@ def test_a_command(served):
     ('executable', 'status', 'words'), [('/nonexistent', 127, 'No such file'), ('/etc', 126, 'Permission denied')]
 )
 def test_a_command_that_cannot_be_run(served, executable, status, words):
-    (answer,) = served.ask(ops.COMMAND, executable, 'x', b'', False).replies
+    (answer,) = served.ask(ops.COMMAND, executable, 'x', b'', None).replies
     assert answer[:3] == (ops.DONE, status, b'')
     assert words.encode() in answer[3]
     assert served.agent._jobs == {}
@@ -421,7 +421,7 @@ def test_members_that_were_never_sent(served):
 
 def test_what_runs_ends_with_the_context(served, tmp_path):
     text = f'trap "" TERM; echo $$ > {tmp_path}/pid; while :; do sleep 1000; done'
-    served.ask(ops.COMMAND, '/bin/sh', text, b'', False)
+    served.ask(ops.COMMAND, '/bin/sh', text, b'', None)
     served.router.until(lambda: (tmp_path / 'pid').exists() and (tmp_path / 'pid').read_text(), 'the job')
     for function in served.router.on_end:
         function()

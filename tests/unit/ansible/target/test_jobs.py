@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from svcfw.ansible.target import jobs, ops
+from svcfw.ansible.target import jobs, ops, start_folder
 from svcfw.ansible.target.commands import Commands
 from svcfw.ansible.target.jobs import Job
 from svcfw.core.wire.limits import WINDOW_BYTES
@@ -34,12 +34,12 @@ def commands(router):
 class Run:
     """A command under way."""
 
-    def __init__(self, router, commands, text, stdin=b'', tty=False, argv=None):
+    def __init__(self, router, commands, text, stdin=b'', tty=False, argv=None, program=None, term=''):
         self.router = router
         self.message = FakeMessage()
         self.over = 0
         self.job = Job(router.loop, self.message, 7, commands.send_signal, self.on_over, ends_at_exit=tty)
-        commands.start(self.job, argv or ['/bin/sh', '-c', text], stdin, tty)
+        commands.start(self.job, argv or ['/bin/sh', '-c', text], stdin, term if tty else None, program)
 
     def on_over(self, job):
         self.over += 1
@@ -185,12 +185,12 @@ def test_what_cannot_be_run(router, commands, tty):
     job = Job(router.loop, FakeMessage(), 7, commands.send_signal, print)
     before = len(os.listdir('/proc/self/fd'))
     with pytest.raises(ValueError, match='null'):
-        commands.start(job, ['/bin/sh', '-c', 'a\0b'], b'', tty)
+        commands.start(job, ['/bin/sh', '-c', 'a\0b'], b'', '' if tty else None)
     assert len(os.listdir('/proc/self/fd')) == before
 
 
-def test_a_folder_that_is_gone_keeps_nobody_out(router, commands, run, monkeypatch):
-    monkeypatch.setattr(commands, '_cwd', '/nonexistent')
+def test_a_folder_that_is_gone_keeps_nobody_out(run, monkeypatch):
+    monkeypatch.setattr(start_folder, '_START', '/nonexistent')
     assert run('pwd').result() == (0, b'/\n', b'')
 
 
@@ -205,3 +205,47 @@ def test_looking_finds_groups_that_are_left(router, commands, run):
 def test_the_terminal_is_the_controlling_one(run):
     status, out, _ = run('exec 2>&1; : > /dev/tty && echo has one', tty=True).result()
     assert (status, out) == (0, b'has one\r\n')
+
+
+def test_a_program_that_closes_its_streams_before_it_ends_keeps_its_terminal(router, run, tmp_path):
+    os.mkfifo(tmp_path / 'gate')
+    os.mkfifo(tmp_path / 'closed')
+    text = f'exec <&- >&- 2>&-; echo >{tmp_path}/closed; read x <{tmp_path}/gate; echo late >/dev/tty; exit 6'
+    running = run(f'echo out; {text}', tty=True)
+    assert (tmp_path / 'closed').read_text() == '\n'
+    # In this time the end of the terminal would be seen, were it one.
+    looked = []
+    router.until(lambda: looked.append(1) or len(looked) > 3)
+    gate = os.open(tmp_path / 'gate', os.O_RDWR)  # which does not wait for a reader that died
+    os.write(gate, b'\n')
+    status, out, err = running.result()
+    os.close(gate)
+    assert (status, out, err) == (6, b'out\r\nlate\r\n', b'')
+
+
+def test_a_killed_job_lets_go_of_its_terminal(router, run):
+    running = run('trap "" TERM; sleep 1000; :', tty=True)
+    before = len(os.listdir('/proc/self/fd'))
+    running.job.kill()
+    assert len(os.listdir('/proc/self/fd')) == before - 2
+    running.job.doom()
+    running.wait()
+
+
+@pytest.mark.parametrize('tty', [False, True])
+def test_a_program_may_go_by_another_name(run, tty):
+    status, out, _ = run('', tty=tty, argv=['name', '-c', 'echo $0'], program='/bin/sh').result()
+    assert (status, out.strip()) == (0, b'name')
+
+
+def test_a_terminal_has_the_name_that_was_given_and_says_which_it_is_to_who_came_by_ssh(run, monkeypatch):
+    monkeypatch.setenv('TERM', 'before')
+    monkeypatch.delenv('SSH_CONNECTION', raising=False)
+    monkeypatch.delenv('SSH_TTY', raising=False)
+    text = 'test "$SSH_TTY" = "$(tty)"; echo $? $SSH_TTY $TERM'
+    assert run(text, tty=True, term='xterm').result()[1] == b'1 xterm\r\n'
+    assert run(text, tty=True).result()[1] == b'1 before\r\n'
+    monkeypatch.setenv('SSH_CONNECTION', '::1 1 ::1 2')
+    status, out, _ = run(text, tty=True, term='xterm').result()
+    assert out.split()[::2] == [b'0', b'xterm']
+    assert run('echo "$SSH_TTY" $TERM', term='xterm').result()[1] == b' before\n'
