@@ -239,6 +239,17 @@ def test_resources_beside_the_code_are_found(line, machine, tmp_path):
 
 
 @ONE_OF_EACH_FORMAT
+def test_processes_of_a_module_can_import_it(line, machine, tmp_path):
+    machine.env['TMPDIR'] = str(tmp_path)
+    methods, kinds = ('fork', 'spawn', 'forkserver'), ('pool', 'executor', 'queue')
+    tasks = [Task('svcfw_spawns', {'method': method, 'kind': kind}) for method in methods for kind in kinds]
+    triples = machine.both(line, tasks)
+    assert_alike(triples)
+    assert [warm.result['result'] for _, _, warm in triples] == [[0, 1, 4, 9, 16], [0, 1, 4, 9, 16], 3] * 3
+    assert [path for path in os.listdir(tmp_path) if 'payload' in path] == []
+
+
+@ONE_OF_EACH_FORMAT
 def test_a_wrapper_runs_as_the_source_it_is(line, machine):
     """What a connection does with a payload that it does not understand: the same, without knowing what it is."""
     tasks = [Task('ping'), Task('svcfw_probe'), Task('svcfw_ends', {'how': 'exit_text'})]

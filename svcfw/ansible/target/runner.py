@@ -11,7 +11,7 @@ import signal
 import sys
 from importlib.machinery import BuiltinImporter
 
-from svcfw.ansible.target import child, cold, environment, start_folder, zip_file
+from svcfw.ansible.target import child, cold, environment, importable, start_folder, zip_file
 
 _EXIT_FLUSH_FAILED = 120
 _FREEZES = getattr(gc, 'freeze', None) is not None  # since 3.7
@@ -19,11 +19,12 @@ _FREEZES = getattr(gc, 'freeze', None) is not None  # since 3.7
 
 def run(job, folder, members, finder, preimport, start):
     """Run `job` and leave the process; returns never. `folder` is where its zip goes, or None if it needs none."""
-    status = _guard(_program, job, folder, members, finder, preimport, start)
-    os._exit(_finish(status))
+    root = importable.Root(finder.root, job, members)
+    status = _guard(_program, job, folder, root, members, finder, preimport, start)
+    os._exit(_finish(status, root))
 
 
-def _program(job, folder, members, finder, preimport, start):
+def _program(job, folder, root, members, finder, preimport, start):
     _restore_folder()
     zip_path = zip_file.write(folder, job, members) if folder else None
     if environment.needs_cold(job['env'], job['interpreter']):
@@ -36,7 +37,7 @@ def _program(job, folder, members, finder, preimport, start):
     if job['kind'] == 'source':
         _run_source(job, finder, preimport, start)
     else:
-        _run_module(job, zip_path, finder, preimport, start)
+        _run_module(job, zip_path, root, finder, preimport, start)
 
 
 def _restore_folder():
@@ -78,7 +79,7 @@ def _look_started(job):
 # --- the two kinds of jobs ------------------------------------------------------------------------------------------
 
 
-def _run_module(job, zip_path, finder, preimport, start):
+def _run_module(job, zip_path, root, finder, preimport, start):
     _limit_files(job)
     # The name of a program read from stdin makes the current folder look like the script's own.
     sys.path[:] = [path for path in start.path if path not in ('', '.', os.getcwd())]
@@ -88,10 +89,9 @@ def _run_module(job, zip_path, finder, preimport, start):
     else:
         finder.use(job['members'], job['fqn'], *([zip_path] if zip_path else []))
         preimport.settle(job['members'])
-    root = zip_path or finder.root
-    sys.path.insert(0, root)
+    sys.path.insert(0, zip_path or root)
     params = job['params'] if isinstance(job['params'], bytes) else job['params'].encode('utf-8')
-    (_run_v2 if job['format'] == 'v2' else _run_v1)(job, params, root)
+    (_run_v2 if job['format'] == 'v2' else _run_v1)(job, params, zip_path or finder.root)
 
 
 def _run_v2(job, params, root):
@@ -170,10 +170,10 @@ def _without_ours(traceback):
     return inner or traceback
 
 
-def _finish(status):
+def _finish(status, root):
     """End the interpreter in its own order: threads, exit functions, what is left over, streams. Returns the status."""
     threading = sys.modules.get('threading')
-    for end in (getattr(threading, '_shutdown', None), atexit._run_exitfuncs, _collect):
+    for end in (getattr(threading, '_shutdown', None), atexit._run_exitfuncs, _collect, root.remove):
         try:
             if end is not None:
                 end()
