@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from ansible.errors import AnsibleError
 
+from svcfw.ansible.operations import is_plain
 from svcfw.ansible.options import text
 from svcfw.ansible.recorded import Recorded
 from svcfw.core.wire.codec import Codec
@@ -44,18 +45,30 @@ class Escalation(NamedTuple):
                 command = command.replace(self.plugin._id, _PLACEHOLDER_ID)
         key = _encode((text(self.plugin.name or ''), command, Secret(password) if password else None))
         dialogue = Dialogue(self.plugin, self.shell, self.build, password)
-        return Become(key=key, dialogue=dialogue, need_tty=_needs_tty(self.plugin))
+        folder = text(self.shell.get_option('remote_tmp') or '')
+        return Become(key, dialogue, _needs_tty(self.plugin), folder if is_plain(folder) else '')
+
+    def user(self, play_context: Any) -> str:
+        """The name of the other account, as it is set."""
+        return text(self.plugin.get_option('become_user', playcontext=play_context) or '')
 
 
 class Escalations:
     """The wrapped commands of one connection, over all become plugins it is given in its life."""
 
     def __init__(self, shell: Any) -> None:
+        self._shell = shell
         self._recorded: Recorded[Escalation] = Recorded(shell.append_command)
+        #: What the present plugin would do, with nothing to run.
+        self.present: Escalation | None = None
 
     def attach(self, plugin: Any) -> None:
-        """Remember from now on what `plugin` (an instance, wrapped in place) builds. Once for each instance."""
+        """Remember from now on what `plugin` (an instance, wrapped in place) builds. Once for each instance; or None."""
+        if plugin is None:
+            self.present = None
+            return
         original = plugin.build_become_command
+        self.present = Escalation('', self._shell, plugin, original)
 
         def build_become_command(cmd: str, shell: Any) -> str:
             command: str = original(cmd, shell)

@@ -27,7 +27,7 @@ from svcfw.ansible.options import text
 from svcfw.ansible.payload_cache import PayloadCache
 from svcfw.ansible.progress import Progress
 from svcfw.ansible.session import Session
-from svcfw.ansible.shortcuts import Shortcuts
+from svcfw.ansible.shortcuts import Other, Shortcuts
 from svcfw.core.wire.errors import Error, StartError
 from svcfw.mux.client import Client, DeferredError, Result, Target
 
@@ -68,8 +68,7 @@ class Connection(ssh.Connection):
     def set_become_plugin(self, plugin: Any) -> None:
         """A new plugin, or None, for each task and each item of a loop."""
         super().set_become_plugin(plugin)
-        if plugin is not None:
-            self._escalations.attach(plugin)
+        self._escalations.attach(plugin)
 
     def set_options(self, *args: Any, **kwargs: Any) -> None:
         """For each task and each item."""
@@ -221,10 +220,17 @@ class Connection(ssh.Connection):
             raise _NeedsStock('the become command is not one that the plugin was seen to build')
         if in_data is None:
             operation = self._operations.find(cmd, self._executables())
-            answer = None if operation is None else self._shortcuts.perform(operation, self._target())
+            answer = None if operation is None else self._shortcuts.perform(operation, self._target(), self._other)
             if answer is not None:
                 return answer
         return self._run_as(cmd, None, self._target(), in_data, sudoable)
+
+    def _other(self) -> Other | None:
+        """The account that the task becomes, if any."""
+        escalation = self._escalations.present
+        if escalation is None:
+            return None
+        return Other(escalation.user(self._play_context), self._target(escalation.become(self._play_context)))
 
     def _run_as(self, cmd: str, inner: str | None, target: Target, in_data: bytes | None, sudoable: bool) -> Answer:
         """Run `cmd`; `inner` is what a become plugin wrapped into it, `target` then that account's context."""

@@ -24,18 +24,30 @@ class ExpandUser(NamedTuple):
 
 
 class MakeTemp(NamedTuple):
-    """Make `directory`/`basefile` (and parents), fail if it is there. `directory` may begin with ~ or ~name."""
+    """Make `directory`/`basefile` (and parents), fail if it is there. `directory` may begin with ~ or ~name.
+
+    `is_for_other`: for the account that is become, which is not root and shall be given access to it.
+    """
 
     directory: str
     basefile: str
     umask: int | None
     command: str
+    is_for_other: bool = False
 
 
 class ChangeMode(NamedTuple):
     """`mode` in chmod's symbolic form."""
 
     paths: tuple[str, ...]
+    mode: str
+
+
+class GiveAccess(NamedTuple):
+    """Let `user` read the paths, and run them if `mode` has an x."""
+
+    paths: tuple[str, ...]
+    user: str
     mode: str
 
 
@@ -46,10 +58,9 @@ class Remove(NamedTuple):
     recursive: bool
 
 
-Operation = ExpandUser | MakeTemp | ChangeMode | Remove
+Operation = ExpandUser | MakeTemp | ChangeMode | GiveAccess | Remove
 
 _HOME = re.compile(r'~(?:[_.A-Za-z0-9][-_.A-Za-z0-9]*)?')
-# Paths that `echo` in a shell prints unchanged but for the tilde.
 _PLAIN_PATH = re.compile(r'(?:~[-_.A-Za-z0-9]*)?/[-_./A-Za-z0-9@%+,:]*')
 _PLAIN_NAME = re.compile(r'[A-Za-z0-9][-_.A-Za-z0-9]*')
 # What core uses for its own temporary files (2.17 and later). Others (ACLs, modes with X or +a) are left to the real
@@ -112,8 +123,13 @@ def _make_temp(
     for directory in _candidates(shell, system=system, tmpdir=tmpdir):
         # Where the plugin puts it is the plugin's business: that directory is the right one which gives the same text.
         if command == original(basefile=basefile, system=False, mode=mode, tmpdir=directory):
-            return MakeTemp(directory, text(basefile), umask, command) if _PLAIN_PATH.fullmatch(directory) else None
+            return MakeTemp(directory, text(basefile), umask, command, system) if is_plain(directory) else None
     return None
+
+
+def is_plain(path: str) -> bool:
+    """Whether `echo` in a shell prints `path` unchanged but for a tilde at its beginning."""
+    return _PLAIN_PATH.fullmatch(path) is not None
 
 
 def _candidates(shell: Any, *, system: bool, tmpdir: str | None) -> list[str]:
@@ -129,6 +145,12 @@ def _change_mode(
     return ChangeMode(tuple(map(text, paths)), text(mode)) if mode in _KNOWN_MODES else None
 
 
+def _give_access(
+    shell: Any, original: Callable[..., str], command: str, paths: list[str], user: str, mode: str
+) -> GiveAccess:
+    return GiveAccess(tuple(map(text, paths)), text(user), text(mode))
+
+
 def _remove(shell: Any, original: Callable[..., str], command: str, path: str, recurse: bool = False) -> Remove:
     return Remove(text(path), bool(recurse))
 
@@ -137,5 +159,6 @@ _RECOGNISERS: dict[str, Callable[..., Operation | None]] = {
     'expand_user': _expand_user,
     'mkdtemp': _make_temp,
     'chmod': _change_mode,
+    'set_user_facl': _give_access,
     'remove': _remove,
 }

@@ -237,6 +237,11 @@ def unwrap(cmd: str, executable: str) -> str | None:
     return words[0] if len(words) == 1 and prefix + shlex.quote(words[0]) == cmd else None
 
 
+# Words, one space between them, that a POSIX shell and shlex read the same, however they are quoted.
+_PIECE = r"""(?:[\w@%+=:,./-]|\\[^\n]|'[^']*'|"[^"$`\\]*")"""
+_WORDS = f'(?a){_PIECE}+(?: {_PIECE}+)*'
+
+
 def _assignments_and_words(inner: str) -> tuple[dict[str, str], list[str]] | None:
     text = inner.removesuffix(_APPENDED).strip(' ')
     try:
@@ -252,5 +257,10 @@ def _assignments_and_words(inner: str) -> tuple[dict[str, str], list[str]] | Non
             return None
         environment[name] = value
         del words[0]
-    rebuilt = [f'{name}={shlex.quote(value)}' for name, value in environment.items()] + [shlex.quote(w) for w in words]
-    return (environment, words) if words and ' '.join(rebuilt) == text else None
+    assignments = ''.join([f'{name}={shlex.quote(value)} ' for name, value in environment.items()])
+    rest = text.removeprefix(assignments)
+    if not words or assignments + rest != text:
+        return None
+    # The user quotes an interpreter whose path has spaces, and not always as we would.
+    is_exact = rest == shlex.join(words) or re.fullmatch(_WORDS, rest)
+    return (environment, words) if is_exact else None

@@ -64,11 +64,16 @@ class BecomeDialogue(Protocol):
 
 
 class Become(NamedTuple):
-    """Another account of the target. `key` names it, password included; equal bytes share one child."""
+    """Another account of the target. `key` names it, password included; equal bytes share one child.
+
+    `folder`: what the account that is logged in to has to have (it may begin with ~), should the other one be at home
+    in the same place and would make it as its own.
+    """
 
     key: bytes
     dialogue: BecomeDialogue
     need_tty: bool = False
+    folder: str = ''
 
     def __repr__(self) -> str:
         return '<Become>'  # the key holds a password
@@ -280,7 +285,8 @@ class Client:
                 elif frame.handle == protocol.NEED_MEMBERS and members:
                     self._send(protocol.MEMBERS, 0, members())
                 elif frame.handle == protocol.BECOME_BUILD and target.become and dialogue:
-                    self._send(protocol.BECOME_START, 0, (dialogue.build(value), target.become.need_tty))
+                    become = target.become
+                    self._send(protocol.BECOME_START, 0, (dialogue.build(value), become.need_tty, become.folder))
                 elif frame.handle == protocol.BECOME_OUTPUT and dialogue:
                     typed = dialogue.receive(value)
                     if typed is not None:

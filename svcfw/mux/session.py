@@ -289,7 +289,7 @@ class Session:
         self.send(protocol.BECOME_BUILD, request.number, root.boot_command(marker))
 
     def _run_command(self, request: Request, root: Node, marker: str, value: Any) -> None:
-        command, need_tty = value
+        command, need_tty, folder = value
         child = root.children.get(request.become_key)
         if child is None or child.dead:
             child = ChildNode(
@@ -298,4 +298,10 @@ class Session:
                 lambda data: self.send(protocol.BECOME_OUTPUT, request.number, data),
             )  # fmt: skip
             self._child = root.children[request.become_key] = child
-        self._when_up(request, child, self._on_node.carry_out)
+
+        def carry_out(request: Request, child: Node) -> None:
+            if folder and child.facts['home'] == root.facts['home']:  # type: ignore[index]
+                root.tell(ops.ENSURE, self.id, (folder, 0o077))
+            self._on_node.carry_out(request, child)
+
+        self._when_up(request, child, carry_out)

@@ -2,6 +2,7 @@
 
 import shlex
 import string
+import subprocess
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,5 +32,15 @@ def test_whatever_matches_says_the_same_when_built_again(text):
     matched = payload.match_python_inner(text)
     if matched is not None:
         env, words = matched
-        rebuilt = ' '.join([*(f'{name}={shlex.quote(value)}' for name, value in env.items()), *words])
-        assert text.removesuffix(' && sleep 0').strip(' ') == rebuilt
+        assignments = ''.join(f'{name}={shlex.quote(value)} ' for name, value in env.items())
+        stripped = text.removesuffix(' && sleep 0').strip(' ')
+        assert stripped.startswith(assignments)
+        assert shlex.split(stripped.removeprefix(assignments)) == words
+
+
+@given(st.text(r""" a/'"\\$`~;*=""", max_size=12).map(lambda path: f'{path}/python3'))
+def test_whatever_words_match_are_those_that_a_shell_reads(text):
+    matched = payload.match_python_inner(text)
+    if matched is not None:
+        command = ['/bin/sh', '-c', f'for word in {text}; do printf "%s\\0" "$word"; done']
+        assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.split('\0')[:-1] == matched[1]

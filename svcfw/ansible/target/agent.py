@@ -92,6 +92,7 @@ class Agent(object):
             ops.PASS: self._pass,
             ops.GRANT: self._grant,
             ops.CHILD_INPUT: self._child_input,
+            ops.ENSURE: files.ensure_directory,
         }
         router.on_shutdown(self._end)
         router.add_handler(self._on_message, handles.AGENT, policy=has_parent_authority)

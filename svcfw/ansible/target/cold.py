@@ -6,7 +6,7 @@ Slow (a few hundred ms), and right for any environment. The parameters travel th
 import os
 import signal
 
-from svcfw.ansible.target import environment
+from svcfw.ansible.target import environment, locales
 
 _HEAD = """import os, sys
 sys.path[:] = [path for path in sys.path if path not in ('', '.', os.getcwd())]
@@ -31,6 +31,8 @@ _loader.run_module(json_params={params!r}, profile={profile!r}, module_fqn={fqn!
 def start(job, zip_path):
     """Replace this process by the job's own interpreter; OSError if it cannot be started, else it never returns."""
     env = dict(os.environb)
+    if locales.environment_before() is not None:
+        del env[b'LC_CTYPE']  # this interpreter's own doing; the new one decides for itself
     env.update(environment.encoded(job['env']))
     os.dup2(_pipe_with(job['source'] if job['kind'] == 'source' else _program(job, zip_path)), 0, inheritable=True)
     for name in ('SIGPIPE', 'SIGXFSZ'):  # Python ignores these two, and what is ignored stays so over an exec

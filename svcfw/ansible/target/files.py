@@ -50,6 +50,17 @@ def make_directory(path, umask):
             os.umask(previous)
 
 
+def ensure_directory(path, umask):
+    """Make `path` (it may begin with ~) and what is missing above it; that it cannot be made is no error."""
+    previous = os.umask(umask)
+    try:
+        os.makedirs(os.path.expanduser(encoded(path)), exist_ok=True)
+    except (OSError, ValueError):
+        pass
+    finally:
+        os.umask(previous)
+
+
 def make_accessible(paths):
     """chmod u+rwx"""
     for path in paths:

@@ -18,11 +18,31 @@ _COERCED = ('C.UTF-8', 'C.utf8', 'UTF-8')
 # With one of these in the environment, the encodings are somebody's choice and not the locale's.
 _OVERRIDES = ('PYTHONUTF8', 'PYTHONIOENCODING', 'PYTHONCOERCECLOCALE')
 _SINCE_3_7 = sys.version_info >= (3, 7)
+# Where the C library keeps locales; it looks into the archive once, so that one that is added later is not found.
+_STORE = ('/usr/lib/locale', '/usr/lib/locale/locale-archive')
 _IN_UTF8_MODE = bool(getattr(sys.flags, 'utf8_mode', False))  # since 3.7
 
 
+def _stored():
+    """A value that changes when a locale is made or removed."""
+    found = []
+    for path in _STORE:
+        try:
+            status = os.stat(path)
+        except OSError:
+            found.append(None)
+        else:
+            found.append((status.st_ino, status.st_size, status.st_mtime_ns))
+    return found
+
+
+_STORED_AT_START = _stored()
+
+
 def refused(job_env):
-    """True if `job_env` (dict of str) asks for an LC_CTYPE that only a newly started interpreter can have (bool)."""
+    """True if `job_env` (dict of str) asks for a locale that only a newly started interpreter can have (bool)."""
+    if _is_too_new(job_env):
+        return True
     wanted = _wanted(job_env)
     if wanted is None:
         return False
@@ -61,6 +81,25 @@ def environment_before():
 def encoded(text):
     """`text` (str) as it arrives in the environment of a program, in whatever locale (bytes)."""
     return text.encode('utf-8', 'surrogateescape')
+
+
+def _is_too_new(job_env):
+    """Whether a locale of the job's, of whichever category, may have been made after this interpreter started."""
+    if _stored() == _STORED_AT_START:
+        return False
+    environ = dict(environment_before() or os.environ, **job_env)
+    names = {value for name, value in environ.items() if name == 'LANG' or name.startswith('LC_')}
+    return not all(map(_is_known, names))
+
+
+def _is_known(name):
+    present = _locale.setlocale(_locale.LC_CTYPE, None)
+    try:
+        _locale.setlocale(_locale.LC_CTYPE, name or 'C')
+    except (_Error, ValueError):
+        return False
+    _locale.setlocale(_locale.LC_CTYPE, present)
+    return True
 
 
 def _wanted(job_env):

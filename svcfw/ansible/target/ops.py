@@ -33,6 +33,7 @@ Not answered, carried out whatever failed before:
     PASS      (context id, MEMBERS or CONTENT, list of digests)   give to a child what is held here
     GRANT     (request's reply handle, bytes)
     CHILD_INPUT (request's reply handle, bytes to type)
+    ENSURE    (path, umask)           make this folder if it is not there and can be made
     END       ()                          the client is gone: end what runs for it
 A request whose message is at least ACK_BYTES long is acknowledged once it has been carried out, started or passed on:
 an int, the bytes of all such messages so far, goes to the handle AGENT of who asked.
@@ -48,6 +49,7 @@ EXPAND = 'expand'
 CHILD = 'child'
 CHILD_INPUT = 'child input'
 INTERPRETER = 'interpreter'
+ENSURE = 'ensure'
 FLUSH = 'flush'
 MKDTEMP = 'mkdtemp'
 PUT = 'put'

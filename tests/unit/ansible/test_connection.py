@@ -236,12 +236,65 @@ def test_the_way_of_a_copied_file(action, mux):
     assert action._connection._shell.tmpdir is None
 
 
-def test_a_directory_for_two_accounts(action, mux):
+@pytest.fixture
+def unprivileged(action):
+    """A task that becomes an account which is neither root nor the login."""
+    set_become(action._connection, ansible_become_user='bob')
+    with mocking.patch.object(type(action), '_is_become_unprivileged', return_value=True):
+        yield action
+
+
+def test_a_directory_for_another_account_is_made_filled_and_removed_by_that_account(unprivileged, mux):
+    action = unprivileged
+    tmp = action._make_tmp_path()
+    assert tmp.startswith('/var/tmp/ansible-tmp-')
+    action._transfer_data(tmp + 'source', b'content')
+    action._fixup_perms2([tmp, tmp + 'source'])
+    action._connection.set_become_plugin(None)
+    action._remove_tmp_path(tmp)
+    assert [(call[0], target.become is not None) for call, target in zip(mux.calls, mux.targets, strict=True)] == [
+        ('expand_user', False), ('flush', True), ('mkdtemp', True), ('put_file', True), ('chmod', True),
+        ('remove', True),
+    ]  # fmt: skip
+    assert mux.named('chmod') == [('chmod', [tmp, tmp + 'source'], 'u+rwx')]
+    assert len(mux.boots) == 1
+    assert not mux.named('run_command')
+
+
+def test_the_password_is_asked_for_before_anything_is_sent_ahead(unprivileged, mux):
+    mux.escalate = lambda text: [b'Sorry, try again.\n']
+    with pytest.raises(AnsibleError, match='Incorrect sudo password'):
+        unprivileged._make_tmp_path()
+    assert not mux.named('mkdtemp')
+
+
+@pytest.mark.parametrize('tmpdirs', [['/srv/tmp'], ['/var/tmp/mine']])
+def test_where_not_every_account_can_make_one_the_login_does(connect, mux, tmpdirs):
+    action = make_action(connect(ansible_system_tmpdirs=tmpdirs))
     set_become(action._connection, ansible_become_user='bob')
     with mocking.patch.object(type(action), '_is_become_unprivileged', return_value=True):
         tmp = action._make_tmp_path()
-    assert tmp.startswith('/var/tmp/ansible-tmp-')
-    assert mux.named('mkdtemp')[0][1] == tmp.rstrip('/')
+        action._transfer_data(tmp + 'source', b'content')
+        action._fixup_perms2([tmp, tmp + 'source'])
+    assert all(target.become is None for target in mux.targets)
+    assert 'setfacl' in mux.named('run_command')[0][1]
+
+
+def test_access_for_a_third_account_is_left_to_the_real_command(unprivileged, mux):
+    tmp = unprivileged._make_tmp_path()
+    unprivileged._remote_set_user_facl([tmp], 'eve', 'r-x')
+    assert 'u:eve:r-x' in mux.named('run_command')[0][1]
+
+
+def test_the_login_is_told_to_have_its_directory_before_another_account_can_make_it(connect, mux):
+    connection = connect(ansible_remote_tmp='~/.x')
+    set_become(connection)
+    connection.exec_command(escalated(connection, 'id'))
+    assert mux.targets[-1].become.folder == '~/.x'
+    connection = connect(ansible_remote_tmp='$HOME/.x')
+    set_become(connection)
+    connection.exec_command(escalated(connection, 'id'))
+    assert mux.targets[-1].become.folder == ''
 
 
 def test_a_directory_with_a_tilde_that_core_did_not_expand(action, mux):

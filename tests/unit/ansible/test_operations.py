@@ -6,7 +6,7 @@ import pytest
 from ansible.plugins.loader import get_shell_plugin
 
 from svcfw.ansible import operations
-from svcfw.ansible.operations import ChangeMode, ExpandUser, MakeTemp, Remove
+from svcfw.ansible.operations import ChangeMode, ExpandUser, GiveAccess, MakeTemp, Remove
 
 EXECUTABLES = ('/bin/sh',)
 
@@ -87,7 +87,14 @@ def test_expand_user(shell, recorded, arguments, name):
 )
 def test_mkdtemp(shell, recorded, arguments, directory, umask):
     command = shell.mkdtemp(basefile='ansible-tmp-1.5-2-3', **arguments)
-    assert recorded.find(wrapped(command), EXECUTABLES) == MakeTemp(directory, 'ansible-tmp-1.5-2-3', umask, command)
+    for_other = arguments.get('system', False)
+    expected = MakeTemp(directory, 'ansible-tmp-1.5-2-3', umask, command, for_other)
+    assert recorded.find(wrapped(command), EXECUTABLES) == expected
+
+
+def test_access_for_another_account(shell, recorded):
+    command = shell.set_user_facl(['/t', '/t/f'], 'bob', 'r-x')
+    assert recorded.find(wrapped(command), EXECUTABLES) == GiveAccess(('/t', '/t/f'), 'bob', 'r-x')
 
 
 @pytest.mark.parametrize(

@@ -110,10 +110,10 @@ def test_the_dialogue_is_called_back(far):
     far.say(protocol.BECOME_OUTPUT, b'motd\n')
     far.say(protocol.BECOME_OUTPUT, b'password:')
     far.say(protocol.RESULT, None)
-    far.client.flush(Target(b'link', Become(b'key', dialogue, True)))
+    far.client.flush(Target(b'link', Become(b'key', dialogue, True, '~/tmp')))
     far.client.close()
     _, start, typed, _ = far.heard()
-    assert (start.handle, codec.decode(start.payload)) == (protocol.BECOME_START, ('boot', True))
+    assert (start.handle, codec.decode(start.payload)) == (protocol.BECOME_START, ('boot', True, '~/tmp'))
     assert (typed.handle, codec.decode(typed.payload)) == (protocol.BECOME_INPUT, b'secret\n')
     assert dialogue.has_ended
 

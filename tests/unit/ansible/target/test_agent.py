@@ -3,6 +3,7 @@
 import hashlib
 import os
 import signal
+import stat
 import sys
 
 import pytest
@@ -328,6 +329,14 @@ def test_a_fetch_that_breaks_off_is_told(served, tmp_path, monkeypatch):
     served.tell(ops.GRANT, message.frame.reply_to, sum(len(part[1]) for part in message.replies))
     assert message.refusals == [f"cannot read '{tmp_path}/file': Input/output error"]
     assert served.agent._jobs == {}
+
+
+def test_a_folder_that_is_to_be_there(served, tmp_path, monkeypatch):
+    monkeypatch.setenv('HOME', str(tmp_path))
+    for path in ('~/a/b', '~/a/b', '/proc/x', 'a\0'):
+        served.tell(ops.ENSURE, path, 0o077)
+    assert [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ('a', 'a/b')] == [0o700, 0o700]
+    assert served.failures == []
 
 
 # -- processes -------------------------------------------------------------------------------------------------------

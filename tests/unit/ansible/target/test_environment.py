@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from svcfw.ansible.target import environment, interpreter, site_state
+from svcfw.ansible.target import environment, interpreter, locales, site_state
 from svcfw.ansible.target.environment import needs_cold
 
 
@@ -22,6 +22,19 @@ def test_what_is_read_at_the_start_needs_a_start(monkeypatch, name):
 @pytest.mark.parametrize('name', ['FOO', 'TZ', 'TMPDIR', 'http_proxy', 'LC_MESSAGES', 'TERM', 'MYPYTHON'])
 def test_other_variables_need_none(name):
     assert needs_cold({name: 'x'}) is None
+
+
+@pytest.mark.parametrize('name', ['LANG', 'LC_ALL', 'LC_TIME'])
+def test_a_locale_that_was_made_meanwhile_needs_a_start(monkeypatch, name):
+    for variable in [variable for variable in os.environ if variable.startswith(('LANG', 'LC_'))]:
+        monkeypatch.delenv(variable)
+    assert needs_cold({'LC_TIME': 'xx_XX.UTF-8'}) is None
+    monkeypatch.setattr(locales, '_STORED_AT_START', [])
+    assert needs_cold({name: 'xx_XX.UTF-8'}) is not None
+    assert needs_cold({'LC_TIME': 'C.UTF-8'}) is None
+    assert needs_cold({}) is None
+    monkeypatch.setenv(name, 'xx_XX.UTF-8')
+    assert needs_cold({}) is not None
 
 
 def test_path_matters_where_the_interpreter_is_looked_up():
