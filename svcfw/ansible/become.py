@@ -45,8 +45,7 @@ class Escalation(NamedTuple):
                 command = command.replace(self.plugin._id, _PLACEHOLDER_ID)
         key = _encode((text(self.plugin.name or ''), command, Secret(password) if password else None))
         dialogue = Dialogue(self.plugin, self.shell, self.build, password)
-        folder = text(self.shell.get_option('remote_tmp') or '')
-        return Become(key, dialogue, _needs_tty(self.plugin), folder if is_plain(folder) else '')
+        return Become(key, dialogue, _needs_tty(self.plugin), _temporary_folder(self.shell))
 
     def user(self, play_context: Any) -> str:
         """The name of the other account, as it is set."""
@@ -63,7 +62,7 @@ class Escalations:
         self.present: Escalation | None = None
 
     def attach(self, plugin: Any) -> None:
-        """Remember from now on what `plugin` (an instance, wrapped in place) builds. Once for each instance; or None."""
+        """Remember from now on what `plugin` (an instance, wrapped in place, or None) builds. Once for each instance."""
         if plugin is None:
             self.present = None
             return
@@ -159,6 +158,15 @@ def is_escalated(plugin: Any, cmd: str) -> bool:
 def _password(plugin: Any, play_context: Any) -> str | None:
     value = plugin.get_option('become_pass', playcontext=play_context)
     return text(value) if value else None
+
+
+def _temporary_folder(shell: Any) -> str:
+    """Where core makes temporary directories as the login; '' if only a shell knows."""
+    try:
+        folder = text(shell.get_option('remote_tmp'))
+    except KeyError:  # a shell plugin of somebody's own need not have it
+        return ''
+    return folder if is_plain(folder) else ''
 
 
 def _needs_tty(plugin: Any) -> bool:

@@ -43,7 +43,13 @@ def private_home(host: Host) -> None:
 
 
 def play(
-    controller: Controller, farm: Farm, connection: str, users: Sequence[str], tasks: Tasks, prepare: Prepare, *args: str
+    controller: Controller,
+    farm: Farm,
+    connection: str,
+    users: Sequence[str],
+    tasks: Tasks,
+    prepare: Prepare,
+    *args: str,
 ) -> tuple[Host, Run]:
     """A new host, prepared, and what `tasks` gave there over `connection` as each of the users."""
     host = farm.host('target')
@@ -145,7 +151,9 @@ def test_without_acls_another_account_has_its_files_all_the_same(controller: Con
         archive.add(folder / 'template', 'within')
     library = folder / 'library'
     library.mkdir()
-    wants = '#!/bin/sh\n# WANT_JSON\nprintf \'{"changed": false, "who": "%s", "read": %d}\' "$(id -un)" "$(wc -l <"$1")"\n'
+    wants = (
+        '#!/bin/sh\n# WANT_JSON\nprintf \'{"changed": false, "who": "%s", "read": %d}\' "$(id -un)" "$(wc -l <"$1")"\n'
+    )
     (library / 'wants.sh').write_text(wants)
     (folder / 'tree/deep').mkdir(parents=True)
     for name in ('a', 'deep/b'):
@@ -188,7 +196,12 @@ def test_the_login_has_its_temporary_folder_before_an_account_at_home_in_the_sam
 ) -> None:
     del controller.env['ANSIBLE_PIPELINING']
     tasks = [
-        {'name': '0', 'lineinfile': {'path': '/srv/f', 'line': 'x', 'create': True}, 'become': True, 'become_flags': '-E'},
+        {
+            'name': '0',
+            'lineinfile': {'path': '/srv/f', 'line': 'x', 'create': True},
+            'become': True,
+            'become_flags': '-E',
+        },
         {'name': '1', 'copy': {'content': 'x', 'dest': '/home/sudoer/f'}},
         {'name': '2', 'command': 'stat -c %U:%a /home/sudoer/.ansible /home/sudoer/.ansible/tmp'},
     ]

@@ -90,7 +90,8 @@ class _Child(object):
 
     def _launch(self, size):
         argv = self._argv[:1] + [encoded(word) for word in self._argv[1:]]
-        return process.spawn(argv, tty=self._has_tty, env=locales.environment_before(), cwd=start_folder.to_enter()), self
+        environment, folder = locales.environment_before(), start_folder.to_enter()
+        return process.spawn(argv, tty=self._has_tty, env=environment, cwd=folder), self
 
     # -- the dialogue of the starter
 

@@ -14,11 +14,12 @@ class Root(str):
     """`path`, as this process finds modules there; `job` and `members` are what the zip is made of."""
 
     def __new__(cls, path, job, members):
-        self = str.__new__(cls, path)
+        return str.__new__(cls, path)
+
+    def __init__(self, path, job, members):
         self._job, self._members = job, members
         self._owner = os.getpid()
         self._folder = self._zip = None
-        return self
 
     def __reduce_ex__(self, protocol):
         return str, (self._written(),)

@@ -25,15 +25,15 @@ _IN_UTF8_MODE = bool(getattr(sys.flags, 'utf8_mode', False))  # since 3.7
 
 def _stored():
     """A value that changes when a locale is made or removed."""
-    found = []
-    for path in _STORE:
-        try:
-            status = os.stat(path)
-        except OSError:
-            found.append(None)
-        else:
-            found.append((status.st_ino, status.st_size, status.st_mtime_ns))
-    return found
+    return tuple(map(_identity, _STORE))
+
+
+def _identity(path):
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 _STORED_AT_START = _stored()

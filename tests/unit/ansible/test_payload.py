@@ -183,14 +183,19 @@ def test_commands_that_do_more(inner):
     assert payload.match_inner(inner, PYTHON) is None
 
 
-@pytest.mark.parametrize('path', ['"/opt/my python/bin/python3"', "'/opt/my python'/bin/python3", r'/opt/my\ python/bin/python3'])
+@pytest.mark.parametrize(
+    'path', ['"/opt/my python/bin/python3"', "'/opt/my python'/bin/python3", r'/opt/my\ python/bin/python3']
+)
 def test_an_interpreter_whose_path_has_spaces(path):
     words = ['/opt/my python/bin/python3']
     assert payload.match_inner(f"A='b c' {path} && sleep 0", words) == {'A': 'b c'}
     assert payload.match_python_inner(path) == ({}, words)
 
 
-@pytest.mark.parametrize('path', ['"/opt/$X/python3"', '"/opt/`x`/python3"', '/opt/*/python3', '~/python3', 'a  b/python3', '"/opt/\\x/python3"'])
+@pytest.mark.parametrize(
+    'path',
+    ['"/opt/$X/python3"', '"/opt/`x`/python3"', '/opt/*/python3', '~/python3', 'a  b/python3', '"/opt/\\x/python3"'],
+)
 def test_an_interpreter_whose_path_only_a_shell_knows(path):
     import shlex
 

@@ -19,7 +19,9 @@ DIGEST = hashlib.sha256(SOURCE).digest()
 def root(tmp_path):
     members = Members()
     members.add(DIGEST, SOURCE)
-    return Root('/dev/null/x', {'module': 'm', 'env': {'TMPDIR': str(tmp_path)}, 'members': [('mod.py', DIGEST)]}, members)
+    return Root(
+        '/dev/null/x', {'module': 'm', 'env': {'TMPDIR': str(tmp_path)}, 'members': [('mod.py', DIGEST)]}, members
+    )
 
 
 def test_it_is_its_path_and_nothing_is_written(root, tmp_path):

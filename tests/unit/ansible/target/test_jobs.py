@@ -246,6 +246,6 @@ def test_a_terminal_has_the_name_that_was_given_and_says_which_it_is_to_who_came
     assert run(text, tty=True, term='xterm').result()[1] == b'1 xterm\r\n'
     assert run(text, tty=True).result()[1] == b'1 before\r\n'
     monkeypatch.setenv('SSH_CONNECTION', '::1 1 ::1 2')
-    status, out, _ = run(text, tty=True, term='xterm').result()
+    _, out, _ = run(text, tty=True, term='xterm').result()
     assert out.split()[::2] == [b'0', b'xterm']
     assert run('echo "$SSH_TTY" $TERM', term='xterm').result()[1] == b' before\n'
