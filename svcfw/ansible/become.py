@@ -62,7 +62,7 @@ class Escalations:
         self.present: Escalation | None = None
 
     def attach(self, plugin: Any) -> None:
-        """Remember from now on what `plugin` (an instance, wrapped in place, or None) builds. Once for each instance."""
+        """Remember from now on what `plugin` (an instance, wrapped in place) builds; or None. Once for each."""
         if plugin is None:
             self.present = None
             return

@@ -261,9 +261,9 @@ class Connection(ssh.Connection):
                 self._say('L2', 'the command is not one that only starts an interpreter')
                 return None
         module = payload.split(in_data)
-        matched = None if module is None else payload.match_inner(inner, list(module.interpreter))
-        if module is not None and matched is not None:
-            found, environment = module, matched
+        matched = None if module is None else payload.match_module(inner, module)
+        if matched is not None:
+            found, environment = matched
             self._say('L0', 'modules run from memory')
             result = self._session.call(target, lambda client: client.run_module(target, found, environment))
             if self.get_option('svcfw_payload_cache'):

@@ -27,9 +27,10 @@ _BASE64_ALPHABET = b'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456
 class Payload(NamedTuple):
     """One module run, as ansible-core built it.
 
-    `interpreter` is the shebang's words; `params` the JSON text; `profile` the serialization profile (None in 'v1');
-    `rlimit_nofile` 0 for "leave it"; `zip_id` names the zip text (a module keeps it for a whole run of ansible, since
-    core caches the zip; members keep their digests from run to run).
+    `interpreter` is the words of `shebang`, which core since 2.18 quotes as a single one in the command; `params` the
+    JSON text; `profile` the serialization profile (None in 'v1'); `rlimit_nofile` 0 for "leave it"; `zip_id` names the
+    zip text (a module keeps it for a whole run of ansible, since core caches the zip; members keep their digests from
+    run to run).
     """
 
     format: str
@@ -41,6 +42,7 @@ class Payload(NamedTuple):
     rlimit_nofile: int
     zip_id: str
     zip_base64: bytes
+    shebang: str = ''
 
     def __repr__(self) -> str:
         return f'<Payload of {self.fqn}>'
@@ -161,7 +163,8 @@ def _payload(
     text = zip_data[1:-1]
     if zip_data[:1] not in (b"'", b'"') or zip_data[-1:] != zip_data[:1] or text.translate(None, _BASE64_ALPHABET):
         return None
-    interpreter = tuple(shlex.split(shebang[2:].decode('utf-8')))
+    words = shebang[2:].decode('utf-8').strip()
+    interpreter = tuple(shlex.split(words))
     if not interpreter or rlimit_nofile < 0:
         return None
     return Payload(
@@ -174,6 +177,7 @@ def _payload(
         rlimit_nofile=rlimit_nofile,
         zip_id=hashlib.sha256(text).hexdigest(),
         zip_base64=text,
+        shebang=words,
     )
 
 
@@ -205,6 +209,20 @@ def match_inner(inner: str, interpreter: list[str]) -> dict[str, str] | None:
     """As `match_command`, for the text within `sh -c '...'` (what a become plugin was given to wrap)."""
     matched = _assignments_and_words(inner)
     return matched[0] if matched is not None and matched[1] == list(interpreter) else None
+
+
+def match_module(inner: str, module: Payload) -> tuple[Payload, dict[str, str]] | None:
+    """`module` with the interpreter that `inner` starts for it, and the environment; None if it does anything else.
+
+    `inner` is the text within `sh -c '...'`.
+    """
+    matched = _assignments_and_words(inner)
+    if matched is None:
+        return None
+    environment, words = matched
+    if words == [module.shebang]:
+        return module._replace(interpreter=(module.shebang,)), environment
+    return (module, environment) if words == list(module.interpreter) else None
 
 
 def match_python(cmd: str, executable: str) -> tuple[dict[str, str], list[str]] | None:

@@ -8,6 +8,7 @@ import zipfile
 import pytest
 
 from svcfw.ansible import payload
+from tests.unit.ansible.payload_text import PAYLOAD
 
 PARAMS = '{"ANSIBLE_MODULE_ARGS": {"data": "it\'s \\"h\\u00e9\\" \\\\n requested_soft = min(existing_hard, 7)"}}'
 
@@ -190,6 +191,17 @@ def test_an_interpreter_whose_path_has_spaces(path):
     words = ['/opt/my python/bin/python3']
     assert payload.match_inner(f"A='b c' {path} && sleep 0", words) == {'A': 'b c'}
     assert payload.match_python_inner(path) == ({}, words)
+
+
+def test_the_words_of_a_shebang_may_be_one_in_the_command():
+    module = payload.split(PAYLOAD)._replace(interpreter=('/opt/my', 'python3'), shebang='/opt/my python3')
+    assert payload.match_module("A=b '/opt/my python3'", module) == (
+        module._replace(interpreter=('/opt/my python3',)),
+        {'A': 'b'},
+    )
+    assert payload.match_module('/opt/my python3', module) == (module, {})
+    assert payload.match_module('/opt/my python3 x', module) is None
+    assert payload.match_module('/opt/my', module) is None
 
 
 @pytest.mark.parametrize(
