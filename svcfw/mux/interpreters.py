@@ -59,6 +59,8 @@ def _start(node: Node, words: Words, path: str, timeout_s: float, on_found: OnFo
     def ready(error: Error | None) -> None:
         if node.dead:
             on_found(ChannelError(node.dead))
+        elif isinstance(error, StartError) and error.kind == 'busy':
+            on_found(_unfit(node, path, str(error)))  # that passes
         elif error is not None:
             # Remembered as long as the context lives: it would cost each task as much time again.
             on_found(node.unfit.setdefault(path, _unfit(node, path, str(error))))

@@ -1,7 +1,6 @@
 """Picks the transport for a Spec. Python 3.6."""
 
 import importlib
-import shutil
 
 from svcfw.transport import local, openssh
 from svcfw.transport import spec as specs
@@ -11,7 +10,9 @@ def launcher(spec):
     """What starts the place that `spec` describes: a function (size of second stage) -> (Process, Dialogue)."""
     transport = spec.transport
     if transport == specs.AUTO:
-        transport = specs.SSH if shutil.which(spec.ssh_executable) else specs.PARAMIKO
+        # A program that somebody has named is meant, also where it is not there.
+        wants_ssh = spec.ssh_executable != specs.DEFAULT_PROGRAM or openssh.find_program(spec)
+        transport = specs.SSH if wants_ssh else specs.PARAMIKO
     if transport == specs.LOCAL:
         return lambda size: local.launch(spec, size)
     if transport == specs.SSH:

@@ -3,23 +3,22 @@
 import sys
 
 from svcfw.boot import first_stage
-from svcfw.core.wire.errors import StartError
-from svcfw.transport import messages, process
+from svcfw.transport import failures, messages, process
 from svcfw.transport.dialogue import Dialogue
 
 
 def launch(spec, size):
     """Start a child for `spec` (a Spec): (Process, Dialogue). The first stage waits for `size` bytes on its stdin.
 
-    Raises StartError (kind 'nopython') when it cannot be run.
+    Raises StartError (kind 'nopython', 'busy') when it cannot be run.
     """
     host = spec.host or 'localhost'
     try:
         # With an environment that is not ours comes the place where its owner would be after a login.
         child = process.spawn(argv(spec, size), env=spec.env, cwd=spec.cwd or (spec.env or {}).get('HOME'))
     except OSError as exc:
-        raise StartError(
-            'nopython', host, 'cannot run Python: %s' % exc, 'Set the interpreter to one that exists.'
+        raise failures.cannot_run(
+            host, 'Python', exc, 'Set the interpreter to one that exists.', 'nopython'
         ) from exc
     return child, Dialogue(host, messages.LOCAL)
 

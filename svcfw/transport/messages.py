@@ -124,16 +124,17 @@ SSH_FAULTS = _faults(
         CHECK_LOGIN,
     ),
     (
-        'option',
+        'config',
         r'Unable to negotiate with .*?: (?P<why>no matching .*)',
         'ssh here and the server have no algorithm in common: {why}',
         NOTHING_IN_COMMON,
     ),
     (
-        'option',
+        'config',
         (
             r'^(?P<what>.*(Bad configuration option|(unknown|illegal|invalid) option|Bad owner or permissions|'
-            r'line \d+: |Cannot execute command-line and remote command|Bad \S+ spec|Bad stdio forwarding).*)'
+            r'line \d+: |Cannot execute command-line and remote command|Bad (\S+ spec|stdio forwarding|port)|'
+            r"Can't open user config file|hostname contains invalid characters|requires an argument).*)"
         ),
         'ssh does not accept its settings: {what}',
         'Correct the ssh arguments or ssh_config.',

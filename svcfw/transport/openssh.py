@@ -4,17 +4,20 @@ Arguments come in the order in which Ansible's own ssh connection gives them: fo
 first value it meets, so a user's arguments win over ours here as they do there.
 """
 
+import errno
 import functools
 import glob
 import os
 import pwd
 import re
+import shutil
 import subprocess
 
 from svcfw.boot import first_stage
 from svcfw.core.wire.errors import StartError
-from svcfw.transport import messages, process
+from svcfw.transport import failures, messages, process, sharing
 from svcfw.transport.dialogue import Dialogue
+from svcfw.transport.spec import DEFAULT_PROGRAM
 
 # Options of ssh that take a value, as a following word or attached.
 _WITH_VALUE = frozenset('BbcDEeFIiJLlmOoPpQRSWw')
@@ -46,29 +49,33 @@ AUTHENTICATING_VARIABLES = ('SSH_AUTH_SOCK', 'KRB5CCNAME')
 def launch(spec, size):
     """Start ssh for `spec` (a Spec): (Process, Dialogue). The first stage waits for `size` bytes on its stdin.
 
-    Raises StartError (kind 'option') when there is no such program or an option cannot be used.
+    Raises StartError: kind 'option' when there is no such program or an option cannot be used, 'busy' when this machine
+    has no room for it.
     """
     try:
         text = first_stage.text(size, spec.python)
     except ValueError as exc:
         raise StartError('option', spec.host, str(exc), 'Correct the interpreter to try first.') from exc
+    if find_program(spec) is None:  # the shells in between would say so in words of their own
+        is_there = os.path.exists(os.path.join(spec.cwd or '', spec.ssh_executable))
+        reason = errno.EACCES if os.sep in spec.ssh_executable and is_there else errno.ENOENT
+        raise _cannot_run(spec, OSError(reason, os.strerror(reason)))
+    # A client of a master takes SIGHUP for its end, whatever it was started with.
+    outlives_tty = not _may_share(spec)
     try:
-        child = process.spawn(argv(spec, text), tty=True, outlives_tty=True, env=_environment(spec), cwd=spec.cwd)
+        child = process.spawn(
+            argv(spec, text), tty=True, outlives_tty=outlives_tty, env=_environment(spec), cwd=spec.cwd
+        )
     except OSError as exc:
-        cause = 'cannot run %s: %s' % (spec.ssh_executable, exc.strerror)
-        raise StartError(
-            'option', spec.host, cause, 'Install an OpenSSH client, or use the paramiko transport.'
-        ) from exc
+        raise _cannot_run(spec, exc) from exc
     answers = {messages.PASSWORD: spec.password, messages.PASSPHRASE: spec.passphrase}
     return child, Dialogue(spec.host, messages.SSH, answers, user=spec.user)
 
 
 def argv(spec, text):
     """The whole command line that runs `text` (str, for the login shell) on the host: list of str. No secret in it."""
-    user_words = list(spec.ssh_args or ()) + list(spec.ssh_common_args) + list(spec.ssh_extra_args)
-    named = option_names(user_words)
-    words = [spec.ssh_executable]
-    words += spec.ssh_args or ()
+    named = option_names(_user_words(spec))
+    words = list(spec.ssh_args or ())
     if spec.host_key_checking is False:
         words += _options('StrictHostKeyChecking=no')
     if spec.port is not None:
@@ -86,13 +93,28 @@ def argv(spec, text):
     if spec.password is not None:
         # A wrong password stays wrong, and counts towards the lock of the account.
         words += _options('NumberOfPasswordPrompts=1')
-    if 'controlpath' not in named and (spec.ssh_args is None or named & {'controlmaster', 'controlpersist'}):
-        # One link a host needs no sharing. A master of ours would outlive us, and one of somebody else's could vanish.
-        words += _options('ControlPath=none')
     if _may_order_ciphers(spec, named):
         words += _options(_FAST_CIPHER)
+    if _may_share(spec):
+        return sharing.argv(spec.ssh_executable, words, spec.host, text, spec.timeout_s)
     # -T: a terminal over there is not clean for eight bits, whatever RequestTTY in ssh_config says.
-    return [*words, '-T', spec.host, text]
+    return [spec.ssh_executable, *words, '-S', 'none', '-T', spec.host, text]
+
+
+def _user_words(spec):
+    return list(spec.ssh_args or ()) + list(spec.ssh_common_args) + list(spec.ssh_extra_args)
+
+
+def _may_share(spec):
+    return sharing.may_share(spec.ssh_args, option_names(_user_words(spec)))
+
+
+def find_program(spec):
+    """The path of the ssh program for `spec` (a Spec), or None: where its owner, not this process, would find it."""
+    name = spec.ssh_executable
+    if os.sep in name:
+        return shutil.which(os.path.join(spec.cwd or '', name))
+    return shutil.which(name, path=(os.environ if spec.env is None else spec.env).get('PATH'))
 
 
 def option_names(words):
@@ -122,6 +144,13 @@ def option_settings(words):
             if flag in _WITH_VALUE:
                 break
     return settings
+
+
+def _cannot_run(spec, exc):
+    remedy = 'Install an OpenSSH client, or use the paramiko transport.'
+    if spec.ssh_executable != DEFAULT_PROGRAM:
+        remedy = 'Correct ansible_ssh_executable.'
+    return failures.cannot_run(spec.host, spec.ssh_executable, exc, remedy)
 
 
 def _options(*settings):

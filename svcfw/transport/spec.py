@@ -6,6 +6,7 @@ AUTO, SSH, PARAMIKO, LOCAL = 'auto', 'ssh', 'paramiko', 'local'
 TRANSPORTS = (AUTO, SSH, PARAMIKO, LOCAL)
 
 DEFAULT_TIMEOUT_S = 10
+DEFAULT_PROGRAM = 'ssh'
 
 _SECRETS = ('password', 'passphrase')
 
@@ -39,7 +40,7 @@ class Spec:
         password=None,
         passphrase=None,
         private_key_file=None,
-        ssh_executable='ssh',
+        ssh_executable=DEFAULT_PROGRAM,
         ssh_args=None,
         ssh_common_args=(),
         ssh_extra_args=(),
@@ -50,7 +51,7 @@ class Spec:
         env=None,
         **unknown,
     ):
-        """Raises StartError (kind 'option') for an unknown field or transport, or a host that cannot be one."""
+        """Raises StartError: kind 'option' for an unknown field or transport, 'config' for a host that cannot be one."""
         self.transport = transport
         self.host = host
         self.port = port
@@ -72,10 +73,11 @@ class Spec:
         if transport not in TRANSPORTS:
             raise self._wrong('unknown transport %r' % (transport,), 'Set one of these: %s.' % ', '.join(TRANSPORTS))
         if transport != LOCAL and (not host or host[0] == '-' or not host.isprintable() or ' ' in host):
-            raise self._wrong('%r is not the name or address of a host' % (host,), 'Correct ansible_host.')
+            cause = '%r is not the name or address of a host' % (host,)
+            raise self._wrong(cause, 'Correct ansible_host.', 'config')
 
-    def _wrong(self, cause, remedy):
-        return StartError('option', self.host or 'localhost', cause, remedy)
+    def _wrong(self, cause, remedy, kind='option'):
+        return StartError(kind, self.host or 'localhost', cause, remedy)
 
     def __repr__(self):
         shown = ['%s=%r' % item for item in sorted(vars(self).items()) if item[0] not in _SECRETS]

@@ -8,7 +8,7 @@ from svcfw.ansible.target.files import encoded
 from svcfw.core import handles
 from svcfw.core.wire import limits
 from svcfw.core.wire.errors import CallError, ChannelError, StartError
-from svcfw.transport import messages, process
+from svcfw.transport import failures, messages, process
 from svcfw.transport.dialogue import STDIN, STDOUT, TTY, Dialogue, Fail, Send
 from svcfw.transport.start import Starter
 
@@ -77,7 +77,9 @@ class _Child(object):
                 self._timeout_s,
                 hold_back=bool(self._marker),
             )
-        except (OSError, ValueError, StartError) as e:
+        except OSError as e:
+            self._on_failed(failures.cannot_run(self._name, self._argv[0], e, '', 'become'))
+        except (ValueError, StartError) as e:
             self._on_failed(e if isinstance(e, StartError) else StartError('become', self._name, str(e)))
 
     def type(self, data):

@@ -4,7 +4,9 @@ An error that crosses the wire is known there by its class's `code`, a stable wo
 """
 
 #: Values of `StartError.kind`.
-START_KINDS = ('auth', 'hostkey', 'refused', 'timeout', 'nopython', 'become', 'died', 'option', 'busy', 'interpreter')
+START_KINDS = (
+    'auth', 'hostkey', 'refused', 'timeout', 'nopython', 'become', 'died', 'option', 'config', 'busy', 'interpreter',
+)  # fmt: skip
 
 
 class Error(Exception):

@@ -15,7 +15,7 @@ import paramiko
 
 from svcfw.boot import first_stage
 from svcfw.core.wire.errors import StartError
-from svcfw.transport import messages
+from svcfw.transport import failures, messages
 from svcfw.transport.dialogue import Dialogue
 from svcfw.transport.paramiko.login import Login
 from svcfw.transport.spec import Spec
@@ -39,7 +39,12 @@ class ChannelProcess:
         self._status: int | None = None
         self._login = Login(spec)
         ours, self._link = socket.socketpair()
-        err_fd, self._err_fd = os.pipe()
+        try:
+            err_fd, self._err_fd = os.pipe()
+        except OSError:
+            ours.close()
+            self._link.close()
+            raise
         os.set_blocking(err_fd, False)
         ours.setblocking(False)
         self.err_fd: int | None = err_fd
@@ -89,9 +94,7 @@ class ChannelProcess:
         except StartError as exc:
             self.failure = exc
         except (paramiko.SSHException, EOFError, OSError) as exc:
-            self.failure = StartError(
-                'died', self._spec.host, f'the server runs no command ({exc or type(exc).__name__})', messages.HUNG_UP
-            )
+            self.failure = _no_command(self._spec, exc)
         except Exception as exc:  # a bug of paramiko's or of ours must not leave the starter waiting
             self.failure = StartError('died', self._spec.host, f'paramiko failed: {exc!r}', 'Use the ssh transport.')
         finally:
@@ -143,13 +146,23 @@ class ChannelProcess:
 def launch(spec: Spec, size: int) -> tuple[ChannelProcess, Dialogue]:
     """Start connecting to `spec`: (ChannelProcess, Dialogue). The first stage waits for `size` bytes on its stdin.
 
-    Raises StartError (kind 'option') for an interpreter that cannot be passed on.
+    Raises StartError: kind 'option' for an interpreter that cannot be passed on, 'busy' when this machine has no room.
     """
     try:
         text = first_stage.text(size, spec.python)
     except ValueError as exc:
         raise StartError('option', spec.host, str(exc), 'Correct the interpreter to try first.') from exc
-    return ChannelProcess(spec, text), Dialogue(spec.host, messages.SSH)
+    try:
+        return ChannelProcess(spec, text), Dialogue(spec.host, messages.SSH)
+    except OSError as exc:
+        raise failures.cannot_run(spec.host, 'a connection', exc, '') from exc
+
+
+def _no_command(spec: Spec, exc: Exception) -> StartError:
+    if isinstance(exc, OSError) and failures.is_exhausted(exc):
+        return failures.cannot_run(spec.host, 'a connection', exc, '')
+    cause = f'the server runs no command ({exc or type(exc).__name__})'
+    return StartError('died', spec.host, cause, messages.HUNG_UP)
 
 
 def _write(fd: int, data: bytes) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import paramiko
 
 from svcfw.core.wire.errors import StartError
-from svcfw.transport import messages
+from svcfw.transport import failures, messages
 from svcfw.transport.openssh import option_settings
 from svcfw.transport.paramiko.keys import Keys
 from svcfw.transport.paramiko.known_hosts import Known, host_name, read_known
@@ -87,6 +87,8 @@ class Login:
         except TimeoutError as exc:
             raise self._error('timeout', f'no answer within {timeout_s:g} s', messages.UNREACHABLE) from exc
         except OSError as exc:
+            if failures.is_exhausted(exc):
+                raise
             cause = f'port {port} of {host} cannot be reached ({exc.strerror or exc})'
             raise self._error('refused', cause, messages.UNREACHABLE) from exc
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -128,7 +130,7 @@ class Login:
         self._depth += 1
         if self._depth > _MAX_JUMPS:
             cause = f'more than {_MAX_JUMPS} jump hosts; does one lead back to itself?'
-            raise self._error('option', cause, 'Correct ProxyJump in ssh_config.')
+            raise self._error('config', cause, 'Correct ProxyJump in ssh_config.')
         sock = self._through(before, settings.host, settings.port) if before else self._way_to(settings)
         transport = self._log_in(spec, settings, sock)
         try:
@@ -156,8 +158,10 @@ class Login:
             raise self._error(exc.kind, f'jump host {spec.host}: {exc.cause}', exc.remedy) from exc
         except paramiko.ssh_exception.IncompatiblePeer as exc:
             cause = f'paramiko here and the server have no algorithm in common: {exc}'
-            raise self._error('option', cause, messages.NOTHING_IN_COMMON) from exc
+            raise self._error('config', cause, messages.NOTHING_IN_COMMON) from exc
         except (paramiko.SSHException, EOFError, OSError) as exc:
+            if failures.is_exhausted(exc):
+                raise
             raise self._hung_up(exc, time.monotonic() - started) from exc
         return transport
 

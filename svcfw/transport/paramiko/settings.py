@@ -47,12 +47,12 @@ class Settings:
 
 
 def settle(spec: Spec) -> Settings:
-    """The settings for `spec`. Raises StartError (kind 'option') for a configuration that cannot be read."""
+    """The settings for `spec`. Raises StartError (kind 'config') for a configuration that cannot be read."""
     given = _given(spec)
     try:
         found = _config(spec, given).lookup(spec.host)
     except (OSError, paramiko.SSHException, ImportError, ValueError) as exc:
-        raise StartError('option', spec.host, f'cannot read the ssh configuration: {exc}', 'Correct it.') from exc
+        raise StartError('config', spec.host, f'cannot read the ssh configuration: {exc}', 'Correct it.') from exc
 
     def option(name: str, default: str | None = None) -> Any:
         return given.get(name) or found.get(name) or default
