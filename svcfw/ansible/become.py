@@ -36,8 +36,11 @@ class Escalation(NamedTuple):
     plugin: Any
     build: Callable[[str, Any], str]  # the plugin's own method
 
-    def become(self, play_context: Any) -> Become:
-        """What the multiplexer needs to find or start the context of the other account."""
+    def become(self, play_context: Any, *, may_use_tty: bool | None = None) -> Become:
+        """What the multiplexer needs to find or start the context of the other account.
+
+        may_use_tty: whether a plugin that needs no terminal gets one: always, never, or (None) where it asks for it.
+        """
         password = _password(self.plugin, play_context)
         with _build_state_kept(self.plugin):
             command = text(self.build(_PLACEHOLDER, self.shell))
@@ -45,7 +48,8 @@ class Escalation(NamedTuple):
                 command = command.replace(self.plugin._id, _PLACEHOLDER_ID)
         key = _encode((text(self.plugin.name or ''), command, Secret(password) if password else None))
         dialogue = Dialogue(self.plugin, self.shell, self.build, password)
-        return Become(key, dialogue, _needs_tty(self.plugin), _temporary_folder(self.shell))
+        needs_tty = _needs_tty(self.plugin) or may_use_tty
+        return Become(key, dialogue, needs_tty, _temporary_folder(self.shell))
 
     def user(self, play_context: Any) -> str:
         """The name of the other account, as it is set."""
@@ -96,6 +100,7 @@ class Dialogue:
         self._answered = False
         self._succeeded = False
         self._rest = b''
+        self._said: list[bytes] = []
 
     def build(self, boot_command: str) -> str:
         """The text for `sh -c` that runs `boot_command` as the other account."""
@@ -103,6 +108,7 @@ class Dialogue:
             self._kept = _build_state(self._plugin)
         self._answered = self._succeeded = False
         self._rest = b''
+        self._said = []
         return text(self._build(boot_command, self._shell))
 
     def receive(self, output: bytes) -> bytes | None:
@@ -118,7 +124,13 @@ class Dialogue:
                 answer = typed
             elif number == len(lines) and not line.endswith(b'\n'):
                 self._rest = line  # may be the beginning of a prompt
+            elif not self._succeeded:
+                self._said.append(line)
         return answer
+
+    def said(self) -> bytes:
+        """What the command has shown but for its prompts."""
+        return b''.join(self._said) + self._rest
 
     def succeeded(self, output: bytes = b'') -> bool:
         """Whether the other account's shell has been reached; `output` is examined first if given."""

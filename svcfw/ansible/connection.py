@@ -29,7 +29,7 @@ from svcfw.ansible.progress import Progress
 from svcfw.ansible.session import Session
 from svcfw.ansible.shortcuts import Other, Shortcuts
 from svcfw.core.wire.errors import Error, StartError
-from svcfw.mux.client import Client, DeferredError, Result, Target
+from svcfw.mux.client import Become, Client, DeferredError, Result, Target
 
 Answer = tuple[int, bytes, bytes]
 Value = TypeVar('Value')
@@ -211,11 +211,7 @@ class Connection(ssh.Connection):
     def _execute(self, cmd: str, in_data: bytes | None, sudoable: bool) -> Answer:
         escalation = self._escalations.find(cmd, self._executables())
         if escalation is not None:
-            child = escalation.become(self._play_context)
-            try:
-                return self._run_as(cmd, escalation.inner, self._target(child), in_data, sudoable)
-            finally:
-                child.dialogue.end()
+            return self._run_escalated(cmd, escalation, in_data, sudoable)
         if become.is_escalated(self.become, cmd):
             raise _NeedsStock('the become command is not one that the plugin was seen to build')
         if in_data is None:
@@ -230,7 +226,32 @@ class Connection(ssh.Connection):
         escalation = self._escalations.present
         if escalation is None:
             return None
-        return Other(escalation.user(self._play_context), self._target(escalation.become(self._play_context)))
+        return Other(escalation.user(self._play_context), self._target(self._become(escalation)))
+
+    def _become(self, escalation: become.Escalation) -> Become:
+        return escalation.become(self._play_context, may_use_tty=options.escalates_on_tty(self))
+
+    def _run_escalated(
+        self, cmd: str, escalation: become.Escalation, in_data: bytes | None, sudoable: bool
+    ) -> Answer:
+        child = self._become(escalation)
+        dialogue = child.dialogue
+        try:
+            return self._run_as(cmd, escalation.inner, self._target(child), in_data, sudoable)
+        except StartError as exc:
+            if exc.status is None:
+                raise
+            # The command was refused, and what refused it would have left just this had it run alone.
+            said = dialogue.said()
+            if self._wants_tty(in_data, sudoable):
+                return exc.status, said.replace(b'\r\n', b'\n').replace(b'\n', b'\r\n'), b''
+            return exc.status, b'', said
+        finally:
+            dialogue.end()
+
+    def _wants_tty(self, in_data: bytes | None, sudoable: bool) -> bool:
+        """Stock asks for a terminal just then; output and line ends of `raw` and `script` depend on it."""
+        return in_data is None and sudoable and bool(self.get_option('use_tty'))
 
     def _run_as(self, cmd: str, inner: str | None, target: Target, in_data: bytes | None, sudoable: bool) -> Answer:
         """Run `cmd`; `inner` is what a become plugin wrapped into it, `target` then that account's context."""
@@ -244,8 +265,7 @@ class Connection(ssh.Connection):
         if result is None:
             if in_data is None:
                 self._say('L2', 'commands that are no modules run as they are')
-            # Stock asks for a terminal just then; output and line ends of `raw` and `script` depend on it.
-            tty = in_data is None and sudoable and bool(self.get_option('use_tty'))
+            tty = self._wants_tty(in_data, sudoable)
             executable = None if inner is None else self._executables()[0]
             words = cmd if inner is None else inner
             result = self._session.call(

@@ -73,6 +73,12 @@ def stock_only(plugin: Any) -> str | None:
     return None
 
 
+def escalates_on_tty(plugin: Any) -> bool | None:
+    """Whether become commands get a terminal: always or never where use_tty is set, None (if they ask) where not."""
+    value, origin = plugin.get_option_and_origin('use_tty')
+    return None if origin == 'default' else bool(value)
+
+
 def connect_timeout_s(plugin: Any) -> int:
     """Seconds a context may take to start, the become dialogue included."""
     # 0 or nothing is what `meta: reset_connection` finds: the task's own time-out stands in the option's place there.

@@ -60,19 +60,22 @@ class BecomeDialogue(Protocol):
 
     def receive(self, output: bytes) -> bytes | None: ...
 
+    def said(self) -> bytes: ...
+
     def end(self) -> None: ...
 
 
 class Become(NamedTuple):
     """Another account of the target. `key` names it, password included; equal bytes share one child.
 
-    `folder`: what the account that is logged in to has to have (it may begin with ~), should the other one be at home
-    in the same place and would make it as its own.
+    need_tty: None to give the command a terminal only where it has asked for one. `folder`: what the account that is
+    logged in to has to have (it may begin with ~), should the other one be at home in the same place and would make it
+    as its own.
     """
 
     key: bytes
     dialogue: BecomeDialogue
-    need_tty: bool = False
+    need_tty: bool | None = False
     folder: str = ''
 
     def __repr__(self) -> str:

@@ -1,6 +1,7 @@
 """Node: one context with an agent, from its start to its end, and the children of other accounts below it."""
 
 import logging
+import re
 import shlex
 from collections.abc import Callable, Hashable
 from typing import Any
@@ -23,6 +24,10 @@ from svcfw.transport.start import Starter
 AGENT_MODULE = 'svcfw.ansible.target.agent'
 #: A child is told its name in the little room that its first message has.
 MAX_NAME_CHARS = 100
+
+# sudo (requiretty, or a password without -S) and doas; sudo's sentence is translated, the word in it is not.
+_ASKS_FOR_TTY = re.compile(rb'\b(tty|terminal)\b', re.IGNORECASE)
+_MAX_SHOWN_BYTES = 4096
 
 _log = logging.getLogger('svcfw.mux')
 
@@ -51,6 +56,8 @@ class Node:
         self.children: dict[Hashable, ChildNode] = {}
         #: Which node runs the interpreter that a shebang names.
         self.interpreters: dict[tuple[str, ...], Node] = {}
+        #: Whether commands that start children of other accounts have asked for a terminal here.
+        self.wants_tty = False
         #: Which interpreters, by path, cannot run as a context.
         self.unfit: dict[str, StartError] = {}
         self._last_used = router.loop.clock()
@@ -253,12 +260,18 @@ class ChildNode(Node):
         self.given_up = False
         self._on_output = on_output
         self._output_bytes = 0
+        self._shown = b''
+        self.has_tty = has_tty
         self._parent = parent
         # The agent has deadlines of its own, for each step; this one is for an agent that keeps none.
         self._deadline = parent.router.loop.call_later(3 * timeout_s, self._too_late)
         self._handle = parent.request(
             ops.CHILD, session, (self.name, command, has_tty, marker, timeout_s), self._on_message
         )
+
+    def asked_for_tty(self) -> bool:
+        """Whether its command, which had no terminal, refused for the lack of one."""
+        return not self.has_tty and _ASKS_FOR_TTY.search(self._shown) is not None
 
     def type(self, data: bytes) -> None:
         """Answer a prompt."""
@@ -288,10 +301,11 @@ class ChildNode(Node):
             self._output_bytes += len(value[1])
             if self._output_bytes > 2 * MAX_NOISE_BYTES:
                 raise DecodeError('it prints without end')
+            self._shown = (self._shown + value[1])[-_MAX_SHOWN_BYTES:]
             self._on_output(value[1])
         elif kind == ops.CHILD_READY and shape == (str, int, dict):
             self._arrive(*value[1:])
-        elif kind == ops.CHILD_FAILED and shape == (str, str, str, str, str):
+        elif kind == ops.CHILD_FAILED and shape[:5] == (str, str, str, str, str) and _is_status(value[5:]):
             self.fail(StartError(*value[1:]))
         else:
             raise DecodeError('it does not say how its child is')
@@ -307,6 +321,10 @@ class ChildNode(Node):
         self._parent.finish(self._handle)
         self.router.on_gone(context, self.lost)
         self.adopt(context, facts)
+
+
+def _is_status(values: tuple[Any, ...]) -> bool:
+    return len(values) == 1 and type(values[0]) in (int, type(None))
 
 
 def boot_argv(router: Router, python: str) -> list[str]:

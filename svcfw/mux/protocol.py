@@ -11,7 +11,7 @@ VERSION = 3
 HELLO = 1  # (environment of the client, idle time in seconds)
 REQUEST = 2  # (link, become key or None, timeout_s, operation, arguments of svcfw.ansible.target.ops)
 MEMBERS = 3  # [(name, digest, content), ...], the answer to NEED_MEMBERS
-BECOME_START = 4  # (command, need_tty, folder of Become), the answer to BECOME_BUILD
+BECOME_START = 4  # (command, need_tty or None for: if it asks for one, folder of Become), the answer to BECOME_BUILD
 BECOME_INPUT = 5  # bytes to type, an answer to BECOME_OUTPUT
 STOP = 6  # end the multiplexer
 
@@ -22,7 +22,7 @@ PART = 22  # (stdout, stderr), before the result
 NEED_MEMBERS = 23  # the zip named in the module request is not known
 BECOME_BUILD = 24  # the boot command to wrap: the child is not there yet
 BECOME_OUTPUT = 25  # bytes that the wrapped command shows
-START_FAILED = 26  # (kind, host, cause, remedy) of a StartError
+START_FAILED = 26  # (kind, host, cause, remedy, status) of a StartError
 DEFERRED_FAILED = 27  # (operation, path, status, cause)
 LOST = 28  # the reason: the context is gone
 

@@ -50,6 +50,7 @@ class Session:
         self._is_advancing = False
         self._on_node = OnNode(self)
         self._on_command: Callable[[Any], None] | None = None
+        self._may_use_tty = False  # what is started for this client, if it asks
         self._child: ChildNode | None = None  # whose prompts this client answers
         self._used: set[Node] = set()
         self._owing: set[Node] = set()  # where what was not waited for may not be done yet
@@ -143,7 +144,7 @@ class Session:
                 self._refusal = error
         elif isinstance(error, StartError):
             # The agent was not asked, and so may still hold something against us: that will be told by the next answer.
-            self.send(protocol.START_FAILED, request.number, (error.kind, error.host, error.cause, error.remedy))
+            self.send(protocol.START_FAILED, request.number, error.args)
         else:
             self.deliver(request, protocol.LOST, str(error))
 
@@ -257,12 +258,22 @@ class Session:
         def ready(error: Error | None) -> None:
             if error is None:
                 self.step(then, request, node)
-            elif isinstance(node, ChildNode) and node.given_up and node.session != self.id:
+            elif isinstance(node, ChildNode) and self._may_have_it(request, node, error):
                 self.step(self._reach, request, node.root)  # now it is our turn
             else:
                 self.step(raise_error, request, error)
 
         node.when_ready(ready)
+
+    def _may_have_it(self, request: Request, child: ChildNode, error: Error) -> bool:
+        """Whether a child that failed to start is worth a start of our own."""
+        was_refused = isinstance(error, StartError) and error.status is not None
+        if was_refused and child.asked_for_tty():
+            child.root.wants_tty = True
+            if self._may_use_tty:
+                return True
+        # A refusal is told in the words of the command, which only the session has that answered its prompts.
+        return child.session != self.id and (child.given_up or was_refused)
 
     def _reach(self, request: Request, root: Node) -> None:
         """Go to the child of the wanted account, then carry the request out."""
@@ -290,10 +301,12 @@ class Session:
 
     def _run_command(self, request: Request, root: Node, marker: str, value: Any) -> None:
         command, need_tty, folder = value
+        self._may_use_tty = need_tty is None
+        has_tty = bool(root.wants_tty if need_tty is None else need_tty)
         child = root.children.get(request.become_key)
         if child is None or child.dead:
             child = ChildNode(
-                root, 'as another account', self.id, ['/bin/sh', '-c', command], need_tty, marker,
+                root, 'as another account', self.id, ['/bin/sh', '-c', command], has_tty, marker,
                 request.timeout_s + BECOME_GRACE_S,
                 lambda data: self.send(protocol.BECOME_OUTPUT, request.number, data),
             )  # fmt: skip

@@ -56,6 +56,8 @@ class _Child(object):
         self._argv = argv
         self._has_tty = has_tty
         self._marker = marker.encode()
+        # Once it has shown the marker, it has done its part.
+        self._has_others_command = bool(marker)
         self._timeout_s = timeout_s
         self._on_over = on_over
         self._asked_on = STDIN
@@ -106,6 +108,7 @@ class _Child(object):
             self._shown = (self._shown + data)[-4096:]
             if self._marker in self._shown:
                 self._marker = b''
+                self._has_others_command = False
                 self._starter.release()
                 return []
         self._shown_bytes += len(data)
@@ -116,7 +119,10 @@ class _Child(object):
 
     def ended(self, status):
         error = self._words.ended(status)
-        return StartError('become', error.host, error.cause, error.remedy) if error.kind == 'died' else error
+        if error.kind != 'died':
+            return error
+        refusal = status if status >= 0 and self._has_others_command else None
+        return StartError('become', error.host, error.cause, error.remedy, refusal)
 
     def timed_out(self, seconds):
         return self._words.timed_out(seconds)
@@ -146,7 +152,7 @@ class _Child(object):
         self._starter.leave()
 
     def _on_failed(self, error):
-        self._end((ops.CHILD_FAILED, error.kind, error.host, error.cause, error.remedy))
+        self._end((ops.CHILD_FAILED, error.kind, error.host, error.cause, error.remedy, error.status))
 
     def _end(self, answer):
         if not self._is_over:

@@ -81,17 +81,19 @@ class StartError(Error):
     """A context could not be started.
 
     kind: one of START_KINDS; host: what the user calls the place; cause: a clause without a full stop; remedy: a
-    sentence that says what to do, or ''.
+    sentence that says what to do, or ''. status: int, the exit status of a command of another's (a become plugin's) that
+    was to start it and refused, or None.
     """
 
     code = 'start'
 
-    def __init__(self, kind, host, cause, remedy=''):
-        Error.__init__(self, kind, host, cause, remedy)
+    def __init__(self, kind, host, cause, remedy='', status=None):
+        Error.__init__(self, kind, host, cause, remedy, status)
         self.kind = kind
         self.host = host
         self.cause = cause
         self.remedy = remedy
+        self.status = status
 
     def __str__(self):
         text = '%s: %s' % (self.host, self.cause)
