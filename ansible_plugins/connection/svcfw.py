@@ -39,6 +39,9 @@ options:
     description:
       - The interpreter on the target to try first for the process that stays there.
       - Modules run under the interpreter that Ansible chooses for them, whichever this is.
+      - Next are tried C(ansible_python_interpreter) where it is a path (from ansible-core 2.17 on), what is called
+        C(python3) there, and some other names. What does not start is passed over. Each account of C(become) looks for
+        one that it can run.
     type: string
     env:
       - name: ANSIBLE_SVCFW_PYTHON

@@ -44,7 +44,7 @@ class _NeedsStock(Exception):
 class Connection(ssh.Connection):
     """One host's connection for one task, with all items of its loop."""
 
-    transport = 'ssh'  # what `synchronize` and `reboot` go by
+    transport = 'ssh'  # what `synchronize`, `reboot` and others go by; 'local' once the options say so
     has_pipelining = True
     has_tty = True  # for escalation, where it needs one, whatever the ssh arguments say
 
@@ -58,6 +58,7 @@ class Connection(ssh.Connection):
         self._escalations = become.Escalations(self._shell)
         self._session = Session(self._connect_mux, self._say_retry)
         self._shortcuts = Shortcuts(self._session)
+        self._modules_python: str | None = None
         self._link: bytes | None = None
         self._judged_link: bytes | None = None
         self._payloads = PayloadCache()
@@ -74,13 +75,20 @@ class Connection(ssh.Connection):
         """For each task and each item."""
         self._link = None
         super().set_options(*args, **kwargs)
+        self._name_transport()
         if self.get_option('svcfw_payload_cache'):
             self._payloads.offer()
+
+    def _resolve_option_variables(self, variables: Any, templar: Any) -> Any:
+        """Before set_options, in ansible-core from 2.17 on."""
+        self._modules_python = options.modules_python(variables, templar)
+        return super()._resolve_option_variables(variables, templar)
 
     def set_option(self, *args: Any, **kwargs: Any) -> None:
         """By actions, as `reboot` does with the time-out."""
         self._link = None
         super().set_option(*args, **kwargs)
+        self._name_transport()
 
     def is_pipelining_enabled(self, wrap_async: bool = False) -> bool:
         """As core asks from 2.19 on. Neither su nor a terminal is in the way of modules here."""
@@ -161,6 +169,11 @@ class Connection(ssh.Connection):
         self._session.close()
         self._connected = False
 
+    def _name_transport(self) -> None:
+        # rsync and others that take 'ssh' for leave to start one themselves get there whichever of ours does.
+        is_local = self.get_option('svcfw_transport') == 'local'
+        self.transport = 'local' if is_local else type(self).transport
+
     # -- how -------------------------------------------------------------------------------------------------------
 
     def _connect(self) -> 'Connection':
@@ -185,7 +198,9 @@ class Connection(ssh.Connection):
             self._say('L3', f'stock ssh: {reason}')
 
     def _connect_mux(self, *, start: bool) -> Client | None:
-        return self.connect_client(idle_timeout_s=options.idle_timeout_s(self), start=start)
+        return self.connect_client(
+            idle_timeout_s=options.idle_timeout_s(self), start=start, python=self._modules_python
+        )
 
     def _target(self, child: Any = None) -> Target:
         timeout_s = options.connect_timeout_s(self)

@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible.errors import AnsibleOptionsError
+from ansible.errors import AnsibleError, AnsibleOptionsError
 
 from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.values import Secret
@@ -71,6 +71,20 @@ def stock_only(plugin: Any) -> str | None:
     if plugin.get_option('password_mechanism') == 'disable' and _password(plugin):
         return 'password_mechanism is "disable"'
     return None
+
+
+def modules_python(variables: Mapping[str, Any], templar: Any) -> str | None:
+    """ansible_python_interpreter where it is a path: an interpreter to try early.
+
+    It is no option of the plugin, since what cannot be templated yet must not be in the way of `raw`; and no part of a
+    link: tasks of one host may name different ones, and share the context that the first has started.
+    """
+    try:
+        value = templar.template(variables.get('ansible_python_interpreter'))
+    except AnsibleError:
+        return None
+    path = text(value) if isinstance(value, str) else ''
+    return path if path and path.startswith('/') and not any(map(str.isspace, path)) else None
 
 
 def escalates_on_tty(plugin: Any) -> bool | None:

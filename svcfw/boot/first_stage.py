@@ -32,11 +32,15 @@ CANDIDATES = (
 NO_PYTHON = 'SVCFW-NO-PYTHON'
 
 # $0 is this script itself, $1 the Python code, $2 what was tried before, the rest are the candidates still to try.
-# A Python too old for us comes back here (see _TRY_THE_REST) with the candidates it left over.
+# A program that is found may not start (a shim without its version, a library that is gone), and exec leaves nobody to
+# try the next one: so it is started once for nothing, for some 8 ms. A Python too old for us comes back here (see
+# _TRY_THE_REST) with the candidates it left over.
 _SCRIPT = (
     'c=$1 t=$2;shift 2;'
     'for p in "$@";do shift;t="$t $p";'
-    'command -v "$p">/dev/null 2>&1&&exec "$p" -c "$c" "$0" "$c" "$t" "$@";'
+    'command -v "$p">/dev/null 2>&1||continue;'
+    '"$p" -S -c "import zlib"</dev/null>/dev/null 2>&1||{ t="$t(status $?)";continue;};'
+    'exec "$p" -c "$c" "$0" "$c" "$t" "$@";'
     'done;'
     'echo "' + NO_PYTHON + ': tried$t">&2;exit 127'
 )
@@ -96,27 +100,32 @@ def argv(python, size):
     return [*python, '-c', _CODE.format(size=size, too_old=_GIVE_UP)]
 
 
-def search_argv(size, hint=None):
+def search_argv(size, hints=()):
     """The search as an argv list, for whatever takes one (docker exec, chroot): list of str. Arguments as in `text`."""
     code = _CODE.format(size=size, too_old=_TRY_THE_REST)
-    candidates = [name for name in CANDIDATES if name != hint]
-    return ['/bin/sh', '-c', 'eval "$0"', _SCRIPT, code, ''] + ([hint] if hint else []) + candidates
+    candidates = [*hints, *(name for name in CANDIDATES if name not in hints)]
+    return ['/bin/sh', '-c', 'eval "$0"', _SCRIPT, code, '', *candidates]
 
 
-def text(size, hint=None):
+def text(size, hints=()):
     """The search as one line for a login shell: str.
 
     size: length in bytes of what `second_stage` returned.
-    hint: str, an interpreter to try before all others (a name for PATH, or a path), or None.
+    hints: sequence of str, interpreters to try before all others (names for PATH, or paths).
     Raises ValueError for a hint that no quoting carries through every login shell.
     """
-    return ' '.join(quote(word) for word in search_argv(size, hint))
+    return ' '.join(quote(word) for word in search_argv(size, hints))
+
+
+def can_quote(word):
+    """Whether `quote` can write `word` (bool)."""
+    return not _UNSAFE.intersection(word)
 
 
 def quote(word):
     """`word` (str) as every login shell named above reads it. Raises ValueError where that cannot be written."""
     if word and _PLAIN.issuperset(word):
         return word
-    if _UNSAFE.intersection(word):
+    if not can_quote(word):
         raise ValueError('cannot pass %r through every login shell' % (word,))
     return "'%s'" % word

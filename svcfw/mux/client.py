@@ -110,28 +110,31 @@ class Client:
     # -- finding or starting it
 
     @classmethod
-    def connect(cls, idle_timeout_s: int = 60, runtime_dir: Path | None = None, start: bool = True) -> 'Client | None':
+    def connect(
+        cls, idle_timeout_s: int = 60, runtime_dir: Path | None = None, start: bool = True, python: str | None = None
+    ) -> 'Client | None':
         """A client of this user's multiplexer, which is started if need be; None if there is none and not `start`.
 
-        idle_timeout_s: how long it shall outlive its last use. MuxError when it cannot be started, RundirError.
+        idle_timeout_s: how long it shall outlive its last use. python: Spec.modules_python of what is started for this
+        client. MuxError when it cannot be started, RundirError.
         """
         folder = runtime_dir or rundir.default()
         rundir.prepare(folder)
         path = rundir.socket_path(folder)
-        client = cls._try(path, idle_timeout_s)
+        client = cls._try(path, idle_timeout_s, python)
         if client is not None or not start:
             return client
         with starting.locked(rundir.lock_path(folder)):
-            client = cls._try(path, idle_timeout_s)
+            client = cls._try(path, idle_timeout_s, python)
             if client is None:
                 starting.spawn(folder)
-                client = cls._try(path, idle_timeout_s)
+                client = cls._try(path, idle_timeout_s, python)
         if client is None:
             raise MuxError(f'the multiplexer does not answer. See {rundir.log_path(folder)}')
         return client
 
     @classmethod
-    def _try(cls, path: Path, idle_timeout_s: int) -> 'Client | None':
+    def _try(cls, path: Path, idle_timeout_s: int, python: str | None) -> 'Client | None':
         sock = socket.socket(socket.AF_UNIX)
         try:
             sock.settimeout(starting.START_S)
@@ -140,7 +143,7 @@ class Client:
                 raise rundir.RundirError(f'{path} is served by another user')
             client = cls(sock)
             # A program that it starts for this client (ssh, what a ProxyCommand names) shall find what this one has.
-            client._send(protocol.HELLO, 0, (dict(os.environ), int(idle_timeout_s)))
+            client._send(protocol.HELLO, 0, (dict(os.environ), int(idle_timeout_s), python))
             client.mux_pid = _codec.decode(client._receive().payload)
         except (OSError, ChannelError):
             sock.close()  # nobody there, or one that was about to end

@@ -81,7 +81,10 @@ class Node:
     def boot_command(self, marker: str) -> str:
         """Text for `sh -c` that starts a child of this node's context under another account; shows `marker` first."""
         assert self.facts is not None
-        return f'echo {marker}; exec {shlex.join(boot_argv(self.router, self.facts["python"]))}'
+        # Ours may be out of that account's reach (below a home with mode 0700): it looks for one of its own then.
+        size = first_stage.second_stage_size(self.router.bundle)
+        search = first_stage.search_argv(size, [self.facts['python']] if self.facts['python'] else [])
+        return f'echo {marker}; exec {shlex.join(search)}'
 
     # -- talking with the agent
 

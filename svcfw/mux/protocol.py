@@ -8,7 +8,7 @@ flag GOODBYE is the clean end of a client; without it, what runs for the client 
 VERSION = 3
 
 # From the client.
-HELLO = 1  # (environment of the client, idle time in seconds)
+HELLO = 1  # (environment of the client, idle time in seconds, Spec.modules_python)
 REQUEST = 2  # (link, become key or None, timeout_s, operation, arguments of svcfw.ansible.target.ops)
 MEMBERS = 3  # [(name, digest, content), ...], the answer to NEED_MEMBERS
 BECOME_START = 4  # (command, need_tty or None for: if it asks for one, folder of Become), the answer to BECOME_BUILD

@@ -147,7 +147,9 @@ class Server:
 
     # -- contexts
 
-    def root(self, link: bytes, timeout_s: float, environment: dict[str, str]) -> RootNode:
+    def root(
+        self, link: bytes, timeout_s: float, environment: dict[str, str], python: str | None = None
+    ) -> RootNode:
         """The context for a link, which is started if there is none. StartError, DecodeError for what is no link."""
         key = self._key(link)
         node = self._roots.get(key)
@@ -156,7 +158,7 @@ class Server:
             if type(fields) is not dict or type(fields.get('env')) is not dict:
                 raise DecodeError('that is no link')
             fields['env'] = {**environment, **fields['env']}
-            node = RootNode(self.router, Spec(timeout_s=timeout_s, **fields), lambda: self._forget(key))
+            node = RootNode(self.router, Spec(timeout_s=timeout_s, modules_python=python, **fields), lambda: self._forget(key))
             self._roots[key] = node
             self._follow(node)
         return node

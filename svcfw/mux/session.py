@@ -43,6 +43,7 @@ class Session:
         self.server = server
         self._codec = server.router.codec
         self._environment: dict[str, str] | None = None
+        self._python: str | None = None
         self._backlog: deque[Frame] = deque()
         self._backlog_bytes = 0
         self._is_paused = False
@@ -76,8 +77,7 @@ class Session:
             self._put_back(event)
             self.advance()
         elif event.handle == protocol.HELLO:
-            environment, idle_timeout_s = self._codec.decode(event.payload)
-            self._environment = environment
+            self._environment, idle_timeout_s, self._python = self._codec.decode(event.payload)
             self.server.welcome(self, idle_timeout_s)
         elif event.handle == protocol.STOP:
             self.server.stop()
@@ -238,7 +238,7 @@ class Session:
         elif any(node.dead for node in self._owing):
             raise ChannelError('what came before it was done elsewhere')
         self._used = {node for node in self._used if not node.dead}
-        root = self.server.root(request.link, request.timeout_s, self._environment)
+        root = self.server.root(request.link, request.timeout_s, self._environment, self._python)
         self._used.add(root)
         self._when_up(request, root, self._reach)
 

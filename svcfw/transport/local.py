@@ -30,5 +30,5 @@ def argv(spec, size):
     size: int, the length of the second stage in bytes.
     """
     if spec.python or not sys.executable:
-        return first_stage.search_argv(size, spec.python)
+        return first_stage.search_argv(size, spec.pythons())
     return first_stage.argv([sys.executable], size)

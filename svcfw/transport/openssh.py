@@ -53,7 +53,7 @@ def launch(spec, size):
     has no room for it.
     """
     try:
-        text = first_stage.text(size, spec.python)
+        text = first_stage.text(size, spec.pythons())
     except ValueError as exc:
         raise StartError('option', spec.host, str(exc), 'Correct the interpreter to try first.') from exc
     if find_program(spec) is None:  # the shells in between would say so in words of their own

@@ -1,5 +1,6 @@
 """What is to be reached, and how: the one description that every transport understands. Python 3.6."""
 
+from svcfw.boot import first_stage
 from svcfw.core.wire.errors import StartError
 
 AUTO, SSH, PARAMIKO, LOCAL = 'auto', 'ssh', 'paramiko', 'local'
@@ -25,7 +26,8 @@ class Spec:
     ssh_common_args, ssh_extra_args: list of str, what the user adds.
     host_key_checking: bool; False accepts any host key, True leaves it to ssh_config, whose default is to refuse.
     timeout_s: int or float, for connecting, and again for logging in and starting Python.
-    python: str or None, the interpreter to try first.
+    python: str or None, the interpreter to try first. modules_python: str or None, the one that modules run in, to try
+        next; ignored where no quoting carries it through every login shell.
     cwd: str or None, the directory that file names in the ssh arguments are relative to; None for our own.
     env: dict of str, the environment of a program that is started here, None for our own; ssh takes only
         those variables from it that say who one is to a server (SSH_AUTH_SOCK).
@@ -47,6 +49,7 @@ class Spec:
         host_key_checking=True,
         timeout_s=DEFAULT_TIMEOUT_S,
         python=None,
+        modules_python=None,
         cwd=None,
         env=None,
         **unknown,
@@ -66,6 +69,7 @@ class Spec:
         self.host_key_checking = host_key_checking
         self.timeout_s = timeout_s
         self.python = python
+        self.modules_python = modules_python
         self.cwd = cwd
         self.env = env
         if unknown:
@@ -75,6 +79,13 @@ class Spec:
         if transport != LOCAL and (not host or host[0] == '-' or not host.isprintable() or ' ' in host):
             cause = '%r is not the name or address of a host' % (host,)
             raise self._wrong(cause, 'Correct ansible_host.', 'config')
+
+    def pythons(self):
+        """The interpreters to try before all others: list of str."""
+        found = [self.python] if self.python else []
+        if self.modules_python and first_stage.can_quote(self.modules_python):
+            found.append(self.modules_python)
+        return found
 
     def _wrong(self, cause, remedy, kind='option'):
         return StartError(kind, self.host or 'localhost', cause, remedy)

@@ -149,7 +149,7 @@ def launch(spec: Spec, size: int) -> tuple[ChannelProcess, Dialogue]:
     Raises StartError: kind 'option' for an interpreter that cannot be passed on, 'busy' when this machine has no room.
     """
     try:
-        text = first_stage.text(size, spec.python)
+        text = first_stage.text(size, spec.pythons())
     except ValueError as exc:
         raise StartError('option', spec.host, str(exc), 'Correct the interpreter to try first.') from exc
     try:
