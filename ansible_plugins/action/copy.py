@@ -9,20 +9,34 @@ description:
   - The action of M(ansible.builtin.copy), which copies a folder in a few steps instead of several for each file where
     the connection is P(svcfw.svcfw.svcfw#connection) and the result is the same.
   - Everything else is done by the stock action. With C(-vv) a line tells why.
+  - C(svcfw enable) puts it in the place of C(copy) for all connections of the user. Those that are not
+    P(svcfw.svcfw.svcfw#connection) are left to the stock action without a further look, and nothing of svcfw is loaded
+    for them.
 seealso:
   - module: ansible.builtin.copy
 """
 
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+
+from ansible.plugins import action
+
 # On this path the file stands for `copy` in every run of this user, also of an installation without svcfw; and it goes
 # by the name of stock's module, which therefore cannot be imported.
-try:
-    from svcfw.ansible.copy import ActionModule
-except Exception:
-    from importlib.util import module_from_spec, spec_from_file_location
+spec = spec_from_file_location('svcfw_stock_copy', f'{action.__path__[0]}/copy.py')
+stock = module_from_spec(spec)
+spec.loader.exec_module(stock)
 
-    from ansible.plugins import action
 
-    spec = spec_from_file_location('svcfw_stock_copy', f'{action.__path__[0]}/copy.py')
-    stock = module_from_spec(spec)
-    spec.loader.exec_module(stock)
-    ActionModule = stock.ActionModule
+class ActionModule(stock.ActionModule):
+    """One `copy` task on one host."""
+
+    def run(self, tmp=None, task_vars=None):
+        """As the stock action."""
+        ours = sys.modules.get('svcfw.ansible.connection')  # a connection of ours has loaded it
+        if ours is not None and isinstance(self._connection, ours.Connection):
+            from svcfw.ansible import copy
+
+            self.__class__ = copy.ActionModule
+            return self.run(tmp, task_vars)
+        return super().run(tmp, task_vars)

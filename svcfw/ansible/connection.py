@@ -12,6 +12,7 @@ No shell text is read: a command is known because we saw it being made (`operati
 apart and building it again gives the same text (`payload`). Never log in_data: it holds the tasks' secrets.
 """
 
+import functools
 import os
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -21,7 +22,7 @@ from ansible.errors import AnsibleError, AnsibleFileNotFound
 from ansible.plugins.connection import ssh
 from ansible.utils.display import Display
 
-from svcfw.ansible import become, localfile, operations, options, payload
+from svcfw.ansible import agent_keys, become, localfile, operations, options, payload
 from svcfw.ansible.errors import translate
 from svcfw.ansible.options import text
 from svcfw.ansible.payload_cache import PayloadCache
@@ -59,6 +60,7 @@ class Connection(ssh.Connection):
         self._session = Session(self._connect_mux, self._say_retry)
         self._shortcuts = Shortcuts(self._session)
         self._modules_python: str | None = None
+        self._agent_digest = functools.cache(agent_keys.digest)
         self._link: bytes | None = None
         self._judged_link: bytes | None = None
         self._payloads = PayloadCache()
@@ -183,7 +185,7 @@ class Connection(ssh.Connection):
             self.port = self.get_option('port')
             self.user = self.get_option('remote_user')
             self._session.retries = int(self.get_option('reconnection_retries'))
-            self._link = options.encode_link(self)
+            self._link = options.encode_link(self, agent_digest=self._agent_digest)
             if self._link != self._judged_link:
                 self._judged_link = self._link
                 self._judge()
@@ -205,7 +207,7 @@ class Connection(ssh.Connection):
     def _target(self, child: Any = None) -> Target:
         timeout_s = options.connect_timeout_s(self)
         if self._link is None:  # on 2.16, asking for an option may set it
-            self._link = options.encode_link(self)
+            self._link = options.encode_link(self, agent_digest=self._agent_digest)
         return Target(link=self._link, become=child, timeout_s=timeout_s)
 
     def _blocking(self, operation: Callable[[], Value], local_path: str = '') -> Value:

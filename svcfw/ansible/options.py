@@ -14,14 +14,19 @@ from typing import Any
 
 from ansible.errors import AnsibleError, AnsibleOptionsError
 
+from svcfw.ansible import agent_keys
 from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.values import Secret
+from svcfw.transport import ssh_config
 
 # Ansible's own default, not a wish of the user's: -C caps a link at 43 MB/s, and there is a master already.
 DEFAULT_SSH_ARGS = '-C -o ControlMaster=auto -o ControlPersist=60s'
 
 # They say who one is to a server as much as a key file does.
-_AUTHENTICATING_VARIABLES = ('SSH_AUTH_SOCK', 'KRB5CCNAME')
+_AGENT_SOCKET = 'SSH_AUTH_SOCK'
+_AUTHENTICATING_VARIABLES = (_AGENT_SOCKET, 'KRB5CCNAME')
+
+AgentDigest = Callable[[str], bytes | None]
 
 _encode: Callable[[Any], bytes] = Codec().encode
 
@@ -31,9 +36,12 @@ def text(value: Any) -> str:
     return str.__str__(value if isinstance(value, str) else str(value))
 
 
-def encode_link(plugin: Any, environ: Mapping[str, str] = os.environ) -> bytes:
+def encode_link(
+    plugin: Any, environ: Mapping[str, str] = os.environ, agent_digest: AgentDigest = agent_keys.digest
+) -> bytes:
     """The link of a connection plugin with its options set; some 20 us, the caller keeps it until they change.
 
+    agent_digest: agent_keys.digest, or the same with a memory.
     The order of the keys is part of the format. AnsibleOptionsError for an option that cannot be used.
     """
     common_args, extra_args = (_words(plugin, name) or [] for name in ('ssh_common_args', 'ssh_extra_args'))
@@ -43,6 +51,8 @@ def encode_link(plugin: Any, environ: Mapping[str, str] = os.environ) -> bytes:
     private_key_file = _private_key_file(plugin)
     if plugin.get_option('private_key'):
         common_args = ['-o', 'IdentitiesOnly=yes', *common_args]
+    # After the key that the plugin itself may have put there.
+    agent, env = _identities([*(ssh_args or []), *common_args, *extra_args], environ, agent_digest)
     return _encode({
         'transport': text(plugin.get_option('svcfw_transport')),
         'host': text(plugin.get_option('host') or plugin._play_context.remote_addr),
@@ -58,8 +68,26 @@ def encode_link(plugin: Any, environ: Mapping[str, str] = os.environ) -> bytes:
         'python': _optional(plugin, 'svcfw_python'),
         # Arguments of the user's may name files relative to where ansible was started (-F ssh.cfg, a ProxyCommand).
         'cwd': os.getcwd() if has_user_args else None,
-        'env': {name: environ[name] for name in _AUTHENTICATING_VARIABLES if name in environ},
+        'env': env,
+        'agent': agent,
     })  # fmt: skip
+
+
+def _identities(
+    ssh_words: list[str], environ: Mapping[str, str], agent_digest: AgentDigest
+) -> tuple[bytes | None, dict[str, str]]:
+    """(name of the set of keys that the agent holds, or None; the variables that stand for themselves).
+
+    Where the socket is no part of a link, what is started finds that of the client that has it started.
+    """
+    env = {name: environ[name] for name in _AUTHENTICATING_VARIABLES if name in environ}
+    agent = None
+    # An agent that is forwarded has to be there as long as the context is, and serves whoever is on that host.
+    if env.get(_AGENT_SOCKET) and not ssh_config.may_set('forwardagent', ssh_words):
+        agent = agent_digest(env[_AGENT_SOCKET])
+        if agent is not None:
+            del env[_AGENT_SOCKET]
+    return agent, env
 
 
 def stock_only(plugin: Any) -> str | None:

@@ -158,6 +158,7 @@ class Server:
             if type(fields) is not dict or type(fields.get('env')) is not dict:
                 raise DecodeError('that is no link')
             fields['env'] = {**environment, **fields['env']}
+            fields.pop('agent', None)  # whose keys count, not where they are
             node = RootNode(self.router, Spec(timeout_s=timeout_s, modules_python=python, **fields), lambda: self._forget(key))
             self._roots[key] = node
             self._follow(node)

@@ -18,7 +18,7 @@ def launch(spec, size):
         child = process.spawn(argv(spec, size), env=spec.env, cwd=spec.cwd or (spec.env or {}).get('HOME'))
     except OSError as exc:
         raise failures.cannot_run(
-            host, 'Python', exc, 'Set the interpreter to one that exists.', 'nopython'
+            host, spec.python or sys.executable or 'Python', exc, 'Set the interpreter to one that exists.', 'nopython'
         ) from exc
     return child, Dialogue(host, messages.LOCAL)
 

@@ -6,32 +6,16 @@ first value it meets, so a user's arguments win over ours here as they do there.
 
 import errno
 import functools
-import glob
 import os
-import pwd
 import re
 import shutil
 import subprocess
 
 from svcfw.boot import first_stage
 from svcfw.core.wire.errors import StartError
-from svcfw.transport import failures, messages, process, sharing
+from svcfw.transport import failures, messages, process, sharing, ssh_config
 from svcfw.transport.dialogue import Dialogue
 from svcfw.transport.spec import DEFAULT_PROGRAM
-
-# Options of ssh that take a value, as a following word or attached.
-_WITH_VALUE = frozenset('BbcDEeFIiJLlmOoPpQRSWw')
-_LONG_NAME = {
-    'C': 'compression',
-    'F': 'configfile',
-    'J': 'proxyjump',
-    'M': 'controlmaster',
-    'S': 'controlpath',
-    'c': 'ciphers',
-    'i': 'identityfile',
-    'l': 'user',
-    'p': 'port',
-}
 
 # Ansible offers these and no others when it has no password to answer with.
 _WITHOUT_PASSWORD = (
@@ -40,7 +24,6 @@ _WITHOUT_PASSWORD = (
     'PasswordAuthentication=no',
 )
 _FAST_CIPHER = 'Ciphers=^aes128-gcm@openssh.com'
-_SYSTEM_CONFIG = '/etc/ssh/ssh_config'
 
 # Those of the one who asks count, not those of the process that starts ssh.
 AUTHENTICATING_VARIABLES = ('SSH_AUTH_SOCK', 'KRB5CCNAME')
@@ -74,7 +57,6 @@ def launch(spec, size):
 
 def argv(spec, text):
     """The whole command line that runs `text` (str, for the login shell) on the host: list of str. No secret in it."""
-    named = option_names(_user_words(spec))
     words = list(spec.ssh_args or ())
     if spec.host_key_checking is False:
         words += _options('StrictHostKeyChecking=no')
@@ -93,12 +75,15 @@ def argv(spec, text):
     if spec.password is not None:
         # A wrong password stays wrong, and counts towards the lock of the account.
         words += _options('NumberOfPasswordPrompts=1')
-    if _may_order_ciphers(spec, named):
+    may_share = _may_share(spec)
+    if not may_share:
+        words += _options('ControlPath=none')
+    if _may_order_ciphers(spec):
         words += _options(_FAST_CIPHER)
-    if _may_share(spec):
+    if may_share:
         return sharing.argv(spec.ssh_executable, words, spec.host, text, spec.timeout_s)
     # -T: a terminal over there is not clean for eight bits, whatever RequestTTY in ssh_config says.
-    return [spec.ssh_executable, *words, '-S', 'none', '-T', spec.host, text]
+    return [spec.ssh_executable, *words, '-T', spec.host, text]
 
 
 def _user_words(spec):
@@ -106,7 +91,7 @@ def _user_words(spec):
 
 
 def _may_share(spec):
-    return sharing.may_share(spec.ssh_args, option_names(_user_words(spec)))
+    return sharing.may_share(spec.ssh_args, ssh_config.option_names(_user_words(spec)))
 
 
 def find_program(spec):
@@ -115,35 +100,6 @@ def find_program(spec):
     if os.sep in name:
         return shutil.which(os.path.join(spec.cwd or '', name))
     return shutil.which(name, path=(os.environ if spec.env is None else spec.env).get('PATH'))
-
-
-def option_names(words):
-    """The ssh_config names, in lower case, of what a list of ssh arguments sets: set of str."""
-    return {name for name, _ in option_settings(words)}
-
-
-def option_settings(words):
-    """[(ssh_config name in lower case, value)] of what a list of ssh arguments sets.
-
-    Flags that are short for an option count as it, with value '' where they take none; other flags are left out.
-    """
-    settings = []
-    words = iter(words)
-    for word in words:
-        if not word.startswith('-') or len(word) < 2:
-            continue
-        for index, flag in enumerate(word[1:], 2):
-            value = ''
-            if flag in _WITH_VALUE:
-                value = word[index:] or next(words, '')
-            if flag == 'o':
-                words_of_it = re.split(r'\s*=\s*|\s+', value.strip(), maxsplit=1)
-                settings.append((words_of_it[0].lower(), words_of_it[-1] if len(words_of_it) > 1 else ''))
-            elif flag in _LONG_NAME:
-                settings.append((_LONG_NAME[flag], value))
-            if flag in _WITH_VALUE:
-                break
-    return settings
 
 
 def _cannot_run(spec, exc):
@@ -168,28 +124,9 @@ def _environment(spec):
     return environ
 
 
-def _may_order_ciphers(spec, named):
+def _may_order_ciphers(spec):
     """May we ask for the cipher that costs least? Not if the user, or the system's policy, has a say in it."""
-    if named & {'ciphers', 'configfile', 'include'}:
-        return False
-    home = pwd.getpwuid(os.getuid()).pw_dir
-    configs = [os.path.join(home, '.ssh', 'config'), _SYSTEM_CONFIG, *sorted(glob.glob(_SYSTEM_CONFIG + '.d/*.conf'))]
-    return not any(_mentions_ciphers(path) for path in configs) and _version(spec.ssh_executable) >= (8, 1)
-
-
-def _mentions_ciphers(path):
-    try:
-        with open(path, encoding='utf-8', errors='replace') as config:
-            lines = config.read().splitlines()
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return True
-    for line in lines:
-        name, _, value = line.strip().replace('=', ' ').partition(' ')
-        if name.lower() == 'ciphers' or (name.lower() == 'include' and value.strip() != _SYSTEM_CONFIG + '.d/*.conf'):
-            return True
-    return False
+    return not ssh_config.may_set('ciphers', _user_words(spec)) and _version(spec.ssh_executable) >= (8, 1)
 
 
 @functools.lru_cache(maxsize=None)

@@ -13,11 +13,11 @@ import paramiko
 
 from svcfw.core.wire.errors import StartError
 from svcfw.transport import failures, messages
-from svcfw.transport.openssh import option_settings
 from svcfw.transport.paramiko.keys import Keys
 from svcfw.transport.paramiko.known_hosts import Known, host_name, read_known
 from svcfw.transport.paramiko.settings import Settings, settle
 from svcfw.transport.spec import PARAMIKO, Spec
+from svcfw.transport.ssh_config import option_settings
 
 _FAST_CIPHER = 'aes128-gcm@openssh.com'
 _MAX_JUMPS = 8

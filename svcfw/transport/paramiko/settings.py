@@ -16,8 +16,8 @@ from typing import Any
 import paramiko
 
 from svcfw.core.wire.errors import StartError
-from svcfw.transport.openssh import option_settings
 from svcfw.transport.spec import Spec
+from svcfw.transport.ssh_config import option_settings
 
 _USER_CONFIG = '~/.ssh/config'
 _SYSTEM_CONFIG = '/etc/ssh/ssh_config'

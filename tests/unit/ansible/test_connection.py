@@ -592,13 +592,14 @@ def test_reboots_short_time_out_is_the_same_place(connection, mux):
 
 def test_the_idle_time_is_told_when_connecting(connect, mux):
     connect(svcfw_idle_timeout=7).exec_command('id')
-    assert mux.connects == [{'idle_timeout_s': 7, 'start': True}]
+    assert mux.connects == [{'idle_timeout_s': 7, 'start': True, 'python': None}]
 
 
 def test_nothing_is_replaced_that_the_stock_connection_uses_within_itself():
     meant = {
         'transport', 'has_pipelining', 'has_tty', 'set_become_plugin', 'set_options', 'set_option',
         'is_pipelining_enabled', 'exec_command', 'put_file', 'fetch_file', 'reset', 'close', '_connect',
+        '_resolve_option_variables',
     }  # fmt: skip
     set_by_the_loader = {'_load_name', '_original_path', '_redirected_names', 'ansible_aliases', 'ansible_name'}
     inherited = {name for base in Connection.__mro__[1:] for name in vars(base)}

@@ -1,6 +1,7 @@
 """The `copy` action beside a target: which class it is, what it leaves to stock at once, how much it sends together."""
 
 import runpy
+import subprocess
 import sys
 
 import pytest
@@ -13,18 +14,46 @@ from tests.unit.ansible.connections import PLUGINS
 PLUGIN = str(PLUGINS / 'action' / 'copy.py')
 
 
-def test_the_plugin_is_ours():
-    assert runpy.run_path(PLUGIN)['ActionModule'] is ActionModule
-    assert issubclass(ActionModule, ActionBase)
-    assert ActionModule.TRANSFERS_FILES
+def plugin(connection):
+    """The action as ansible-core makes it for a `copy` task over `connection`."""
+    action = runpy.run_path(PLUGIN)['ActionModule'].__new__(runpy.run_path(PLUGIN)['ActionModule'])
+    action._connection = connection
+    return action
 
 
-def test_the_plugin_is_stocks_where_ours_cannot_be_had(monkeypatch):
-    monkeypatch.setitem(sys.modules, 'svcfw.ansible.copy', None)
+def test_the_plugin_is_a_subclass_of_stocks():
     found = runpy.run_path(PLUGIN)['ActionModule']
     assert issubclass(found, ActionBase)
-    assert not issubclass(found, ActionModule)
-    assert found.__module__ == 'svcfw_stock_copy'
+    assert found.TRANSFERS_FILES
+    assert found.__mro__[1].__module__ == 'svcfw_stock_copy'
+
+
+def test_the_plugin_is_ours_over_a_connection_of_ours(connect, monkeypatch):
+    monkeypatch.setattr(ActionModule, 'run', lambda self, tmp, task_vars: 'ours')
+    assert plugin(connect()).run() == 'ours'
+
+
+def test_the_plugin_is_stocks_over_every_other_connection(monkeypatch):
+    action = plugin(object())
+    stock = type(action).__mro__[1]
+    monkeypatch.setattr(stock, 'run', lambda self, tmp, task_vars: 'stock')
+    assert action.run() == 'stock'
+    assert not isinstance(action, ActionModule)
+
+
+LOAD = """
+import runpy, sys
+action = object.__new__(runpy.run_path(sys.argv[1])['ActionModule'])
+action._connection = None
+type(action).__mro__[1].run = lambda self, tmp, task_vars: None
+action.run()
+print([name for name in sys.modules if name.partition('.')[0] == 'svcfw'])
+"""
+
+
+def test_over_other_connections_nothing_of_svcfw_is_loaded():
+    done = subprocess.run([sys.executable, '-c', LOAD, PLUGIN], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == '[]'
 
 
 def test_loading_it_leaves_stocks_module_alone():

@@ -30,12 +30,13 @@ def test_a_bare_inventory_leaves_all_to_the_configuration_of_ssh(connect):
         'python': None,
         'cwd': None,
         'env': {},
+        'agent': None,
     }
 
 
 def test_a_spec_can_be_made_of_it(connect):
     fields = link(connect(ansible_port=2222))
-    del fields['cwd'], fields['env']
+    del fields['cwd'], fields['env'], fields['agent']
     assert Spec(timeout_s=3, **fields).port == 2222
 
 
@@ -70,6 +71,7 @@ def test_every_usual_variable_counts(connect):
         'python': '/opt/python3',
         'cwd': os.getcwd(),
         'env': {},
+        'agent': None,
     }
     assert type(fields['password']) is Secret
 
@@ -132,3 +134,55 @@ def test_arguments_that_cannot_be_split_are_named(connect):
 def test_what_only_stock_can_do_is_left_to_it(connect, variables):
     assert options.stock_only(connect()) is None
     assert options.stock_only(connect(**variables))
+
+
+class TestAgents:
+    """Who one is to a server: by the keys that an agent holds, or by where it listens."""
+
+    @pytest.fixture(autouse=True)
+    def no_configuration(self, monkeypatch):
+        monkeypatch.setattr(options.ssh_config, 'may_set', lambda option, words: '-A' in words)
+
+    def fields(self, connection, digest):
+        environ = {'SSH_AUTH_SOCK': '/run/agent', 'KRB5CCNAME': '/run/tickets'}
+        return Codec().decode(options.encode_link(connection, environ, lambda path: digest))
+
+    def test_the_keys_stand_for_the_socket(self, connect):
+        fields = self.fields(connect(), b'keys')
+        assert (fields['agent'], fields['env']) == (b'keys', {'KRB5CCNAME': '/run/tickets'})
+
+    def test_an_agent_that_does_not_answer_is_known_by_its_socket(self, connect):
+        fields = self.fields(connect(), None)
+        assert (fields['agent'], fields['env']['SSH_AUTH_SOCK']) == (None, '/run/agent')
+
+    def test_an_agent_that_is_forwarded_is_known_by_its_socket(self, connect):
+        fields = self.fields(connect(ansible_ssh_extra_args='-A'), b'keys')
+        assert (fields['agent'], fields['env']['SSH_AUTH_SOCK']) == (None, '/run/agent')
+
+
+class Templar:
+    def template(self, value):
+        if value == '{{ nowhere }}':
+            raise AnsibleError('nowhere is undefined')
+        return value
+
+
+@pytest.mark.parametrize(
+    ('value', 'expected'),
+    [
+        ('/opt/venv/bin/python', '/opt/venv/bin/python'),
+        ('auto_silent', None),
+        ('python3', None),
+        ('/usr/bin/env python3', None),
+        ('{{ nowhere }}', None),
+        (None, None),
+        (3, None),
+    ],
+)
+def test_the_interpreter_of_modules_is_tried_where_it_is_a_path(value, expected):
+    assert options.modules_python({'ansible_python_interpreter': value}, Templar()) == expected
+
+
+@pytest.mark.parametrize(('given', 'expected'), [({}, None), ({'ansible_ssh_use_tty': True}, True), ({'ansible_ssh_use_tty': False}, False)])
+def test_become_commands_get_a_terminal_if_they_ask_or_as_the_user_says(connect, given, expected):
+    assert options.escalates_on_tty(connect(**given)) is expected

@@ -44,8 +44,8 @@ def run(command: list[str], env: dict[str, str] | None = None, cwd: Path | None 
     return result.returncode, result.stdout.decode(), result.stderr.decode()
 
 
-def text(hint: str | None = None) -> str:
-    return first_stage.text(len(REPORT), hint)
+def text(*hints: str) -> str:
+    return first_stage.text(len(REPORT), hints)
 
 
 def test_every_login_shell_passes_it_on(shell: list[str]) -> None:
@@ -119,3 +119,30 @@ def test_nothing_beyond_the_second_stage_is_taken() -> None:
         out = subprocess.run(command, stdin=source, capture_output=True, timeout=seconds(20)).stdout
         assert out == b"(3, 8) b'" + b'x' * 100 + b"'\n"
         assert source.read() == b'x' * 100
+
+
+def broken(path: Path) -> Path:
+    """A program in the place of a Python that finds none of its own: a shim, or one whose library is gone."""
+    path.write_text('#!/bin/sh\necho python: command not found >&2\ncat >/dev/null\nexit 127\n')
+    path.chmod(0o755)
+    return path
+
+
+def test_one_that_does_not_start_gives_way(shell: list[str], path_of, tmp_path: Path) -> None:
+    env = path_of(**{'python3.8': '3.8'})
+    broken(tmp_path / 'bin' / 'python3')
+    assert run([*shell, text()], env) == (0, "(3, 8) b'frames'\n", '')
+
+
+def test_one_that_does_not_start_is_named_with_its_status(path_of, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    env = path_of()
+    monkeypatch.setattr(first_stage, 'CANDIDATES', ('python3',))
+    broken(tmp_path / 'bin' / 'python3')
+    status, out, err = run(['/bin/sh', '-c', text()], env)
+    assert (status, out, err) == (127, '', 'SVCFW-NO-PYTHON: tried python3(status 127)\n')
+
+
+def test_hints_come_first_in_their_order(path_of, tmp_path: Path) -> None:
+    env = path_of(**{'python3': '3.13', 'second': '3.8', 'third': '3.9'})
+    broken(tmp_path / 'bin' / 'first')
+    assert run(['/bin/sh', '-c', text('first', 'second', 'third')], env)[1] == "(3, 8) b'frames'\n"

@@ -203,7 +203,7 @@ class FakeServer:
         self.node: Any = FakeNode(up=up)
         self.calls: list[Any] = []
 
-    def root(self, link: bytes, timeout_s: float, environment: dict[str, str]) -> Any:
+    def root(self, link: bytes, timeout_s: float, environment: dict[str, str], python: str | None = None) -> Any:
         self.calls.append(('root', link, timeout_s, environment))
         if isinstance(self.node, Exception):
             raise self.node
@@ -232,7 +232,7 @@ class FakeClient:
         self.stream = FakeStream()
         self.session.stream = self.stream  # type: ignore[assignment]
         self.stream.on_closed = self.session.on_closed  # type: ignore[assignment]
-        self.send(protocol.HELLO, ({'PATH': '/bin'}, 60))
+        self.send(protocol.HELLO, ({'PATH': '/bin'}, 60, None))
         assert self.take() == [(protocol.WELCOME, 0, 1234)]
 
     @property

@@ -67,7 +67,7 @@ def test_a_command(far):
 @pytest.mark.parametrize(
     ('handle', 'value', 'error'),
     [
-        (protocol.START_FAILED, ('auth', 'h', 'c', 'r'), StartError),
+        (protocol.START_FAILED, ('auth', 'h', 'c', 'r', None), StartError),
         (protocol.DEFERRED_FAILED, ('put_file', '/x', 1, 'c'), DeferredError),
         (protocol.LOST, 'gone', ChannelError),
         (99, None, MuxError),

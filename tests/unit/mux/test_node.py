@@ -324,9 +324,9 @@ def test_a_child_is_there(child):
 
 
 def test_a_child_that_fails(child):
-    child.router.say((ops.CHILD_FAILED, 'become', 'h', 'c', 'r'))
+    child.router.say((ops.CHILD_FAILED, 'become', 'h', 'c', 'r', 3))
     (error,) = child.outcomes
-    assert (error.kind, error.remedy) == ('become', 'r')
+    assert (error.kind, error.remedy, error.status) == ('become', 'r', 3)
     assert not child.given_up
     assert child.root.is_idle()
 

@@ -205,7 +205,7 @@ def test_nothing_is_begun_after_a_context_that_did_not_start():
     client.defer(ops.MKDTEMP, '/x/y', None)
     client.ask(ops.FLUSH)
     client.node.come_up(ERROR)
-    assert client.take() == [(protocol.START_FAILED, 1, ('refused', 'h', 'c', 'r'))]
+    assert client.take() == [(protocol.START_FAILED, 1, ('refused', 'h', 'c', 'r', None))]
     client.server.node = FakeNode()
     client.ask(ops.FLUSH, number=2)
     client.node.answer(None)
@@ -365,7 +365,7 @@ def test_an_interpreter_that_is_not_there(client):
         (protocol.REQUEST, 5),
         (protocol.REQUEST, (1, 2)),
         (protocol.HELLO, None),
-        (protocol.HELLO, ({}, 'x')),
+        (protocol.HELLO, ({}, 'x', None)),
         (protocol.REQUEST, (b'l', None, 10, ops.MODULE, (5,))),
     ],
 )

@@ -1,23 +1,23 @@
+import errno
 from pathlib import Path
 
 import pytest
 
 from svcfw.core.wire.errors import StartError
-from svcfw.transport import openssh
-from svcfw.transport.openssh import option_settings
+from svcfw.transport import openssh, ssh_config
 from svcfw.transport.spec import Spec
 
 
 @pytest.fixture(autouse=True)
 def plain_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home without ssh_config, and a client that knows how to prepend ciphers. Returns the user's ssh_config."""
-    monkeypatch.setattr(openssh, '_SYSTEM_CONFIG', str(tmp_path / 'system'))
+    monkeypatch.setattr(ssh_config, '_SYSTEM_CONFIG', str(tmp_path / 'system'))
     monkeypatch.setattr(openssh, '_version', lambda program: (9, 2))
 
     class Account:
         pw_dir = str(tmp_path)
 
-    monkeypatch.setattr(openssh.pwd, 'getpwuid', lambda uid: Account)
+    monkeypatch.setattr(ssh_config.pwd, 'getpwuid', lambda uid: Account)
     (tmp_path / '.ssh').mkdir()
     return tmp_path / '.ssh' / 'config'
 
@@ -42,7 +42,7 @@ def test_the_least() -> None:
 def test_all_in_the_order_of_ansible() -> None:
     words = argv(
         ssh_executable='/opt/ssh',
-        ssh_args=['-C', '-o', 'ControlMaster=auto'],
+        ssh_args=['-C', '-o', 'ControlPersist=9'],
         host_key_checking=False,
         port=2222,
         private_key_file='/keys/my key',
@@ -53,7 +53,7 @@ def test_all_in_the_order_of_ansible() -> None:
         ssh_extra_args=['-v'],
     )
     assert words == [
-        *('/opt/ssh', '-C', '-o', 'ControlMaster=auto'),
+        *('/opt/ssh', '-C', '-o', 'ControlPersist=9'),
         *('-o', 'StrictHostKeyChecking=no'),
         *('-o', 'Port=2222'),
         *('-o', 'IdentityFile="/keys/my key"'),
@@ -81,13 +81,16 @@ def test_a_time_out_below_a_second_is_one() -> None:
         ({}, True),
         ({'ssh_args': []}, False),
         ({'ssh_args': ['-o', 'ControlPersist=60']}, True),
-        ({'ssh_args': ['-M']}, True),
+        ({'ssh_args': ['-M']}, False),
         ({'ssh_args': ['-S', '/run/me']}, False),
         ({'ssh_common_args': ['-oControlPath=/run/me']}, False),
     ],
 )
-def test_a_control_socket_is_the_users_affair(fields: dict[str, object], none: bool) -> None:
-    assert ('ControlPath=none' in argv(**fields)) == none
+def test_a_masters_socket_that_ansible_would_use_is_looked_at(fields: dict[str, object], none: bool) -> None:
+    words = argv(**fields)
+    assert ('ControlPath=none' in words) == none
+    assert (words[0] == 'ssh') == none
+    assert any('-O check' in word for word in words) != none
 
 
 class TestCiphers:
@@ -112,26 +115,6 @@ class TestCiphers:
         assert not any('gcm' in word for word in argv())
 
 
-@pytest.mark.parametrize(
-    ('words', 'expected'),
-    [
-        (['-o', 'User=bob'], [('user', 'bob')]),
-        (['-oUser=bob'], [('user', 'bob')]),
-        (['-o', 'User bob'], [('user', 'bob')]),
-        (['-o', 'ProxyCommand = nc -X 5 a=b %h'], [('proxycommand', 'nc -X 5 a=b %h')]),
-        (['-o', 'ProxyCommand nc a=b'], [('proxycommand', 'nc a=b')]),
-        (['-4C'], [('compression', '')]),
-        (['-4CJ', 'jump'], [('compression', ''), ('proxyjump', 'jump')]),
-        (['-Jjump', '-S', '-C'], [('proxyjump', 'jump'), ('controlpath', '-C')]),
-        (['-L', '-oUser=x', '-v'], []),
-        (['-o'], [('', '')]),
-        (['word', '-'], []),
-    ],
-)
-def test_option_settings(words: list[str], expected: list[tuple[str, str]]) -> None:
-    assert option_settings(words) == expected
-
-
 def test_version_of_what_is_not_openssh(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     assert openssh._version('/nonexistent/ssh') == (0, 0)
@@ -143,6 +126,35 @@ def test_no_ssh_program() -> None:
         openssh.launch(Spec(transport='ssh', host='web1', ssh_executable='/nonexistent/ssh'), 10)
     assert raised.value.kind == 'option'
     assert '/nonexistent/ssh' in raised.value.cause
+
+
+def test_a_program_that_cannot_be_run_is_named(tmp_path: Path) -> None:
+    program = tmp_path / 'ssh'
+    program.write_text('')
+    with pytest.raises(StartError) as raised:
+        openssh.launch(Spec(transport='ssh', host='web1', ssh_executable=str(program)), 10)
+    assert raised.value.cause == f'cannot run {program}: Permission denied'
+    assert 'ansible_ssh_executable' in raised.value.remedy
+
+
+def test_the_program_is_looked_for_where_the_asker_has_it(tmp_path: Path) -> None:
+    program = tmp_path / 'ssh'
+    program.touch(0o755)
+    assert openssh.find_program(Spec(host='web1', env={'PATH': str(tmp_path)})) == str(program)
+    assert openssh.find_program(Spec(host='web1', env={'PATH': '/nonexistent'})) is None
+    assert openssh.find_program(Spec(host='web1', ssh_executable='./ssh', cwd=str(tmp_path)))
+
+
+def test_no_room_is_not_told_as_a_missing_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: object, **options: object) -> None:
+        raise OSError(errno.EMFILE, 'Too many open files')
+
+    monkeypatch.setattr(openssh.process, 'spawn', full)
+    with pytest.raises(StartError) as raised:
+        openssh.launch(Spec(transport='ssh', host='web1', ssh_executable='true'), 10)
+    assert raised.value.kind == 'busy'
+    assert 'too many open files' in raised.value.cause
+    assert 'ulimit -n' in raised.value.remedy
 
 
 def test_the_environment_of_the_asker_decides(monkeypatch: pytest.MonkeyPatch) -> None:

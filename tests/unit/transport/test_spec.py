@@ -5,20 +5,20 @@ from svcfw.transport.spec import Spec
 
 
 @pytest.mark.parametrize(
-    ('fields', 'word'),
+    ('fields', 'kind', 'word'),
     [
-        ({'host': 'web1', 'transport': 'telnet'}, 'telnet'),
-        ({'host': 'web1', 'colour': 'red'}, 'colour'),
-        ({'host': '-oProxyCommand=evil'}, 'evil'),
-        ({'host': ''}, 'host'),
-        ({'host': 'two words'}, 'two words'),
-        ({'host': 'nul\0'}, 'host'),
+        ({'host': 'web1', 'transport': 'telnet'}, 'option', 'telnet'),
+        ({'host': 'web1', 'colour': 'red'}, 'option', 'colour'),
+        ({'host': '-oProxyCommand=evil'}, 'config', 'evil'),
+        ({'host': ''}, 'config', 'host'),
+        ({'host': 'two words'}, 'config', 'two words'),
+        ({'host': 'nul\0'}, 'config', 'host'),
     ],
 )
-def test_what_is_refused(fields: dict[str, object], word: str) -> None:
+def test_what_is_refused(fields: dict[str, object], kind: str, word: str) -> None:
     with pytest.raises(StartError) as raised:
         Spec(**fields)
-    assert raised.value.kind == 'option'
+    assert raised.value.kind == kind
     assert word in raised.value.cause
 
 

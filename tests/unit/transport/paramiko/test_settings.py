@@ -75,7 +75,7 @@ def test_a_configuration_that_cannot_be_read(config: Path, tmp_path: Path) -> No
     for fields in ({}, {'ssh_extra_args': ['-F', str(tmp_path / 'absent')]}):
         with pytest.raises(StartError) as raised:
             settle(Spec(host='web1', **fields))
-        assert raised.value.kind == 'option'
+        assert raised.value.kind == 'config'
 
 
 def test_no_checking_of_host_keys() -> None:

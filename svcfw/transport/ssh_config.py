@@ -1,0 +1,80 @@
+"""What the arguments of ssh and its configuration files set, as far as it can be told without ssh. Python 3.6."""
+
+import glob
+import os
+import pwd
+import re
+
+# Options of ssh that take a value, as a following word or attached.
+_WITH_VALUE = frozenset('BbcDEeFIiJLlmOoPpQRSWw')
+_LONG_NAME = {
+    'A': 'forwardagent',
+    'C': 'compression',
+    'F': 'configfile',
+    'J': 'proxyjump',
+    'M': 'controlmaster',
+    'S': 'controlpath',
+    'c': 'ciphers',
+    'i': 'identityfile',
+    'l': 'user',
+    'p': 'port',
+}
+
+_SYSTEM_CONFIG = '/etc/ssh/ssh_config'
+
+
+def option_names(words):
+    """The ssh_config names, in lower case, of what a list of ssh arguments sets: set of str."""
+    return {name for name, _ in option_settings(words)}
+
+
+def option_settings(words):
+    """[(ssh_config name in lower case, value)] of what a list of ssh arguments sets.
+
+    Flags that are short for an option count as it, with value '' where they take none; other flags are left out.
+    """
+    settings = []
+    words = iter(words)
+    for word in words:
+        if not word.startswith('-') or len(word) < 2:
+            continue
+        for index, flag in enumerate(word[1:], 2):
+            value = ''
+            if flag in _WITH_VALUE:
+                value = word[index:] or next(words, '')
+            if flag == 'o':
+                words_of_it = re.split(r'\s*=\s*|\s+', value.strip(), maxsplit=1)
+                settings.append((words_of_it[0].lower(), words_of_it[-1] if len(words_of_it) > 1 else ''))
+            elif flag in _LONG_NAME:
+                settings.append((_LONG_NAME[flag], value))
+            if flag in _WITH_VALUE:
+                break
+    return settings
+
+
+def may_set(option, words):
+    """Whether `words` (list of str, arguments of ssh) or the files that ssh reads may set `option` (bool).
+
+    option: str, in lower case. What includes further files is taken for one that does; the distributions' own include
+    is followed.
+    """
+    if option_names(words) & {option, 'configfile', 'include'}:
+        return True
+    home = pwd.getpwuid(os.getuid()).pw_dir
+    configs = [os.path.join(home, '.ssh', 'config'), _SYSTEM_CONFIG, *sorted(glob.glob(_SYSTEM_CONFIG + '.d/*.conf'))]
+    return any(_mentions(path, option) for path in configs)
+
+
+def _mentions(path, option):
+    try:
+        with open(path, encoding='utf-8', errors='replace') as config:
+            lines = config.read().splitlines()
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    for line in lines:
+        name, _, value = line.strip().replace('=', ' ').partition(' ')
+        if name.lower() == option or (name.lower() == 'include' and value.strip() != _SYSTEM_CONFIG + '.d/*.conf'):
+            return True
+    return False
