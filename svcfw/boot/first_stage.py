@@ -68,6 +68,7 @@ _TRY_THE_REST = 'os.execv("/bin/sh",["sh","-c",a[1],a[1],a[2],a[3]+"(%d.%d)"%v[:
 _GIVE_UP = 'sys.exit("' + NO_PYTHON + ': tried "+sys.executable+"(%d.%d)"%v[:2])'
 
 _PLAIN = frozenset('abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-')
+_PLAIN_CODES = frozenset(map(ord, _PLAIN | frozenset(' ;:&|<>={}@()')))
 _UNSAFE = frozenset("'\\!\n\r\0")
 
 # The configuration is filled up to this, so that whoever writes the command line knows the size of the whole before.
@@ -115,6 +116,22 @@ def text(size, hints=()):
     Raises ValueError for a hint that no quoting carries through every login shell.
     """
     return ' '.join(quote(word) for word in search_argv(size, hints))
+
+
+def nested_text(size, hints=()):
+    """The search as text for `sh -c` that a become command is wrapped around: str. Arguments as in `search_argv`.
+
+    There is no dollar sign in it: `sudo -i` quotes everything else for the login shell, which expands these.
+    """
+    return ' '.join(_nested(word) for word in search_argv(size, hints))
+
+
+def _nested(word):
+    if "'" not in word and '$' not in word:
+        return "'%s'" % word
+    # POSIX: printf's %b reads \0 and octal digits, which backquotes within double quotes leave as they are.
+    codes = [chr(code) if code in _PLAIN_CODES else '\\0%03o' % code for code in word.encode('utf-8', 'surrogateescape')]
+    return '"`printf %%b \'%s\'`"' % ''.join(codes)
 
 
 def can_quote(word):

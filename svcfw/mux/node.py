@@ -2,7 +2,6 @@
 
 import logging
 import re
-import shlex
 from collections.abc import Callable, Hashable
 from typing import Any
 
@@ -83,8 +82,8 @@ class Node:
         assert self.facts is not None
         # Ours may be out of that account's reach (below a home with mode 0700): it looks for one of its own then.
         size = first_stage.second_stage_size(self.router.bundle)
-        search = first_stage.search_argv(size, [self.facts['python']] if self.facts['python'] else [])
-        return f'echo {marker}; exec {shlex.join(search)}'
+        search = first_stage.nested_text(size, [self.facts['python']] if self.facts['python'] else [])
+        return f'echo {marker}; exec {search}'
 
     # -- talking with the agent
 

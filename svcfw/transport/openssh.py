@@ -126,7 +126,7 @@ def _environment(spec):
 
 def _may_order_ciphers(spec):
     """May we ask for the cipher that costs least? Not if the user, or the system's policy, has a say in it."""
-    return not ssh_config.may_set('ciphers', _user_words(spec)) and _version(spec.ssh_executable) >= (8, 1)
+    return not ssh_config.may_set('ciphers', _user_words(spec), spec.cwd) and _version(spec.ssh_executable) >= (8, 1)
 
 
 @functools.lru_cache(maxsize=None)

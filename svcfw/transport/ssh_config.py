@@ -52,14 +52,20 @@ def option_settings(words):
     return settings
 
 
-def may_set(option, words):
+def may_set(option, words, cwd=None):
     """Whether `words` (list of str, arguments of ssh) or the files that ssh reads may set `option` (bool).
 
-    option: str, in lower case. What includes further files is taken for one that does; the distributions' own include
-    is followed.
+    option: str, in lower case. cwd: str, where ssh runs, None for here. What includes further files is taken for one
+    that does; the distributions' own include is followed.
     """
-    if option_names(words) & {option, 'configfile', 'include'}:
+    settings = option_settings(words)
+    if {name for name, _ in settings} & {option, 'include'}:
         return True
+    named = [value for name, value in settings if name == 'configfile']
+    if named:
+        # ssh reads that one alone, and none for the word.
+        path = os.path.join(cwd or '', os.path.expanduser(named[-1]))
+        return named[-1] != 'none' and (not os.path.exists(path) or _mentions(path, option))
     home = pwd.getpwuid(os.getuid()).pw_dir
     configs = [os.path.join(home, '.ssh', 'config'), _SYSTEM_CONFIG, *sorted(glob.glob(_SYSTEM_CONFIG + '.d/*.conf'))]
     return any(_mentions(path, option) for path in configs)

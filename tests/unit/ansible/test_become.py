@@ -161,3 +161,24 @@ def test_no_secret_in_what_could_be_shown(escalate):
     _, become = escalate(ansible_become_password='geheim')
     assert b'geheim' in become.key  # it goes to the multiplexer, which hashes it
     assert 'geheim' not in repr(become.dialogue)
+
+
+def test_what_a_refusal_says_is_kept_whole_without_the_prompt(escalate):
+    plugin, become = escalate(ansible_become_password='hunter2')
+    dialogue = become.dialogue
+    dialogue.build('BOOT')
+    assert dialogue.receive(b'a lecture\n' + plugin.prompt.encode()) == b'hunter2\n'
+    dialogue.receive(b'bob is not in the ')
+    dialogue.receive(b'sudoers file.\nno newline')
+    dialogue.end()
+    assert dialogue.said() == b'a lecture\nbob is not in the sudoers file.\nno newline'
+
+
+@pytest.mark.parametrize('may_use_tty', [None, True, False])
+def test_who_needs_a_terminal_gets_it_always(escalate, shell, escalations, may_use_tty):
+    for method, expected in (('su', True), ('sudo', may_use_tty)):
+        plugin = become_loader.get(method)
+        escalations.attach(plugin)
+        plugin.set_options(var_options={})
+        escalation = escalations.find(plugin.build_become_command('id', shell), ())
+        assert escalation.become(PlayContext(), may_use_tty=may_use_tty).need_tty is (expected)

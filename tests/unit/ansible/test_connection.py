@@ -612,3 +612,31 @@ def test_no_attribute_of_the_stock_connection_is_taken(connection):
     ours = {'_is_stock', '_is_windows', '_operations', '_escalations', '_session', '_shortcuts', '_link', '_said'}
     assert ours <= vars(connection).keys()
     assert not ours & theirs
+
+
+@pytest.mark.parametrize(
+    ('in_data', 'expected'),
+    [(None, (1, b'sudo: unknown user bob\r\n', b'')), (PAYLOAD, (1, b'', b'sudo: unknown user bob\n'))],
+)
+def test_a_refused_become_command_leaves_its_status_and_words(connection, mux, in_data, expected):
+    set_become(connection)
+
+    def refuse(text):
+        raise StartError('become', 'target', 'the child ended with status 1', '', 1)
+
+    def say(command):
+        yield b'sudo: unknown user bob\n'
+        refuse(command)
+
+    mux.escalate = say
+    inner = 'id' if in_data is None else '/usr/bin/python3'
+    assert connection.exec_command(escalated(connection, inner), in_data=in_data) == expected
+
+
+@pytest.mark.parametrize(('transport', 'expected'), [('local', 'local'), ('ssh', 'ssh'), ('paramiko', 'ssh'), ('auto', 'ssh')])
+def test_core_is_told_which_transports_stay_on_this_machine(connect, transport, expected):
+    connection = connect(svcfw_transport=transport)
+    assert connection.transport == expected
+    connection.set_option('timeout', 3)
+    assert connection.transport == expected
+    assert type(connection).transport == 'ssh'

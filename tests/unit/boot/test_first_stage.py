@@ -1,4 +1,5 @@
 import os
+import shlex
 import shutil
 import subprocess
 import zlib
@@ -119,6 +120,18 @@ def test_nothing_beyond_the_second_stage_is_taken() -> None:
         out = subprocess.run(command, stdin=source, capture_output=True, timeout=seconds(20)).stdout
         assert out == b"(3, 8) b'" + b'x' * 100 + b"'\n"
         assert source.read() == b'x' * 100
+
+
+def test_nested_text_has_no_dollar_sign_and_is_the_same_search(shell: list[str], path_of, tmp_path: Path) -> None:
+    env = path_of(**{'python3.8': '3.8'})
+    (tmp_path / 'bin' / 'printf').symlink_to('/usr/bin/printf')
+    broken(tmp_path / 'bin' / "it's")
+    nested = first_stage.nested_text(len(REPORT), ["it's", '/opt/$HOME/python'])
+    assert '$' not in nested
+    assert run(['/bin/sh', '-c', f'exec {nested}'], env) == (0, "(3, 8) b'frames'\n", '')
+    # As `su -c` hands it to a login shell of any kind.
+    words = f"/bin/sh -c {shlex.quote(f'exec {nested}')}"
+    assert run([*shell, words], env) == (0, "(3, 8) b'frames'\n", '')
 
 
 def broken(path: Path) -> Path:

@@ -5,6 +5,8 @@ import pytest
 from svcfw.ansible.target import ops
 from svcfw.core.wire.errors import CallError, ChannelError, StartError
 from svcfw.mux import protocol
+from svcfw.mux import session as session_module
+from svcfw.mux.node import ChildNode
 from svcfw.mux.session import MAX_BACKLOG_BYTES
 from tests.unit.mux.fakes import FakeClient, FakeNode
 
@@ -391,3 +393,72 @@ def test_answers_that_nobody_asked_for_are_dropped(client):
 def test_stop(client):
     client.send(protocol.STOP, None)
     assert client.server.calls[-1] == 'stop'
+
+
+# -- children of other accounts whose command refuses ---------------------------------------------------------------
+
+
+@pytest.fixture
+def children(monkeypatch):
+    """The children that sessions start; each fails when told to."""
+    started = []
+
+    class Child(ChildNode):
+        def __init__(self, parent, name, session, command, has_tty, marker, timeout_s, on_output):
+            FakeNode.__init__(self, 9, up=False)
+            self.root, self.session, self.command, self.has_tty = parent, session, command, has_tty
+            self.given_up = self.asks = False
+            started.append(self)
+
+        when_ready, come_up = FakeNode.when_ready, FakeNode.come_up
+
+        def asked_for_tty(self):
+            return self.asks
+
+    monkeypatch.setattr(session_module, 'ChildNode', Child)
+    return started
+
+
+REFUSED = StartError('become', 'h', 'c', 'r', 1)
+
+
+def start_child(client, need_tty):
+    client.send(protocol.BECOME_START, ('sudo x', need_tty))
+
+
+def test_a_command_that_asks_for_a_terminal_gets_one(client, children):
+    client.node.wants_tty = False
+    client.ask(ops.FLUSH, key=b'k')
+    start_child(client, None)
+    children[0].asks = True
+    client.take()
+    children[0].come_up(REFUSED)
+    assert [handle for handle, _, _ in client.take()] == [protocol.BECOME_BUILD]
+    start_child(client, None)
+    assert [child.has_tty for child in children] == [False, True]
+    assert client.node.wants_tty
+
+
+def test_it_gets_none_where_the_user_wants_none(client, children):
+    client.node.wants_tty = False
+    client.ask(ops.FLUSH, key=b'k')
+    start_child(client, False)
+    children[0].asks = True
+    client.take()
+    children[0].come_up(REFUSED)
+    assert client.take() == [(protocol.START_FAILED, 1, ('become', 'h', 'c', 'r', 1))]
+
+
+def test_the_terminal_is_remembered_for_the_host(client, children):
+    client.node.wants_tty = True
+    client.ask(ops.FLUSH, key=b'k')
+    start_child(client, None)
+    assert children[0].has_tty
+
+
+def test_a_refusal_of_anothers_command_is_asked_for_in_its_own_words(client, children):
+    client.node.wants_tty = False
+    client.node.children[b'k'] = other = session_module.ChildNode(client.node, 'n', 99, [], False, '', 1, None)
+    client.ask(ops.FLUSH, key=b'k')
+    other.come_up(REFUSED)
+    assert [handle for handle, _, _ in client.take()] == [protocol.BECOME_BUILD]

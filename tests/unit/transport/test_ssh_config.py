@@ -24,6 +24,15 @@ def test_arguments_that_may_set_an_option(words: list[str]) -> None:
     assert ssh_config.may_set('forwardagent', words)
 
 
+def test_a_file_that_is_named_counts_alone(user_config: Path, tmp_path: Path) -> None:
+    user_config.write_text('ForwardAgent yes')
+    (tmp_path / 'other').write_text('User bob')
+    assert not ssh_config.may_set('forwardagent', ['-F', '/dev/null'])
+    assert not ssh_config.may_set('forwardagent', ['-F', 'none'])
+    assert not ssh_config.may_set('forwardagent', ['-F', 'other'], str(tmp_path))
+    assert ssh_config.may_set('user', ['-F', 'other'], str(tmp_path))
+
+
 @pytest.mark.parametrize('line', ['ForwardAgent yes', ' forwardagent=no', 'Include conf.d/*'])
 def test_files_that_may_set_an_option(user_config: Path, line: str) -> None:
     assert not ssh_config.may_set('forwardagent', ['-o', 'User=bob'])

@@ -1,5 +1,7 @@
 """A child's start as its agent sees it: what its command shows goes up, answers go down, and it ends one way only."""
 
+import errno
+
 import pytest
 
 from svcfw.ansible.target import children as module
@@ -187,3 +189,23 @@ def test_an_end_without_words_is_the_commands(children):
     error = child.ended(1)
     assert error.kind == 'become'
     assert 'sorry' in error.cause
+
+
+@pytest.mark.parametrize(
+    ('marker', 'shows', 'status', 'told'),
+    [('MARK', b'refused', 1, 1), ('MARK', b'MARK', 1, None), ('', b'', 1, None), ('MARK', b'', -9, None)],
+)
+def test_the_status_of_a_command_that_refuses_is_told(children, marker, shows, status, told):
+    """Of a become plugin's command, until it has shown the marker: what ends later is no refusal."""
+    _, child = start(children, marker=marker)
+    child.receive(STDOUT, shows)
+    assert child.ended(status).status == told
+
+
+def test_no_room_is_the_cause_that_is_told(children, starter, monkeypatch):
+    monkeypatch.setattr(starter, 'error', OSError(errno.EMFILE, 'Too many open files'))
+    message, _ = start(children)
+    ((operation, kind, _, cause, remedy, status),) = message.replies
+    assert (operation, kind, status) == (ops.CHILD_FAILED, 'busy', None)
+    assert 'too many open files' in cause
+    assert 'ulimit' in remedy
