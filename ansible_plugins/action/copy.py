@@ -16,10 +16,10 @@ seealso:
   - module: ansible.builtin.copy
 """
 
-import sys
-from importlib.util import module_from_spec, spec_from_file_location
+import sys  # noqa: E402
+from importlib.util import module_from_spec, spec_from_file_location  # noqa: E402
 
-from ansible.plugins import action
+from ansible.plugins import action  # noqa: E402
 
 # On this path the file stands for `copy` in every run of this user, also of an installation without svcfw; and it goes
 # by the name of stock's module, which therefore cannot be imported.

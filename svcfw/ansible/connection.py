@@ -248,9 +248,7 @@ class Connection(ssh.Connection):
     def _become(self, escalation: become.Escalation) -> Become:
         return escalation.become(self._play_context, may_use_tty=options.escalates_on_tty(self))
 
-    def _run_escalated(
-        self, cmd: str, escalation: become.Escalation, in_data: bytes | None, sudoable: bool
-    ) -> Answer:
+    def _run_escalated(self, cmd: str, escalation: become.Escalation, in_data: bytes | None, sudoable: bool) -> Answer:
         child = self._become(escalation)
         dialogue = child.dialogue
         try:

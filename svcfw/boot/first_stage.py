@@ -130,7 +130,9 @@ def _nested(word):
     if "'" not in word and '$' not in word:
         return "'%s'" % word
     # POSIX: printf's %b reads \0 and octal digits, which backquotes within double quotes leave as they are.
-    codes = [chr(code) if code in _PLAIN_CODES else '\\0%03o' % code for code in word.encode('utf-8', 'surrogateescape')]
+    codes = [
+        chr(code) if code in _PLAIN_CODES else '\\0%03o' % code for code in word.encode('utf-8', 'surrogateescape')
+    ]
     return '"`printf %%b \'%s\'`"' % ''.join(codes)
 
 

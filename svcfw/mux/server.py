@@ -147,9 +147,7 @@ class Server:
 
     # -- contexts
 
-    def root(
-        self, link: bytes, timeout_s: float, environment: dict[str, str], python: str | None = None
-    ) -> RootNode:
+    def root(self, link: bytes, timeout_s: float, environment: dict[str, str], python: str | None = None) -> RootNode:
         """The context for a link, which is started if there is none. StartError, DecodeError for what is no link."""
         key = self._key(link)
         node = self._roots.get(key)
@@ -159,7 +157,9 @@ class Server:
                 raise DecodeError('that is no link')
             fields['env'] = {**environment, **fields['env']}
             fields.pop('agent', None)  # whose keys count, not where they are
-            node = RootNode(self.router, Spec(timeout_s=timeout_s, modules_python=python, **fields), lambda: self._forget(key))
+            node = RootNode(
+                self.router, Spec(timeout_s=timeout_s, modules_python=python, **fields), lambda: self._forget(key)
+            )
             self._roots[key] = node
             self._follow(node)
         return node

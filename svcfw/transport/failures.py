@@ -1,4 +1,4 @@
-"""Why a program could not be started, told by its cause: it is missing, or there is no room for one more. Python 3.6."""
+"""Why a program could not be started, told by its cause: missing, or no room for one more. Python 3.6."""
 
 import errno
 import os

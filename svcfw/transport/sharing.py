@@ -1,4 +1,4 @@
-"""ssh's own sharing of connections (ControlMaster, ControlPath), as far as a context may have to do with it. Python 3.6.
+"""ssh's own sharing of connections (ControlMaster, ControlPath), and what a context has to do with it. Python 3.6.
 
 A context lives longer than a task. As a master it would carry other people's sessions and end them with itself; as the
 client of a master it would end with that one, and keep the terminal of who opened it from closing. So it is neither,

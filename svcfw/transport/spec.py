@@ -54,7 +54,7 @@ class Spec:
         env=None,
         **unknown,
     ):
-        """Raises StartError: kind 'option' for an unknown field or transport, 'config' for a host that cannot be one."""
+        """Raises StartError: kind 'option' for an unknown field or transport, 'config' for what cannot be a host."""
         self.transport = transport
         self.host = host
         self.port = port

@@ -1,4 +1,4 @@
-"""How one gets to a host and to another account there, over stock ssh and over svcfw: the same verdicts, the same words."""
+"""The way to a host, and to another account there, over stock ssh and over svcfw: the same verdicts and words."""
 
 import os
 import subprocess
@@ -91,7 +91,14 @@ def test_arguments_that_share_connections_get_there_and_leave_no_master(
 def test_the_words_of_ssh_config_count_too(controller: Controller, target: Host, tmp_path: Path) -> None:
     """With a jump host's master between: it is asked for by the user, and hangs up nobody."""
     options = [word for word in target.ssh_options() if '=' in word]
-    lines = ['Port 2222', 'User plain', *options, 'ControlMaster auto', f'ControlPath {tmp_path}/%h', 'ControlPersist 5']
+    lines = [
+        'Port 2222',
+        'User plain',
+        *options,
+        'ControlMaster auto',
+        f'ControlPath {tmp_path}/%h',
+        'ControlPersist 5',
+    ]
     jump = f'Host jump\n  HostName {target.address}\n' + ''.join(f'  {line}\n' for line in lines)
     inner = jump.replace('Host jump', 'Host inner') + '  ProxyJump jump\n'
     config = tmp_path / 'config'
@@ -206,8 +213,7 @@ def test_a_refused_become_has_the_results_of_ssh(controller: Controller, fresh: 
         },
     }
     tasks = [
-        {**task, 'ignore_errors': True}
-        for task in ({'name': 'module', 'command': 'id'}, {'name': 'raw', 'raw': 'id'})
+        {**task, 'ignore_errors': True} for task in ({'name': 'module', 'command': 'id'}, {'name': 'raw', 'raw': 'id'})
     ]
     # Pipelining, as over svcfw: else the module of stock is a file that another account cannot read.
     runs = {}
@@ -228,7 +234,9 @@ def test_a_refused_become_has_the_results_of_ssh(controller: Controller, fresh: 
             assert words[0] == words[1], (name, task)
     raw = runs['svcfw-ssh'].result('raw', 'not in sudoers')['result']
     assert raw['stdout'] == 'plain is not in the sudoers file.\r\n'
-    assert runs['svcfw-ssh'].result('raw', 'no account')['result']['stdout'].startswith('sudo: unknown user nobody9\r\n')
+    assert (
+        runs['svcfw-ssh'].result('raw', 'no account')['result']['stdout'].startswith('sudo: unknown user nobody9\r\n')
+    )
 
 
 def said(event: dict[str, Any], key: str) -> Any:
@@ -257,7 +265,9 @@ def test_sudo_gets_a_terminal_where_it_asks_for_one(controller: Controller, fres
         assert verdicts(runs['svcfw-ssh'], name) == verdicts(runs['ssh'], name), name
         assert runs['svcfw-ssh'].result('module', name)['result']['stdout'] == 'root'
     never = {'never': {'ansible_user': 'sudoer', 'ansible_ssh_use_tty': False}}
-    run = controller.play(inventory(fresh, 'svcfw-ssh', never, 'sudoer'), [{**PING, 'ignore_errors': True}], become=True)
+    run = controller.play(
+        inventory(fresh, 'svcfw-ssh', never, 'sudoer'), [{**PING, 'ignore_errors': True}], become=True
+    )
     assert 'you must have a tty' in run.result('ping')['result']['module_stderr']
 
 
@@ -304,7 +314,9 @@ def test_the_interpreter_of_modules_is_tried_where_there_is_no_other(controller:
 def test_an_account_that_cannot_run_our_interpreter_finds_its_own(controller: Controller, fresh: Host) -> None:
     in_host(fresh, '/usr/bin/python3', '-m', 'venv', '--without-pip', '/root/venv')
     fresh.path('/root/venv').chmod(0o700)
-    cases = {'host': {'ansible_svcfw_python': '/root/venv/bin/python', 'ansible_python_interpreter': '/usr/bin/python3'}}
+    cases = {
+        'host': {'ansible_svcfw_python': '/root/venv/bin/python', 'ansible_python_interpreter': '/usr/bin/python3'}
+    }
     tasks = [PING, {'name': 'other', 'command': 'id -un', 'become': True, 'become_user': 'other'}]
     run = controller.play(inventory(fresh, 'svcfw-ssh', cases, 'root'), tasks)
     assert verdicts(run, 'host') == [('ping', 'ok'), ('other', 'ok')], run.output

@@ -11,8 +11,9 @@ stderr); a part costs as many bytes of the request's credit, which begins with l
     FETCH     (path)                 number: permission bits; stderr: SIZE in the first part, SHA-256 at the end
     EXPAND    (text beginning with ~)     the expanded text
     CHILD     (name, argv, tty, marker, time-out)   messages (CHILD_OUTPUT, bytes), then (CHILD_READY, id, facts) or
-                                                    (CHILD_FAILED, kind, host, cause, remedy, status or None). The argv starts a first
-                                                    stage; with a marker the second follows once the command shows it
+                                                    (CHILD_FAILED, kind, host, cause, remedy, status or None): of a
+                                                    StartError. The argv starts a first stage; with a marker the second
+                                                    follows once the command shows it
     INTERPRETER (words of a shebang)      (is it ours, path of the program or None)
     FLUSH     ()                          None: all that was asked for before is done
     PUT_KEPT  (path, permission bits, digest)   whether it was done: the content is taken from a large file that was

@@ -81,8 +81,8 @@ class StartError(Error):
     """A context could not be started.
 
     kind: one of START_KINDS; host: what the user calls the place; cause: a clause without a full stop; remedy: a
-    sentence that says what to do, or ''. status: int, the exit status of a command of another's (a become plugin's) that
-    was to start it and refused, or None.
+    sentence that says what to do, or ''. status: int, the exit status of the command (a become plugin's) that was to
+    start it and refused, or None.
     """
 
     code = 'start'

@@ -633,7 +633,9 @@ def test_a_refused_become_command_leaves_its_status_and_words(connection, mux, i
     assert connection.exec_command(escalated(connection, inner), in_data=in_data) == expected
 
 
-@pytest.mark.parametrize(('transport', 'expected'), [('local', 'local'), ('ssh', 'ssh'), ('paramiko', 'ssh'), ('auto', 'ssh')])
+@pytest.mark.parametrize(
+    ('transport', 'expected'), [('local', 'local'), ('ssh', 'ssh'), ('paramiko', 'ssh'), ('auto', 'ssh')]
+)
 def test_core_is_told_which_transports_stay_on_this_machine(connect, transport, expected):
     connection = connect(svcfw_transport=transport)
     assert connection.transport == expected

@@ -183,6 +183,8 @@ def test_the_interpreter_of_modules_is_tried_where_it_is_a_path(value, expected)
     assert options.modules_python({'ansible_python_interpreter': value}, Templar()) == expected
 
 
-@pytest.mark.parametrize(('given', 'expected'), [({}, None), ({'ansible_ssh_use_tty': True}, True), ({'ansible_ssh_use_tty': False}, False)])
+@pytest.mark.parametrize(
+    ('given', 'expected'), [({}, None), ({'ansible_ssh_use_tty': True}, True), ({'ansible_ssh_use_tty': False}, False)]
+)
 def test_become_commands_get_a_terminal_if_they_ask_or_as_the_user_says(connect, given, expected):
     assert options.escalates_on_tty(connect(**given)) is expected

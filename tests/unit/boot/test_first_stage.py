@@ -130,7 +130,7 @@ def test_nested_text_has_no_dollar_sign_and_is_the_same_search(shell: list[str],
     assert '$' not in nested
     assert run(['/bin/sh', '-c', f'exec {nested}'], env) == (0, "(3, 8) b'frames'\n", '')
     # As `su -c` hands it to a login shell of any kind.
-    words = f"/bin/sh -c {shlex.quote(f'exec {nested}')}"
+    words = f'/bin/sh -c {shlex.quote(f"exec {nested}")}'
     assert run([*shell, words], env) == (0, "(3, 8) b'frames'\n", '')
 
 
@@ -147,7 +147,9 @@ def test_one_that_does_not_start_gives_way(shell: list[str], path_of, tmp_path: 
     assert run([*shell, text()], env) == (0, "(3, 8) b'frames'\n", '')
 
 
-def test_one_that_does_not_start_is_named_with_its_status(path_of, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_one_that_does_not_start_is_named_with_its_status(
+    path_of, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     env = path_of()
     monkeypatch.setattr(first_stage, 'CANDIDATES', ('python3',))
     broken(tmp_path / 'bin' / 'python3')
@@ -156,6 +158,6 @@ def test_one_that_does_not_start_is_named_with_its_status(path_of, monkeypatch: 
 
 
 def test_hints_come_first_in_their_order(path_of, tmp_path: Path) -> None:
-    env = path_of(**{'python3': '3.13', 'second': '3.8', 'third': '3.9'})
+    env = path_of(python3='3.13', second='3.8', third='3.9')
     broken(tmp_path / 'bin' / 'first')
     assert run(['/bin/sh', '-c', text('first', 'second', 'third')], env)[1] == "(3, 8) b'frames'\n"

@@ -24,4 +24,8 @@ def test_what_has_run_out_is_the_cause(number: int) -> None:
 def test_else_it_is_the_program(number: int) -> None:
     found = failures.cannot_run('web1', 'ssh', error(number), 'Install it.', 'nopython')
     assert not failures.is_exhausted(error(number))
-    assert (found.kind, found.cause, found.remedy) == ('nopython', f'cannot run ssh: {os.strerror(number)}', 'Install it.')
+    assert (found.kind, found.cause, found.remedy) == (
+        'nopython',
+        f'cannot run ssh: {os.strerror(number)}',
+        'Install it.',
+    )
