@@ -336,6 +336,81 @@ class TestTheWay:
             started.until_ready()
             assert started.read(len(version) + 1).decode() == version + ';'
 
+    def test_past_an_interpreter_that_does_not_start(self, transport: Transport, tmp_path: Path) -> None:
+        shim = tmp_path / 'python3'
+        shim.write_text('#!/bin/sh\necho no such version >&2\nexit 127\n')
+        shim.chmod(0o755)
+        with transport.start(python=str(shim)) as started:
+            started.until_ready()
+
+    def test_the_interpreter_of_modules_comes_before_what_is_found(self, remote: Transport) -> None:
+        says = b'import os, sys; os.write(1, %r + b"%%d.%%d;" %% sys.version_info[:2]); os.read(0, 1)' % MARKER
+        with remote.start(zlib.compress(says), modules_python=need_python('3.8')) as started:
+            started.until_ready()
+            assert started.read(4) == b'3.8;'
+
+    def test_the_interpreter_of_modules_is_left_out_where_it_cannot_be_written(self, remote: Transport) -> None:
+        with remote.start(modules_python="/opt/it's/python") as started:
+            started.until_ready()
+
+
+SHARING = [
+    ['-o', 'ControlMaster=auto', '-o', 'ControlPersist=60', '-o', 'ControlPath={path}'],
+    ['-o', 'ControlMaster=auto', '-o', 'ControlPath={path}'],
+    ['-o', 'ControlMaster=yes', '-o', 'ControlPath={path}'],
+    ['-M', '-S', '{path}'],
+    ['-o', 'ControlPath={path}'],
+]
+
+
+class TestSharedConnections:
+    """Of ssh alone: ControlMaster and ControlPath."""
+
+    @pytest.fixture(params=SHARING, ids=' '.join)
+    def words(self, request: pytest.FixtureRequest, tmp_path: Path) -> list[str]:
+        return [word.format(path=tmp_path / 'master') for word in request.param]
+
+    def assert_lives_without_its_terminal(self, started: Drive) -> None:
+        started.until_ready()
+        started.process.close_tty()
+        started.unsent += b'still here'
+        assert started.read(10) == b'still here'
+
+    def test_it_is_no_master(self, sshd: Sshd, words: list[str], tmp_path: Path) -> None:
+        with over_ssh('ssh', sshd).start(ssh_args=words) as started:
+            self.assert_lives_without_its_terminal(started)
+            assert not (tmp_path / 'master').exists()
+
+    def test_it_does_not_end_with_a_master(self, sshd: Sshd, words: list[str], tmp_path: Path) -> None:
+        with master_at(sshd, tmp_path / 'master') as end, over_ssh('ssh', sshd).start(ssh_args=words) as started:
+            started.until_ready()
+            end()
+            self.assert_lives_without_its_terminal(started)
+
+    def test_a_master_is_used_where_nothing_else_gets_there(self, own_sshd: Sshd, tmp_path: Path) -> None:
+        with master_at(own_sshd, tmp_path / 'master') as end:
+            (own_sshd.directory / 'authorized_keys').write_bytes(b'')
+            words = ['-o', 'ControlMaster=auto', '-o', f'ControlPath={tmp_path}/master']
+            with over_ssh('ssh', own_sshd).start(ssh_args=words) as started:
+                self.assert_lives_without_its_terminal(started)
+            assert end() == 0  # it was still there
+
+
+@contextlib.contextmanager
+def master_at(server: Sshd, path: Path) -> Iterator[Callable[[], int]]:
+    """A master of the user's own; gives a function that ends it and tells whether (0) it was there."""
+    words = [need_program('sshd', 'ssh'), *server.ssh_options(), '-p', str(server.port), '-l', server.user]
+    words += ['-S', str(path)]
+    subprocess.run([*words, '-f', '-N', '-M', '-o', 'ControlPersist=600', server.host], check=True)
+
+    def end() -> int:
+        return subprocess.run([*words, '-O', 'exit', server.host], stderr=subprocess.DEVNULL).returncode
+
+    try:
+        yield end
+    finally:
+        end()
+
 
 class TestPasswords:
     def test_right(self, by_password: Transport) -> None:
