@@ -264,6 +264,7 @@ def test_sudo_gets_a_terminal_where_it_asks_for_one(controller: Controller, fres
     for name in cases:
         assert verdicts(runs['svcfw-ssh'], name) == verdicts(runs['ssh'], name), name
         assert runs['svcfw-ssh'].result('module', name)['result']['stdout'] == 'root'
+    controller.stop_mux()  # a child that is there is used, terminal or not
     never = {'never': {'ansible_user': 'sudoer', 'ansible_ssh_use_tty': False}}
     run = controller.play(
         inventory(fresh, 'svcfw-ssh', never, 'sudoer'), [{**PING, 'ignore_errors': True}], become=True
