@@ -5,14 +5,24 @@ import importlib
 from svcfw.transport import local, openssh
 from svcfw.transport import spec as specs
 
+_NAMES = {specs.SSH: 'openssh', specs.PARAMIKO: 'paramiko', specs.LOCAL: 'local'}
+
+
+def choice(spec):
+    """Which transport `spec` comes to, and why: (one of specs.TRANSPORTS but AUTO, str as people shall read it)."""
+    if spec.transport != specs.AUTO:
+        return spec.transport, '%s: as set' % _NAMES[spec.transport]
+    if openssh.find_program(spec):
+        return specs.SSH, 'openssh: %s found' % spec.ssh_executable
+    if spec.ssh_executable != specs.DEFAULT_PROGRAM:
+        # A program that somebody has named is meant, also where it is not there.
+        return specs.SSH, 'openssh: %s is named' % spec.ssh_executable
+    return specs.PARAMIKO, 'paramiko: no program %s' % spec.ssh_executable
+
 
 def launcher(spec):
     """What starts the place that `spec` describes: a function (size of second stage) -> (Process, Dialogue)."""
-    transport = spec.transport
-    if transport == specs.AUTO:
-        # A program that somebody has named is meant, also where it is not there.
-        wants_ssh = spec.ssh_executable != specs.DEFAULT_PROGRAM or openssh.find_program(spec)
-        transport = specs.SSH if wants_ssh else specs.PARAMIKO
+    transport, _ = choice(spec)
     if transport == specs.LOCAL:
         return lambda size: local.launch(spec, size)
     if transport == specs.SSH:

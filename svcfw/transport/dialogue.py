@@ -17,6 +17,8 @@ TTY, STDIN, STDOUT, STDERR = 'tty', 'stdin', 'stdout', 'stderr'
 
 # Of each source this much is kept for error messages. More than any error of ssh, less than a chatty profile.
 MAX_KEPT_CHARS = 16 * 1024
+# Of its error stream, for people who asked for its debugging: `ssh -vvv` says some 20 KiB until it is logged in.
+MAX_SAID_CHARS = 64 * 1024
 # Lines are cut to this before they are searched: much of them is the other side's, and patterns take quadratic time.
 _MAX_LINE_CHARS = 300
 
@@ -75,6 +77,8 @@ class Dialogue:
         self._answers = dict(answers)
         self._user = user
         self._can_ask = can_ask
+        #: What came on the error stream, debugging included.
+        self.said = ''
         self._kept = {TTY: '', STDOUT: '', STDERR: ''}
         self._prompt = ''
         self._answered = {}
@@ -93,10 +97,17 @@ class Dialogue:
         """
         text = data.decode('utf-8', 'replace').replace('\r', '')
         self._kept[source] = (self._kept[source] + text)[-MAX_KEPT_CHARS:]
+        if source == STDERR:
+            self.said = (self.said + text)[-MAX_SAID_CHARS:]
         if source != TTY or self._failure:
             return []
         self._prompt = (self._prompt + text)[-MAX_KEPT_CHARS:]
         return [] if self._asked_kind else self._read_prompt()
+
+    def prompted(self):
+        """What is on an unfinished line by now was a prompt, which has been answered: no part of what follows it."""
+        for source, text in self._kept.items():
+            self._kept[source] = text[: text.rfind('\n') + 1]
 
     def answer(self, text):
         """What was said to the last Ask: str, or None for no answer. Returns actions as `receive` does."""
@@ -170,6 +181,7 @@ class Dialogue:
     def _send(self, kind, what, text):
         self._answered.setdefault(kind, set()).add(what)
         self._prompt = ''
+        self.prompted()
         return [Send(TTY, (str(text) + '\n').encode('utf-8', 'surrogateescape'))]
 
     def _refuse(self, kind, what):
@@ -243,8 +255,8 @@ _NO_ANSWER = {
 
 
 def _lines(text):
-    """`text` without the debug output of ssh, and with long lines cut."""
-    return '\n'.join(line[:_MAX_LINE_CHARS] for line in text.split('\n') if not line.startswith('debug'))
+    """`text` without what ssh says only when given -v, and with long lines cut."""
+    return '\n'.join(line[:_MAX_LINE_CHARS] for line in text.split('\n') if not line.startswith(messages.SSH_DEBUG))
 
 
 def _shown(text):

@@ -159,6 +159,9 @@ SSH_FAULTS = _faults(
     ),
 )
 
+# How lines begin that ssh says only when given -v: no reason for anything.
+SSH_DEBUG = ('debug', 'OpenSSH_', 'Authenticated to ', 'Transferred: ', 'Bytes per second: ')
+
 # Said about keys before a login that is then refused; shown with it.
 SSH_NOTES = [
     re.compile(pattern, re.MULTILINE)

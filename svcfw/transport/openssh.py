@@ -80,6 +80,8 @@ def argv(spec, text):
         words += _options('ControlPath=none')
     if _may_order_ciphers(spec):
         words += _options(_FAST_CIPHER)
+    if spec.verbosity:
+        words.append('-' + 'v' * spec.verbosity)
     if may_share:
         return sharing.argv(spec.ssh_executable, words, spec.host, text, spec.timeout_s)
     # -T: a terminal over there is not clean for eight bits, whatever RequestTTY in ssh_config says.

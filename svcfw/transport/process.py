@@ -30,11 +30,13 @@ class Process:
     pid: int, also the id of its session and process group.
     in_fd, out_fd, err_fd: int, non-blocking, closed on exec: what we write to, and the two we read. The first two may
         be one and the same (here they are).
+    argv: list of str, what was started.
     tty_fd: int, the master of its controlling terminal, non-blocking, or None.
     failure: StartError, what went wrong inside the transport itself, or None; here always None (see paramiko.py).
     """
 
     failure = None
+    argv = ()
 
     def __init__(self, pid, link_fd, err_fd, tty_fds, outlives_tty):
         self.pid = pid
@@ -105,7 +107,7 @@ def spawn(argv, tty=False, outlives_tty=False, env=None, cwd=None):
     env: dict, the whole environment; None for ours. cwd: str, or None for ours.
     Raises OSError when the program is not there or cannot be run.
     """
-    ours, theirs = [], []
+    ours, theirs, command = [], [], list(argv)
     try:
         link = socket.socketpair()
         for end in link:
@@ -137,7 +139,9 @@ def spawn(argv, tty=False, outlives_tty=False, env=None, cwd=None):
         os.set_blocking(fd, False)
     # Process reaps it. Popen would too, and complain when it is forgotten before its child has ended.
     child.returncode = 0
-    return Process(child.pid, link_fd, err_fd, tty_fds, outlives_tty)
+    started = Process(child.pid, link_fd, err_fd, tty_fds, outlives_tty)
+    started.argv = command
+    return started
 
 
 def _require_program(name):

@@ -31,6 +31,7 @@ class Spec:
     cwd: str or None, the directory that file names in the ssh arguments are relative to; None for our own.
     env: dict of str, the environment of a program that is started here, None for our own; ssh takes only
         those variables from it that say who one is to a server (SSH_AUTH_SOCK).
+    verbosity: int, how many -v the ssh program is given.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Spec:
         modules_python=None,
         cwd=None,
         env=None,
+        verbosity=0,
         **unknown,
     ):
         """Raises StartError: kind 'option' for an unknown field or transport, 'config' for what cannot be a host."""
@@ -72,6 +74,7 @@ class Spec:
         self.modules_python = modules_python
         self.cwd = cwd
         self.env = env
+        self.verbosity = verbosity
         if unknown:
             raise self._wrong('unknown option %s' % ', '.join(sorted(unknown)), 'Leave it out or correct its name.')
         if transport not in TRANSPORTS:

@@ -86,6 +86,11 @@ class Starter(object):
         if self._process.tty_fd is not None:
             self._loop.watch(self._process.tty_fd, self._on_tty)
 
+    @property
+    def command(self):
+        """What was started here for it: list of str, empty if that is no program."""
+        return list(self._process.argv)
+
     def release(self):
         """Nothing stands between us and the first stage any more: send the second."""
         if self._second_stage:

@@ -86,6 +86,7 @@ class _Child(object):
 
     def type(self, data):
         if not self._is_linked:
+            self._words.prompted()
             self._starter.act([Send(self._asked_on, data)])
 
     def give_up(self):

@@ -31,6 +31,7 @@ class ChannelProcess:
 
     tty_fd = None
     pid = None
+    argv = ()
 
     def __init__(self, spec: Spec, command: str) -> None:
         self.failure: StartError | None = None
