@@ -15,6 +15,7 @@ from svcfw.core.wire.frames import GOODBYE, Frame, FrameReader, pack_header
 from svcfw.mux import filing, protocol, rundir, starting
 from svcfw.mux.filing import OnProgress
 from svcfw.mux.starting import MuxError
+from svcfw.mux.telling import About, Cost, about, cost
 
 #: How long it may take to end: it gives its contexts 5 s.
 STOP_S = 20.0
@@ -93,6 +94,18 @@ class Target(NamedTuple):
         return '<Target>'  # the link holds a password
 
 
+class Interest(NamedTuple):
+    """What a client wants to hear beside its answers: see telling.py.
+
+    run: what all processes of one run of ansible have in common, and no other. ssh_verbosity: how many -v an ssh
+    program is given that starts for it.
+    """
+
+    run: str
+    hear: Callable[[About | Cost], None]
+    ssh_verbosity: int = 0
+
+
 class Client:
     """One connection to the multiplexer. For one thread.
 
@@ -100,8 +113,9 @@ class Client:
     this client), ChannelError (the context or the multiplexer died); deferred ones return at once.
     """
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, interest: Interest | None = None) -> None:
         self.mux_pid = 0
+        self._interest = interest
         self._socket = sock
         self._reader = FrameReader()
         self._frames: list[Frame] = []
@@ -111,7 +125,12 @@ class Client:
 
     @classmethod
     def connect(
-        cls, idle_timeout_s: int = 60, runtime_dir: Path | None = None, start: bool = True, python: str | None = None
+        cls,
+        idle_timeout_s: int = 60,
+        runtime_dir: Path | None = None,
+        start: bool = True,
+        interest: Interest | None = None,
+        python: str | None = None,
     ) -> 'Client | None':
         """A client of this user's multiplexer, which is started if need be; None if there is none and not `start`.
 
@@ -121,29 +140,30 @@ class Client:
         folder = runtime_dir or rundir.default()
         rundir.prepare(folder)
         path = rundir.socket_path(folder)
-        client = cls._try(path, idle_timeout_s, python)
+        client = cls._try(path, idle_timeout_s, interest, python)
         if client is not None or not start:
             return client
         with starting.locked(rundir.lock_path(folder)):
-            client = cls._try(path, idle_timeout_s, python)
+            client = cls._try(path, idle_timeout_s, interest, python)
             if client is None:
                 starting.spawn(folder)
-                client = cls._try(path, idle_timeout_s, python)
+                client = cls._try(path, idle_timeout_s, interest, python)
         if client is None:
             raise MuxError(f'the multiplexer does not answer. See {rundir.log_path(folder)}')
         return client
 
     @classmethod
-    def _try(cls, path: Path, idle_timeout_s: int, python: str | None) -> 'Client | None':
+    def _try(cls, path: Path, idle_timeout_s: int, interest: Interest | None, python: str | None) -> 'Client | None':
         sock = socket.socket(socket.AF_UNIX)
         try:
             sock.settimeout(starting.START_S)
             sock.connect(str(path))
             if not rundir.is_same_user(sock):
                 raise rundir.RundirError(f'{path} is served by another user')
-            client = cls(sock)
+            client = cls(sock, interest)
             # A program that it starts for this client (ssh, what a ProxyCommand names) shall find what this one has.
-            client._send(protocol.HELLO, 0, (dict(os.environ), int(idle_timeout_s), python))
+            run, ssh_verbosity = ('', 0) if interest is None else (interest.run, interest.ssh_verbosity)
+            client._send(protocol.HELLO, 0, (dict(os.environ), int(idle_timeout_s), python, run, ssh_verbosity))
             client.mux_pid = _codec.decode(client._receive().payload)
         except (OSError, ChannelError):
             sock.close()  # nobody there, or one that was about to end
@@ -286,7 +306,11 @@ class Client:
                 value = _codec.decode(frame.payload)
                 if frame.handle == protocol.RESULT:
                     return value
-                if frame.handle == protocol.PART and on_part:
+                if frame.handle == protocol.ABOUT and self._interest:
+                    self._interest.hear(about(value))
+                elif frame.handle == protocol.COST and self._interest:
+                    self._interest.hear(cost(value))
+                elif frame.handle == protocol.PART and on_part:
                     on_part(*value)
                 elif frame.handle == protocol.NEED_MEMBERS and members:
                     self._send(protocol.MEMBERS, 0, members())

@@ -15,6 +15,7 @@ _WITH_OUTPUT = frozenset({ops.COMMAND, ops.MODULE, ops.FETCH})
 _ANSWERS = {ops.EXPAND: str, ops.PUT_KEPT: bool}
 _PART = (str, bytes, bytes)
 _DONE = (str, int, bytes, bytes)
+_TIMED_DONE = (*_DONE, int)
 
 #: on_part(stdout, stderr); on_end(value or the Error that ended it).
 OnPart = Callable[[bytes, bytes], None]
@@ -39,6 +40,9 @@ class Exchange:
         self._on_part = on_part
         self._on_end = on_end
         self._credit = WINDOW_BYTES
+        #: Once it is over: how long it took over there, if the agent was asked to tell; and what came of output.
+        self.target_us = 0
+        self.received_bytes = 0
         self._handle = node.request(operation, session, arguments, self._on_message)
 
     def close(self) -> None:
@@ -73,8 +77,10 @@ class Exchange:
 
     def _result(self, value: Any) -> Any:
         if self._operation in _WITH_OUTPUT:
-            if _shape(value) == _DONE and value[0] == ops.DONE:
-                return value[1:]
+            if _shape(value) in (_DONE, _TIMED_DONE) and value[0] == ops.DONE:
+                self.target_us = value[4] if len(value) > len(_DONE) else 0
+                self.received_bytes += len(value[2]) + len(value[3])
+                return value[1:4]
         elif type(value) is _ANSWERS.get(self._operation, type(None)):
             return value
         raise DecodeError(f'that is no answer to {self._operation!r}')
@@ -83,6 +89,7 @@ class Exchange:
         if size > self._credit:
             raise WindowError(f'{size} bytes arrived, {self._credit} were granted')
         self._credit -= size
+        self.received_bytes += size
 
     def _grant_when_taken(self, size: int) -> None:
         """Let the target send more once the client has room for it; at once, for by that it measures the path."""

@@ -1,5 +1,6 @@
 """Node: one context with an agent, from its start to its end, and the children of other accounts below it."""
 
+import itertools
 import logging
 import re
 from collections.abc import Callable, Hashable
@@ -13,6 +14,7 @@ from svcfw.core.message import Message
 from svcfw.core.wire.errors import ChannelError, DecodeError, Error, StartError
 from svcfw.core.wire.frames import Frame
 from svcfw.core.wire.limits import MAX_NOISE_BYTES
+from svcfw.mux import telling
 from svcfw.mux.flow import LinkFlow
 from svcfw.mux.supply import Supply
 from svcfw.transport import connect
@@ -29,6 +31,7 @@ _ASKS_FOR_TTY = re.compile(rb'\b(tty|terminal)\b', re.IGNORECASE)
 _MAX_SHOWN_BYTES = 4096
 
 _log = logging.getLogger('svcfw.mux')
+_numbers = itertools.count(1)
 
 #: error is None once the node can be used; a ChannelError if the place is gone that was to start it.
 OnReady = Callable[[Error | None], None]
@@ -46,7 +49,7 @@ class Node:
 
     def __init__(self, router: Router, root: 'Node | None') -> None:
         self.router = router
-        self.root = root or self
+        self.root: Any = root or self
         self.context: Context | None = None
         self.facts: dict[str, Any] | None = None
         self.dead: str | None = None
@@ -59,6 +62,10 @@ class Node:
         self.wants_tty = False
         #: Which interpreters, by path, cannot run as a context.
         self.unfit: dict[str, StartError] = {}
+        #: The run of ansible that has started it, as far as that wants to be told of it: see telling.py.
+        self.run = ''
+        self.key = telling.key(next(_numbers))
+        self.sent_bytes = 0  # of a root: what was given to its link
         self._last_used = router.loop.clock()
         self._requests: set[int] = set()
         self._waiting: list[OnReady] = []
@@ -124,8 +131,17 @@ class Node:
     def _transmit(self, context_id: int, request: bytes, reply_to: int) -> None:
         own_id = self.router.own_id
         self.router.send(Frame(context_id, own_id, own_id, handles.AGENT, reply_to, 0, request))
+        self.root.sent_bytes += len(request)
         if self.root.context is not None and context_id == self.root.context.id:
             self.flow.sent(len(request))
+
+    def said(self) -> str:
+        """What the program that carries it has said on its error stream before it was up."""
+        return ''
+
+    def command(self) -> list[str]:
+        """That program with its arguments."""
+        return []
 
     def expel(self, reason: str) -> None:
         """Cut the link, of a host that does not keep to the protocol."""
@@ -180,6 +196,7 @@ class RootNode(Node):
     def __init__(self, router: Router, spec: Spec, on_end: Callable[[], None]) -> None:
         Node.__init__(self, router, None)
         self.host: str = spec.host
+        self.way: str = connect.choice(spec)[1]
         self._on_end = on_end
         self._is_linked = False
         self._starter: Starter | None = None
@@ -195,6 +212,12 @@ class RootNode(Node):
         # Both are in the pipe before the child reads its first byte.
         router.responder.push(self.context, [AGENT_MODULE])
         self.context.request_async(handles.CALL_FUNCTION, ((AGENT_MODULE, 'start'), (), {}), self._on_facts)
+
+    def said(self) -> str:
+        return self._starter.dialogue.said if self._starter is not None else ''
+
+    def command(self) -> list[str]:
+        return self._starter.command if self._starter is not None else []
 
     def _on_link(self, context: Context) -> None:
         self._is_linked = True

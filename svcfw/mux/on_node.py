@@ -58,6 +58,7 @@ class OnNode:
             node.flow.when_room(lambda: self._session.step(self._put_part, request, node, *request.arguments))
         elif request.operation == protocol.LARGE:
             self._session.settled(request)
+            self._session.telling.answered(node, 0, 0)
             self._session.send(protocol.RESULT, request.number, node.supply.large(*request.arguments))
         elif request.operation == ops.MODULE:
             self._run_module(request, node)
@@ -104,13 +105,15 @@ class OnNode:
             self._session.send(protocol.PART, request.number, (stdout, stderr))
 
         def end(result: Any) -> None:
-            self._exchange = None
+            exchange, self._exchange = self._exchange, None
             self._session.settled(request)
             if isinstance(result, (ChannelError, CallError)):
                 self._session.fail(request, result)
             else:
                 if result is False:
                     node.supply.was_missing(arguments[-1])
+                if exchange is not None:
+                    self._session.telling.answered(node, exchange.target_us, exchange.received_bytes)
                 self._session.deliver(request, protocol.RESULT, result)
             self._session.advance()
 
@@ -137,6 +140,7 @@ class OnNode:
             if isinstance(result, Error):
                 self._session.step(raise_error, request, result)
             else:
+                self._session.telling.is_up(result)
                 self._session.step(run, request, result)
 
         def run(request: Request, place: Node) -> None:
@@ -150,6 +154,7 @@ class OnNode:
         if place is not None:
             run(request, place)
         else:
+            self._session.telling.waits()
             interpreters.find(node, words, self._session.id, request.timeout_s, found)
 
 

@@ -8,7 +8,9 @@ flag GOODBYE is the clean end of a client; without it, what runs for the client 
 VERSION = 3
 
 # From the client.
-HELLO = 1  # (environment of the client, idle time in seconds, Spec.modules_python)
+#: (environment of the client, idle time in seconds, Spec.modules_python, its run or '', how many -v for ssh): see
+#: telling.py about the last two.
+HELLO = 1
 REQUEST = 2  # (link, become key or None, timeout_s, operation, arguments of svcfw.ansible.target.ops)
 MEMBERS = 3  # [(name, digest, content), ...], the answer to NEED_MEMBERS
 BECOME_START = 4  # (command, need_tty or None for: if it asks for one, folder of Become), the answer to BECOME_BUILD
@@ -25,6 +27,8 @@ BECOME_OUTPUT = 25  # bytes that the wrapped command shows
 START_FAILED = 26  # (kind, host, cause, remedy, status) of a StartError
 DEFERRED_FAILED = 27  # (operation, path, status, cause)
 LOST = 28  # the reason: the context is gone
+ABOUT = 29  # before an answer, to those of a run: the fields of telling.About
+COST = 30  # the same: the fields of telling.Cost
 
 # Operations that the multiplexer answers itself, beside those of ops.py.
 FACTS = 'facts'

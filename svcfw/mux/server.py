@@ -26,6 +26,7 @@ from svcfw.mux.flow import LinkFlow
 from svcfw.mux.node import RootNode
 from svcfw.mux.session import Session
 from svcfw.mux.store import Store
+from svcfw.mux.telling import Telling
 from svcfw.transport.router import Router
 from svcfw.transport.spec import Spec
 
@@ -147,8 +148,18 @@ class Server:
 
     # -- contexts
 
-    def root(self, link: bytes, timeout_s: float, environment: dict[str, str], python: str | None = None) -> RootNode:
-        """The context for a link, which is started if there is none. StartError, DecodeError for what is no link."""
+    def root(
+        self,
+        link: bytes,
+        timeout_s: float,
+        environment: dict[str, str],
+        python: str | None = None,
+        telling: Telling | None = None,
+    ) -> RootNode:
+        """The context for a link, which is started if there is none. StartError, DecodeError for what is no link.
+
+        python, telling: Spec.modules_python and the Telling of the client whose wishes count if it is started.
+        """
         key = self._key(link)
         node = self._roots.get(key)
         if node is None or node.dead:
@@ -157,9 +168,10 @@ class Server:
                 raise DecodeError('that is no link')
             fields['env'] = {**environment, **fields['env']}
             fields.pop('agent', None)  # whose keys count, not where they are
-            node = RootNode(
-                self.router, Spec(timeout_s=timeout_s, modules_python=python, **fields), lambda: self._forget(key)
-            )
+            verbosity = telling.ssh_verbosity if telling else 0
+            spec = Spec(timeout_s=timeout_s, modules_python=python, verbosity=verbosity, **fields)
+            node = RootNode(self.router, spec, lambda: self._forget(key))
+            node.run = telling.run if telling else ''
             self._roots[key] = node
             self._follow(node)
         return node

@@ -14,6 +14,7 @@ from svcfw.core.wire.link import Goodbye
 from svcfw.mux import protocol
 from svcfw.mux.node import ChildNode, Node
 from svcfw.mux.on_node import OnNode, Request, pause_until_room, raise_error
+from svcfw.mux.telling import Telling
 
 if TYPE_CHECKING:
     from svcfw.mux.server import Server
@@ -49,6 +50,7 @@ class Session:
         self._is_paused = False
         self._current: Request | None = None  # what is being begun, or waits
         self._is_advancing = False
+        self.telling = Telling(session_id, server.router.loop.clock, lambda handle, value: self.send(handle, 0, value))
         self._on_node = OnNode(self)
         self._on_command: Callable[[Any], None] | None = None
         self._may_use_tty = False  # what is started for this client, if it asks
@@ -74,10 +76,14 @@ class Session:
         if not isinstance(event, Frame):
             self._has_said_goodbye = self._has_said_goodbye or isinstance(event, Goodbye)
         elif event.handle == protocol.REQUEST:
+            if event.reply_to:
+                self.telling.arrived()
             self._put_back(event)
             self.advance()
         elif event.handle == protocol.HELLO:
-            self._environment, idle_timeout_s, self._python = self._codec.decode(event.payload)
+            environment, idle_timeout_s, self._python, run, ssh_verbosity = self._codec.decode(event.payload)
+            self._environment = environment
+            self.telling.run, self.telling.ssh_verbosity = str(run), int(ssh_verbosity)
             self.server.welcome(self, idle_timeout_s)
         elif event.handle == protocol.STOP:
             self.server.stop()
@@ -238,7 +244,7 @@ class Session:
         elif any(node.dead for node in self._owing):
             raise ChannelError('what came before it was done elsewhere')
         self._used = {node for node in self._used if not node.dead}
-        root = self.server.root(request.link, request.timeout_s, self._environment, self._python)
+        root = self.server.root(request.link, request.timeout_s, self._environment, self._python, self.telling)
         self._used.add(root)
         self._when_up(request, root, self._reach)
 
@@ -257,12 +263,16 @@ class Session:
 
         def ready(error: Error | None) -> None:
             if error is None:
+                self.telling.is_up(node)
                 self.step(then, request, node)
             elif isinstance(node, ChildNode) and self._may_have_it(request, node, error):
                 self.step(self._reach, request, node.root)  # now it is our turn
             else:
+                self.telling.failed(node)
                 self.step(raise_error, request, error)
 
+        if node.facts is None:
+            self.telling.waits()
         node.when_ready(ready)
 
     def _may_have_it(self, request: Request, child: ChildNode, error: Error) -> bool:
@@ -279,6 +289,7 @@ class Session:
         """Go to the child of the wanted account, then carry the request out."""
         if request.operation == protocol.FACTS:
             self.settled(request)
+            self.telling.answered(root, 0, 0)
             self.send(protocol.RESULT, request.number, root.facts)
             return
         if request.become_key is None:
@@ -296,6 +307,7 @@ class Session:
     def _start_child(self, request: Request, root: Node) -> None:
         """Ask the client, which has the become plugin, for the command; others who want the same child wait for it."""
         marker = 'SVCFW-' + os.urandom(8).hex()
+        self.telling.waits()
         self._on_command = lambda value: self.step(self._run_command, request, root, marker, value)
         self.send(protocol.BECOME_BUILD, request.number, root.boot_command(marker))
 
@@ -310,6 +322,7 @@ class Session:
                 request.timeout_s + BECOME_GRACE_S,
                 lambda data: self.send(protocol.BECOME_OUTPUT, request.number, data),
             )  # fmt: skip
+            child.run = self.telling.run
             self._child = root.children[request.become_key] = child
 
         def carry_out(request: Request, child: Node) -> None:

@@ -12,7 +12,7 @@ from svcfw.ansible.target.puts import Copy, Puts
 from svcfw.ansible.target.transfer import Transfer
 from svcfw.core import handles
 from svcfw.core.dispatch import call_error, inline, takes_router
-from svcfw.core.message import has_parent_authority
+from svcfw.core.message import Message, has_parent_authority
 from svcfw.core.wire.frames import Frame
 
 #: How long jobs may take to end by themselves when the context ends.
@@ -51,6 +51,23 @@ class _Session(object):
     def __init__(self, number):
         self.number = number
         self.failed = False
+        self.is_timed = False
+
+
+class _Timed(Message):
+    """A request whose result tells how long it took here."""
+
+    __slots__ = ('_began', '_clock')
+
+    def __init__(self, message, clock):
+        Message.__init__(self, message.router, message.frame)
+        self._clock = clock
+        self._began = clock()
+
+    def reply(self, value):
+        if type(value) is tuple and value[0] == ops.DONE:
+            value += (int((self._clock() - self._began) * 1000000),)
+        Message.reply(self, value)
 
 
 class Agent(object):
@@ -119,6 +136,8 @@ class Agent(object):
         session = self._sessions.setdefault(session_id, _Session(session_id))
         if operation == ops.RELAY:
             self._relay(message, session, *arguments)
+        elif operation == ops.TIMED:
+            session.is_timed = True
         elif operation in self._answered:
             self._answer(message, session, session_id, operation, arguments)
         elif not session.failed:
@@ -127,6 +146,8 @@ class Agent(object):
     def _answer(self, message, session, session_id, operation, arguments):
         if self._refused(message, session):
             return
+        if session.is_timed:
+            message = _Timed(message, self._loop.clock)
         try:
             self._answered[operation](message, session_id, *arguments)
         except files.Failure as e:

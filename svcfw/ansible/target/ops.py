@@ -36,6 +36,8 @@ Not answered, carried out whatever failed before:
     CHILD_INPUT (request's reply handle, bytes to type)
     ENSURE    (path, umask)           make this folder if it is not there and can be made
     END       ()                          the client is gone: end what runs for it
+    TIMED     ()                          in DONE messages of this session, tell as one more number how many
+                                          microseconds passed since the request
 A request whose message is at least ACK_BYTES long is acknowledged once it has been carried out, started or passed on:
 an int, the bytes of all such messages so far, goes to the handle AGENT of who asked.
 RELAY (context id, request) has a request carried out by the agent of a child, unless something failed here before it.
@@ -66,6 +68,7 @@ PASS = 'pass'
 GRANT = 'grant'
 RELAY = 'relay'
 END = 'end'
+TIMED = 'timed'
 
 PART = 'part'
 DONE = 'done'

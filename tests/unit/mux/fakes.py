@@ -123,6 +123,10 @@ class FakeNode:
     def __init__(self, number: int = 1, *, up: bool = True) -> None:
         self.context = FakeContext(number)
         self.root = self
+        self.run = ''
+        self.key = f'1.{number}'
+        self.sent_bytes = 0
+        self.way = 'openssh: ssh found'
         self.facts = {'python': '/usr/bin/python3'} if up else None
         self.dead: str | None = None
         self.has_left = False
@@ -168,6 +172,12 @@ class FakeNode:
         key = handle or next(iter(self.asked))
         self.asked[key][2](FakeMessage(value))
 
+    def said(self) -> str:
+        return 'debug1: said'
+
+    def command(self) -> list[str]:
+        return ['ssh', 'web1', 'boot']
+
     def boot_command(self, marker: str) -> str:
         return f'boot {marker}'
 
@@ -189,6 +199,11 @@ class FakeRouter:
     def __init__(self) -> None:
         self.codec = _codec
         self.target = FakeStream()
+        self.loop = self
+        self.now = 0.0
+
+    def clock(self) -> float:
+        return self.now
 
     def link_for(self, context_id: int) -> FakeStream:
         return self.target
@@ -203,7 +218,9 @@ class FakeServer:
         self.node: Any = FakeNode(up=up)
         self.calls: list[Any] = []
 
-    def root(self, link: bytes, timeout_s: float, environment: dict[str, str], python: str | None = None) -> Any:
+    def root(
+        self, link: bytes, timeout_s: float, environment: dict[str, str], python: str | None = None, telling: Any = None
+    ) -> Any:
         self.calls.append(('root', link, timeout_s, environment))
         if isinstance(self.node, Exception):
             raise self.node
@@ -232,7 +249,7 @@ class FakeClient:
         self.stream = FakeStream()
         self.session.stream = self.stream  # type: ignore[assignment]
         self.stream.on_closed = self.session.on_closed  # type: ignore[assignment]
-        self.send(protocol.HELLO, ({'PATH': '/bin'}, 60, None))
+        self.send(protocol.HELLO, ({'PATH': '/bin'}, 60, None, '', 0))
         assert self.take() == [(protocol.WELCOME, 0, 1234)]
 
     @property
