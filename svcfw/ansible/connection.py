@@ -26,9 +26,9 @@ from svcfw.ansible import agent_keys, become, localfile, operations, options, pa
 from svcfw.ansible.errors import translate
 from svcfw.ansible.options import text
 from svcfw.ansible.payload_cache import PayloadCache
-from svcfw.ansible.progress import Progress
 from svcfw.ansible.session import Session
 from svcfw.ansible.shortcuts import Other, Shortcuts
+from svcfw.ansible.told import Told
 from svcfw.core.wire.errors import Error, StartError
 from svcfw.mux.client import Become, Client, DeferredError, Result, Target
 
@@ -57,14 +57,14 @@ class Connection(ssh.Connection):
         self._is_windows = self._is_stock = bool(getattr(self._shell, '_IS_WINDOWS', False))
         self._operations = operations.record(self._shell)
         self._escalations = become.Escalations(self._shell)
-        self._session = Session(self._connect_mux, self._say_retry)
+        self._told = Told(self._show, _verbosity)
+        self._session = Session(self._connect_mux, self._told.retries)
         self._shortcuts = Shortcuts(self._session)
         self._modules_python: str | None = None
         self._agent_digest = functools.cache(agent_keys.digest)
         self._link: bytes | None = None
         self._judged_link: bytes | None = None
         self._payloads = PayloadCache()
-        self._said: set[str] = set()
 
     # -- what ansible-core sets up before a task or an item ----------------------------------------------------------
 
@@ -104,13 +104,16 @@ class Connection(ssh.Connection):
         """Run `cmd` in the way that is the fastest of those that are exact."""
         self._connect()
         if not self._is_stock:
-            self._say_command(cmd)
+            self._told.no_log = bool(self._play_context.no_log)
+            self._told.begins(f'ESTABLISH SSH CONNECTION FOR USER: {self.user}')
+            if not self._play_context.no_log:
+                self._show(3, f'EXEC {cmd}')
             try:
                 answer = self._blocking(lambda: self._execute(text(cmd), in_data or None, sudoable))
             except _NeedsStock as exc:
                 self._say('L3', f'stock ssh: {exc}')
             else:
-                self._say_result(answer)
+                self._told.ends(answer)
                 return answer
         return super().exec_command(cmd, in_data=in_data, sudoable=sudoable)
 
@@ -118,15 +121,16 @@ class Connection(ssh.Connection):
         """Copy a file of the controller to the target."""
         self._connect()
         if not self._is_stock:
-            _display.vvv(f'PUT {in_path} TO {out_path}', host=self.host)
+            self._told.begins(f'PUT {in_path} TO {out_path}')
             local_path, remote_path = text(in_path), text(out_path)
             if not os.path.exists(local_path):
                 raise AnsibleFileNotFound(f'file or module does not exist: {local_path}')
-            progress = self._progress(f'PUT {in_path}')
+            progress = self._told.progress(f'PUT {in_path}')
             try:
                 self._blocking(
                     lambda: self._shortcuts.put_file(self._target(), local_path, remote_path, progress), local_path
                 )
+                self._told.ends()
                 return 0, b'', b''
             except _NeedsStock as exc:
                 self._say('L3', f'stock ssh: {exc}')
@@ -138,9 +142,10 @@ class Connection(ssh.Connection):
         """Copy a file of the target to the controller: whole or not at all."""
         self._connect()
         if not self._is_stock:
-            _display.vvv(f'FETCH {in_path} TO {out_path}', host=self.host)
+            self._told.begins(f'FETCH {in_path} TO {out_path}')
             try:
                 self._fetch(text(in_path), text(out_path))
+                self._told.ends()
                 return 0, b'', b''
             except _NeedsStock as exc:
                 self._say('L3', f'stock ssh: {exc}')
@@ -156,7 +161,7 @@ class Connection(ssh.Connection):
             try:
                 had_context = self._session.reset(self._target())
             except Error as exc:
-                _display.vvv(f'svcfw: nothing to reset: {exc}', host=self.host)
+                self._show(3, f'svcfw: nothing to reset: {exc}')
         if not had_context and text(self.get_option('svcfw_transport')) in ('auto', 'ssh'):
             self._reset_stock()
         self.close()
@@ -181,7 +186,7 @@ class Connection(ssh.Connection):
     def _connect(self) -> 'Connection':
         """Take over the options, if they are new; the context itself is started by the first thing that needs it."""
         if self._link is None:
-            self.host = text(self.get_option('host') or self._play_context.remote_addr)
+            self.host = self._told.host = text(self.get_option('host') or self._play_context.remote_addr)
             self.port = self.get_option('port')
             self.user = self.get_option('remote_user')
             self._session.retries = int(self.get_option('reconnection_retries'))
@@ -200,9 +205,15 @@ class Connection(ssh.Connection):
             self._say('L3', f'stock ssh: {reason}')
 
     def _connect_mux(self, *, start: bool) -> Client | None:
-        return self.connect_client(
-            idle_timeout_s=options.idle_timeout_s(self), start=start, python=self._modules_python
-        )
+        wishes: dict[str, Any] = {
+            'idle_timeout_s': options.idle_timeout_s(self),
+            'start': start,
+            'python': self._modules_python,
+        }
+        interest = self._told.interest(options.ssh_verbosity(self))
+        if interest is not None:
+            wishes['interest'] = interest
+        return self.connect_client(**wishes)
 
     def _target(self, child: Any = None) -> Target:
         timeout_s = options.connect_timeout_s(self)
@@ -235,6 +246,7 @@ class Connection(ssh.Connection):
             operation = self._operations.find(cmd, self._executables())
             answer = None if operation is None else self._shortcuts.perform(operation, self._target(), self._other)
             if answer is not None:
+                self._told.way('answered ahead')
                 return answer
         return self._run_as(cmd, None, self._target(), in_data, sudoable)
 
@@ -279,7 +291,7 @@ class Connection(ssh.Connection):
             result = None
         if result is None:
             if in_data is None:
-                self._say('L2', 'commands that are no modules run as they are')
+                self._told.way('L2, commands that are no modules run as they are')
             tty = self._wants_tty(in_data, sudoable)
             executable = None if inner is None else self._executables()[0]
             words = cmd if inner is None else inner
@@ -314,7 +326,7 @@ class Connection(ssh.Connection):
 
     def _fetch(self, remote_path: str, local_path: str) -> None:
         target = self._target()
-        progress = self._progress(f'FETCH {remote_path}')
+        progress = self._told.progress(f'FETCH {remote_path}')
 
         def write(temporary: str) -> int:
             return self._session.call(
@@ -328,7 +340,7 @@ class Connection(ssh.Connection):
         try:
             super().reset()
         except (OSError, AnsibleError) as exc:
-            _display.vvv(f'svcfw: no stock connection to reset: {exc}', host=self.host)
+            self._show(3, f'svcfw: no stock connection to reset: {exc}')
 
     def _executables(self) -> tuple[str, ...]:
         """The shells that core may have wrapped a command for, never empty; the first is what it uses within become."""
@@ -341,23 +353,13 @@ class Connection(ssh.Connection):
     # -- what the user sees ----------------------------------------------------------------------------------------
 
     def _say(self, level: str, reason: str) -> None:
-        """At -v, each thing once for a task and host."""
-        line = f'svcfw: {level}, {reason}'
-        if _display.verbosity and line not in self._said:
-            self._said.add(line)
-            _display.v(line, host=self.host)
+        """In which way something is done; where it is not the fastest, the user hears of it at -v."""
+        self._told.level(level, reason)
 
-    def _say_retry(self, error: StartError, pause_s: float) -> None:
-        _display.vv(f'svcfw: trying again in {pause_s:.0f} s: {error}', host=self.host)
+    def _show(self, verbosity: int, line: str) -> None:
+        # Display itself knows what goes to the screen and what to the log.
+        getattr(_display, 'v' * verbosity)(line, host=self.host)
 
-    def _progress(self, what: str) -> Progress:
-        return Progress(what, lambda line: _display.vv(f'svcfw: {line}', host=self.host))
 
-    def _say_command(self, cmd: str) -> None:
-        if _display.verbosity >= 3 and not self._play_context.no_log:
-            _display.vvv(f'EXEC {cmd}', host=self.host)
-
-    def _say_result(self, answer: Answer) -> None:
-        if _display.verbosity >= 3:
-            shown = f'rc={answer[0]}, output censored due to no log' if self._play_context.no_log else str(answer)
-            _display.vvv(shown, host=self.host)
+def _verbosity() -> int:
+    return max(_display.verbosity, int(getattr(constants, 'LOG_VERBOSITY', None) or 0))

@@ -127,6 +127,11 @@ def connect_timeout_s(plugin: Any) -> int:
     return int(plugin.get_option('timeout') or plugin._play_context.timeout or 10)
 
 
+def ssh_verbosity(plugin: Any) -> int:
+    """How many -v the user asks of ssh, whatever ansible's own."""
+    return int(plugin.get_option('verbosity') or 0)
+
+
 def idle_timeout_s(plugin: Any) -> int:
     """Seconds the multiplexer keeps unused contexts; AnsibleOptionsError unless positive."""
     seconds = int(plugin.get_option('svcfw_idle_timeout'))

@@ -11,13 +11,13 @@ _NAMES = {specs.SSH: 'openssh', specs.PARAMIKO: 'paramiko', specs.LOCAL: 'local'
 def choice(spec):
     """Which transport `spec` comes to, and why: (one of specs.TRANSPORTS but AUTO, str as people shall read it)."""
     if spec.transport != specs.AUTO:
-        return spec.transport, '%s: as set' % _NAMES[spec.transport]
+        return spec.transport, '%s (as set)' % _NAMES[spec.transport]
     if openssh.find_program(spec):
-        return specs.SSH, 'openssh: %s found' % spec.ssh_executable
+        return specs.SSH, 'openssh (%s found)' % spec.ssh_executable
     if spec.ssh_executable != specs.DEFAULT_PROGRAM:
         # A program that somebody has named is meant, also where it is not there.
-        return specs.SSH, 'openssh: %s is named' % spec.ssh_executable
-    return specs.PARAMIKO, 'paramiko: no program %s' % spec.ssh_executable
+        return specs.SSH, 'openssh (%s is named)' % spec.ssh_executable
+    return specs.PARAMIKO, 'paramiko (no program %s)' % spec.ssh_executable
 
 
 def launcher(spec):

@@ -126,7 +126,7 @@ class FakeNode:
         self.run = ''
         self.key = f'1.{number}'
         self.sent_bytes = 0
-        self.way = 'openssh: ssh found'
+        self.way = 'openssh (ssh found)'
         self.facts = {'python': '/usr/bin/python3'} if up else None
         self.dead: str | None = None
         self.has_left = False

@@ -1,0 +1,160 @@
+"""What a connection tells its user, at which -v, and how often.
+
+    -v     one line for a host and run: what carries it, which Python answers there, whether that was started for this
+           run; and one for each way that is not the fastest
+    -vv    the same for other accounts and interpreters there; long transfers; starts that are tried again
+    -vvv   as the stock connection, in its words: commands, results, files, the command line of ssh. Besides, for each
+           operation, how it was done, what it took where, and how many bytes went over
+    -vvvv  what ssh said (`ssh -vvv`) while it logged in, also when that failed
+
+Never in_data, which holds the tasks' secrets; nothing of a command or its output where a task says no_log.
+
+Each task has a process of its own, so that what was said before is remembered in ansible-core's folder for the run,
+which goes away with it. That folder's name stands for the run at the multiplexer, too.
+"""
+
+import hashlib
+import os
+import shlex
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from ansible import constants
+
+from svcfw.ansible.progress import Progress
+from svcfw.mux.client import Interest
+from svcfw.mux.telling import About, Cost
+
+#: Programs on the command line of ssh are cut to this: our bootstrap says nothing to people.
+MAX_WORD_CHARS = 100
+#: What ssh is asked to say at -vvvv.
+SSH_VERBOSITY = 3
+_FOLDER = 'svcfw-told'
+#: In the order in which they are shown; the rest of the time was the controller's.
+_NOTHING = Cost(0.0, 0.0, 0.0, 0, 0)
+
+#: show(how many -v, line)
+Show = Callable[[int, str], None]
+
+
+class Told:
+    """One connection's part. verbosity(): how much the user, or their log, wants to hear by now."""
+
+    def __init__(self, show: Show, verbosity: Callable[[], int], clock: Callable[[], float] = time.monotonic) -> None:
+        #: The host that is spoken of, and whether the task says no_log.
+        self.host = ''
+        self.no_log = False
+        self._show = show
+        self._verbosity = verbosity
+        self._clock = clock
+        self._said: set[str] = set()
+        self._way = ''
+        self._began = 0.0
+        self._costs: list[Cost] = []
+
+    def interest(self, ssh_verbosity: int) -> Interest | None:
+        """What the multiplexer shall tell; ssh_verbosity: the -v that the user's options ask of ssh."""
+        if not self._verbosity():
+            return None
+        wanted = ssh_verbosity or (SSH_VERBOSITY if self._verbosity() > 3 else 0)
+        return Interest(constants.DEFAULT_LOCAL_TMP, self.hear, wanted)
+
+    # -- in which way
+
+    def level(self, level: str, reason: str) -> None:
+        """A way that something is done in: L0 to L3. One that falls back is said at -v, once for a host and run."""
+        self._way = f'{level}, {reason}'
+        line = f'svcfw: {self._way}'
+        if level != 'L0' and self._verbosity() and self._is_first(line):
+            self._show(1, line)
+
+    def way(self, way: str) -> None:
+        """A way that is nothing to speak of by itself."""
+        self._way = way
+
+    # -- what goes on
+
+    def begins(self, line: str) -> None:
+        """An operation begins."""
+        self._way = ''
+        self._costs = []
+        self._began = self._clock()
+        if line:
+            self._show(3, line)
+
+    def ends(self, result: tuple[int, bytes, bytes] | None = None) -> None:
+        """It is done; with a result if it was a command."""
+        total_s = self._clock() - self._began
+        if self._verbosity() < 3:
+            return
+        if result is not None:
+            self._show(3, str(result) if not self.no_log else _CENSORED.format(result[0]))
+        self._show(3, f'svcfw: {_spent(total_s, self._costs)}{"; " + self._way if self._way else ""}')
+
+    def retries(self, error: Exception, pause_s: float) -> None:
+        self._show(2, f'svcfw: trying again in {pause_s:.0f} s: {error}')
+
+    def progress(self, what: str) -> Progress:
+        """Of a transfer, which may become a long one."""
+        return Progress(what, lambda line: self._show(2, f'svcfw: {line}'))
+
+    # -- what the multiplexer tells
+
+    def hear(self, news: About | Cost) -> None:
+        """See telling.py."""
+        if isinstance(news, Cost):
+            self._costs.append(news)
+        elif not news.python:
+            self._carried_by(news)  # it was not to be: whatever may say why
+        elif self._is_first(news.context):
+            age = 'new' if news.is_new else 'reused'
+            if news.is_root:
+                self._show(1, f'svcfw: {news.way}, {news.python} {news.version}, {age} context')
+                self._carried_by(news)
+            else:
+                self._show(2, f'svcfw: as {news.user}, {news.python} {news.version}, {age} context')
+
+    def _carried_by(self, news: About) -> None:
+        if not news.is_root or not news.command:
+            return
+        self._show(3, f'SSH: EXEC {shlex.join(map(_short, news.command))}')
+        for line in news.said.splitlines():
+            self._show(4, f'SSH: {line}')
+        if not news.is_new:
+            self._show(4, 'svcfw: ssh spoke before this run began; after meta: reset_connection it will speak again')
+
+    def _is_first(self, what: str) -> bool:
+        """Whether this is the first time in this run that this is said of this host."""
+        if what in self._said:
+            return False
+        self._said.add(what)
+        folder = Path(constants.DEFAULT_LOCAL_TMP, _FOLDER)
+        name = hashlib.sha256(f'{self.host}\0{what}'.encode('utf-8', 'replace')).hexdigest()[:24]
+        try:
+            folder.mkdir(mode=0o700, exist_ok=True)
+            os.close(os.open(folder / name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        except FileExistsError:
+            return False
+        except OSError:
+            pass  # better twice than never
+        return True
+
+
+_CENSORED = 'rc={}, stdout and stderr censored due to no log'
+
+
+def _short(word: str) -> str:
+    return word if len(word) <= MAX_WORD_CHARS or word.startswith('-') else word[:MAX_WORD_CHARS] + '...'
+
+
+def _spent(total_s: float, costs: list[Cost]) -> str:
+    in_mux_s, start_s, target_s, sent, received = (sum(column) for column in zip(*costs, _NOTHING, strict=True))
+    parts = {
+        'controller': total_s - in_mux_s,
+        'start': start_s,
+        'wait': in_mux_s - start_s - target_s,
+        'target': target_s,
+    }
+    shown = ', '.join(f'{name} {max(0.0, spent):.3f}' for name, spent in parts.items() if spent or name != 'start')
+    return f'{total_s:.3f} s ({shown}), {sent} bytes sent, {received} received'
