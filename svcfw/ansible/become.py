@@ -167,6 +167,14 @@ def is_escalated(plugin: Any, cmd: str) -> bool:
     return plugin is not None and bool(plugin.success) and plugin.success in cmd
 
 
+def described(plugin: Any) -> str:
+    """Who `plugin`, or None, makes one, and by what, as errors say it."""
+    if plugin is None:
+        return ''
+    user = plugin.get_option('become_user') or 'another account'
+    return f'becoming {text(user)} by {text(plugin.name)}'
+
+
 def _password(plugin: Any, play_context: Any) -> str | None:
     value = plugin.get_option('become_pass', playcontext=play_context)
     return text(value) if value else None

@@ -228,13 +228,16 @@ class Connection(ssh.Connection):
         except StartError as exc:
             if exc.kind == 'nopython':
                 self._is_stock = True
-                raise _NeedsStock(str(exc)) from exc
-            raise translate(exc, host=self.host, has_password=self._has_password()) from exc
+                raise _NeedsStock(exc.cause) from exc
+            raise self._translated(exc, has_password=self._has_password()) from exc
         except DeferredError as exc:
             command = self._shortcuts.command_for(exc.path)
-            raise translate(exc, host=self.host, command=command, local_path=local_path) from exc
+            raise self._translated(exc, command=command, local_path=local_path) from exc
         except Error as exc:
-            raise translate(exc, host=self.host) from exc
+            raise self._translated(exc) from exc
+
+    def _translated(self, error: Error, **more: Any) -> Any:
+        return translate(error, host=self.host, user=self.user, becoming=become.described(self.become), **more)
 
     def _execute(self, cmd: str, in_data: bytes | None, sudoable: bool) -> Answer:
         escalation = self._escalations.find(cmd, self._executables())

@@ -9,36 +9,75 @@ from typing import Any
 from ansible.errors import AnsibleAuthenticationFailure, AnsibleConnectionFailure, AnsibleError
 
 from svcfw.core.wire.errors import ChannelError, Error, StartError
-from svcfw.mux.client import DeferredError
+from svcfw.mux import rundir
+from svcfw.mux.client import GONE, DeferredError
 
 # Of a start that may go better the next time; the others would only lock an account or fail alike.
 RETRIED_KINDS = frozenset({'refused', 'timeout', 'died', 'busy'})
+# Of these our log may know more than the message can hold.
+_LOGGED_KINDS = frozenset({'died', 'timeout', 'busy'})
 
 
-def translate(error: Error, *, host: str, has_password: bool = False, command: str = '', local_path: str = '') -> Any:
-    """The AnsibleError to raise `from error`.
+def translate(
+    error: Error,
+    *,
+    host: str,
+    user: str | None = None,
+    becoming: str = '',
+    has_password: bool = False,
+    command: str = '',
+    local_path: str = '',
+) -> Any:
+    """The AnsibleError to raise `from error`: names the place, the account, the cause, and what to do.
 
-    `command` is the text of a deferred operation, `local_path` the controller's end of a transfer.
+    user: whom one logs in as, None where ssh decides. becoming: who one wants to be there, and by what. `command` is
+    the text of a deferred operation, `local_path` the controller's end of a transfer.
     """
+    place = f'{user}@{host}' if user else host
     if isinstance(error, StartError):
-        translated = _start_error(error, has_password=has_password)
+        if error.host != host and becoming:
+            place = f'{place}, {becoming}'
+        translated = _start_error(error, place, has_password=has_password)
     elif isinstance(error, DeferredError):
         translated = _deferred_error(error, command, local_path)
     elif isinstance(error, ChannelError):
-        translated = AnsibleConnectionFailure(f'{host}: the connection was lost: {error}')
+        translated = AnsibleConnectionFailure(_lost(error, place))
     else:
-        translated = AnsibleConnectionFailure(f'{host}: svcfw cannot work on this controller: {error}')
+        why = f'{error}' if str(_log_path()) in str(error) else f'{error}.{_see_log()}'
+        translated = AnsibleConnectionFailure(f'{place}: svcfw cannot work on this controller: {why}')
     # 2.19+ appends the texts of causes to a message; ours holds it already.
     translated._include_cause_message = False
     return translated
 
 
-def _start_error(error: StartError, *, has_password: bool) -> AnsibleError:
-    message = f'Failed to connect to the host via svcfw: {error}'
+def _log_path() -> Any:
+    return rundir.log_path(rundir.default())
+
+
+def _see_log() -> str:
+    return f' More may be in {_log_path()} on this machine.'
+
+
+def _lost(error: ChannelError, place: str) -> str:
+    reason = str(error)
+    if reason.startswith(GONE):
+        return f'{place}: {reason}.{_see_log()}'
+    cause = _LOST if reason.startswith(_LOST) else f'{_LOST}: {reason}'
+    return f'{place}: {cause}. The next task logs in again.{_see_log()}'
+
+
+_LOST = 'the connection was lost'
+
+
+def _start_error(error: StartError, place: str, *, has_password: bool) -> AnsibleError:
+    what = ' '.join(part for part in (f'{place}: {error.cause}.', error.remedy) if part)
+    message = f'Failed to connect to the host via svcfw: {what}'
+    if error.kind in _LOGGED_KINDS:
+        message += _see_log()
     if error.kind == 'auth':
         return AnsibleAuthenticationFailure(message)
     if error.kind == 'become':
-        return AnsibleError(str(error))
+        return AnsibleError(what)
     if error.kind == 'option' or (error.kind == 'hostkey' and has_password):  # FAILED, as with stock's sshpass
         return AnsibleError(message)
     return AnsibleConnectionFailure(message)

@@ -17,6 +17,8 @@ from svcfw.mux.filing import OnProgress
 from svcfw.mux.starting import MuxError
 from svcfw.mux.telling import About, Cost, about, cost
 
+#: How the reason begins when it is not a context that is lost.
+GONE = 'the multiplexer is gone'
 #: How long it may take to end: it gives its contexts 5 s.
 STOP_S = 20.0
 _READ_BYTES = 256 * 1024
@@ -159,7 +161,7 @@ class Client:
             sock.settimeout(starting.START_S)
             sock.connect(str(path))
             if not rundir.is_same_user(sock):
-                raise rundir.RundirError(f'{path} is served by another user')
+                raise rundir.RundirError(f'{path} is served by another user. {rundir.ELSEWHERE}')
             client = cls(sock, interest)
             # A program that it starts for this client (ssh, what a ProxyCommand names) shall find what this one has.
             run, ssh_verbosity = ('', 0) if interest is None else (interest.run, interest.ssh_verbosity)
@@ -374,4 +376,4 @@ def _error(handle: int, value: Any) -> Error:
 
 def _gone(exc: OSError | None) -> str:
     how = f' ({exc.strerror})' if exc else ''
-    return f'the multiplexer is gone{how}. The next task starts another one'
+    return f'{GONE}{how}. The next task starts another one'

@@ -23,6 +23,7 @@ from svcfw.transport.spec import Spec
 from svcfw.transport.start import Starter
 
 AGENT_MODULE = 'svcfw.ansible.target.agent'
+_OVERFULL = 'See whether the host has memory and processes left.'
 #: A child is told its name in the little room that its first message has.
 MAX_NAME_CHARS = 100
 
@@ -175,6 +176,10 @@ class Node:
         self.facts = {name: facts[name] for name in _FACTS}
         self._answer(None)
 
+    def clause(self, reason: str) -> str:
+        """A reason without the name of this context before it: whoever hears it is told the name as well."""
+        return reason.removeprefix(f'{self.context}: ')
+
     def fail(self, error: Error) -> None:
         """It never will."""
         self.dead = self.dead or str(error)
@@ -231,7 +236,7 @@ class RootNode(Node):
             self._deadline.cancel()
         except Error as exc:
             self.fail(
-                StartError('died', self.host, f'its agent did not start: {exc}', 'See the log of the multiplexer.')
+                StartError('died', self.host, f'its agent did not start: {exc}', _OVERFULL)
             )
 
     def _too_late(self) -> None:
@@ -248,9 +253,9 @@ class RootNode(Node):
     def lost(self, reason: str) -> None:
         # A start that fails is explained by the starter, which has still to read what the program said.
         if self.facts is None and self._is_linked:
-            self.fail(StartError('died', self.host, reason, 'See the log of the host.'))
+            self.fail(StartError('died', self.host, self.clause(reason), _OVERFULL))
         elif self.facts is not None:
-            super().lost(reason)
+            super().lost(self.clause(reason))
             self.flow.close()
             self._on_end()
 
@@ -258,7 +263,7 @@ class RootNode(Node):
         """End the context with all below it."""
         self.has_left = True
         if self.facts is None:
-            self.fail(StartError('died', self.host, 'it was reset while it started'))
+            self.fail(StartError('died', self.host, 'it was reset while it started', 'Try again.'))
         else:
             self.dead = self.dead or 'it was reset'
             self._end()
@@ -317,7 +322,7 @@ class ChildNode(Node):
             self.given_up = True
             self.fail(exc)
         except Error as exc:
-            self.fail(StartError('died', self.name, f'its parent does not keep to the protocol: {exc}'))
+            self.fail(StartError('died', self.name, f'its parent does not keep to the protocol: {exc}', 'Try again.'))
 
     def _take(self, value: Any) -> None:
         shape = tuple(map(type, value)) if type(value) is tuple else ()

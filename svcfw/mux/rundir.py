@@ -18,6 +18,10 @@ _UCRED = struct.Struct('3i')
 _MAX_SOCKET_PATH_BYTES = 103
 
 
+#: What to do about it.
+ELSEWHERE = 'Set XDG_RUNTIME_DIR to a folder of yours with room in it'
+
+
 class RundirError(Error):
     """The folder cannot be had, or is not safe to use."""
 
@@ -35,7 +39,7 @@ def prepare(path: Path) -> None:
     try:
         make_private(path)
     except RundirError as exc:
-        raise RundirError(f'{exc}. Set XDG_RUNTIME_DIR to a folder of yours') from exc
+        raise RundirError(f'{exc}. {ELSEWHERE}') from exc
 
 
 def make_private(path: Path) -> None:

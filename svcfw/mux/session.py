@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from svcfw.ansible.target import ops
 from svcfw.core.stream import Stream
-from svcfw.core.wire.errors import ChannelError, DecodeError, Error, StartError
+from svcfw.core.wire.errors import CallError, ChannelError, DecodeError, Error, StartError
 from svcfw.core.wire.frames import Frame
 from svcfw.core.wire.link import Goodbye
 from svcfw.mux import protocol
@@ -151,6 +151,9 @@ class Session:
         elif isinstance(error, StartError):
             # The agent was not asked, and so may still hold something against us: that will be told by the next answer.
             self.send(protocol.START_FAILED, request.number, error.args)
+        elif isinstance(error, CallError):
+            _log.error('client %d: its request failed over there: %s', self.id, error)
+            self.deliver(request, protocol.LOST, f'its agent failed there ({error.typename}: {error.message})')
         else:
             self.deliver(request, protocol.LOST, str(error))
 
@@ -302,7 +305,7 @@ class Session:
             self._start_child(request, root)
         else:
             # It takes a client that listens to start one.
-            raise StartError('become', str(root.context), 'the context of the other account is gone', 'Try again.')
+            raise StartError('become', str(root.context), 'its context is gone', 'Try again.')
 
     def _start_child(self, request: Request, root: Node) -> None:
         """Ask the client, which has the become plugin, for the command; others who want the same child wait for it."""

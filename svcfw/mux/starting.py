@@ -27,7 +27,7 @@ def locked(path: Path) -> Iterator[None]:
     try:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as exc:
-        raise MuxError(f'{path} cannot be made ({exc.strerror})') from exc
+        raise MuxError(f'{path} cannot be made ({exc.strerror}). {rundir.ELSEWHERE}') from exc
     try:
         deadline = time.monotonic() + START_S
         while True:
@@ -36,7 +36,7 @@ def locked(path: Path) -> Iterator[None]:
                 break
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    raise MuxError(f'{path} stays locked: another process is starting the multiplexer') from None
+                    raise MuxError(f'{path} stays locked: another process is starting the multiplexer. Try again, or end it') from None
                 time.sleep(0.02)
         yield
     finally:
@@ -49,7 +49,7 @@ def spawn(folder: Path) -> None:
     try:
         log_fd = os.open(rundir.log_path(folder), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as exc:
-        raise MuxError(f'{rundir.log_path(folder)} cannot be written ({exc.strerror})') from exc
+        raise MuxError(f'{rundir.log_path(folder)} cannot be written ({exc.strerror}). {rundir.ELSEWHERE}') from exc
     ready_r, ready_w = os.pipe()
     try:
         # A session and standard streams of its own: workers are killed by process group, and a pipe that
@@ -69,7 +69,7 @@ def spawn(folder: Path) -> None:
         ready_w = -1
         is_ready = select.select([ready_r], [], [], START_S)[0] and os.read(ready_r, 1)
     except (OSError, subprocess.SubprocessError) as exc:
-        raise MuxError(f'the multiplexer cannot be started: {exc}') from exc
+        raise MuxError(f'the multiplexer cannot be started: {exc}. See {rundir.log_path(folder)}') from exc
     finally:
         os.close(log_fd)
         os.close(ready_r)

@@ -24,7 +24,7 @@ GRACE_S = 1.0
 _POLL_S, _MAX_POLL_S = 0.002, 0.25
 #: A line of what a child prints is shown up to this length.
 MAX_LINE_BYTES = 8 * 1024
-INFO = 20
+INFO, WARNING = 20, 30
 
 
 class Starter(object):
@@ -50,7 +50,8 @@ class Starter(object):
         self._printed = b''
         self._is_ready = False
         self._has_failed = False
-        self._lost = ''
+        self._is_leaving = False
+        self._lost = self._last_line = ''
         ids = router.reserve_ids(CHILD_IDS)
         self._second_stage = self._make_second_stage(ids)
         self._process, self.dialogue = launch(len(self._second_stage))
@@ -73,7 +74,7 @@ class Starter(object):
         try:
             return first_stage.second_stage(router.bundle, config)
         except ValueError as e:
-            raise StartError('option', self.context.name, str(e), 'shorten its name') from e
+            raise StartError('option', self.context.name, str(e), 'Shorten its name.') from e
 
     def _join(self, ids):
         write_fd, read_fd, self._err_fd = self._process.release()
@@ -105,6 +106,7 @@ class Starter(object):
     def leave(self):
         """Have the child end; it is killed if it takes too long, or is not up yet."""
         if self._is_ready:
+            self._is_leaving = True
             self.stream.say_goodbye()
             self._loop.call_later(LEAVE_S, self._end)
         else:
@@ -163,7 +165,7 @@ class Starter(object):
         lines = (self._printed + data).split(b'\n')
         self._printed = lines.pop()[-MAX_LINE_BYTES:]
         for line in lines:
-            text = line[:MAX_LINE_BYTES].decode('utf-8', 'replace')
+            text = self._last_line = line[:MAX_LINE_BYTES].decode('utf-8', 'replace')
             self._router.log(self._router, INFO, '%s: %s' % (self.context.name, text))
 
     # -- the end
@@ -181,6 +183,7 @@ class Starter(object):
         status = self._process.poll()
         if status is not None:
             self._read_last_words()
+            self._log_loss(status)
             self._fail_to_start(self.dialogue.ended(status))
             self._close_tty()
             self._close_err()
@@ -196,6 +199,14 @@ class Starter(object):
             self._fail_to_start(error)
         pause_s = min(2 * pause_s, _MAX_POLL_S)
         self._loop.call_later(pause_s, lambda: self._reap(deadline, pause_s))
+
+    def _log_loss(self, status):
+        """Why a link is lost is in what its program says last, which comes after the news."""
+        if self._is_ready and not self._is_leaving:
+            text = '%s, and its program ended with status %d' % (self._lost, status)
+            if self._last_line:
+                text += '; the last it said: ' + self._last_line
+            self._router.log(self._router, WARNING, text)
 
     def _fail_to_start(self, error):
         if not self._is_ready:

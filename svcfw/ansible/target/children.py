@@ -12,6 +12,7 @@ from svcfw.transport import failures, messages, process
 from svcfw.transport.dialogue import STDIN, STDOUT, TTY, Dialogue, Fail, Send
 from svcfw.transport.start import Starter
 
+_OVERFULL = 'See whether the host has memory and processes left, or raise the timeout.'
 _AGENT = ('svcfw.ansible.target.agent', 'start')
 
 
@@ -114,7 +115,7 @@ class _Child(object):
                 return []
         self._shown_bytes += len(data)
         if self._shown_bytes > limits.MAX_NOISE_BYTES:
-            return [Fail(StartError('become', self._name, 'its command prints without end'))]
+            return [Fail(StartError('become', self._name, 'its command prints without end', 'Let login scripts be silent.'))]
         self._message.reply((ops.CHILD_OUTPUT, data))
         return []
 
@@ -141,12 +142,12 @@ class _Child(object):
         try:
             facts = message.value()
         except (CallError, ChannelError) as e:
-            self._no_agent(StartError('died', self._name, 'its agent did not start: %s' % e))
+            self._no_agent(StartError('died', self._name, 'its agent did not start: %s' % e, _OVERFULL))
             return
         self._end((ops.CHILD_READY, self._starter.context.id, facts))
 
     def _on_late(self):
-        self._no_agent(StartError('timeout', self._name, 'its agent did not answer within %g s' % self._timeout_s))
+        self._no_agent(StartError('timeout', self._name, 'its agent did not answer within %g s' % self._timeout_s, _OVERFULL))
 
     def _no_agent(self, error):
         self._on_failed(error)

@@ -261,7 +261,7 @@ class TestStartAndWait:
         assert not router.starters
 
     def test_a_name_that_is_too_long(self, router: Router) -> None:
-        with pytest.raises(StartError, match='shorten') as raised:
+        with pytest.raises(StartError, match='Shorten') as raised:
             router.local(name='x' * 2000)
         assert raised.value.kind == 'option'
 
