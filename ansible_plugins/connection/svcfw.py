@@ -82,7 +82,8 @@ options:
   pipelining:
     description:
       - Hand modules over without a file on the target. Turning this off makes every module a file transfer.
-      - On purpose not the option of the same name of other connections, which is off by default.
+      - Variables turn it off under the names that other connections know, too. Settings and environment variables for
+        all hosts do so under names of its own only, since for other connections it is off by default.
     type: boolean
     default: true
     env:
@@ -91,6 +92,8 @@ options:
       - section: svcfw_connection
         key: pipelining
     vars:
+      - name: ansible_pipelining
+      - name: ansible_ssh_pipelining
       - name: ansible_svcfw_pipelining
   host:
     description: Name or address of the target.

@@ -108,6 +108,11 @@ def test_magic_variables_come_from_the_options(connect):
     assert variables['ansible_user'] == 'me'
 
 
+def test_a_hosts_variable_turns_pipelining_off(connect):
+    assert not connect(ansible_pipelining=False).is_pipelining_enabled()
+    assert connect(ansible_pipelining=False, ansible_svcfw_pipelining=True).is_pipelining_enabled()
+
+
 # -- the ladder ----------------------------------------------------------------------------------------------------
 
 

@@ -9,7 +9,7 @@ from ansible.plugins.connection import ssh
 
 from tests.unit.ansible.connections import PLUGINS
 
-# Ours differ on purpose: names that other connections are told by must not turn it off here.
+# Ours differ on purpose: what turns it off for all hosts, as it is by default for other connections, must not do so here.
 OWN_PIPELINING = 'pipelining'
 
 
@@ -52,10 +52,14 @@ def test_every_option_says_what_it_is(ours):
     assert all(option['description'] for option in ours['options'].values())
 
 
-def test_pipelining_is_on_and_listens_to_its_own_names_only(ours):
+def test_pipelining_is_on_and_only_variables_turn_it_off_under_the_names_of_others(ours, stock):
     option = ours['options'][OWN_PIPELINING]
     assert option['default'] is True
-    assert all('svcfw' in entry['name'].lower() for source in ('env', 'vars') for entry in option[source])
+    assert all('svcfw' in entry['name'].lower() for entry in option['env'])
+    assert all('svcfw' in entry['section'] for entry in option['ini'])
+    names = [entry['name'] for entry in option['vars']]
+    assert {entry['name'] for entry in stock['options'][OWN_PIPELINING]['vars']} < set(names)
+    assert names[-1] == 'ansible_svcfw_pipelining'  # the last that is set is the one that counts
 
 
 def test_there_is_no_logic_in_the_plugin_file():
