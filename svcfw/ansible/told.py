@@ -22,6 +22,7 @@ from pathlib import Path
 
 from ansible import constants
 
+from svcfw.ansible.options import text
 from svcfw.ansible.progress import Progress
 from svcfw.mux.client import Interest
 from svcfw.mux.telling import About, Cost
@@ -30,6 +31,7 @@ from svcfw.mux.telling import About, Cost
 MAX_WORD_CHARS = 100
 #: What ssh is asked to say at -vvvv.
 SSH_VERBOSITY = 3
+_LEVELS = ('L0', 'L1', 'L2', 'L3')
 _FOLDER = 'svcfw-told'
 #: In the order in which they are shown; the rest of the time was the controller's.
 _NOTHING = Cost(0.0, 0.0, 0.0, 0, 0)
@@ -58,14 +60,18 @@ class Told:
         if not self._verbosity():
             return None
         wanted = ssh_verbosity or (SSH_VERBOSITY if self._verbosity() > 3 else 0)
-        return Interest(constants.DEFAULT_LOCAL_TMP, self.hear, wanted)
+        return Interest(text(constants.DEFAULT_LOCAL_TMP), self.hear, wanted)
 
     # -- in which way
 
     def level(self, level: str, reason: str) -> None:
-        """A way that something is done in: L0 to L3. One that falls back is said at -v, once for a host and run."""
-        self._way = f'{level}, {reason}'
-        line = f'svcfw: {self._way}'
+        """A way that something is done in, L0 to L3, or what keeps from a better one.
+
+        All but L0 is said at -v, once for a host and run.
+        """
+        line = f'svcfw: {level}, {reason}'
+        if level in _LEVELS:
+            self._way = f'{level}, {reason}'
         if level != 'L0' and self._verbosity() and self._is_first(line):
             self._show(1, line)
 

@@ -6,7 +6,7 @@ import pytest
 
 from svcfw.core.wire.values import Secret
 from svcfw.transport import messages
-from svcfw.transport.dialogue import MAX_KEPT_CHARS, STDERR, STDOUT, TTY, Ask, Dialogue, Fail, Send
+from svcfw.transport.dialogue import MAX_KEPT_CHARS, MAX_SAID_CHARS, STDERR, STDOUT, TTY, Ask, Dialogue, Fail, Send
 
 PROMPT = b"bob@web1's password: "
 CHANGED = """\
@@ -379,3 +379,42 @@ class TestOtherEndings:
         talk = Dialogue('localhost', messages.LOCAL)
         talk.receive(STDERR, b'SVCFW-NO-PYTHON: tried /usr/bin/python2(2.7)\n')
         assert talk.ended(1).kind == 'nopython'
+
+
+class TestDebugging:
+    SAID = (
+        'OpenSSH_9.2p1 Debian-2\n'
+        'debug1: Reading configuration data /etc/ssh/ssh_config\r\n'
+        'debug2: match not found\r\n'
+        'Authenticated to web1 ([192.0.2.1]:22) using "publickey".\r\n'
+    )
+    LEFT = 'Transferred: sent 2492, received 2828 bytes, in 0.1 seconds\r\nBytes per second: sent 1, received 2\r\n'
+
+    def test_all_of_it_is_there_for_who_asked_for_it(self) -> None:
+        talk = dialogue()
+        talk.receive(STDERR, self.SAID.encode())
+        assert talk.said == self.SAID.replace('\r', '')
+
+    def test_no_more_than_a_link_should_hold(self) -> None:
+        talk = dialogue()
+        for _ in range(100):
+            talk.receive(STDERR, b'debug1: again\n' * 100)
+        assert len(talk.said) <= MAX_SAID_CHARS
+
+    def test_none_of_it_is_taken_for_a_reason(self) -> None:
+        talk = dialogue()
+        talk.receive(STDERR, (self.SAID + self.LEFT).encode())
+        assert talk.ended(255).cause == 'ssh ended with status 255 and said nothing'
+
+    def test_the_reason_is_found_in_the_middle_of_it(self) -> None:
+        talk = dialogue(password=None)
+        talk.receive(STDERR, f'{self.SAID}bob@web1: Permission denied (publickey).\r\n{self.LEFT}'.encode())
+        assert talk.ended(255).kind == 'auth'
+
+
+def test_an_answered_prompt_is_no_part_of_what_follows_it() -> None:
+    # A terminal that does not echo shows no line end for what is typed.
+    talk = dialogue()
+    talk.receive(TTY, b'Password: ')
+    talk.receive(TTY, b'Your account is locked.\n')
+    assert talk.ended(1).cause.endswith('the last it said: Your account is locked.')

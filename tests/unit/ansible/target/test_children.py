@@ -209,3 +209,12 @@ def test_no_room_is_the_cause_that_is_told(children, starter, monkeypatch):
     assert (operation, kind, status) == (ops.CHILD_FAILED, 'busy', None)
     assert 'too many open files' in cause
     assert 'ulimit' in remedy
+
+@pytest.mark.parametrize('source', [TTY, STDERR])
+def test_a_prompt_that_was_answered_is_no_part_of_the_reason(children, source):
+    _, child = start(children)
+    child.receive(source, b'Password: ')
+    children.type(5, b'secret\n')
+    child.receive(source, b'su: Authentication failure\n')
+    assert child.ended(1).cause.endswith(' su: Authentication failure')
+    assert 'Password' not in child.ended(1).cause
