@@ -41,7 +41,7 @@ def translate(
     elif isinstance(error, DeferredError):
         translated = _deferred_error(error, command, local_path)
     elif isinstance(error, ChannelError):
-        translated = AnsibleConnectionFailure(_lost(error, place))
+        translated = AnsibleConnectionFailure(_lost(error, host, place))
     else:
         why = f'{error}' if str(_log_path()) in str(error) else f'{error}.{_see_log()}'
         translated = AnsibleConnectionFailure(f'{place}: svcfw cannot work on this controller: {why}')
@@ -58,8 +58,9 @@ def _see_log() -> str:
     return f' More may be in {_log_path()} on this machine.'
 
 
-def _lost(error: ChannelError, place: str) -> str:
-    reason = str(error)
+def _lost(error: ChannelError, host: str, place: str) -> str:
+    # Who finds a link lost names the context, which is the host again.
+    reason = str(error).removeprefix(f'{host}: ')
     if reason.startswith(GONE):
         return f'{place}: {reason}.{_see_log()}'
     cause = _LOST if reason.startswith(_LOST) else f'{_LOST}: {reason}'

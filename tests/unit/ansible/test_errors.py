@@ -42,6 +42,11 @@ CASES = [
         f'bob@web1: the connection was lost. The next task logs in again.{SEE}',
     ),
     (
+        ChannelError('web1: the connection was lost'),
+        {'user': 'bob'},
+        f'bob@web1: the connection was lost. The next task logs in again.{SEE}',
+    ),
+    (
         ChannelError('the peer has shut down'),
         {},
         f'web1: the connection was lost: the peer has shut down. The next task logs in again.{SEE}',
