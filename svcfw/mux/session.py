@@ -275,7 +275,7 @@ class Session:
                 self.step(raise_error, request, error)
 
         if node.facts is None:
-            self.telling.waits()
+            self.telling.waits(node if node is node.root else None)
         node.when_ready(ready)
 
     def _may_have_it(self, request: Request, child: ChildNode, error: Error) -> bool:

@@ -70,10 +70,12 @@ class Telling:
             self._began = self._clock()
             self._started_for = 0.0
 
-    def waits(self) -> None:
-        """The request needs a node that is not up yet; `is_up` or `failed` follows."""
+    def waits(self, root: 'Node | None' = None) -> None:
+        """The request needs a node that is not up yet, a root if named; `is_up` or `failed` follows."""
         if self.run:
             self._is_starting_since = self._is_starting_since or self._clock()
+            if root is not None:
+                self._sent.setdefault(root.key, 0)  # all that it is sent is for this client
 
     def is_up(self, node: 'Node') -> None:
         """It can be used."""
@@ -111,7 +113,7 @@ class Telling:
             return
         self._told.add(node.key)
         root = node.root
-        self._sent.setdefault(root.key, 0 if root.run == self.run else root.sent_bytes)
+        self._sent.setdefault(root.key, root.sent_bytes)
         facts = node.facts or {'user': '', 'python': '', 'version': ()}
         is_new = node.run == self.run
         said = node.said() if is_new and self.ssh_verbosity else ''

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.ansible import Controller, Run, connection_vars
-from tests.support.hosts import PASSWORD, Farm, Host
+from tests.support.hosts import CHECKOUT, PASSWORD, Farm, Host
 from tests.support.timing import seconds, wait_until
 
 SECRET = 'geheim-4711'
@@ -239,3 +239,26 @@ def test_no_prompt_sticks_to_a_reason(controller: Controller, host: Host, method
     run = controller.play(inventory, [{'name': 'as other', 'command': 'id', **become}])
     assert 'assword:' not in message(run, 'web1')
     assert f'Incorrect {method} password' in message(run, 'web1')
+
+
+# -- what the documentation shows ----------------------------------------------------------------------------------
+
+
+def shape(line: str) -> 're.Pattern[str]':
+    """What a line of the page stands for: any numbers, any account, anything for three dots."""
+    pattern = re.escape(line.replace('bob', 'plain')).replace(r'\.\.\.', '.*')
+    return re.compile(re.sub(r'\d+(\\\.\d+)*', lambda found: r'\d+(\.\d+)*', pattern))
+
+
+def test_the_documentation_shows_what_is_told(controller: Controller, host: Host, farm: Farm) -> None:
+    page = (CHECKOUT / 'docs' / 'troubleshooting.md').read_text()
+    shown = [line for block in re.findall(r'```text\n(.*?)```', page, re.DOTALL) for line in block.splitlines()]
+    bare = farm.host('bare')
+    for folder in ('/usr/bin', '/usr/local/bin'):
+        for python in bare.path(folder).glob('python*'):
+            python.unlink()
+    inventory = {'web1': ours(host), 'port': ours(host, ansible_port=1), 'bare': ours(bare)}
+    run = controller.play(inventory, [TASKS[0], TASKS[1], TASKS[2]], '-vvvv')
+    told = [*run.output.splitlines(), message(run, 'port').removeprefix('Task failed: ')]
+    for line in shown:
+        assert any(shape(line).fullmatch(each) for each in told), line

@@ -67,19 +67,29 @@ def test_what_is_measured(client):
     assert told == (2.0, 0.0, 1.5, 100, 5)
 
 
+def test_what_was_sent_for_others_before_does_not_count(client):
+    client.node.sent_bytes = 1000
+    client.ask(ops.FLUSH)
+    client.node.sent_bytes += 10
+    client.node.answer(None)
+    [told] = [cost(value) for handle, _, value in client.take() if handle == protocol.COST]
+    assert told.sent == 10
+
+
 def test_the_start_of_a_context_is_told_apart():
     client = FakeClient(up=False)
     client.send(protocol.HELLO, ({}, 60, RUN, 0))
     client.take()
     client.ask(ops.FLUSH)
     client.server.router.now += 3
+    client.node.sent_bytes = 7
     client.node.facts = {'user': 'bob', 'python': '/usr/bin/python3', 'version': (3, 11, 2)}
     waiting, client.node._waiting = client.node._waiting, []
     waiting[0](None)
     client.server.router.now += 1
     client.node.answer(None)
     [told] = [cost(value) for handle, _, value in client.take() if handle == protocol.COST]
-    assert (told.total_s, told.start_s) == (4.0, 3.0)
+    assert (told.total_s, told.start_s, told.sent) == (4.0, 3.0, 7)
 
 
 def test_one_that_does_not_start_is_told_of_too():
