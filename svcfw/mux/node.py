@@ -17,12 +17,14 @@ from svcfw.core.wire.limits import MAX_NOISE_BYTES
 from svcfw.mux import telling
 from svcfw.mux.flow import LinkFlow
 from svcfw.mux.supply import Supply
-from svcfw.transport import connect
+from svcfw.transport import connect, messages
 from svcfw.transport.router import Router
 from svcfw.transport.spec import Spec
 from svcfw.transport.start import Starter
 
 AGENT_MODULE = 'svcfw.ansible.target.agent'
+#: Of what a program said that did not come to a link.
+MAX_LOGGED_LINES = 20
 _OVERFULL = 'See whether the host has memory and processes left.'
 #: A child is told its name in the little room that its first message has.
 MAX_NAME_CHARS = 100
@@ -245,6 +247,9 @@ class RootNode(Node):
 
     def fail(self, error: Error) -> None:
         self._deadline.cancel()
+        if self.facts is None and not self.has_left:
+            lines = [line for line in self.said().splitlines() if line and not line.startswith(messages.SSH_DEBUG)]
+            _log.warning('%s', '\n  '.join([f'{error} It said:', *lines[-MAX_LOGGED_LINES:]] if lines else [str(error)]))
         super().fail(error)
         self.flow.close()
         self._end()

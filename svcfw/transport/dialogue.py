@@ -216,6 +216,9 @@ class Dialogue:
         if kind == 'auth':
             if messages.PASSWORD in self._answered:
                 cause = 'the password was refused; ' + cause
+            refused = messages.REFUSED_ACCOUNT.search(text)
+            if refused and not self._user:
+                cause += ' (as %s)' % _shown(refused.group(1))
             found = [pattern.search(text) for pattern in self._language.notes]
             notes = self._notes + [match.group() for match in found if match]
             cause = '; '.join([cause] + [_shown(note) for note in notes])

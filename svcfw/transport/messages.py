@@ -159,6 +159,9 @@ SSH_FAULTS = _faults(
     ),
 )
 
+# Whom ssh has logged in as, where it chose that itself.
+REFUSED_ACCOUNT = re.compile(r'^([^\s@:]+)@\S+: Permission denied', re.MULTILINE)
+
 # How lines begin that ssh says only when given -v: no reason for anything.
 SSH_DEBUG = ('debug', 'OpenSSH_', 'Authenticated to ', 'Transferred: ', 'Bytes per second: ')
 

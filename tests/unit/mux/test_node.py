@@ -1,5 +1,7 @@
 """Nodes against a router that is none: requests, and the ways in which a start can end."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from svcfw.ansible.target import ops
@@ -115,6 +117,8 @@ class Starter:
         self.on_ready, self.on_failed = on_ready, on_failed
         self.given_up = []
         self.has_left = False
+        self.dialogue = SimpleNamespace(said='debug1: login\nHost key verification failed.\n')
+        self.command = ['ssh', 'web1']
 
     def give_up(self, error):
         self.given_up.append(error)
@@ -376,3 +380,15 @@ def test_a_child_that_is_another_nodes(child):
     other.when_ready(child.outcomes.append)
     child.router.say((ops.CHILD_READY, 2, FACTS))
     assert child.outcomes[1].kind == 'died'
+
+
+def test_the_log_has_what_the_program_said_that_did_not_come_to_a_link(root, caplog):
+    Starter.last.on_failed(StartError('died', 'web1', 'ssh ended with status 1', 'Try it by hand.'))
+    assert 'web1: ssh ended with status 1. Try it by hand. It said:\n  Host key verification failed.' in caplog.text
+    assert 'debug1' not in caplog.text
+
+
+def test_the_name_of_the_host_is_not_in_the_reason(root):
+    come_up(root)
+    root.lost(f'{root.context}: the connection was lost')
+    assert root.dead == 'the connection was lost'

@@ -381,6 +381,14 @@ class TestOtherEndings:
         assert talk.ended(1).kind == 'nopython'
 
 
+def test_the_account_is_named_where_ssh_has_chosen_it() -> None:
+    refusal = b'bob@web1: Permission denied (publickey).\n'
+    for user, cause in ((None, 'the server accepts publickey (as bob)'), ('bob', 'the server accepts publickey')):
+        talk = dialogue(password=None, user=user)
+        talk.receive(STDERR, refusal)
+        assert talk.ended(255).cause.endswith(cause)
+
+
 class TestDebugging:
     SAID = (
         'OpenSSH_9.2p1 Debian-2\n'

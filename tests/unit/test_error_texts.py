@@ -1,0 +1,54 @@
+"""Errors of a start are written so that they can be put together: the host is not in the cause, a remedy is there."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import svcfw
+
+PACKAGE = Path(svcfw.__file__).parent
+#: Places where the user is told of something else, or nobody hears of it.
+WITHOUT_REMEDY = {
+    'transport/start.py': 1,  # a start that is given up on: whoever does so knows why
+    'mux/node.py': 1,  # the same
+    'mux/interpreters.py': 1,  # its modules run, in another way
+    'ansible/target/children.py': 2,  # nobody waits; the reason is the system's
+}
+
+
+def starts(path: Path) -> list[ast.Call]:
+    tree = ast.parse(path.read_text())
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == 'StartError']
+
+
+def literal(node: ast.expr) -> str:
+    """The text of an argument as far as it stands there, '' if it comes from elsewhere."""
+    if isinstance(node, ast.JoinedStr):
+        return ''.join(str(part.value) if isinstance(part, ast.Constant) else '{}' for part in node.values)
+    if isinstance(node, ast.BinOp):
+        return literal(node.left)
+    return str(node.value) if isinstance(node, ast.Constant) else ''
+
+
+FILES = sorted(path for path in PACKAGE.rglob('*.py') if starts(path))
+
+
+@pytest.mark.parametrize('path', FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_starts(path: Path) -> None:
+    bare = 0
+    for call in starts(path):
+        if any(isinstance(argument, ast.Starred) for argument in call.args):
+            continue
+        cause = literal(call.args[2])
+        assert not cause.endswith('.'), cause
+        assert cause[:1] == cause[:1].lower(), cause
+        if len(call.args) < 4:
+            bare += 1
+            continue
+        remedy = literal(call.args[3])
+        if remedy:
+            assert remedy[0].isupper(), remedy
+            assert remedy.endswith('.'), remedy
+    assert bare == WITHOUT_REMEDY.get(str(path.relative_to(PACKAGE)), 0), f'{path}: causes without a remedy'
