@@ -52,7 +52,7 @@ class Node:
 
     def __init__(self, router: Router, root: 'Node | None') -> None:
         self.router = router
-        self.root: Any = root or self
+        self.root = root or self
         self.context: Context | None = None
         self.facts: dict[str, Any] | None = None
         self.dead: str | None = None
@@ -67,6 +67,8 @@ class Node:
         self.unfit: dict[str, StartError] = {}
         #: The run of ansible that has started it, as far as that wants to be told of it: see telling.py.
         self.run = ''
+        #: Of a root: which transport, and why, as people shall read it.
+        self.way = ''
         self.key = telling.key(next(_numbers))
         self.sent_bytes = 0  # of a root: what was given to its link
         self._last_used = router.loop.clock()
@@ -203,7 +205,7 @@ class RootNode(Node):
     def __init__(self, router: Router, spec: Spec, on_end: Callable[[], None]) -> None:
         Node.__init__(self, router, None)
         self.host: str = spec.host
-        self.way: str = connect.choice(spec)[1]
+        self.way = connect.choice(spec)[1]
         self._on_end = on_end
         self._is_linked = False
         self._starter: Starter | None = None
@@ -221,10 +223,15 @@ class RootNode(Node):
         self.context.request_async(handles.CALL_FUNCTION, ((AGENT_MODULE, 'start'), (), {}), self._on_facts)
 
     def said(self) -> str:
-        return self._starter.dialogue.said if self._starter is not None else ''
+        dialogue: Any = None if self._starter is None else self._starter.dialogue
+        return str(dialogue.said) if dialogue else ''
 
     def command(self) -> list[str]:
         return self._starter.command if self._starter is not None else []
+
+    def _last_said(self) -> list[str]:
+        lines = [line for line in self.said().splitlines() if line and not line.startswith(messages.SSH_DEBUG)]
+        return ['It said:', *lines[-MAX_LOGGED_LINES:]] if lines else []
 
     def _on_link(self, context: Context) -> None:
         self._is_linked = True
@@ -237,9 +244,7 @@ class RootNode(Node):
             self.adopt(self.context, message.value())
             self._deadline.cancel()
         except Error as exc:
-            self.fail(
-                StartError('died', self.host, f'its agent did not start: {exc}', _OVERFULL)
-            )
+            self.fail(StartError('died', self.host, f'its agent did not start: {exc}', _OVERFULL))
 
     def _too_late(self) -> None:
         if self.facts is None:
@@ -248,8 +253,7 @@ class RootNode(Node):
     def fail(self, error: Error) -> None:
         self._deadline.cancel()
         if self.facts is None and not self.has_left:
-            lines = [line for line in self.said().splitlines() if line and not line.startswith(messages.SSH_DEBUG)]
-            _log.warning('%s', '\n  '.join([f'{error} It said:', *lines[-MAX_LOGGED_LINES:]] if lines else [str(error)]))
+            _log.warning('%s%s', error, ''.join(f'\n  {line}' for line in self._last_said()))
         super().fail(error)
         self.flow.close()
         self._end()

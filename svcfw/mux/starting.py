@@ -36,7 +36,8 @@ def locked(path: Path) -> Iterator[None]:
                 break
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    raise MuxError(f'{path} stays locked: another process is starting the multiplexer. Try again, or end it') from None
+                    text = f'{path} stays locked: another process is starting the multiplexer. Try again, or end it'
+                    raise MuxError(text) from None
                 time.sleep(0.02)
         yield
     finally:

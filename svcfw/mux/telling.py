@@ -37,8 +37,9 @@ class About(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """Of one answer: seconds in the multiplexer in all, thereof for the start of contexts and for what ran on the target;
-    bytes given to the link to that host since the client's last answer, by whomever, and bytes of the answer.
+    """Of one answer: seconds in the multiplexer in all, thereof for the start of contexts and for what ran there.
+
+    sent: bytes given to the link to that host since the client's last answer, by whomever. received: the answer's.
     """
 
     total_s: float

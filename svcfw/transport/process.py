@@ -36,10 +36,10 @@ class Process:
     """
 
     failure = None
-    argv = ()
 
     def __init__(self, pid, link_fd, err_fd, tty_fds, outlives_tty):
         self.pid = pid
+        self.argv = []  # type: list
         self._status = None
         self._may_close_tty = outlives_tty
         self.in_fd = self.out_fd = link_fd

@@ -127,10 +127,10 @@ def test_each_operation_with_its_time_bytes_and_way(controller: Controller, host
     run = controller.play({'web1': ours(host)}, TASKS, '-vvv')
     spent = [line for line in lines(run, host) if re.match(r'svcfw: \d+\.\d+ s', line)]
     shape = re.compile(
-        r'svcfw: (?P<all>[\d.]+) s \(controller (?P<controller>[\d.]+)(, start (?P<start>[\d.]+))?, wait (?P<wait>[\d.]+), '
-        r'target (?P<target>[\d.]+)\), \d+ bytes sent, \d+ received(; .+)?'
+        r'svcfw: (?P<all>[\d.]+) s \(controller (?P<controller>[\d.]+)(, start (?P<start>[\d.]+))?, '
+        r'wait (?P<wait>[\d.]+), target (?P<target>[\d.]+)\), \d+ bytes sent, \d+ received(; .+)?'
     )
-    assert len(spent) == len(lines(run, host, 'EXEC ')) + len(lines(run, host, 'PUT ')) + len(lines(run, host, 'FETCH '))
+    assert len(spent) == sum(len(lines(run, host, kind)) for kind in ('EXEC ', 'PUT ', 'FETCH '))
     for line in spent:
         found = shape.fullmatch(line)
         assert found, line
@@ -198,7 +198,10 @@ def test_errors_name_place_account_cause_and_remedy(controller: Controller, host
     cases = {
         'port': (ours(host, ansible_port=1), ['port 1 of', 'Check that the host is up']),
         'key': (ours(host, **wrong), ['login refused; the server accepts', 'Check user, key and password.']),
-        'password': (ours(host, ansible_password='wrong', ansible_ssh_private_key_file='/nonexistent/key'), ['password']),
+        'password': (
+            ours(host, ansible_password='wrong', ansible_ssh_private_key_file='/nonexistent/key'),
+            ['password'],
+        ),
         'strange': (
             ours(host, ansible_ssh_common_args='-F /dev/null -o UserKnownHostsFile=/dev/null'),
             ['host key', 'known_hosts'],

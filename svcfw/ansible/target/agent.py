@@ -12,7 +12,7 @@ from svcfw.ansible.target.puts import Copy, Puts
 from svcfw.ansible.target.transfer import Transfer
 from svcfw.core import handles
 from svcfw.core.dispatch import call_error, inline, takes_router
-from svcfw.core.message import Message, has_parent_authority
+from svcfw.core.message import has_parent_authority
 from svcfw.core.wire.frames import Frame
 
 #: How long jobs may take to end by themselves when the context ends.
@@ -54,20 +54,21 @@ class _Session(object):
         self.is_timed = False
 
 
-class _Timed(Message):
+class _Timed(object):
     """A request whose result tells how long it took here."""
 
-    __slots__ = ('_began', '_clock')
-
     def __init__(self, message, clock):
-        Message.__init__(self, message.router, message.frame)
+        self._message = message
         self._clock = clock
         self._began = clock()
+
+    def __getattr__(self, name):
+        return getattr(self._message, name)
 
     def reply(self, value):
         if type(value) is tuple and value[0] == ops.DONE:
             value += (int((self._clock() - self._began) * 1000000),)
-        Message.reply(self, value)
+        self._message.reply(value)
 
 
 class Agent(object):

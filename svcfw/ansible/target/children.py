@@ -115,7 +115,9 @@ class _Child(object):
                 return []
         self._shown_bytes += len(data)
         if self._shown_bytes > limits.MAX_NOISE_BYTES:
-            return [Fail(StartError('become', self._name, 'its command prints without end', 'Let login scripts be silent.'))]
+            return [
+                Fail(StartError('become', self._name, 'its command prints without end', 'Let login scripts be silent.'))
+            ]
         self._message.reply((ops.CHILD_OUTPUT, data))
         return []
 
@@ -147,7 +149,9 @@ class _Child(object):
         self._end((ops.CHILD_READY, self._starter.context.id, facts))
 
     def _on_late(self):
-        self._no_agent(StartError('timeout', self._name, 'its agent did not answer within %g s' % self._timeout_s, _OVERFULL))
+        self._no_agent(
+            StartError('timeout', self._name, 'its agent did not answer within %g s' % self._timeout_s, _OVERFULL)
+        )
 
     def _no_agent(self, error):
         self._on_failed(error)

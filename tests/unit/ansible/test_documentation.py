@@ -9,7 +9,7 @@ from ansible.plugins.connection import ssh
 
 from tests.unit.ansible.connections import PLUGINS
 
-# Ours differ on purpose: what turns it off for all hosts, as it is by default for other connections, must not do so here.
+# Ours differ on purpose: what turns it off for all hosts, as it is by default elsewhere, must not do so here.
 OWN_PIPELINING = 'pipelining'
 
 

@@ -19,7 +19,11 @@ CASES = [
         {'user': 'bob'},
         f'{CONNECT}bob@web1: login refused. Check the key.',
     ),
-    (StartError('auth', 'web1', 'login refused', 'Check the key.'), {}, f'{CONNECT}web1: login refused. Check the key.'),
+    (
+        StartError('auth', 'web1', 'login refused', 'Check the key.'),
+        {},
+        f'{CONNECT}web1: login refused. Check the key.',
+    ),
     (
         StartError('died', 'web1', 'ssh ended with status 1', 'Try the same login by hand.'),
         {'user': 'bob'},
@@ -51,7 +55,11 @@ CASES = [
         {},
         f'web1: the connection was lost: the peer has shut down. The next task logs in again.{SEE}',
     ),
-    (ChannelError(f'{GONE}. The next task starts another one'), {}, f'web1: {GONE}. The next task starts another one.{SEE}'),
+    (
+        ChannelError(f'{GONE}. The next task starts another one'),
+        {},
+        f'web1: {GONE}. The next task starts another one.{SEE}',
+    ),
     (MuxError('/x is no folder'), {}, f'web1: svcfw cannot work on this controller: /x is no folder.{SEE}'),
     (MuxError(f'it ended. See {LOG}'), {}, f'web1: svcfw cannot work on this controller: it ended. See {LOG}'),
     (

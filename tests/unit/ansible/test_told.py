@@ -117,15 +117,14 @@ def test_what_an_operation_took():
     user = User(3)
     task = user.task()
     task.begins('PUT a TO b')
-    task.level('L0', 'modules run from memory')
+    task.level('L0', 'x')
     task.hear(Cost(0.5, 0.0, 0.25, 100, 20))
     task.hear(Cost(0.25, 0.125, 0.0, 11, 0))
     user.now = 1.0
     task.ends()
     assert [line for _, line in user.lines] == [
         'PUT a TO b',
-        'svcfw: 1.000 s (controller 0.250, start 0.125, wait 0.375, target 0.250), 111 bytes sent, 20 received; '
-        'L0, modules run from memory',
+        'svcfw: 1.000 s (controller 0.250, start 0.125, wait 0.375, target 0.250), 111 bytes sent, 20 received; L0, x',
     ]
 
 

@@ -384,7 +384,7 @@ def test_a_child_that_is_another_nodes(child):
 
 def test_the_log_has_what_the_program_said_that_did_not_come_to_a_link(root, caplog):
     Starter.last.on_failed(StartError('died', 'web1', 'ssh ended with status 1', 'Try it by hand.'))
-    assert 'web1: ssh ended with status 1. Try it by hand. It said:\n  Host key verification failed.' in caplog.text
+    assert 'web1: ssh ended with status 1. Try it by hand.\n  It said:\n  Host key verification failed.' in caplog.text
     assert 'debug1' not in caplog.text
 
 

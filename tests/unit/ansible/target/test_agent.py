@@ -348,6 +348,16 @@ def test_a_command(served):
     assert served.agent._jobs == {}
 
 
+def test_who_wants_to_know_is_told_how_long_it_took_here(served):
+    served.tell(ops.TIMED)
+    message = served.ask(ops.COMMAND, '/bin/sh', 'echo out; sleep 0.1', b'', False)
+    *result, took_us = served.result(message)
+    assert result == [ops.DONE, 0, b'out\n', b'']
+    assert type(took_us) is int
+    assert took_us >= 100_000
+    assert served.ask(ops.EXPAND, '~').replies == [os.path.expanduser('~')]
+
+
 @pytest.mark.parametrize(
     ('executable', 'status', 'words'), [('/nonexistent', 127, 'No such file'), ('/etc', 126, 'Permission denied')]
 )
