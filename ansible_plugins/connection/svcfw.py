@@ -13,7 +13,7 @@ description:
 notes:
   - Needs Python 3.6 or later on the target; P(ansible.builtin.ssh#connection) takes over where there is none.
   - An exit status of 255 is that of the command. P(ansible.builtin.ssh#connection) takes it for a lost connection.
-  - With C(-v) a line tells in which way commands were run, and why when it was not the fastest.
+  - With C(-v) a line for each host tells what carries its tasks, and another one each way that is not the fastest.
 seealso:
   - plugin: ansible.builtin.ssh
     plugin_type: connection
