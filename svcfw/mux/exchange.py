@@ -59,7 +59,7 @@ class Exchange:
                 return
             result = self._result(value)
         except (CallError, ChannelError) as exc:
-            self._end(exc)
+            self._end(self._node.judged(message, exc))
         except Error as exc:
             # An agent that breaks the protocol is not to be trusted with anything else.
             reason = f'{self._node.context} broke the protocol: {exc}'

@@ -6,7 +6,7 @@ from typing import Any
 from svcfw.ansible.target import ops
 from svcfw.core.message import Message
 from svcfw.core.wire.errors import ChannelError, DecodeError, Error, StartError
-from svcfw.mux.node import ChildNode, Node, boot_argv
+from svcfw.mux.node import ChildNode, Node, StaleError, boot_argv
 
 Words = tuple[str, ...]
 OnFound = Callable[[Node | Error], None]
@@ -17,7 +17,7 @@ def known(node: Node, words: Words) -> Node | None:
     if node.facts is not None and words == (node.facts['python'],):
         return node
     found = node.interpreters.get(words)
-    return None if found is None or found.dead else found
+    return None if found is None or found.dead or found.is_retired else found
 
 
 def find(node: Node, words: Words, session: int, timeout_s: float, on_found: OnFound) -> None:
@@ -33,7 +33,7 @@ def find(node: Node, words: Words, session: int, timeout_s: float, on_found: OnF
         try:
             is_own, path = _checked(message.value())
         except Error as exc:
-            on_found(exc)
+            on_found(node.judged(message, exc))
             return
         if is_own:
             node.interpreters[words] = node
@@ -61,6 +61,8 @@ def _start(node: Node, words: Words, path: str, timeout_s: float, on_found: OnFo
             on_found(ChannelError(node.dead))
         elif isinstance(error, StartError) and error.kind == 'busy':
             on_found(_unfit(node, path, str(error)))  # that passes
+        elif isinstance(error, StaleError):
+            on_found(error)
         elif error is not None:
             # Remembered as long as the context lives: it would cost each task as much time again.
             on_found(node.unfit.setdefault(path, _unfit(node, path, str(error))))

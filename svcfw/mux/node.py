@@ -40,13 +40,28 @@ _numbers = itertools.count(1)
 OnReady = Callable[[Error | None], None]
 
 #: What later failures must not be allowed to rest on goes by way of the root's agent, which knows of its own failures.
-_FREE = frozenset({ops.MEMBERS, ops.FORGET, ops.CONTENT, ops.DROP, ops.PASS, ops.GRANT, ops.CHILD_INPUT, ops.END})
+_FREE = frozenset({
+    ops.MEMBERS, ops.FORGET, ops.CONTENT, ops.DROP, ops.PASS, ops.GRANT, ops.CHILD_INPUT, ops.END, ops.ANYWAY,
+    ops.DISMISS,
+})  # fmt: skip
 _FACTS = {'home': str, 'user': str, 'uid': int, 'python': str, 'version': tuple, 'shell': str}
+
+
+class StaleError(ChannelError):
+    """A context is not what a new one would be, and has therefore not begun what it was asked for.
+
+    said_by: the node whose agent found that; what it was told before is done.
+    """
+
+    def __init__(self, said_by: 'Node', reason: str) -> None:
+        ChannelError.__init__(self, f'{said_by.context}: {reason}')
+        self.said_by = said_by
 
 
 class Node:
     """A context whose agent answers. `facts` is None until it does; `dead` is the reason once it never will again.
 
+    A *retired* one gets no new work: who asks for its like gets a new one. It ends when nobody holds it any more.
     Everything runs on the loop thread.
     """
 
@@ -59,6 +74,10 @@ class Node:
         #: It ends because it was told to, and so has done what it was told before.
         self.has_left = False
         self.children: dict[Hashable, ChildNode] = {}
+        self._retired_children: set[ChildNode] = set()
+        self._is_retired = False
+        #: Of a root: whether anything here or below may have to be ended once it is done with.
+        self.has_retired = False
         #: Which node runs the interpreter that a shebang names.
         self.interpreters: dict[tuple[str, ...], Node] = {}
         #: Whether commands that start children of other accounts have asked for a terminal here.
@@ -73,6 +92,7 @@ class Node:
         self.sent_bytes = 0  # of a root: what was given to its link
         self._last_used = router.loop.clock()
         self._requests: set[int] = set()
+        self._holders: set[Hashable] = set()
         self._waiting: list[OnReady] = []
         self.flow: LinkFlow = root.flow if root else LinkFlow(router.loop.clock)
         self.supply: Supply = Supply(
@@ -116,8 +136,8 @@ class Node:
     def finish(self, handle: int) -> None:
         """The request with this handle is over. Idempotent."""
         self._requests.discard(handle)
-        self._last_used = self.router.loop.clock()
         self.router.remove_handler(handle)
+        self._was_used()
 
     def tell(self, operation: str, session: int, arguments: tuple[Any, ...]) -> None:
         """Have something done that is not answered. Nothing happens if the context is gone."""
@@ -158,9 +178,19 @@ class Node:
 
     # -- use
 
+    def hold(self, holder: Hashable) -> None:
+        """Keep it from ending until `release(holder)`: a request is on its way here, or something told is owed."""
+        self._holders.add(holder)
+
+    def release(self, holder: Hashable) -> None:
+        """Idempotent."""
+        self._holders.discard(holder)
+        self._was_used()
+
     def is_idle(self) -> bool:
-        is_in_use = self._requests or self._waiting or self.flow.is_busy()
-        return not is_in_use and all(child.is_idle() for child in self.children.values())
+        """Whether nothing is asked of it or of those below, and nobody holds one of them."""
+        is_in_use = self._requests or self._holders or self._waiting
+        return not is_in_use and all(child.is_idle() for child in self._all_children())
 
     def idle_since(self) -> float:
         return max([self._last_used, *(child.idle_since() for child in self.children.values())])
@@ -168,7 +198,61 @@ class Node:
     def contexts(self) -> set[int]:
         """The ids of this node's context and of all below it."""
         own = set() if self.context is None else {self.context.id}
-        return own.union(*(child.contexts() for child in self.children.values()))
+        return own.union(*(child.contexts() for child in self._all_children()))
+
+    def _all_children(self) -> 'list[ChildNode]':
+        return [*self.children.values(), *self._retired_children]
+
+    def _was_used(self) -> None:
+        self._last_used = self.router.loop.clock()
+        if self.root.has_retired:
+            # Later: whoever is done may be about to hold it for the next thing.
+            self.router.loop.call_soon(self.root.sweep)
+
+    # -- retirement
+
+    @property
+    def is_retired(self) -> bool:
+        return self._is_retired
+
+    @property
+    def account(self) -> 'Node':
+        """The node of the account that it runs as: another interpreter's is below that."""
+        return self
+
+    def detach(self, child: 'ChildNode') -> None:
+        """Let nobody find this child any more."""
+        self.forget(child)
+        self._retired_children.add(child)
+
+    def forget(self, child: 'ChildNode') -> None:
+        """This child is gone."""
+        self._retired_children.discard(child)
+        for key in [key for key, each in self.children.items() if each is child]:
+            del self.children[key]
+
+    def retire(self) -> None:
+        """Give it no new work, and end it once what is under way is done; at once if nothing is."""
+        self._is_retired = self.root.has_retired = True
+        self.root.sweep()
+
+    def sweep(self) -> None:
+        """End what is retired and done with, here and below."""
+        for child in self._all_children():
+            child.sweep()
+        if self._is_retired and self.facts is not None and not self.dead and self.is_idle():
+            self.leave()
+
+    def leave(self) -> None:
+        """End the context with all below it, after all that it was told."""
+        raise NotImplementedError
+
+    def judged(self, message: Message, error: Error) -> Error:
+        """What the error that a message for a request brought really is."""
+        if not isinstance(error, ChannelError) or not str(error).startswith(ops.STALE):
+            return error
+        root = self.root.context
+        return StaleError(self.root if root is not None and message.src_id == root.id else self, str(error))
 
     # -- its life
 
@@ -197,6 +281,7 @@ class Node:
         waiting, self._waiting = self._waiting, []
         for callback in waiting:
             callback(error)
+        self._was_used()
 
 
 class RootNode(Node):
@@ -268,8 +353,15 @@ class RootNode(Node):
             self.flow.close()
             self._on_end()
 
+    def is_idle(self) -> bool:
+        return super().is_idle() and not self.flow.is_busy()
+
+    def retire(self) -> None:
+        super().retire()
+        if self.facts is None and not self.dead and self.is_idle():
+            self.leave()
+
     def leave(self) -> None:
-        """End the context with all below it."""
         self.has_left = True
         if self.facts is None:
             self.fail(StartError('died', self.host, 'it was reset while it started', 'Try again.'))
@@ -302,6 +394,7 @@ class ChildNode(Node):
         self._shown = b''
         self.has_tty = has_tty
         self._parent = parent
+        self._is_of_account = not marker
         # The agent has deadlines of its own, for each step; this one is for an agent that keeps none.
         self._deadline = parent.router.loop.call_later(3 * timeout_s, self._too_late)
         self._handle = parent.request(
@@ -320,6 +413,40 @@ class ChildNode(Node):
         self._deadline.cancel()
         self._parent.finish(self._handle)
         super().fail(error)
+        self._is_gone()
+
+    def lost(self, reason: str) -> None:
+        super().lost(reason)
+        self._is_gone()
+
+    @property
+    def is_retired(self) -> bool:
+        return self._is_retired or self._parent.is_retired
+
+    @property
+    def account(self) -> Node:
+        return self._parent.account if self._is_of_account else self
+
+    def retire(self) -> None:
+        self._parent.detach(self)
+        super().retire()
+
+    def leave(self) -> None:
+        assert self.context is not None
+        self.has_left = True
+        self.dead = self.dead or 'it was ended'
+
+        def gone(message: Message) -> None:
+            self._parent.finish(handle)
+            self._is_gone()
+
+        try:
+            handle = self._parent.request(ops.DISMISS, 0, (self.context.id,), gone)
+        except ChannelError:
+            self._is_gone()  # with everything else
+
+    def _is_gone(self) -> None:
+        self._parent.forget(self)
 
     def _too_late(self) -> None:
         self.fail(StartError('timeout', self.name, 'it was not there in time', 'Raise the timeout.'))
@@ -329,7 +456,7 @@ class ChildNode(Node):
             self._take(message.value())
         except ChannelError as exc:
             self.given_up = True
-            self.fail(exc)
+            self.fail(self._parent.judged(message, exc))
         except Error as exc:
             self.fail(StartError('died', self.name, f'its parent does not keep to the protocol: {exc}', 'Try again.'))
 

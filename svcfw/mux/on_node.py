@@ -8,7 +8,7 @@ from svcfw.core.stream import Stream
 from svcfw.core.wire.errors import CallError, ChannelError, Error
 from svcfw.mux import interpreters, protocol
 from svcfw.mux.exchange import Exchange
-from svcfw.mux.node import Node
+from svcfw.mux.node import Node, StaleError
 
 if TYPE_CHECKING:
     from svcfw.mux.session import Session
@@ -21,6 +21,8 @@ class Request:
 
     def __init__(self, number: int, value: Any) -> None:
         self.number = number
+        #: Whether a context has refused it, being stale.
+        self.was_stale = False
         self.link, self.become_key, self.timeout_s, self.operation, self.arguments = value
 
     @property
@@ -88,11 +90,11 @@ class OnNode:
 
     def _tell(self, request: Request, node: Node, operation: str, arguments: tuple[Any, ...]) -> None:
         """Have something done that is not answered; the next request may begin."""
-        self._session.settled(request)
         node.tell(operation, self._session.id, arguments)
         if operation != ops.REMOVE:
             self._session.owes(node)
         self._hold_back(node)
+        self._session.settled(request)
 
     def _hold_back(self, node: Node) -> None:
         """Read no more from the client than the target takes."""
@@ -106,6 +108,9 @@ class OnNode:
 
         def end(result: Any) -> None:
             exchange, self._exchange = self._exchange, None
+            if isinstance(result, StaleError):
+                self._session.step(raise_error, request, result)
+                return
             self._session.settled(request)
             if isinstance(result, (ChannelError, CallError)):
                 self._session.fail(request, result)
@@ -145,6 +150,7 @@ class OnNode:
 
         def run(request: Request, place: Node) -> None:
             self._session.uses(place)
+            self._session.hold(request, place)
             if found_zip is not None:
                 place.supply.members(found_zip.contents)
             self._ask(request, place, (job,))

@@ -23,7 +23,7 @@ from svcfw.core.wire.errors import DecodeError, Error
 from svcfw.core.wire.link import Link
 from svcfw.mux import protocol, rundir
 from svcfw.mux.flow import LinkFlow
-from svcfw.mux.node import RootNode
+from svcfw.mux.node import Node, RootNode
 from svcfw.mux.session import Session
 from svcfw.mux.store import Store
 from svcfw.mux.telling import Telling
@@ -72,6 +72,7 @@ class Server:
         # Links hold passwords: what they are kept by is a hash that nobody can compute from outside.
         self._hash_key = secrets.token_bytes(32)
         self._roots: dict[bytes, RootNode] = {}
+        self._retired: set[RootNode] = set()  # which requests that were begun before still need
         self._flows: dict[int, LinkFlow] = {}  # by the id of a root's context
         self._sessions: dict[int, Session] = {}
         self._session_ids = itertools.count(1)  # 0 is the multiplexer itself
@@ -184,13 +185,26 @@ class Server:
             self.router.on_gone(context, lambda reason: self._flows.pop(context.id, None))
 
     def reset(self, link: bytes, on_done: Callable[[bool], None]) -> None:
-        """End the context for a link; call back with whether there was one, once it is gone."""
-        node = self._roots.pop(self._key(link), None)
+        """Have the next request for a link get a new context; call back with whether there was one, once it is gone.
+
+        One that others still need ends with the last of their requests, and is not waited for.
+        """
+        node = self._roots.get(self._key(link))
         if node is None or node.dead or node.context is None:
             on_done(False)
             return
-        self.router.on_gone(node.context, lambda reason: on_done(True))
-        node.leave()
+        if node.is_idle():
+            self.router.on_gone(node.context, lambda reason: on_done(True))
+        else:
+            on_done(True)
+        self.retire(node)
+
+    def retire(self, node: Node) -> None:
+        """Give this node no new work, and end it once what is under way is done. Idempotent."""
+        for key in [key for key, each in self._roots.items() if each is node]:
+            self._retired.add(self._roots.pop(key))
+        node.retire()
+        self._forget_dead()
 
     def _key(self, link: bytes) -> bytes:
         return hashlib.blake2b(link, key=self._hash_key).digest()
@@ -199,6 +213,10 @@ class Server:
         node = self._roots.get(key)
         if node is not None and node.dead:
             del self._roots[key]
+        self._forget_dead()
+
+    def _forget_dead(self) -> None:
+        self._retired = {node for node in self._retired if not node.dead}
 
     def _on_agent(self, message: Message) -> None:
         """An agent tells what it has done with, or of an operation that failed and that nobody waits for."""
@@ -241,8 +259,12 @@ class Server:
         now = self._loop.clock()
         for node in list(self._roots.values()):
             if node.is_idle() and now - node.idle_since() > self._idle_timeout_s:
-                node.leave()
-        if not self._sessions and not self._roots and now - self._idle_since > self._idle_timeout_s:
+                self.retire(node)
+        for node in list(self._retired):
+            node.sweep()
+        self._forget_dead()
+        is_needed = self._sessions or self._roots or self._retired
+        if not is_needed and now - self._idle_since > self._idle_timeout_s:
             self._stop_unless_wanted()
 
     def _stop_unless_wanted(self) -> None:

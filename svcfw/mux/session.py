@@ -12,7 +12,8 @@ from svcfw.core.wire.errors import CallError, ChannelError, DecodeError, Error, 
 from svcfw.core.wire.frames import Frame
 from svcfw.core.wire.link import Goodbye
 from svcfw.mux import protocol
-from svcfw.mux.node import ChildNode, Node
+from svcfw.mux.exchange import Exchange
+from svcfw.mux.node import ChildNode, Node, StaleError
 from svcfw.mux.on_node import OnNode, Request, pause_until_room, raise_error
 from svcfw.mux.telling import Telling
 
@@ -56,7 +57,9 @@ class Session:
         self._may_use_tty = False  # what is started for this client, if it asks
         self._child: ChildNode | None = None  # whose prompts this client answers
         self._used: set[Node] = set()
-        self._owing: set[Node] = set()  # where what was not waited for may not be done yet
+        self._owing: set[Node] = set()  # where what was not waited for may not be done yet; they are held
+        self._held: set[Node] = set()  # by what is being begun, or waits
+        self._takes_stale = False  # from now on: what a context is may be changing all the time
         self._failure: Failure | None = None  # which an agent has told of
         self._refusal: Error | None = None  # why something that was not waited for could not be sent
         self._has_said_goodbye = False
@@ -118,11 +121,14 @@ class Session:
         self._is_over = True
         self._backlog.clear()
         self._on_node.close()
+        if self._current is not None:
+            self.settled(self._current)
         if self._child is not None and self._child.facts is None:
             self._child.given_up = True
         for node in self._used:
             if node.facts is not None and not node.dead:
                 node.tell(ops.END, self.id, ())
+        self._forgive()
         self.server.session_over(self)
 
     # -- to the client
@@ -137,7 +143,7 @@ class Session:
 
     def deliver(self, request: Request, handle: int, value: Any) -> None:
         """The answer, unless something failed that was not waited for."""
-        self._owing.clear()
+        self._forgive()
         if self._failure is not None:
             failure, self._failure = self._failure, None
             self.send(protocol.DEFERRED_FAILED, request.number, failure)
@@ -169,12 +175,31 @@ class Session:
     # -- for what is done on nodes
 
     def uses(self, node: Node) -> None:
-        """The client has to do with this node: it may hear of failures there, and tells it when it leaves."""
+        """The client has to do with this node, which is up: it hears of failures there, and tells it when it leaves."""
         self._used.add(node)
+        if self._takes_stale:
+            node.tell(ops.ANYWAY, self.id, ())
+
+    def hold(self, request: Request, node: Node) -> None:
+        """Keep this node from ending until the request is settled, whatever it waits for."""
+        if self._current is request:
+            self._held.add(node)
+            node.hold(request)
 
     def owes(self, node: Node) -> None:
         """Something that is not answered was told to this node."""
         self._owing.add(node)
+        node.hold(self)
+
+    def _forgive(self) -> None:
+        """What was owed is done, or nobody asks for it."""
+        for node in list(self._owing):
+            self._paid(node)
+
+    def _paid(self, node: Node) -> None:
+        """What was told to this node is done, or will not be."""
+        self._owing.discard(node)
+        node.release(self)
 
     # -- one request after the other
 
@@ -217,6 +242,8 @@ class Session:
             return
         try:
             function(request, *arguments)
+        except StaleError as exc:
+            self._carry_out_anew(request, exc)
         except Error as exc:
             self.settled(request)
             self.fail(request, exc)
@@ -229,15 +256,57 @@ class Session:
         """The next request may begin."""
         if self._current is request:
             self._current = None
+            self._let_go(request)
+
+    def _let_go(self, request: Request) -> None:
+        held, self._held = self._held, set()
+        for node in held:
+            node.release(request)
+
+    def _carry_out_anew(self, request: Request, error: StaleError) -> None:
+        """A stale context has not begun the request, and has done what came before: go to a new one instead.
+
+        Once. What changes all the time is then taken as it is, for the rest of what this client wants.
+        """
+        self._let_go(request)
+        self._paid(error.said_by)
+        if self._takes_stale:
+            self.step(raise_error, request, ChannelError(str(error)))  # it was told to do it nevertheless
+            return
+        _log.info('client %d: %s', self.id, error)
+        if request.was_stale:
+            self._takes_stale = True
+        else:
+            request.was_stale = True
+            self.server.retire(error.said_by.account)
+        self.step(self._begin, request)
+
+    def _settle_up(self, request: Request, node: Node) -> None:
+        """Have what was told to a retired node done before anything is begun elsewhere."""
+
+        def end(result: Any) -> None:
+            self._paid(node)
+            if isinstance(result, Error) and self._refusal is None:
+                self._refusal = result
+            self.step(self._begin, request)
+
+        node.tell(ops.ANYWAY, self.id, ())
+        if node is not node.root:
+            node.root.tell(ops.ANYWAY, self.id, ())
+        Exchange(node, self.id, self.stream, ops.FLUSH, (), lambda *part: None, end)
 
     def _begin(self, request: Request) -> None:
         if self._environment is None:
             raise DecodeError('a request before the greeting')
+        elsewhere = next((node for node in self._owing if node.is_retired and not node.dead), None)
         if request.operation == protocol.RESET:
             self._refusal = self._failure = None
-            self._owing.clear()
+            self._forgive()
             self.settled(request)
             self.server.reset(request.link, lambda existed: self.send(protocol.RESULT, request.number, existed))
+            return
+        if elsewhere is not None:
+            self._settle_up(request, elsewhere)
             return
         if request.is_waited_for:
             self._check_unanswered()
@@ -248,14 +317,15 @@ class Session:
             raise ChannelError('what came before it was done elsewhere')
         self._used = {node for node in self._used if not node.dead}
         root = self.server.root(request.link, request.timeout_s, self._environment, self._python, self.telling)
-        self._used.add(root)
         self._when_up(request, root, self._reach)
 
     def _check_unanswered(self) -> None:
         """Raise why what was sent before and not waited for is not done. Then all is forgiven."""
         refusal, self._refusal = self._refusal, None
-        lost = [node.dead for node in self._owing if node.dead and not node.has_left]
-        self._owing = {node for node in self._owing if not node.dead}
+        dead = [node for node in self._owing if node.dead]
+        lost = [node.dead for node in dead if not node.has_left]
+        for node in dead:
+            self._paid(node)
         if lost:
             raise ChannelError(str(lost[0]))
         if refusal is not None:
@@ -263,11 +333,14 @@ class Session:
 
     def _when_up(self, request: Request, node: Node, then: Callable[[Request, Node], None]) -> None:
         """Go on with `then` once the node's agent answers."""
+        self.hold(request, node)
 
         def ready(error: Error | None) -> None:
             if error is None:
                 self.telling.is_up(node)
                 self.step(then, request, node)
+            elif isinstance(error, StaleError):
+                self.step(raise_error, request, error)
             elif isinstance(node, ChildNode) and self._may_have_it(request, node, error):
                 self.step(self._reach, request, node.root)  # now it is our turn
             else:
@@ -290,6 +363,7 @@ class Session:
 
     def _reach(self, request: Request, root: Node) -> None:
         """Go to the child of the wanted account, then carry the request out."""
+        self.uses(root)
         if request.operation == protocol.FACTS:
             self.settled(request)
             self.telling.answered(root, 0, 0)

@@ -9,12 +9,15 @@ import time
 from svcfw.ansible.target import files, interpreter, ops
 from svcfw.ansible.target.programs import Programs
 from svcfw.ansible.target.puts import Copy, Puts
+from svcfw.ansible.target.standing import Standing
 from svcfw.ansible.target.transfer import Transfer
 from svcfw.core import handles
 from svcfw.core.dispatch import call_error, inline, takes_router
 from svcfw.core.message import has_parent_authority
 from svcfw.core.wire.frames import Frame
 
+#: How long a child may take to end until that is taken for granted, and how often to look.
+DISMISS_S, LOOK_S = 7.0, 0.005
 #: How long jobs may take to end by themselves when the context ends.
 END_S = 1.0
 _WARNING, _ERROR = 30, 40
@@ -52,6 +55,7 @@ class _Session(object):
         self.number = number
         self.failed = False
         self.is_timed = False
+        self.takes_stale = False
 
 
 class _Timed(object):
@@ -83,6 +87,7 @@ class Agent(object):
         self._acknowledged = 0
         self._pace = None
         self._puts = Puts(router.loop)
+        self._standing = Standing()
         self._programs = Programs(router, self.shell, self._jobs, self._over)
         self._children = None
         self._answered = {  # type: dict
@@ -92,6 +97,7 @@ class Agent(object):
             ops.EXPAND: self._expand,
             ops.CHILD: self._child,
             ops.FLUSH: self._flush,
+            ops.DISMISS: self._dismiss,
             ops.PUT_KEPT: self._put_kept,
             ops.INTERPRETER: self._interpreter,
         }
@@ -135,7 +141,9 @@ class Agent(object):
             self._end_session(session_id)
             return
         session = self._sessions.setdefault(session_id, _Session(session_id))
-        if operation == ops.RELAY:
+        if operation == ops.ANYWAY:
+            session.takes_stale = True
+        elif operation == ops.RELAY:
             self._relay(message, session, *arguments)
         elif operation == ops.TIMED:
             session.is_timed = True
@@ -145,7 +153,7 @@ class Agent(object):
             self._do(message, session, session_id, operation, arguments)
 
     def _answer(self, message, session, session_id, operation, arguments):
-        if self._refused(message, session):
+        if self._refused(message, session) or (operation != ops.FLUSH and self._is_stale(message, session)):
             return
         if session.is_timed:
             message = _Timed(message, self._loop.clock)
@@ -174,13 +182,22 @@ class Agent(object):
             return True
         return False
 
+    def _is_stale(self, message, session):
+        """Refuse what a new context might do otherwise. The multiplexer's own requests follow one that was judged."""
+        if not session.number or session.takes_stale or not message.wants_reply():
+            return False
+        reason = self._standing.changed()
+        if reason:
+            message.refuse(ops.STALE + reason)
+        return bool(reason)
+
     def _fail(self, message, session_id, operation, failure):
         value = (session_id, operation, failure.path, 1, str(failure))
         self._router.context(message.src_id).send(handles.AGENT, value)
         message.refuse(str(failure))
 
     def _relay(self, message, session, context_id, request):
-        if self._refused(message, session):
+        if self._refused(message, session) or self._is_stale(message, session):
             return
         f = message.frame
         self._router.send(Frame(context_id, f.src, f.auth, handles.AGENT, f.reply_to, 0, request))
@@ -201,6 +218,18 @@ class Agent(object):
 
     def _flush(self, message, session_id):
         message.reply(None)
+
+    def _dismiss(self, message, session_id, context_id):
+        starter = next((each for each in self._router.starters if each.context.id == context_id), None)
+        if starter is not None:
+            starter.leave()
+        self._answer_when_gone(message, starter, self._loop.clock() + DISMISS_S)
+
+    def _answer_when_gone(self, message, starter, deadline):
+        if starter not in self._router.starters or self._loop.clock() >= deadline:
+            message.reply(None)
+        else:
+            self._loop.call_later(LOOK_S, lambda: self._answer_when_gone(message, starter, deadline))
 
     def _interpreter(self, message, session_id, words):
         message.reply((interpreter.hosts(words), interpreter.program(words)))

@@ -16,6 +16,7 @@ stderr); a part costs as many bytes of the request's credit, which begins with l
                                                     follows once the command shows it
     INTERPRETER (words of a shebang)      (is it ours, path of the program or None)
     FLUSH     ()                          None: all that was asked for before is done
+    DISMISS   (context id)                None: that child has ended, after all that it was told
     PUT_KEPT  (path, permission bits, digest)   whether it was done: the content is taken from a large file that was
                                           put here before, if that can still be had
 Not answered; a failure of one is told as (session, operation, path, status, cause) to the handle AGENT of who asked,
@@ -35,9 +36,12 @@ Not answered, carried out whatever failed before:
     GRANT     (request's reply handle, bytes)
     CHILD_INPUT (request's reply handle, bytes to type)
     ENSURE    (path, umask)           make this folder if it is not there and can be made
+    ANYWAY    ()                          carry out what this session asks for though the context is stale
     END       ()                          the client is gone: end what runs for it
     TIMED     ()                          in DONE messages of this session, tell as one more number how many
                                           microseconds passed since the request
+A context that is not what a new one would be is *stale* (standing.py). It refuses what is answered, FLUSH aside, before
+anything is done, with a reason that begins with STALE: what came before it in that session is done.
 A request whose message is at least ACK_BYTES long is acknowledged once it has been carried out, started or passed on:
 an int, the bytes of all such messages so far, goes to the handle AGENT of who asked.
 RELAY (context id, request) has a request carried out by the agent of a child, unless something failed here before it.
@@ -54,6 +58,7 @@ CHILD_INPUT = 'child input'
 INTERPRETER = 'interpreter'
 ENSURE = 'ensure'
 FLUSH = 'flush'
+DISMISS = 'dismiss'
 MKDTEMP = 'mkdtemp'
 PUT = 'put'
 PUT_HELD = 'put held'
@@ -67,8 +72,12 @@ DROP = 'drop'
 PASS = 'pass'
 GRANT = 'grant'
 RELAY = 'relay'
+ANYWAY = 'anyway'
 END = 'end'
 TIMED = 'timed'
+
+#: How the reason for which a stale context refuses begins.
+STALE = 'stale: '
 
 PART = 'part'
 DONE = 'done'

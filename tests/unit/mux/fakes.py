@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
+from svcfw.ansible.target import ops
 from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.frames import Frame
 from svcfw.core.wire.link import Closed, Goodbye
 from svcfw.mux import protocol
+from svcfw.mux.node import StaleError
 from svcfw.mux.session import Session
 from svcfw.mux.store import Store
 
@@ -130,6 +132,9 @@ class FakeNode:
         self.facts = {'python': '/usr/bin/python3'} if up else None
         self.dead: str | None = None
         self.has_left = False
+        self.is_retired = False
+        self.holders: set[Any] = set()
+        self.account = self
         self.children: dict[Any, Any] = {}
         self.interpreters: dict[Any, Any] = {}
         self.unfit: dict[Any, Any] = {}
@@ -178,6 +183,15 @@ class FakeNode:
     def command(self) -> list[str]:
         return ['ssh', 'web1', 'boot']
 
+    def hold(self, holder: Any) -> None:
+        self.holders.add(holder)
+
+    def release(self, holder: Any) -> None:
+        self.holders.discard(holder)
+
+    def judged(self, message: Any, error: Exception) -> Exception:
+        return StaleError(self, str(error)) if str(error).startswith(ops.STALE) else error  # type: ignore[arg-type]
+
     def boot_command(self, marker: str) -> str:
         return f'boot {marker}'
 
@@ -186,7 +200,8 @@ class FakeNode:
 
 
 class FakeMessage:
-    def __init__(self, value: Any) -> None:
+    def __init__(self, value: Any, src_id: int = 1) -> None:
+        self.src_id = src_id
         self._value = value
 
     def value(self) -> Any:
@@ -229,6 +244,10 @@ class FakeServer:
     def reset(self, link: bytes, on_done: Callable[[bool], None]) -> None:
         self.calls.append(('reset', link))
         on_done(True)
+
+    def retire(self, node: Any) -> None:
+        self.calls.append(('retire', node))
+        node.is_retired = True
 
     def welcome(self, session: Session, idle_timeout_s: int) -> None:
         session.send(protocol.WELCOME, 0, 1234)

@@ -9,7 +9,7 @@ from svcfw.core import handles
 from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.errors import ChannelError, DecodeError, StartError
 from svcfw.mux import node as module
-from svcfw.mux.node import ChildNode, Node, RootNode
+from svcfw.mux.node import ChildNode, Node, RootNode, StaleError
 from svcfw.transport.spec import Spec
 from tests.unit.mux.fakes import FakeMessage
 
@@ -34,6 +34,11 @@ class Loop:
 
     def clock(self):
         return self.now
+
+    def turn(self):
+        soon, self.soon = self.soon, []
+        for function in soon:
+            function()
 
     def call_soon(self, function):
         self.soon.append(function)
@@ -392,3 +397,141 @@ def test_the_name_of_the_host_is_not_in_the_reason(root):
     come_up(root)
     root.lost(f'{root.context}: the connection was lost')
     assert root.dead == 'the connection was lost'
+
+# -- retirement ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ready_child(child):
+    child.router.say((ops.CHILD_READY, 2, FACTS))
+    child.router.loop.turn()
+    return child
+
+
+def operations(router):
+    return [(where, value[0]) for where, value, _ in router.sent if value[0] != ops.CHILD]
+
+
+def test_an_idle_root_ends_when_it_is_retired(root):
+    come_up(root)
+    root.retire()
+    assert (root.is_retired, root.has_left, Starter.last.has_left) == (True, True, True)
+
+
+@pytest.mark.parametrize('is_in_use', ['asked', 'held', 'busy'])
+def test_a_retired_root_ends_with_its_last_use(root, is_in_use):
+    come_up(root)
+    if is_in_use == 'asked':
+        handle = root.request(ops.COMMAND, 7, (), print)
+        end = lambda: root.finish(handle)  # noqa: E731
+    elif is_in_use == 'held':
+        root.hold('request')
+        end = lambda: root.release('request')  # noqa: E731
+    else:
+        root.flow.sent(ops.ACK_BYTES)
+        end = lambda: root.flow.acknowledged(ops.ACK_BYTES)  # noqa: E731
+    root.retire()
+    root.sweep()
+    assert not root.dead
+    end()
+    root.router.loop.turn()
+    root.sweep()  # as the server does it now and then
+    assert root.has_left
+
+
+def test_whoever_lets_go_may_hold_it_again_at_once(root):
+    come_up(root)
+    root.hold('one')
+    root.retire()
+    root.release('one')
+    root.hold('two')
+    root.router.loop.turn()
+    assert not root.dead
+
+
+def test_a_root_that_is_retired_while_it_starts_serves_who_waits_for_it(root):
+    root.retire()
+    assert root.outcomes == []
+    come_up(root)
+    assert root.outcomes == [None]
+    root.router.loop.turn()
+    assert root.has_left
+
+
+def test_a_root_that_nobody_waits_for_is_given_up(root):
+    root._waiting.clear()
+    root.retire()
+    assert root.dead
+    assert Starter.last.given_up
+
+
+def test_a_root_stays_for_what_is_done_below_it(ready_child):
+    root = ready_child.root
+    handle = ready_child.request(ops.COMMAND, 7, (), print)
+    root.retire()
+    assert ready_child.is_retired
+    assert not root.dead
+    ready_child.finish(handle)
+    root.router.loop.turn()
+    assert root.has_left
+
+
+def test_a_child_is_not_found_any_more_and_ends(ready_child):
+    root, router = ready_child.root, ready_child.router
+    ready_child.retire()
+    assert root.children == {}
+    assert root.contexts() == {1, 2}
+    assert operations(router) == [(1, ops.DISMISS)]
+    assert router.sent[-1][1] == (ops.DISMISS, 0, (2,))
+    assert (ready_child.dead, ready_child.has_left) == ('it was ended', True)
+    assert not root.is_idle()
+    router.say(None)
+    assert root.contexts() == {1}
+    assert root.is_idle()
+    router.gone[2]('it has shut down')
+
+
+def test_a_child_that_is_used_ends_later(ready_child):
+    ready_child.hold('request')
+    ready_child.retire()
+    assert not ready_child.dead
+    ready_child.release('request')
+    ready_child.router.loop.turn()
+    assert operations(ready_child.router) == [(1, ops.DISMISS)]
+    ready_child.sweep()
+    assert operations(ready_child.router) == [(1, ops.DISMISS)]
+
+
+def test_a_child_that_is_retired_while_it_starts(child):
+    child.retire()
+    child.router.say((ops.CHILD_READY, 2, FACTS))
+    assert child.outcomes == [None]
+    child.router.loop.turn()
+    assert operations(child.router) == [(1, ops.DISMISS)]
+
+
+def test_a_child_that_fails_is_none(child):
+    child.router.say((ops.CHILD_FAILED, 'become', 'h', 'c', 'r'))
+    assert child.root.children == {}
+
+
+def test_another_interpreter_is_of_the_same_account(ready_child):
+    place = ChildNode(ready_child, '/opt/python', 0, ['/opt/python'], False, '', 10, print)
+    assert place.account is ready_child
+    assert ready_child.account is ready_child
+
+
+@pytest.mark.parametrize(('src', 'is_root'), [(1, True), (2, False)])
+def test_who_said_that_it_is_stale(ready_child, src, is_root):
+    error = ready_child.judged(FakeMessage(None, src), ChannelError(ops.STALE + '/etc/group has changed'))
+    assert isinstance(error, StaleError)
+    assert error.said_by is (ready_child.root if is_root else ready_child)
+    other = ChannelError('gone')
+    assert ready_child.judged(FakeMessage(None, src), other) is other
+
+
+def test_a_child_that_a_stale_parent_does_not_start(child):
+    child.router.say(ChannelError(ops.STALE + '/etc/group has changed'))
+    (error,) = child.outcomes
+    assert isinstance(error, StaleError)
+    assert error.said_by is child.root

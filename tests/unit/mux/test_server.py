@@ -36,7 +36,23 @@ class Root:
         self.spec, self.on_end = spec, on_end
         self.dead = None
         self.context = None
+        self.is_used = False
+        self.sweeps = 0
         self.started.append(self)
+
+    def retire(self):
+        self.sweep()
+
+    def sweep(self):
+        self.sweeps += 1
+        if not self.is_used:
+            self.dead = 'it was reset'
+
+    def is_idle(self):
+        return not self.is_used
+
+    def idle_since(self):
+        return 0.0
 
 
 @pytest.fixture
@@ -112,6 +128,40 @@ def test_reset_of_nothing(running):
     answers = []
     running.reset(link(), answers.append)
     assert answers == [False]
+
+
+def test_a_reset_is_no_end_for_what_others_do(running, roots):
+    one = running.root(link(), 10, {})
+    one.context, one.is_used = running.router.context(5), True
+    answers = []
+    running.reset(link(), answers.append)
+    assert answers == [True]
+    assert not one.dead
+    two = running.root(link(), 10, {})
+    assert two is not one
+    running.retire(one)
+    running._look_for_idle()
+    assert one.sweeps == 3
+    one.is_used = False
+    running._look_for_idle()
+    running._look_for_idle()
+    assert one.sweeps == 4
+    assert running.root(link(), 10, {}) is not one
+
+
+def test_a_multiplexer_does_not_stop_under_a_retired_context(running, roots, monkeypatch):
+    stops = []
+    monkeypatch.setattr(running, '_stop_unless_wanted', lambda: stops.append(1))
+    one = running.root(link(), 10, {})
+    one.is_used = True
+    running.retire(one)
+    running._idle_since = -1000.0
+    running._look_for_idle()
+    assert stops == []
+    one.is_used = False
+    running._look_for_idle()
+    running._look_for_idle()
+    assert stops
 
 
 def test_the_limit_of_descriptors_is_raised_late(monkeypatch):

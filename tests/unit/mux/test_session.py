@@ -255,6 +255,114 @@ def test_reset_forgives_everything(client):
     assert client.take() == [(protocol.RESULT, 1, True), (protocol.RESULT, 2, None)]
 
 
+# -- retired and stale contexts --------------------------------------------------------------------------------------
+
+STALE = ChannelError(ops.STALE + '/etc/group has changed')
+
+
+def follow(client, number=2):
+    """A new root for all that comes; returns (old, new)."""
+    old, client.server.node = client.node, FakeNode(number)
+    return old, client.node
+
+
+def test_a_stale_context_is_replaced_without_the_client_noticing(client):
+    client.ask(ops.EXPAND, '~')
+    old, new = follow(client)
+    old.answer(STALE)
+    assert client.server.calls[-2] == ('retire', old)
+    new.answer('/home')
+    assert client.take() == [(protocol.RESULT, 1, '/home')]
+    assert (old.asked, old.holders, new.holders) == ({}, set(), set())
+    assert (old.told, new.told) == ([], [])
+
+
+def test_what_changes_all_the_time_is_taken_in_the_end(client):
+    client.ask(ops.EXPAND, '~')
+    old, new = follow(client)
+    old.answer(STALE)
+    new.answer(STALE)
+    assert ('retire', new) not in client.server.calls
+    assert new.told[-1] == (ops.ANYWAY, 7, ())
+    new.answer('/home')
+    client.ask(ops.FLUSH, number=2)  # not judged any more for this client, whatever context it is
+    new.answer(None)
+    assert client.take() == [(protocol.RESULT, 1, '/home'), (protocol.RESULT, 2, None)]
+
+
+def test_an_agent_that_never_stops_being_stale_is_lost(client):
+    client.ask(ops.EXPAND, '~')
+    for _ in range(3):
+        client.node.answer(STALE)
+    ((handle, number, text),) = client.take()
+    assert (handle, number) == (protocol.LOST, 1)
+    assert 'has changed' in text
+    assert client.node.asked == {}
+
+
+def test_what_was_not_waited_for_was_done_by_the_stale_context(client):
+    client.defer(ops.MKDTEMP, '/x', None)
+    client.ask(ops.EXPAND, '~')
+    old, new = follow(client)
+    old.answer(STALE)
+    assert [told[0] for told in old.told] == [ops.MKDTEMP]
+    new.answer('/home')
+    assert client.take() == [(protocol.RESULT, 1, '/home')]
+    assert new.told == []
+
+
+def test_a_stale_child_is_started_anew(client):
+    child = client.node.children[b'k'] = FakeNode(2)
+    client.ask(ops.FLUSH, key=b'k')
+    del client.node.children[b'k']
+    child.answer(STALE)
+    assert ('retire', child) in client.server.calls
+    ((handle, _, command),) = client.take()
+    assert (handle, command[:10]) == (protocol.BECOME_BUILD, 'boot SVCFW')
+
+
+def test_a_retired_context_does_what_it_was_told_before_another_is_asked(client):
+    client.defer(ops.MKDTEMP, '/x', None)
+    old, new = follow(client)
+    old.is_retired = True
+    client.defer(ops.MKDTEMP, '/x/y', None)
+    client.ask(ops.EXPAND, '~')
+    assert client.session in old.holders
+    assert new.told == []
+    ((operation, _, _),) = old.asked.values()
+    assert operation == ops.FLUSH
+    old.answer(None)
+    assert client.session not in old.holders
+    assert [told[0] for told in new.told] == [ops.MKDTEMP]
+    new.answer('/home')
+    assert client.take() == [(protocol.RESULT, 1, '/home')]
+
+
+def test_what_failed_in_a_retired_context_holds_back_what_follows_elsewhere(client):
+    client.defer(ops.MKDTEMP, '/x', None)
+    old, new = follow(client)
+    old.is_retired = True
+    client.defer(ops.MKDTEMP, '/x/y', None)
+    client.session.on_failure(1, FAILURE)
+    old.answer(ChannelError('refused'))
+    client.defer(ops.MKDTEMP, '/x/z', None)
+    client.ask(ops.EXPAND, '~')
+    assert client.take() == [(protocol.DEFERRED_FAILED, 1, FAILURE)]
+    assert (new.told, new.asked) == ([], {})
+
+
+def test_a_request_holds_its_context_while_the_client_is_asked(client):
+    client.ask(ops.MODULE, JOB)
+    assert len(client.node.holders) == 1
+    client.send(protocol.MEMBERS, MEMBERS)
+    client.node.answer((ops.DONE, 0, b'', b''))
+    assert client.node.holders == set()
+    client.ask(ops.FLUSH, key=b'k', number=2)
+    assert len(client.node.holders) == 1
+    client.leave(goodbye=False)
+    assert client.node.holders == set()
+
+
 # -- the end ---------------------------------------------------------------------------------------------------------
 
 

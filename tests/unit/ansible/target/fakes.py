@@ -86,6 +86,7 @@ class FakeRouter:
         self.frames: list[Frame] = []
         self.logged: list[str] = []
         self.on_end: list[Callable[[], None]] = []
+        self.starters: set[Any] = set()
         self.handler: Any = None
 
     def add_handler(self, function: Any, handle: int, policy: Any = None) -> None:

@@ -470,3 +470,91 @@ def test_no_more_is_read_than_a_child_takes(served):
 def test_interpreters(served):
     assert served.ask(ops.INTERPRETER, ['/nonexistent']).replies == [(False, None)]
     assert served.ask(ops.INTERPRETER, [sys.executable]).replies[0][1] == sys.executable
+
+
+# -- what a context was, and is no more ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stale(served, monkeypatch):
+    monkeypatch.setattr(served.agent, '_standing', Changed('/etc/group has changed'))
+    return served
+
+
+class Changed:
+    def __init__(self, reason):
+        self.reason = reason
+
+    def changed(self):
+        return self.reason
+
+
+def test_a_stale_context_refuses_before_it_does_anything(stale, tmp_path):
+    stale.tell(ops.MKDTEMP, str(tmp_path / 'made'), None)
+    assert (tmp_path / 'made').is_dir()
+    for arguments in (
+        (ops.COMMAND, '/bin/sh', f'touch {tmp_path}/touched', b'', False),
+        (ops.MODULE, source(f'open("{tmp_path}/touched", "w")')),
+        (ops.EXPAND, '~'),
+        (ops.RELAY, 9, b'request'),
+    ):
+        message = stale.ask(*arguments)
+        assert message.refusals == ['stale: /etc/group has changed']
+    assert not (tmp_path / 'touched').exists()
+    assert stale.router.frames == []
+
+
+def test_a_failure_comes_before_staleness(stale, tmp_path):
+    stale.tell(ops.MKDTEMP, str(tmp_path), None)
+    assert stale.ask(ops.EXPAND, '~').refusals == ['an earlier operation failed']
+    assert stale.ask(ops.EXPAND, '~').refusals == ['stale: /etc/group has changed']
+
+
+def test_a_stale_context_still_says_that_all_is_done(stale):
+    assert stale.ask(ops.FLUSH).replies == [None]
+
+
+def test_what_is_not_answered_is_done_by_a_stale_context(stale):
+    message = FakeMessage((ops.RELAY, 7, (9, b'request')), 0)
+    stale.router.handler(message)
+    assert len(stale.router.frames) == 1
+
+
+def test_a_session_may_take_it_as_it_is(stale):
+    stale.tell(ops.ANYWAY)
+    assert stale.ask(ops.EXPAND, '~root').replies == ['/root']
+    assert stale.ask(ops.EXPAND, '~root', session=8).refusals
+    stale.tell(ops.END)
+    assert stale.ask(ops.EXPAND, '~root').refusals
+
+
+def test_the_multiplexers_own_requests_are_not_judged(stale):
+    assert stale.ask(ops.INTERPRETER, [sys.executable], session=0).replies
+
+
+class Starter:
+    def __init__(self, number):
+        self.context = type('Context', (), {'id': number})
+        self.has_left = False
+
+    def leave(self):
+        self.has_left = True
+
+
+def test_a_child_is_dismissed(served):
+    starter, other = Starter(5), Starter(6)
+    served.router.starters.update([starter, other])
+    message = served.ask(ops.DISMISS, 5, session=0)
+    assert (starter.has_left, other.has_left, message.replies) == (True, False, [])
+    served.router.starters.discard(starter)
+    served.router.until(lambda: message.replies == [None])
+
+
+def test_a_child_that_does_not_go_is_not_waited_for_for_ever(served, monkeypatch):
+    monkeypatch.setattr(module, 'DISMISS_S', 0)
+    served.router.starters.add(Starter(5))
+    assert served.ask(ops.DISMISS, 5, session=0).replies == [None]
+
+
+def test_a_child_that_is_gone_already(served):
+    assert served.ask(ops.DISMISS, 5, session=0).replies == [None]
