@@ -190,7 +190,7 @@ class Node:
     def is_idle(self) -> bool:
         """Whether nothing is asked of it or of those below, and nobody holds one of them."""
         is_in_use = self._requests or self._holders or self._waiting
-        return not is_in_use and all(child.is_idle() for child in self._all_children())
+        return not is_in_use and all(child.is_idle() for child in self.all_children())
 
     def idle_since(self) -> float:
         return max([self._last_used, *(child.idle_since() for child in self.children.values())])
@@ -198,9 +198,10 @@ class Node:
     def contexts(self) -> set[int]:
         """The ids of this node's context and of all below it."""
         own = set() if self.context is None else {self.context.id}
-        return own.union(*(child.contexts() for child in self._all_children()))
+        return own.union(*(child.contexts() for child in self.all_children()))
 
-    def _all_children(self) -> 'list[ChildNode]':
+    def all_children(self) -> 'list[ChildNode]':
+        """Those that are retired and not gone among them."""
         return [*self.children.values(), *self._retired_children]
 
     def _was_used(self) -> None:
@@ -238,7 +239,7 @@ class Node:
 
     def sweep(self) -> None:
         """End what is retired and done with, here and below."""
-        for child in self._all_children():
+        for child in self.all_children():
             child.sweep()
         if self._is_retired and self.facts is not None and not self.dead and self.is_idle():
             self.leave()
@@ -394,7 +395,10 @@ class ChildNode(Node):
         self._shown = b''
         self.has_tty = has_tty
         self._parent = parent
-        self._is_of_account = not marker
+        #: Whether it is of another account, and not only of another interpreter.
+        self.is_lent = bool(marker)
+        self.started_at = parent.router.loop.clock()
+        self._on_gone: list[Callable[[ChildNode], None]] = []
         # The agent has deadlines of its own, for each step; this one is for an agent that keeps none.
         self._deadline = parent.router.loop.call_later(3 * timeout_s, self._too_late)
         self._handle = parent.request(
@@ -417,7 +421,8 @@ class ChildNode(Node):
 
     def lost(self, reason: str) -> None:
         super().lost(reason)
-        self._is_gone()
+        if not self.has_left:
+            self._is_gone()
 
     @property
     def is_retired(self) -> bool:
@@ -425,10 +430,11 @@ class ChildNode(Node):
 
     @property
     def account(self) -> Node:
-        return self._parent.account if self._is_of_account else self
+        return self if self.is_lent else self._parent.account
 
     def retire(self) -> None:
-        self._parent.detach(self)
+        if not self.dead:
+            self._parent.detach(self)
         super().retire()
 
     def leave(self) -> None:
@@ -445,8 +451,15 @@ class ChildNode(Node):
         except ChannelError:
             self._is_gone()  # with everything else
 
+    def when_gone(self, callback: 'Callable[[ChildNode], None]') -> None:
+        """Call back with this node once it is dead and, so far as its parent can tell, no process of it is left."""
+        self._on_gone.append(callback)
+
     def _is_gone(self) -> None:
         self._parent.forget(self)
+        on_gone, self._on_gone = self._on_gone, []
+        for callback in on_gone:
+            callback(self)
 
     def _too_late(self) -> None:
         self.fail(StartError('timeout', self.name, 'it was not there in time', 'Raise the timeout.'))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from svcfw.ansible.target import ops
 from svcfw.core.stream import Stream
 from svcfw.core.wire.errors import CallError, ChannelError, Error
-from svcfw.mux import interpreters, protocol
+from svcfw.mux import interpreters, keeping, protocol
 from svcfw.mux.exchange import Exchange
 from svcfw.mux.node import Node, StaleError
 
@@ -51,6 +51,13 @@ class OnNode:
 
     def carry_out(self, request: Request, node: Node) -> None:
         """Begin the request there; `session.settled` follows, perhaps at once."""
+        in_the_way = keeping.in_the_way(node, request.operation, request.arguments)
+        if in_the_way:
+            keeping.end(in_the_way, lambda: self._session.step(self._carry_out, request, node))
+        else:
+            self._carry_out(request, node)
+
+    def _carry_out(self, request: Request, node: Node) -> None:
         self._session.uses(node)
         if request.operation in _UNANSWERED:
             self._tell(request, node, request.operation, request.arguments)
@@ -133,7 +140,7 @@ class OnNode:
 
             def arrived(value: Any) -> None:
                 self._session.server.store.add(zip_id, value)
-                self._session.step(self.carry_out, request, node)
+                self._session.step(self._carry_out, request, node)
 
             self._on_members = arrived
             self._session.send(protocol.NEED_MEMBERS, request.number, None)

@@ -21,7 +21,7 @@ from svcfw.core.stream import Stream
 from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.errors import DecodeError, Error
 from svcfw.core.wire.link import Link
-from svcfw.mux import protocol, rundir
+from svcfw.mux import keeping, protocol, rundir
 from svcfw.mux.flow import LinkFlow
 from svcfw.mux.node import Node, RootNode
 from svcfw.mux.session import Session
@@ -260,6 +260,8 @@ class Server:
         for node in list(self._roots.values()):
             if node.is_idle() and now - node.idle_since() > self._idle_timeout_s:
                 self.retire(node)
+            else:
+                keeping.expire(node, now)
         for node in list(self._retired):
             node.sweep()
         self._forget_dead()

@@ -11,7 +11,7 @@ from svcfw.core.stream import Stream
 from svcfw.core.wire.errors import CallError, ChannelError, DecodeError, Error, StartError
 from svcfw.core.wire.frames import Frame
 from svcfw.core.wire.link import Goodbye
-from svcfw.mux import protocol
+from svcfw.mux import keeping, protocol
 from svcfw.mux.exchange import Exchange
 from svcfw.mux.node import ChildNode, Node, StaleError
 from svcfw.mux.on_node import OnNode, Request, pause_until_room, raise_error
@@ -394,6 +394,7 @@ class Session:
         has_tty = bool(root.wants_tty if need_tty is None else need_tty)
         child = root.children.get(request.become_key)
         if child is None or child.dead:
+            keeping.make_room(root)
             child = ChildNode(
                 root, 'as another account', self.id, ['/bin/sh', '-c', command], has_tty, marker,
                 request.timeout_s + BECOME_GRACE_S,

@@ -112,6 +112,10 @@ class Starter(object):
         else:
             self.give_up(StartError('died', self.dialogue.host, 'its start was given up'))
 
+    def has_ended(self):
+        """Whether its process is gone, having looked."""
+        return self._process.poll() is not None
+
     def act(self, actions):
         """Do what the dialogue said."""
         for action in actions:

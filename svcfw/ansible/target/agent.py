@@ -25,9 +25,12 @@ _WARNING, _ERROR = 30, 40
 
 @takes_router
 @inline
-def start(router):
-    """Serve the operations of ops.py at the handle AGENT. Returns facts: home, user, uid, python, version, shell."""
-    agent = Agent(router)
+def start(router, is_lent=False):
+    """Serve the operations of ops.py at the handle AGENT. Returns facts: home, user, uid, python, version, shell.
+
+    is_lent: the account is another one than that which was logged in to.
+    """
+    agent = Agent(router, is_lent)
     name, home, _ = _account()
     return {
         'home': os.environ.get('HOME') or home,
@@ -78,8 +81,9 @@ class _Timed(object):
 class Agent(object):
     """All that an agent does. Loop thread only, which must be the main one."""
 
-    def __init__(self, router):
+    def __init__(self, router, is_lent=False):
         self.shell = _account()[2]
+        self._is_lent = is_lent
         self._router = router
         self._loop = router.loop
         self._sessions = {}
@@ -87,7 +91,7 @@ class Agent(object):
         self._acknowledged = 0
         self._pace = None
         self._puts = Puts(router.loop)
-        self._standing = Standing()
+        self._standing = Standing(is_lent)
         self._programs = Programs(router, self.shell, self._jobs, self._over)
         self._children = None
         self._answered = {  # type: dict
@@ -237,7 +241,7 @@ class Agent(object):
     def _child(self, message, session_id, *arguments):
         if self._children is None:
             module = importlib.import_module('svcfw.ansible.target.children')
-            self._children = module.Children(self._router)
+            self._children = module.Children(self._router, self._is_lent)
         self._children.start(message, session_id, *arguments)
 
     def _child_input(self, key, data):
@@ -330,3 +334,15 @@ class Agent(object):
             time.sleep(0.01)
         for job in list(self._jobs.values()):
             job.doom()
+        self._end_processes(deadline)
+
+    def _end_processes(self, deadline):
+        """Be the last process of this account, which may be about to be removed: its warm interpreters go first."""
+        starters = list(self._router.starters)
+        for starter in starters:
+            starter.stream.drain(max(0, deadline - self._loop.clock()))
+        while self._loop.clock() < deadline:
+            # Both, as above.
+            if all([self._programs.end(), *[starter.has_ended() for starter in starters]]):
+                break
+            time.sleep(0.002)

@@ -17,15 +17,17 @@ _AGENT = ('svcfw.ansible.target.agent', 'start')
 
 
 class Children(object):
-    """The children that are being started. Loop thread only."""
+    """The children that are being started. Loop thread only. is_lent: as for the agent whose children they are."""
 
-    def __init__(self, router):
+    def __init__(self, router, is_lent=False):
         self._router = router
+        self._is_lent = is_lent
         self._starting = {}
 
     def start(self, message, session_id, name, argv, has_tty, marker, timeout_s):
         """Start a child and tell `message`'s sender how it goes; see ops.CHILD."""
         child = _Child(self._router, message, session_id, name, argv, has_tty, marker, timeout_s, self._over)
+        child.is_lent = self._is_lent or bool(marker)
         self._starting[child.key] = child
         child.begin()
 
@@ -60,6 +62,7 @@ class _Child(object):
         # Once it has shown the marker, it has done its part.
         self._has_others_command = bool(marker)
         self._timeout_s = timeout_s
+        self.is_lent = False
         self._on_over = on_over
         self._asked_on = STDIN
         self._shown = b''
@@ -136,7 +139,7 @@ class _Child(object):
     def _on_ready(self, context):
         self._is_linked = True
         self._deadline = self._router.loop.call_later(self._timeout_s, self._on_late)
-        context.request_async(handles.CALL_FUNCTION, (_AGENT, (), {}), self._on_facts)
+        context.request_async(handles.CALL_FUNCTION, (_AGENT, (), {'is_lent': self.is_lent}), self._on_facts)
 
     def _on_facts(self, message):
         if self._is_over:

@@ -86,6 +86,10 @@ class Programs(object):
         self._manifests.clear()
         self._templates.retire()
 
+    def end(self):
+        """Have the templates end, with the last jobs. Whether (bool) they have, having looked."""
+        return self._templates.end()
+
     def still_running(self):
         """Whether anything is left (bool), having looked."""
         # Not one or the other: looking is what makes progress.

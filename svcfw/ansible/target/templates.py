@@ -49,6 +49,13 @@ class Templates(object):
             self._current = None
             self._close_retired()
 
+    def end(self):
+        """Have all of them end, whatever runs. Whether (bool) they have, having looked."""
+        for template in [self._current] * (self._current is not None) + self._retired:
+            self._let_go(template)
+        self.reap()
+        return not self._ended
+
     def reap(self):
         """Take the exit status of templates that have ended."""
         self._ended = [template for template in self._ended if not template.reap()]

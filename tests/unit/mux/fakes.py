@@ -135,6 +135,7 @@ class FakeNode:
         self.is_retired = False
         self.holders: set[Any] = set()
         self.account = self
+        self.is_lent = False
         self.children: dict[Any, Any] = {}
         self.interpreters: dict[Any, Any] = {}
         self.unfit: dict[Any, Any] = {}
@@ -182,6 +183,9 @@ class FakeNode:
 
     def command(self) -> list[str]:
         return ['ssh', 'web1', 'boot']
+
+    def all_children(self) -> list[Any]:
+        return list(self.children.values())
 
     def hold(self, holder: Any) -> None:
         self.holders.add(holder)

@@ -484,11 +484,15 @@ def test_a_child_is_not_found_any_more_and_ends(ready_child):
     assert operations(router) == [(1, ops.DISMISS)]
     assert router.sent[-1][1] == (ops.DISMISS, 0, (2,))
     assert (ready_child.dead, ready_child.has_left) == ('it was ended', True)
+    gone = []
+    ready_child.when_gone(gone.append)
+    router.gone[2]('it has shut down')  # its process may still be there
+    assert gone == []
     assert not root.is_idle()
     router.say(None)
+    assert gone == [ready_child]
     assert root.contexts() == {1}
     assert root.is_idle()
-    router.gone[2]('it has shut down')
 
 
 def test_a_child_that_is_used_ends_later(ready_child):
@@ -513,6 +517,17 @@ def test_a_child_that_is_retired_while_it_starts(child):
 def test_a_child_that_fails_is_none(child):
     child.router.say((ops.CHILD_FAILED, 'become', 'h', 'c', 'r'))
     assert child.root.children == {}
+
+
+def test_a_child_that_dies_by_itself_is_gone(ready_child):
+    gone = []
+    ready_child.when_gone(gone.append)
+    ready_child.router.gone[2]('it was killed')
+    assert gone == [ready_child]
+    assert ready_child.root.children == {}
+    ready_child.retire()
+    assert operations(ready_child.router) == []
+    assert ready_child.root.all_children() == []
 
 
 def test_another_interpreter_is_of_the_same_account(ready_child):

@@ -4,7 +4,7 @@ import pytest
 
 from svcfw.ansible.target import ops
 from svcfw.core.wire.errors import CallError, ChannelError, StartError
-from svcfw.mux import protocol
+from svcfw.mux import keeping, protocol
 from svcfw.mux import session as session_module
 from svcfw.mux.node import ChildNode
 from svcfw.mux.session import MAX_BACKLOG_BYTES
@@ -426,6 +426,21 @@ def test_what_is_not_waited_for_starts_no_child(client):
     client.ask(ops.FLUSH)
     ((handle, _, value),) = client.take()
     assert (handle, value[0]) == (protocol.START_FAILED, 'become')
+
+
+def test_a_request_waits_for_the_end_of_contexts_that_are_in_its_way(client, monkeypatch):
+    child = FakeNode(2)
+    ends = []
+    monkeypatch.setattr(keeping, 'in_the_way', lambda node, operation, arguments: [child])
+    monkeypatch.setattr(keeping, 'end', lambda children, then: ends.append((children, then)))
+    client.ask(ops.COMMAND, None, 'userdel app', b'', False)
+    client.ask(ops.FLUSH, number=2)
+    assert client.node.asked == {}
+    assert len(client.node.holders) == 1
+    ((children, then),) = ends
+    assert children == [child]
+    then()
+    assert [request[0] for request in client.node.asked.values()] == [ops.COMMAND]
 
 
 # -- modules ---------------------------------------------------------------------------------------------------------

@@ -536,6 +536,13 @@ class Starter:
     def __init__(self, number):
         self.context = type('Context', (), {'id': number})
         self.has_left = False
+        self.stream = self
+
+    def drain(self, seconds):
+        assert seconds <= module.END_S
+
+    def has_ended(self):
+        return self.has_left
 
     def leave(self):
         self.has_left = True
