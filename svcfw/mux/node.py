@@ -28,6 +28,8 @@ MAX_LOGGED_LINES = 20
 _OVERFULL = 'See whether the host has memory and processes left.'
 #: A child is told its name in the little room that its first message has.
 MAX_NAME_CHARS = 100
+#: After a login has failed that was to replace a stale one, it is not tried again for so long.
+LAST_RESORT_S = 60.0
 
 # sudo (requiretty, or a password without -S) and doas; sudo's sentence is translated, the word in it is not.
 _ASKS_FOR_TTY = re.compile(rb'\b(tty|terminal)\b', re.IGNORECASE)
@@ -78,6 +80,8 @@ class Node:
         self._is_retired = False
         #: Of a root: whether anything here or below may have to be ended once it is done with.
         self.has_retired = False
+        #: Of a root that is stale: until when no other login is tried in its place.
+        self.last_resort_until = 0.0
         #: Which node runs the interpreter that a shebang names.
         self.interpreters: dict[tuple[str, ...], Node] = {}
         #: Whether commands that start children of other accounts have asked for a terminal here.
@@ -237,6 +241,10 @@ class Node:
         self._is_retired = self.root.has_retired = True
         self.root.sweep()
 
+    def is_last_resort(self) -> bool:
+        """Whether it is to be used although it is stale: there can be no new one for now."""
+        return self.router.loop.clock() < self.last_resort_until
+
     def sweep(self) -> None:
         """End what is retired and done with, here and below."""
         for child in self.all_children():
@@ -356,6 +364,11 @@ class RootNode(Node):
 
     def is_idle(self) -> bool:
         return super().is_idle() and not self.flow.is_busy()
+
+    def reinstate(self) -> None:
+        """Take the retirement back, for some time: a new login is not possible."""
+        self._is_retired = False
+        self.last_resort_until = self.router.loop.clock() + LAST_RESORT_S
 
     def retire(self) -> None:
         super().retire()

@@ -199,6 +199,33 @@ class Server:
             on_done(True)
         self.retire(node)
 
+    def replace(self, stale: Node, link: bytes, timeout_s: float, environment: dict[str, str]) -> None:
+        """Have the next requests for a link go to a new context. Idempotent.
+
+        If there can be none, the stale one goes on: what breaks a login (a step of a play that hardens sshd) would not
+        end a persistent connection of ssh's either.
+        """
+        key = self._key(link)
+        old = self._roots.get(key)
+        if old is None or old is not stale:
+            return
+
+        def started(error: Error | None) -> None:
+            if error is not None and not old.dead:
+                _log.warning('%s: no new login in place of a stale one, which goes on: %s', old.host, error)
+                self._retired.discard(old)
+                self._roots[key] = old
+                old.reinstate()
+            old.release(self)
+
+        old.hold(self)
+        self.retire(old)
+        self.root(link, timeout_s, environment).when_ready(started)
+
+    def current(self, link: bytes) -> RootNode | None:
+        """The context for a link, if there is one."""
+        return self._roots.get(self._key(link))
+
     def retire(self, node: Node) -> None:
         """Give this node no new work, and end it once what is under way is done. Idempotent."""
         for key in [key for key, each in self._roots.items() if each is node]:

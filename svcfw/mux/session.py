@@ -177,7 +177,7 @@ class Session:
     def uses(self, node: Node) -> None:
         """The client has to do with this node, which is up: it hears of failures there, and tells it when it leaves."""
         self._used.add(node)
-        if self._takes_stale:
+        if self._takes_stale or node.is_last_resort():
             node.tell(ops.ANYWAY, self.id, ())
 
     def hold(self, request: Request, node: Node) -> None:
@@ -278,8 +278,14 @@ class Session:
             self._takes_stale = True
         else:
             request.was_stale = True
-            self.server.retire(error.said_by.account)
+            self._replace(request, error.said_by.account)
         self.step(self._begin, request)
+
+    def _replace(self, request: Request, node: Node) -> None:
+        if node is node.root:
+            self.server.replace(node, request.link, request.timeout_s, self._environment or {})
+        else:
+            self.server.retire(node)
 
     def _settle_up(self, request: Request, node: Node) -> None:
         """Have what was told to a retired node done before anything is begun elsewhere."""
@@ -341,6 +347,8 @@ class Session:
                 self.step(then, request, node)
             elif isinstance(error, StaleError):
                 self.step(raise_error, request, error)
+            elif node is node.root and self.server.current(request.link) not in (None, node):
+                self.step(self._begin, request)  # it was to replace one that goes on instead
             elif isinstance(node, ChildNode) and self._may_have_it(request, node, error):
                 self.step(self._reach, request, node.root)  # now it is our turn
             else:

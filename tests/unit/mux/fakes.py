@@ -136,6 +136,7 @@ class FakeNode:
         self.holders: set[Any] = set()
         self.account = self
         self.is_lent = False
+        self.last_resort = False
         self.children: dict[Any, Any] = {}
         self.interpreters: dict[Any, Any] = {}
         self.unfit: dict[Any, Any] = {}
@@ -183,6 +184,9 @@ class FakeNode:
 
     def command(self) -> list[str]:
         return ['ssh', 'web1', 'boot']
+
+    def is_last_resort(self) -> bool:
+        return self.last_resort
 
     def all_children(self) -> list[Any]:
         return list(self.children.values())
@@ -248,6 +252,12 @@ class FakeServer:
     def reset(self, link: bytes, on_done: Callable[[bool], None]) -> None:
         self.calls.append(('reset', link))
         on_done(True)
+
+    def replace(self, stale: Any, link: bytes, timeout_s: float, environment: dict[str, str]) -> None:
+        self.retire(stale)
+
+    def current(self, link: bytes) -> Any:
+        return self.node
 
     def retire(self, node: Any) -> None:
         self.calls.append(('retire', node))

@@ -465,6 +465,19 @@ def test_a_root_that_nobody_waits_for_is_given_up(root):
     assert Starter.last.given_up
 
 
+def test_a_root_that_is_reinstated(root):
+    come_up(root)
+    root.hold('server')
+    root.retire()
+    root.reinstate()
+    root.release('server')
+    root.router.loop.turn()
+    assert not root.dead
+    assert root.is_last_resort()
+    root.router.loop.now = module.LAST_RESORT_S
+    assert not root.is_last_resort()
+
+
 def test_a_root_stays_for_what_is_done_below_it(ready_child):
     root = ready_child.root
     handle = ready_child.request(ops.COMMAND, 7, (), print)

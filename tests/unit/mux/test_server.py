@@ -36,7 +36,8 @@ class Root:
         self.spec, self.on_end = spec, on_end
         self.dead = None
         self.context = None
-        self.is_used = False
+        self.is_used = self.reinstated = False
+        self.host = 'h'
         self.sweeps = 0
         self.started.append(self)
 
@@ -53,6 +54,18 @@ class Root:
 
     def idle_since(self):
         return 0.0
+
+    def hold(self, holder):
+        self.is_used = True
+
+    def release(self, holder):
+        self.is_used = False
+
+    def reinstate(self):
+        self.reinstated = True
+
+    def when_ready(self, callback):
+        self.ready = callback
 
 
 @pytest.fixture
@@ -147,6 +160,40 @@ def test_a_reset_is_no_end_for_what_others_do(running, roots):
     running._look_for_idle()
     assert one.sweeps == 4
     assert running.root(link(), 10, {}) is not one
+
+
+def test_a_stale_one_is_replaced(running, roots):
+    one = running.root(link(), 10, {})
+    running.replace(one, link(), 10, {})
+    two = running.current(link())
+    assert two is not one
+    running.replace(one, link(), 10, {})
+    assert running.current(link()) is two
+    assert one.is_used
+    two.ready(None)
+    assert not one.is_used
+    running._look_for_idle()
+    assert (one.dead, one.reinstated, running._retired) == ('it was reset', False, set())
+
+
+def test_a_stale_one_goes_on_where_no_login_is_possible_any_more(running, roots):
+    one = running.root(link(), 10, {})
+    running.replace(one, link(), 10, {})
+    two = running.current(link())
+    two.dead = 'refused'
+    two.ready(StartError('refused', 'h', 'c', 'r'))
+    two.on_end()
+    assert running.current(link()) is one
+    assert (one.reinstated, one.dead, one.is_used, running._retired) == (True, None, False, set())
+
+
+def test_one_that_has_died_is_not_taken_back(running, roots):
+    one = running.root(link(), 10, {})
+    running.replace(one, link(), 10, {})
+    two, one.dead, two.dead = running.current(link()), 'gone', 'refused'
+    two.ready(StartError('refused', 'h', 'c', 'r'))
+    two.on_end()
+    assert running.current(link()) is None
 
 
 def test_a_multiplexer_does_not_stop_under_a_retired_context(running, roots, monkeypatch):

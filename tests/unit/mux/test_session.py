@@ -311,6 +311,18 @@ def test_what_was_not_waited_for_was_done_by_the_stale_context(client):
     assert new.told == []
 
 
+def test_a_stale_context_goes_on_where_there_can_be_no_other(client):
+    client.ask(ops.EXPAND, '~')
+    old, new = client.node, FakeNode(2, up=False)
+    client.server.node = new
+    old.answer(STALE)
+    client.server.node, old.last_resort, old.is_retired = old, True, False
+    new.come_up(ERROR)
+    assert set(old.told) == {(ops.ANYWAY, 7, ())}
+    old.answer('/home')
+    assert client.take() == [(protocol.RESULT, 1, '/home')]
+
+
 def test_a_stale_child_is_started_anew(client):
     child = client.node.children[b'k'] = FakeNode(2)
     client.ask(ops.FLUSH, key=b'k')
