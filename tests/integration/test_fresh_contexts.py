@@ -44,6 +44,10 @@ def shell(text: str, **more: object) -> Task:
     return {'shell': text, 'ignore_errors': True, 'ignore_unreachable': True, **more}
 
 
+#: The process id of the login's context, of which a command of `raw` is a child.
+CONTEXT: Task = {'raw': 'echo $PPID', 'name': 'context'}
+
+
 def outcomes(run: Run) -> list[Any]:
     """(status, output) of each task, in order; the reason of a failure is each connection's own."""
     return [
@@ -69,12 +73,12 @@ def test_a_reset_leaves_another_runs_task_alone(controller: Controller, farm: Fa
     wait_until(host.path('/tmp/started').exists, seconds(60), 'the first run')
     contexts = len(pythons(host))
     second = controller.play(
-        inventory(host, SVCFW), [shell('echo $PPID'), {'meta': 'reset_connection'}, shell('echo $PPID')]
+        inventory(host, SVCFW), [CONTEXT, {'meta': 'reset_connection'}, CONTEXT]
     )
     host.path('/tmp/go').touch()
     done = controller.finish(first)
     assert done.rc == 0, done.output
-    before, after = (event['result']['stdout'] for event in second.results('shell'))
+    before, after = (event['result']['stdout'] for event in second.results('context'))
     assert before != after
     wait_until(lambda: len(pythons(host)) <= contexts, seconds(20), 'the end of the context that was reset')
 
@@ -238,12 +242,12 @@ def test_many_accounts(controller: Controller, farm: Farm) -> None:
     host = farm.host()
     names = [f'u{number}' for number in range(40)]
     run = play(controller, host, SVCFW, [
-        {**shell('echo $PPID'), 'name': 'login'},
+        CONTEXT,
         as_root(user={'name': '{{ item }}', 'create_home': False}, loop=names),
         as_root(command='id -un', become_user='{{ item }}', loop=names, name='as each'),
-        {**shell('echo $PPID'), 'name': 'login'},
+        CONTEXT,
     ])  # fmt: skip
-    first, last = (event['result']['stdout'] for event in run.results('login'))
+    first, last = (event['result']['stdout'] for event in run.results('context'))
     assert first == last
     assert [item['stdout'] for item in run.result('as each')['result']['results']] == names
     # Each with its template; and the login's. A few may be about to end.

@@ -25,12 +25,12 @@ _WARNING, _ERROR = 30, 40
 
 @takes_router
 @inline
-def start(router, is_lent=False):
+def start(router, is_lent=False, is_below=False):
     """Serve the operations of ops.py at the handle AGENT. Returns facts: home, user, uid, python, version, shell.
 
-    is_lent: the account is another one than that which was logged in to.
+    is_lent: the account is another one than that which was logged in to. is_below: there is an agent above on this host.
     """
-    agent = Agent(router, is_lent)
+    agent = Agent(router, is_lent, is_below)
     name, home, _ = _account()
     return {
         'home': os.environ.get('HOME') or home,
@@ -81,7 +81,7 @@ class _Timed(object):
 class Agent(object):
     """All that an agent does. Loop thread only, which must be the main one."""
 
-    def __init__(self, router, is_lent=False):
+    def __init__(self, router, is_lent=False, is_below=False):
         self.shell = _account()[2]
         self._is_lent = is_lent
         self._router = router
@@ -91,7 +91,7 @@ class Agent(object):
         self._acknowledged = 0
         self._pace = None
         self._puts = Puts(router.loop)
-        self._standing = Standing(is_lent)
+        self._standing = Standing(is_lent, is_below=is_below)
         self._programs = Programs(router, self.shell, self._jobs, self._over)
         self._children = None
         self._answered = {  # type: dict

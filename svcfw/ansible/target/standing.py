@@ -42,12 +42,13 @@ class Standing(object):
     """Taken when it is made. Loop thread only.
 
     is_lent: the context was started from that of another account, so that its right to be may be withdrawn.
-    more: further paths of which any change counts.
+    more: further paths of which any change counts. is_below: there is a context above on this host, by way of which all
+    requests come; what every login reads is looked at there, once.
     """
 
-    def __init__(self, is_lent=False, more=(), clock=time.monotonic):
+    def __init__(self, is_lent=False, more=(), is_below=False, clock=time.monotonic):
         self._clock = clock
-        self._files = Snapshot(LOGIN + (RIGHTS if is_lent else ()) + tuple(more))
+        self._files = Snapshot((() if is_below else LOGIN) + (RIGHTS if is_lent else ()) + tuple(more))
         self._accounts = Snapshot(ACCOUNTS)
         self._name = _name()
         # Who asked for this context: one whose password or account has expired may not.
