@@ -13,8 +13,8 @@ from typing import Any
 from svcfw.ansible.target import ops
 from svcfw.mux.node import ChildNode, Node
 
-#: After its last use, of an account that is not root. A start is at most some 2 % of this, so that tasks which come more
-#: slowly hardly notice. Root's is kept as long as the login's context: nobody removes root, and nearly every play has it.
+#: After its last use, if it is not of root. A start takes at most some 2 % of this, so that tasks which come more
+#: slowly hardly notice. Root's is kept as long as the login's: nobody removes root, and nearly every play has it.
 KEEP_S = 10.0
 #: From its start, of any account, used or not. Bounds all that no context can see of itself; costs less than 0.1 %.
 MAX_AGE_S = 300.0
@@ -50,8 +50,8 @@ def make_room(root: Node) -> None:
 def in_the_way(node: Node, operation: str, arguments: tuple[Any, ...]) -> list[ChildNode]:
     """The contexts of other accounts that should be gone before a request is carried out on `node`.
 
-    Those of accounts that the module `user`, or a command (userdel, usermod, pkill), names. One that is named for another
-    reason is started anew when it is wanted again.
+    Those of accounts that the module `user`, or a command (userdel, usermod, pkill), names. One named for another reason
+    is started anew when it is wanted again.
     """
     over = [child for child in _lent(node.root) if child is not node.account and _is_over(child)]
     text = _text(operation, arguments) if over else b''

@@ -72,9 +72,7 @@ def test_a_reset_leaves_another_runs_task_alone(controller: Controller, farm: Fa
     first = controller.start(hold, inventory(host, SVCFW))
     wait_until(host.path('/tmp/started').exists, seconds(60), 'the first run')
     contexts = len(pythons(host))
-    second = controller.play(
-        inventory(host, SVCFW), [CONTEXT, {'meta': 'reset_connection'}, CONTEXT]
-    )
+    second = controller.play(inventory(host, SVCFW), [CONTEXT, {'meta': 'reset_connection'}, CONTEXT])
     host.path('/tmp/go').touch()
     done = controller.finish(first)
     assert done.rc == 0, done.output

@@ -28,7 +28,7 @@ _WARNING, _ERROR = 30, 40
 def start(router, is_lent=False, is_below=False):
     """Serve the operations of ops.py at the handle AGENT. Returns facts: home, user, uid, python, version, shell.
 
-    is_lent: the account is another one than that which was logged in to. is_below: there is an agent above on this host.
+    is_lent: the account is another one than that which was logged in to. is_below: there is an agent above here.
     """
     agent = Agent(router, is_lent, is_below)
     name, home, _ = _account()

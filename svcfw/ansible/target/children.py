@@ -139,7 +139,9 @@ class _Child(object):
     def _on_ready(self, context):
         self._is_linked = True
         self._deadline = self._router.loop.call_later(self._timeout_s, self._on_late)
-        context.request_async(handles.CALL_FUNCTION, (_AGENT, (), {'is_lent': self.is_lent, 'is_below': True}), self._on_facts)
+        context.request_async(
+            handles.CALL_FUNCTION, (_AGENT, (), {'is_lent': self.is_lent, 'is_below': True}), self._on_facts
+        )
 
     def _on_facts(self, message):
         if self._is_over:

@@ -163,7 +163,8 @@ def _is_elsewhere():
         return False
     for line in lines:
         database, _, sources = line.partition('#')[0].partition(':')
-        if database.strip() in ('passwd', 'group', 'initgroups'):
-            if any(word[:1].isalpha() and word not in _IN_FILES for word in sources.replace('[', ' [').split()):
-                return True
+        words = sources.replace('[', ' [').replace(']', '] ').split()
+        is_about_accounts = database.strip() in ('passwd', 'group', 'initgroups')
+        if is_about_accounts and any(word[:1].isalpha() and word not in _IN_FILES for word in words):
+            return True
     return False

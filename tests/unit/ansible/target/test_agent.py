@@ -565,3 +565,19 @@ def test_a_child_that_does_not_go_is_not_waited_for_for_ever(served, monkeypatch
 
 def test_a_child_that_is_gone_already(served):
     assert served.ask(ops.DISMISS, 5, session=0).replies == [None]
+
+
+def test_an_agent_that_ends_is_the_last_process_of_its_account(served):
+    served.result(served.ask(ops.MODULE, source('print(1)')))
+    template = served.agent._programs._templates._current._pid
+    starter = Starter(5)
+    starter.has_left = True
+    served.router.starters.add(starter)
+    served.agent._end()
+    assert not is_running(template)
+
+
+def test_but_it_does_not_wait_for_ever(served, monkeypatch):
+    monkeypatch.setattr(module, 'END_S', 0.01)
+    served.router.starters.add(Starter(5))
+    served.agent._end()
