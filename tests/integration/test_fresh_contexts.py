@@ -182,6 +182,24 @@ def test_a_file_that_changes_all_the_time_ends_nothing(controller: Controller, f
     assert [outcome[0] for outcome in outcomes(run)] == ['ok'] * 6, run.output
 
 
+@pytest.mark.parametrize('transport', ['svcfw-ssh', 'svcfw-paramiko'])
+def test_a_login_that_is_not_possible_any_more_ends_nothing(controller: Controller, farm: Farm, transport: str) -> None:
+    """As with stock's persistent connection, of a play that changes how one logs in, in several steps."""
+    host = farm.host()
+    keys = '/etc/ssh/svcfw/authorized_keys'
+    run = play(controller, host, transport, [
+        CONTEXT,
+        as_root(shell=f'mv {keys} {keys}.away; echo FRESH=yes >>/etc/environment'),
+        CONTEXT,
+        as_root(**shell('id -un')),
+        {'ping': None},
+        as_root(shell=f'mv {keys}.away {keys}'),
+    ])  # fmt: skip
+    assert [outcome[0] for outcome in outcomes(run)] == ['ok'] * 6, run.output
+    first, last = (event['result']['stdout'] for event in run.results('context'))
+    assert first == last
+
+
 # -- accounts that come and go ---------------------------------------------------------------------------------------
 
 
