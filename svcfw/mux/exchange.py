@@ -6,7 +6,7 @@ from typing import Any
 from svcfw.ansible.target import ops
 from svcfw.core.message import Message
 from svcfw.core.stream import Stream
-from svcfw.core.wire.errors import CallError, ChannelError, DecodeError, Error, WindowError
+from svcfw.core.wire.errors import CallError, ChannelError, DecodeError, Error, StartError, WindowError
 from svcfw.core.wire.limits import WINDOW_BYTES
 from svcfw.mux.node import Node
 
@@ -16,6 +16,7 @@ _ANSWERS = {ops.EXPAND: str, ops.PUT_KEPT: bool}
 _PART = (str, bytes, bytes)
 _DONE = (str, int, bytes, bytes)
 _TIMED_DONE = (*_DONE, int)
+_UNFIT = (str, str)
 
 #: on_part(stdout, stderr); on_end(value or the Error that ended it).
 OnPart = Callable[[bytes, bytes], None]
@@ -81,6 +82,8 @@ class Exchange:
                 self.target_us = value[4] if len(value) > len(_DONE) else 0
                 self.received_bytes += len(value[2]) + len(value[3])
                 return value[1:4]
+            if self._operation == ops.MODULE and _shape(value) == _UNFIT and value[0] == ops.UNFIT:
+                return StartError('interpreter', str(self._node.context), f'it cannot be kept warm: {value[1]}')
         elif type(value) is _ANSWERS.get(self._operation, type(None)):
             return value
         raise DecodeError(f'that is no answer to {self._operation!r}')

@@ -82,12 +82,8 @@ class Node:
         self.has_retired = False
         #: Of a root that is stale: until when no other login is tried in its place.
         self.last_resort_until = 0.0
-        #: Which node runs the interpreter that a shebang names.
-        self.interpreters: dict[tuple[str, ...], Node] = {}
         #: Whether commands that start children of other accounts have asked for a terminal here.
         self.wants_tty = False
-        #: Which interpreters, by path, cannot run as a context.
-        self.unfit: dict[str, StartError] = {}
         #: The run of ansible that has started it, as far as that wants to be told of it: see telling.py.
         self.run = ''
         #: Of a root: which transport, and why, as people shall read it.
@@ -390,7 +386,7 @@ class RootNode(Node):
 
 
 class ChildNode(Node):
-    """A context below a root: of another account, or of another interpreter.
+    """A context below a root, of another account.
 
     session: the client that answers its prompts; 0 if there will be none. marker: '' or what the command shows when
     nothing stands between it and the first stage any more; on_output(data) gets what it shows before.

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from svcfw.ansible.target import ops
 from svcfw.core.stream import Stream
-from svcfw.core.wire.errors import CallError, ChannelError, Error
-from svcfw.mux import interpreters, keeping, protocol
+from svcfw.core.wire.errors import CallError, ChannelError, Error, StartError
+from svcfw.mux import keeping, protocol
 from svcfw.mux.exchange import Exchange
 from svcfw.mux.node import Node, StaleError
 
@@ -119,7 +119,7 @@ class OnNode:
                 self._session.step(raise_error, request, result)
                 return
             self._session.settled(request)
-            if isinstance(result, (ChannelError, CallError)):
+            if isinstance(result, (ChannelError, CallError, StartError)):
                 self._session.fail(request, result)
             else:
                 if result is False:
@@ -132,8 +132,8 @@ class OnNode:
         self._exchange = Exchange(node, self._session.id, self._session.stream, request.operation, arguments, part, end)
 
     def _run_module(self, request: Request, node: Node) -> None:
-        """Get the members, then find the interpreter, then run."""
-        job = dict(request.arguments[0])
+        """Get the members, then run."""
+        job = dict(request.arguments[0], start_s=request.timeout_s)
         zip_id = job.pop('zip_id', None)
         found_zip = self._session.server.store.find(zip_id) if zip_id is not None else None
         if zip_id is not None and found_zip is None:
@@ -147,28 +147,8 @@ class OnNode:
             return
         if found_zip is not None:
             job['manifest'] = found_zip.manifest
-
-        def found(result: Node | Error) -> None:
-            if isinstance(result, Error):
-                self._session.step(raise_error, request, result)
-            else:
-                self._session.telling.is_up(result)
-                self._session.step(run, request, result)
-
-        def run(request: Request, place: Node) -> None:
-            self._session.uses(place)
-            self._session.hold(request, place)
-            if found_zip is not None:
-                place.supply.members(found_zip.contents)
-            self._ask(request, place, (job,))
-
-        words = tuple(job['interpreter'])
-        place = interpreters.known(node, words)
-        if place is not None:
-            run(request, place)
-        else:
-            self._session.telling.waits()
-            interpreters.find(node, words, self._session.id, request.timeout_s, found)
+            node.supply.members(found_zip.contents)
+        self._ask(request, node, (job,))
 
 
 def raise_error(request: Request, error: Error) -> None:

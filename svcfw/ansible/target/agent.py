@@ -6,7 +6,7 @@ import pwd
 import sys
 import time
 
-from svcfw.ansible.target import files, interpreter, ops
+from svcfw.ansible.target import files, ops
 from svcfw.ansible.target.programs import Programs
 from svcfw.ansible.target.puts import Copy, Puts
 from svcfw.ansible.target.standing import Standing
@@ -103,7 +103,6 @@ class Agent(object):
             ops.FLUSH: self._flush,
             ops.DISMISS: self._dismiss,
             ops.PUT_KEPT: self._put_kept,
-            ops.INTERPRETER: self._interpreter,
         }
         self._unanswered = {  # type: dict
             ops.MKDTEMP: self._mkdtemp,
@@ -234,9 +233,6 @@ class Agent(object):
             message.reply(None)
         else:
             self._loop.call_later(LOOK_S, lambda: self._answer_when_gone(message, starter, deadline))
-
-    def _interpreter(self, message, session_id, words):
-        message.reply((interpreter.hosts(words), interpreter.program(words)))
 
     def _child(self, message, session_id, *arguments):
         if self._children is None:

@@ -19,9 +19,16 @@ class StartState(object):
     'surrogateescape', without which a module dies of an undecodable file name), so they are copied, not chosen.
     """
 
-    def __init__(self):
+    def __init__(self, is_fork=True):
+        #: The words that this process was started with, before ours; None for one that was started for something else.
+        self.words = None if is_fork else _words_before_code()
         self.path = [path for path in sys.path if path]
         self.streams = {name: _stream_settings(getattr(sys, '__%s__' % name), name) for name in _STREAMS}
+
+
+def _words_before_code():
+    words = list(getattr(sys, 'orig_argv', ()))  # since 3.10
+    return words[: words.index('-c')] if '-c' in words else words
 
 
 def _stream_settings(stream, name):
@@ -37,7 +44,8 @@ def _stream_settings(stream, name):
 
 def leave_agent(keep):
     """In the template: cut what ties it to the agent it was forked from; `keep` is the descriptor of its socket."""
-    os.setsid()
+    if os.getsid(0) != os.getpid():
+        os.setsid()
     _close_all_but(keep)
     null = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1, 2):

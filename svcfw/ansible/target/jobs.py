@@ -3,6 +3,7 @@
 import os
 import signal
 
+from svcfw.ansible.target import ops
 from svcfw.ansible.target.output import Output
 from svcfw.core.wire import limits
 
@@ -40,6 +41,7 @@ class Job(object):
         #: It has been shown the signal that it cannot ignore.
         self.is_doomed = False
         self._loop = loop
+        self._message = message
         self._send_signal = send_signal
         self._on_over = on_over
         self._ends_at_exit = ends_at_exit
@@ -88,6 +90,15 @@ class Job(object):
         for fd in list(self._fds):
             self._drop(fd)
         self.exited(128 + signal.SIGKILL)
+
+    def decline(self, cause):
+        """It has not run, since its interpreter can be no template: say that."""
+        for fd in list(self._fds):
+            self._drop(fd)
+        self._is_over = True
+        if not self.is_killed:
+            self._message.reply((ops.UNFIT, cause))
+        self._on_over(self)
 
     def grant(self, credit):
         self._output.grant(credit)

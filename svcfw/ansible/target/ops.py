@@ -7,14 +7,14 @@ Answered ones (the answer of those with output is any number of (PART, stdout, s
 stderr); a part costs as many bytes of the request's credit, which begins with limits.WINDOW_BYTES):
     COMMAND   (executable or None for the login shell, text, stdin bytes, terminal)  number: exit status. terminal:
               None for pipes, else the TERM of the terminal that the command gets
-    MODULE    (job dict as for Template.run)                                    number: exit status
+    MODULE    (job dict as for Template.run)                                    number: exit status; or (UNFIT, cause):
+                                          it has not run, since its interpreter cannot be kept warm
     FETCH     (path)                 number: permission bits; stderr: SIZE in the first part, SHA-256 at the end
     EXPAND    (text beginning with ~)     the expanded text
     CHILD     (name, argv, tty, marker, time-out)   messages (CHILD_OUTPUT, bytes), then (CHILD_READY, id, facts) or
                                                     (CHILD_FAILED, kind, host, cause, remedy, status or None): of a
                                                     StartError. The argv starts a first stage; with a marker the second
                                                     follows once the command shows it
-    INTERPRETER (words of a shebang)      (is it ours, path of the program or None)
     FLUSH     ()                          None: all that was asked for before is done
     DISMISS   (context id)                None: that child has ended, after all that it was told
     PUT_KEPT  (path, permission bits, digest)   whether it was done: the content is taken from a large file that was
@@ -55,7 +55,6 @@ FETCH = 'fetch'
 EXPAND = 'expand'
 CHILD = 'child'
 CHILD_INPUT = 'child input'
-INTERPRETER = 'interpreter'
 ENSURE = 'ensure'
 FLUSH = 'flush'
 DISMISS = 'dismiss'
@@ -81,6 +80,7 @@ STALE = 'stale: '
 
 PART = 'part'
 DONE = 'done'
+UNFIT = 'unfit'
 
 CHILD_OUTPUT = 'child output'
 CHILD_READY = 'child ready'

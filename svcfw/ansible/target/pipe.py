@@ -1,7 +1,8 @@
 """Messages between an agent and its template, over a stream socket that also carries descriptors.
 
-This is not the wire: both ends are one program, forked, so a job may be marshalled; the way back, which a module could
-try to forge, is fixed structs only. A message is a header (body length, kind) and the body; the two descriptors of a
+This is not the wire: both ends are one program and one account's, so a job may be marshalled, in the form that every
+version reads; the way back, which a module could try to forge, is fixed structs only. An interpreter that was started
+for it says READY before anything else, and then what it goes by: paths, as many bytes as the value says. A message is a header (body length, kind) and the body; the two descriptors of a
 job travel with the first byte of its header.
 """
 
@@ -17,7 +18,9 @@ HEADER = struct.Struct('>IB')
 EVENT = struct.Struct('>BIi')
 
 ADD, RUN, KILL = 1, 2, 3
-STARTED, EXITED = 1, 2
+#: SPENT: jobs go the cold way from now on, since what was imported for them is no longer what there is.
+STARTED, EXITED, READY, SPENT = 1, 2, 3, 4
+_MARSHAL_VERSION = 2
 
 _FD_BYTES = array.array('i').itemsize
 _MAX_FDS = 16
@@ -26,7 +29,7 @@ _READ_BYTES = 256 * 1024
 
 def pack_job(job_id, job):
     """A RUN message's body (bytes); a str subclass among the values, as a secret is, becomes a plain str."""
-    return marshal.dumps((job_id, {key: _plain(value) for key, value in job.items()}))
+    return marshal.dumps((job_id, {key: _plain(value) for key, value in job.items()}), _MARSHAL_VERSION)
 
 
 def unpack_job(body):
@@ -56,6 +59,10 @@ class Sender(object):
         self._push(HEADER.pack(len(body), kind), copies)
         if body:
             self._push(body, [])
+
+    def put_raw(self, data):
+        """Queue bytes that are no message."""
+        self._push(data, [])
 
     def _push(self, data, fds):
         self._queue.append((memoryview(data), fds))

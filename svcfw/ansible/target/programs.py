@@ -10,7 +10,7 @@ from svcfw.ansible.target import ops
 from svcfw.ansible.target.commands import Commands
 from svcfw.ansible.target.jobs import Job
 from svcfw.ansible.target.template import TemplateGone
-from svcfw.ansible.target.templates import Templates
+from svcfw.ansible.target.templates import Templates, UnfitInterpreter
 
 #: What a shell shows for a program that is not there, and for one that cannot be run.
 _NOT_FOUND, _NOT_RUN = 127, 126
@@ -57,6 +57,9 @@ class Programs(object):
             self._on_over(job)
             for fd in fds:
                 os.close(fd)
+            if isinstance(e, UnfitInterpreter):
+                message.reply((ops.UNFIT, str(e)))
+                return
             if not isinstance(e, (OSError, TemplateGone)):
                 raise
             message.reply((ops.DONE, 1, b'', _text('the module cannot be started: %s\n' % e)))

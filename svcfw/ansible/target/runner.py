@@ -11,7 +11,7 @@ import signal
 import sys
 from importlib.machinery import BuiltinImporter
 
-from svcfw.ansible.target import child, cold, environment, importable, start_folder, zip_file
+from svcfw.ansible.target import child, cold, environment, importable, interpreter, start_folder, zip_file
 
 _EXIT_FLUSH_FAILED = 120
 _FREEZES = getattr(gc, 'freeze', None) is not None  # since 3.7
@@ -27,13 +27,13 @@ def run(job, folder, members, finder, preimport, start):
 def _program(job, folder, root, members, finder, preimport, start):
     _restore_folder()
     zip_path = zip_file.write(folder, job, members) if folder else None
-    if environment.needs_cold(job['env'], job['interpreter']):
+    if job['cold']:
         _limit_files(job)
         cold.start(job, zip_path)
     errors = environment.apply(job['env'])
     if errors:
         child.open_streams(start, errors)
-    _look_started(job)
+    _look_started(job, start)
     if job['kind'] == 'source':
         _run_source(job, finder, preimport, start)
     else:
@@ -61,15 +61,18 @@ def _limit_files(job):
             pass  # macOS lies about its hard limit
 
 
-def _look_started(job):
-    """Make the interpreter look as if `job`'s words had just started it."""
+def _look_started(job, start):
+    """Make the interpreter look as if `job`'s words had just started it.
+
+    One that was started by these words knows its name, which may be another: that of what a wrapper starts.
+    """
     words = job['interpreter']
-    if len(words) == 1 and os.path.isabs(words[0]):
-        sys.executable = words[0]
+    if start.words is None:
+        sys.executable = interpreter.program(words) or sys.executable
     sys.argv[:] = ['']
     orig_argv = getattr(sys, 'orig_argv', None)  # since 3.10
     if orig_argv is not None:
-        orig_argv[:] = words
+        orig_argv[:] = start.words or words[-1:]
     random = sys.modules.get('random')
     if random is not None and sys.version_info < (3, 7):
         random.seed()  # later versions do it when they fork

@@ -14,7 +14,7 @@ import struct
 import sys
 import time
 
-from svcfw.ansible.target import child, environment, finder, members, pipe, preimport, runner, zip_file
+from svcfw.ansible.target import child, environment, finder, members, pipe, preimport, runner, site_state, zip_file
 
 #: Between the polite signal and the other one.
 KILL_AFTER_S = 5.0
@@ -22,11 +22,18 @@ KILL_AFTER_S = 5.0
 _NEW_OBJECTS = 5000
 
 
-def serve(fd):
-    """Run the template on the socket `fd`; returns when it is over. The caller then leaves with os._exit."""
-    start = child.StartState()
+def serve(fd, has_to_announce=False):
+    """Run the template on the socket `fd`; returns when it is over. The caller then leaves with os._exit.
+
+    has_to_announce: this interpreter was started for it, and says what it goes by before anything else.
+    """
+    start = child.StartState(is_fork=not has_to_announce)
+    watched = site_state.watched() if has_to_announce else []
     child.leave_agent(keep=fd)
-    Server(socket.socket(fileno=fd), start).run()
+    server = Server(socket.socket(fileno=fd), start)
+    if has_to_announce:
+        server.announce(watched)
+    server.run()
 
 
 class Server(object):
@@ -42,9 +49,16 @@ class Server(object):
         self._preimport = preimport.Preimport(self._finder)
         self._jobs = {}
         self._manifests = {}
+        self._foreign = None
         self._kill_at = None
         self._events = bytearray()
         self._wake_read, self._wake_write = os.pipe()
+
+    def announce(self, watched):
+        """Be ready: `watched` (list of str) is what this interpreter goes by."""
+        text = b'\0'.join(os.fsencode(path) for path in watched)
+        self._event(pipe.READY, 0, len(text))
+        self._events += text
 
     def run(self):
         """Serve until the agent and all jobs are gone."""
@@ -55,6 +69,7 @@ class Server(object):
         sys.meta_path.insert(0, self._finder)
         sys.path_importer_cache[finder.MEMORY_ROOT] = None
         _freeze()
+        self._report()
         while self._jobs or not self._receiver.ended:
             self._wait()
             self._reap()
@@ -96,7 +111,9 @@ class Server(object):
             self._fill_in_members(job)
             if job['kind'] == 'module':
                 self._warm_up(job)
-                if zip_file.needed(job) or environment.needs_cold(job['env'], job['interpreter']):
+            job['cold'] = self._is_spent() or bool(environment.needs_cold(job['env'], job['interpreter']))
+            if job['kind'] == 'module':
+                if zip_file.needed(job) or job['cold']:
                     folder = zip_file.make_folder(job)
             pid = os.fork()
         except Exception as exc:  # no space, no process to be had, a broken job: this job's trouble alone
@@ -124,7 +141,16 @@ class Server(object):
         self._finder.prepare()
         self._preimport.ensure(job)
         self._preimport.judge(job['members'])
+        if self._foreign is None:
+            self._foreign = site_state.Watch(site_state.foreign_files())
         _freeze()
+
+    def _is_spent(self):
+        """Whether another version of what was imported here is on the disk, which a fork would not see."""
+        if self._foreign is None or not self._foreign.changed():
+            return False
+        self._event(pipe.SPENT, 0, 0)
+        return True
 
     def _be_child(self, job, folder, stdout_fd, stderr_fd):
         """The rest of the forked process's life."""

@@ -1,18 +1,17 @@
 """The agent's hold on its template: a warm process that forks one child for each module run.
 
-The template is forked from the agent before the agent has any thread, talks to it over a socket pair, and ends when
-the agent's end is closed. The agent never waits for it: what does not fit into the socket is queued here
-(`wants_write`, `flush`), and what comes back is read with `receive` when `fileno()` is readable. One thread, the
-agent's, calls all this.
+The template is forked from the agent before the agent has any thread, or is an interpreter started for it; it talks to
+the agent over a socket pair, and ends when the agent's end is closed. The agent never waits for it: what does not fit
+into the socket is queued here (`wants_write`, `flush`), and what comes back is read with `receive` when `fileno()` is
+readable. One thread, the agent's, calls all this.
 """
 
-import gc
 import os
+import signal
 import socket
 import struct
-import sys
 
-from svcfw.ansible.target import pipe, server, site_state
+from svcfw.ansible.target import pipe, site_state, template_start
 
 #: More than this queued means that the template has stopped reading; a job's members are a few MB at most.
 MAX_QUEUED_BYTES = 256 * 1024 * 1024
@@ -48,29 +47,56 @@ class Lost(object):
         self.pid = pid
 
 
+class Unfit(object):
+    """What was started for a template is none: job `job_id` has not run, and can be run in no template of it."""
+
+    __slots__ = ('job_id',)
+
+    def __init__(self, job_id):
+        self.job_id = job_id
+
+
 class TemplateGone(Exception):
     """The template process is dead or closed: make another one."""
 
 
 class Template(object):
-    """A template process. The constructor forks it: OSError if there can be no further process or descriptor.
+    """A template process. The constructor starts it: OSError if there can be no further process or descriptor.
 
+    program: None for a fork of this process, or (path, name): the interpreter to start, and the name that it sees.
     `on_exit()` is called once, from `receive` or `flush`, when the process turns out to have died by itself.
     """
 
-    def __init__(self, on_exit=None):
+    def __init__(self, on_exit=None, program=None):
         self._on_exit = on_exit
         self._known = set()
         self._manifests = set()
         self._jobs = {}
-        self._seen = site_state.snapshot()
+        self._watch = None
+        self._is_spent = False
         self._socket, theirs = socket.socketpair()
-        self._pid = _fork(self._socket, theirs)
-        theirs.close()
+        code = b''
+        try:
+            if program is None:
+                self._pid = template_start.fork(theirs)
+            else:
+                self._pid, code = template_start.start(theirs, *program)
+        except BaseException:
+            self._socket.close()
+            raise
+        finally:
+            theirs.close()
         self._socket.setblocking(False)
         self._sender = pipe.Sender(self._socket)
         self._events = b''
+        #: Whether it can be relied on to run jobs.
+        self.is_ready = program is None
+        #: Why it cannot be, if it ends before that.
+        self.refusal = '%s does not start, is no CPython, or is older than 3.6' % (program or ('it',))[0]
         self.closed = False
+        if code:
+            self._sender.put_raw(code)
+            self.flush()
 
     def fileno(self):
         """The descriptor to watch for reading, and for writing while `wants_write()`."""
@@ -124,10 +150,10 @@ class Template(object):
             self._socket_failed()
 
     def receive(self):
-        """What has happened (list of Started, Exited, Lost), possibly nothing. Never blocks.
+        """What has happened (list of Started, Exited, Lost, Unfit), possibly nothing. Never blocks.
 
-        After the template has died the list holds a Lost for each job in flight, `closed` is True and `on_exit` has
-        been called; the caller then stops watching `fileno()` and closes this object.
+        After the template has died the list holds a Lost for each job in flight, or an Unfit if it was never ready;
+        `closed` is True and `on_exit` has been called; the caller then stops watching `fileno()` and closes this object.
         """
         events = []
         while not self.closed:
@@ -145,14 +171,24 @@ class Template(object):
         return events
 
     def stale(self):
-        """True if what an interpreter finds at its start (site folders, itself) has changed since the fork."""
-        return site_state.snapshot() != self._seen
+        """True if it is not any more what an interpreter started now would be; a fork's start is its agent's affair."""
+        return self._is_spent or (self._watch is not None and self._watch.changed())
+
+    def give_up(self):
+        """End a process that has not become a template by now; `receive` will tell."""
+        if self.is_ready or self._pid is None:
+            return
+        try:
+            os.killpg(self._pid, signal.SIGKILL)
+        except ProcessLookupError:
+            os.kill(self._pid, signal.SIGKILL)  # not yet the leader of its group
 
     def close(self):
         """Let the template end. Jobs that run are ended too, and not reported."""
         self.closed = True
         self._drop()
         self._socket.close()
+        self.give_up()
         self.reap()
 
     def reap(self):
@@ -175,15 +211,33 @@ class Template(object):
         self.flush()
 
     def _take_events(self):
+        if not self.is_ready and not self._take_greeting():
+            return
         whole = len(self._events) // pipe.EVENT.size * pipe.EVENT.size
         ready, self._events = self._events[:whole], self._events[whole:]
         for kind, job_id, value in pipe.EVENT.iter_unpack(ready):
             if kind == pipe.STARTED:
                 self._jobs[job_id] = value
                 yield Started(job_id, value)
+            elif kind == pipe.SPENT:
+                self._is_spent = True
             else:
                 self._jobs.pop(job_id, None)
                 yield Exited(job_id, value)
+
+    def _take_greeting(self):
+        """Whether all of it is there: what a started interpreter goes by, to be watched from now on."""
+        if len(self._events) < pipe.EVENT.size:
+            return False
+        kind, _, size = pipe.EVENT.unpack_from(self._events)
+        end = pipe.EVENT.size + size
+        if kind != pipe.READY or len(self._events) < end:
+            return False
+        paths = self._events[pipe.EVENT.size : end].split(b'\0')
+        self._events = self._events[end:]
+        self._watch = site_state.Watch([os.fsdecode(path) for path in paths])
+        self.is_ready = True
+        return True
 
     def _socket_failed(self):
         """A write failed. What the template said before it died is still to be read: `receive` finds the end."""
@@ -191,7 +245,7 @@ class Template(object):
 
     def _died(self):
         self.closed = True
-        lost = [Lost(job_id, pid) for job_id, pid in self._jobs.items()]
+        lost = [Lost(job_id, pid) if self.is_ready else Unfit(job_id) for job_id, pid in self._jobs.items()]
         self._drop()
         self.reap()
         if self._on_exit is not None:
@@ -202,20 +256,3 @@ class Template(object):
         self._jobs.clear()
         self._sender.drop()
 
-
-def _fork(ours, theirs):
-    """Fork the template; returns its pid in the agent and never in the template."""
-    # Whatever is garbage goes now: collected later, an old socket object would close a number in use for another.
-    gc.collect()
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (AttributeError, OSError, ValueError):
-            pass
-    pid = os.fork()
-    if pid:
-        return pid
-    try:
-        server.serve(theirs.detach())
-    finally:
-        os._exit(1)

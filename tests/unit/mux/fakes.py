@@ -138,8 +138,6 @@ class FakeNode:
         self.is_lent = False
         self.last_resort = False
         self.children: dict[Any, Any] = {}
-        self.interpreters: dict[Any, Any] = {}
-        self.unfit: dict[Any, Any] = {}
         self.told: list[tuple[str, int, tuple[Any, ...]]] = []
         self.asked: dict[int, tuple[str, tuple[Any, ...], Callable[[Any], None]]] = {}
         self.supply = FakeSupply()

@@ -477,20 +477,12 @@ def test_members_are_asked_for_once(client):
     assert client.take() == [(protocol.RESULT, 2, (0, b'', b''))]
 
 
-def test_another_interpreter_is_looked_for(client):
-    client.ask(ops.MODULE, {'kind': 'source', 'interpreter': ['/opt/python']})
-    ((operation, arguments, _),) = client.node.asked.values()
-    assert (operation, arguments) == (ops.INTERPRETER, (['/opt/python'],))
-    client.node.answer((True, '/opt/python'))
-    ((operation, _, _),) = client.node.asked.values()
-    assert operation == ops.MODULE
-
-
 def test_an_interpreter_that_is_not_there(client):
     client.ask(ops.MODULE, {'kind': 'source', 'interpreter': ['/opt/python']})
-    client.node.answer((False, None))
+    client.node.answer((ops.UNFIT, 'it is not there'))
     ((handle, _, value),) = client.take()
     assert (handle, value[0]) == (protocol.START_FAILED, 'interpreter')
+    assert 'it is not there' in value[2]
 
 
 # -- nonsense --------------------------------------------------------------------------------------------------------

@@ -59,10 +59,10 @@ class Served:
     def close(self):
         for function in self.router.on_end:
             function()
-        current = self.agent._programs._templates._current
+        current = self.agent._programs._templates._current()
         self.agent._programs._templates.retire()
-        if current is not None:
-            wait_until(current.reap, seconds(20), 'the end of the template')
+        for template in current:
+            wait_until(template.reap, seconds(20), 'the end of the template')
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, self._before)
         self.router.loop.close()
@@ -399,7 +399,7 @@ def test_a_killed_template_loses_its_jobs_and_is_replaced(served, tmp_path):
     text = f'import os, time; open({str(tmp_path / "pid")!r}, "w").write(str(os.getpid())); time.sleep(1000)'
     message = served.ask(ops.MODULE, source(text))
     served.router.until(lambda: (tmp_path / 'pid').exists() and (tmp_path / 'pid').read_text(), 'the job')
-    template = served.agent._programs._templates._current
+    (template,) = served.agent._programs._templates._current()
     os.kill(template._pid, signal.SIGKILL)
     kind, status, _, err = served.result(message)
     assert (kind, status) == (ops.DONE, 137)
@@ -467,9 +467,22 @@ def test_no_more_is_read_than_a_child_takes(served):
     assert parent.paused == 0
 
 
-def test_interpreters(served):
-    assert served.ask(ops.INTERPRETER, ['/nonexistent']).replies == [(False, None)]
-    assert served.ask(ops.INTERPRETER, [sys.executable]).replies[0][1] == sys.executable
+def test_an_interpreter_that_is_not_there(served):
+    job = source('print(1)', '/nonexistent/python')
+    (answer,) = served.ask(ops.MODULE, job).replies
+    assert answer[0] == ops.UNFIT
+    assert served.agent._jobs == {}
+
+
+def test_a_program_that_is_no_interpreter(served, tmp_path):
+    (tmp_path / 'python').write_text('#!/bin/sh\nexit 3\n')
+    (tmp_path / 'python').chmod(0o755)
+    job = source('print(1)', str(tmp_path / 'python'))
+    for _ in range(2):
+        answer = served.result(served.ask(ops.MODULE, job))
+        assert answer[0] == ops.UNFIT
+        assert str(tmp_path / 'python') in answer[1]
+    assert served.agent._jobs == {}
 
 
 # -- what a context was, and is no more ------------------------------------------------------------------------------
@@ -529,7 +542,7 @@ def test_a_session_may_take_it_as_it_is(stale):
 
 
 def test_the_multiplexers_own_requests_are_not_judged(stale):
-    assert stale.ask(ops.INTERPRETER, [sys.executable], session=0).replies
+    assert stale.ask(ops.EXPAND, '~root', session=0).replies
 
 
 class Starter:

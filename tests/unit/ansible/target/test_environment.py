@@ -61,11 +61,17 @@ def test_names_and_values_are_utf8_whatever_the_locale():
 
 
 def test_this_interpreter_is_recognised(tmp_path):
-    assert interpreter.hosts([sys.executable])
-    assert not interpreter.hosts([])
-    assert not interpreter.hosts([sys.executable, '-I'])
-    assert not interpreter.hosts(['/bin/sh'])
-    assert not interpreter.hosts(['/nowhere/python3'])
+    own = interpreter.Own()
+    assert own.hosts(sys.executable)
+    assert not own.hosts('/bin/sh')
+    assert not own.hosts('/nowhere/python3')
+
+
+def test_more_than_the_name_of_a_program_is_none():
+    assert interpreter.program([sys.executable]) == sys.executable
+    assert interpreter.program([]) is None
+    assert interpreter.program([sys.executable, '-I']) is None
+    assert interpreter.program(['/nowhere/python3']) is None
 
 
 def test_another_name_of_the_same_file_is_the_same_interpreter(monkeypatch, tmp_path):
@@ -77,30 +83,15 @@ def test_another_name_of_the_same_file_is_the_same_interpreter(monkeypatch, tmp_
     other.symlink_to(real)
     monkeypatch.setattr(sys, 'executable', str(real))
     monkeypatch.setenv('PATH', str(other.parent))
-    assert interpreter.hosts([str(other)])
-    assert interpreter.hosts(['/usr/bin/env', 'python3'])
+    own = interpreter.Own()
+    assert own.hosts(str(other))
+    assert interpreter.program(['/usr/bin/env', 'python3']) == str(other)
     (tmp_path / 'pyvenv.cfg').write_text('')
-    assert interpreter.hosts([str(real)])
+    own = interpreter.Own()
+    assert own.hosts(str(real))
     other.unlink()
     (tmp_path / 'venv' / 'bin').mkdir(parents=True)
     (tmp_path / 'venv' / 'pyvenv.cfg').write_text('')
     inside = tmp_path / 'venv' / 'bin' / 'python'
     inside.symlink_to(real)
-    assert not interpreter.hosts([str(inside)])
-
-
-def test_an_installed_package_makes_a_template_stale(monkeypatch, tmp_path):
-    monkeypatch.setattr(sys, 'path', [*sys.path, str(tmp_path)])
-    before = site_state.snapshot()
-    assert site_state.snapshot() == before
-    os.utime(tmp_path, (1, 1))
-    assert site_state.snapshot() != before
-
-
-def test_a_first_user_package_makes_a_template_stale(monkeypatch, tmp_path):
-    site = sys.modules['site']
-    monkeypatch.setattr(site, 'ENABLE_USER_SITE', True)
-    monkeypatch.setattr(site, 'USER_SITE', str(tmp_path / 'later'))
-    before = site_state.snapshot()
-    (tmp_path / 'later').mkdir()
-    assert site_state.snapshot() != before
+    assert not own.hosts(str(inside))

@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from svcfw.ansible.target import server
-from svcfw.ansible.target.template import Exited, Lost, Started, Template, TemplateGone
+from svcfw.ansible.target.template import Exited, Lost, Started, Template, TemplateGone, Unfit
+from tests.support.interpreters import need_python
 from tests.support.timing import seconds, wait_until
 
 pytestmark = pytest.mark.filterwarnings('ignore:.*use of fork.*:DeprecationWarning')
@@ -27,11 +28,11 @@ def template():
 class Run:
     """One job's output and events."""
 
-    def __init__(self, template, job_id, source, env=None):
+    def __init__(self, template, job_id, source, env=None, python=sys.executable):
         self.template, self.job_id = template, job_id
         self.out, stdout_fd = os.pipe()
         self.err, stderr_fd = os.pipe()
-        job = {'kind': 'source', 'source': source.encode(), 'interpreter': [sys.executable], 'env': env or {}}
+        job = {'kind': 'source', 'source': source.encode(), 'interpreter': [python], 'env': env or {}}
         try:
             template.run(job_id, job, stdout_fd, stderr_fd)
         finally:
@@ -275,7 +276,79 @@ def runs(pid):
         return False
 
 
-def test_stale(template, monkeypatch, tmp_path):
+WHO = 'import sys; print("%d.%d" % sys.version_info[:2], sys.executable, [n for n in sys.modules if "svcfw" in n])'
+
+
+@pytest.fixture
+def started():
+    """Makes templates of other interpreters."""
+    made = []
+
+    def start(path, name=None):
+        made.append(Template(program=(str(path), name or str(path))))
+        return made[-1]
+
+    yield start
+    for template in made:
+        template.close()
+        wait_until(template.reap, seconds(20), 'the end of the template')
+
+
+@pytest.mark.parametrize('version', ['3.6', '3.8', '3.13'])
+def test_one_that_is_started_with_another_interpreter(started, version):
+    python = need_python(version)
+    template = started(python)
+    run = Run(template, 1, WHO, python=python)
+    events(template, is_exit)
+    assert run.read_both() == (f'{version} {python} []\n'.encode(), b'')
+    assert template.is_ready
     assert not template.stale()
-    monkeypatch.setattr(sys, 'path', [*sys.path, str(tmp_path)])
+
+
+def test_one_that_is_started_notices_a_package(started, tmp_path):
+    site = tmp_path / 'site'
+    site.mkdir()
+    wrapper = tmp_path / 'python'
+    wrapper.write_text(f'#!/bin/sh\nPYTHONPATH={site} exec {sys.executable} "$@"\n')
+    wrapper.chmod(0o755)
+    template = started(wrapper)
+    run = Run(template, 1, WHO, python=str(wrapper))
+    events(template, is_exit)
+    # What the wrapper starts, as its own name is.
+    assert sys.executable.encode() in run.read()
+    assert not template.stale()
+    (site / 'package.py').write_text('')
     assert template.stale()
+
+
+def test_the_name_of_its_own_folders_lead_nowhere_else(started, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'socket.py').write_text('raise SystemExit(3)')
+    template = started(sys.executable)
+    run = Run(template, 1, 'print(1)')
+    events(template, is_exit)
+    assert run.read_both() == (b'1\n', b'')
+
+
+@pytest.mark.parametrize('text', ['#!/bin/sh\nexit 3\n', '#!/nowhere\n', 'no program'])
+def test_what_is_no_interpreter_runs_nothing(started, tmp_path, text):
+    program = tmp_path / 'python'
+    program.write_text(text)
+    program.chmod(0o755)
+    template = started(program)
+    run = Run(template, 1, WHO)
+    (unfit,) = events(template, lambda event: isinstance(event, Unfit))
+    assert unfit.job_id == 1
+    assert run.read_both() == (b'', b'')
+    assert str(program) in template.refusal
+
+
+def test_one_that_never_becomes_ready_is_ended(started, tmp_path):
+    program = tmp_path / 'python'
+    program.write_text('#!/bin/sh\nsleep 1000\n')
+    program.chmod(0o755)
+    template = started(program)
+    Run(template, 1, WHO)
+    template.give_up()
+    (unfit,) = events(template, lambda event: isinstance(event, Unfit))
+    assert unfit.job_id == 1
