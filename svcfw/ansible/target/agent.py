@@ -6,7 +6,7 @@ import pwd
 import sys
 import time
 
-from svcfw.ansible.target import files, ops
+from svcfw.ansible.target import files, login_files, ops
 from svcfw.ansible.target.programs import Programs
 from svcfw.ansible.target.puts import Copy, Puts
 from svcfw.ansible.target.standing import Standing
@@ -82,7 +82,7 @@ class Agent(object):
     """All that an agent does. Loop thread only, which must be the main one."""
 
     def __init__(self, router, is_lent=False, is_below=False):
-        self.shell = _account()[2]
+        _, home, self.shell = _account()
         self._is_lent = is_lent
         self._router = router
         self._loop = router.loop
@@ -91,7 +91,10 @@ class Agent(object):
         self._acknowledged = 0
         self._pace = None
         self._puts = Puts(router.loop)
-        self._standing = Standing(is_lent, is_below=is_below)
+        shaping = login_files.watched(self.shell, os.environ.get('HOME') or home, dict(os.environ), is_lent)
+        # What is not imported yet must be of the same version: an upgrade needs another context, too.
+        more = shaping + [path for path in (sys.executable, os.__file__) if path]
+        self._standing = Standing(is_lent, more, is_below=is_below)
         self._programs = Programs(router, self.shell, self._jobs, self._over)
         self._children = None
         self._answered = {  # type: dict
