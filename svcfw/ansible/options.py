@@ -14,9 +14,10 @@ from typing import Any
 
 from ansible.errors import AnsibleError, AnsibleOptionsError
 
-from svcfw.ansible import agent_keys
+from svcfw.ansible import agent_keys, ssh_environment
 from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.values import Secret
+from svcfw.transport import spec as specs
 from svcfw.transport import ssh_config
 
 # Ansible's own default, not a wish of the user's: -C caps a link at 43 MB/s, and there is a master already.
@@ -27,6 +28,9 @@ _AGENT_SOCKET = 'SSH_AUTH_SOCK'
 _AUTHENTICATING_VARIABLES = (_AGENT_SOCKET, 'KRB5CCNAME')
 
 AgentDigest = Callable[[str], bytes | None]
+
+# Of a shell, about itself: another in each one, and of no use to what it starts.
+_OF_NO_MEANING = frozenset({'_', 'OLDPWD'})
 
 _encode: Callable[[Any], bytes] = Codec().encode
 
@@ -39,7 +43,8 @@ def text(value: Any) -> str:
 def encode_link(
     plugin: Any, environ: Mapping[str, str] = os.environ, agent_digest: AgentDigest = agent_keys.digest
 ) -> bytes:
-    """The link of a connection plugin with its options set; some 20 us, the caller keeps it until they change.
+    """The link of a connection plugin with its options set; some 150 us, the caller keeps it until they change.
+
 
     agent_digest: agent_keys.digest, or the same with a memory.
     The order of the keys is part of the format. AnsibleOptionsError for an option that cannot be used.
@@ -51,10 +56,13 @@ def encode_link(
     private_key_file = _private_key_file(plugin)
     if plugin.get_option('private_key'):
         common_args = ['-o', 'IdentitiesOnly=yes', *common_args]
+    transport = text(plugin.get_option('svcfw_transport'))
+    ssh_words = [*(ssh_args or ()), *common_args, *extra_args]
+    shaping, set_by_config = _shaping_environment(transport, ssh_words, environ)
     # After the key that the plugin itself may have put there.
-    agent, env = _identities([*(ssh_args or []), *common_args, *extra_args], environ, agent_digest)
+    agent, identities = _identities(ssh_words, environ, agent_digest)
     return _encode({
-        'transport': text(plugin.get_option('svcfw_transport')),
+        'transport': transport,
         'host': text(plugin.get_option('host') or plugin._play_context.remote_addr),
         'port': _number(plugin, 'port'),
         'user': _optional(plugin, 'remote_user'),
@@ -67,10 +75,28 @@ def encode_link(
         'host_key_checking': plugin.get_option('host_key_checking') is not False,
         'python': _optional(plugin, 'svcfw_python'),
         # Arguments of the user's may name files relative to where ansible was started (-F ssh.cfg, a ProxyCommand).
-        'cwd': os.getcwd() if has_user_args else None,
-        'env': env,
+        # On this machine modules run where ansible was started.
+        'cwd': os.getcwd() if has_user_args or transport == specs.LOCAL else None,
+        'env': {**shaping, **identities},
+        'set_by_config': set_by_config,
         'agent': agent,
     })  # fmt: skip
+
+
+def _shaping_environment(
+    transport: str, ssh_words: list[str], environ: Mapping[str, str]
+) -> tuple[dict[str, str], list[str]]:
+    """What of the user's environment a module finds over there, and what ssh's configuration adds to that.
+
+    On this machine it finds all of it, as with the stock `local`; ssh sends what its configuration names, paramiko
+    nothing.
+    """
+    if transport == specs.LOCAL:
+        return {name: environ[name] for name in sorted(environ) if name not in _OF_NO_MEANING}, []
+    if transport == specs.PARAMIKO:
+        return {}, []
+    sending = ssh_environment.sending(ssh_words)
+    return sending.of(environ), list(sending.assignments)
 
 
 def _identities(

@@ -168,6 +168,7 @@ class Server:
             if type(fields) is not dict or type(fields.get('env')) is not dict:
                 raise DecodeError('that is no link')
             fields['env'] = {**environment, **fields['env']}
+            fields.pop('set_by_config', None)  # ssh finds it by itself
             fields.pop('agent', None)  # whose keys count, not where they are
             verbosity = telling.ssh_verbosity if telling else 0
             spec = Spec(timeout_s=timeout_s, modules_python=python, verbosity=verbosity, **fields)

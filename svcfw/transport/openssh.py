@@ -25,9 +25,6 @@ _WITHOUT_PASSWORD = (
 )
 _FAST_CIPHER = 'Ciphers=^aes128-gcm@openssh.com'
 
-# Those of the one who asks count, not those of the process that starts ssh.
-AUTHENTICATING_VARIABLES = ('SSH_AUTH_SOCK', 'KRB5CCNAME')
-
 
 def launch(spec, size):
     """Start ssh for `spec` (a Spec): (Process, Dialogue). The first stage waits for `size` bytes on its stdin.
@@ -116,11 +113,8 @@ def _options(*settings):
 
 
 def _environment(spec):
-    environ = dict(os.environ)
-    if spec.env is not None:
-        for name in AUTHENTICATING_VARIABLES:
-            environ.pop(name, None)
-        environ.update(spec.env)
+    # Of our own nothing may be left: ssh sends some of it on.
+    environ = dict(os.environ if spec.env is None else spec.env)
     # With a terminal of its own ssh asks there, where we listen, unless a user's session makes it open a window.
     environ['SSH_ASKPASS_REQUIRE'] = 'never'
     return environ

@@ -29,8 +29,7 @@ class Spec:
     python: str or None, the interpreter to try first. modules_python: str or None, the one that modules run in, to try
         next; ignored where no quoting carries it through every login shell.
     cwd: str or None, the directory that file names in the ssh arguments are relative to; None for our own.
-    env: dict of str, the environment of a program that is started here, None for our own; ssh takes only
-        those variables from it that say who one is to a server (SSH_AUTH_SOCK).
+    env: dict of str, the whole environment of a program that is started here, None for our own.
     verbosity: int, how many -v the ssh program is given.
     """
 

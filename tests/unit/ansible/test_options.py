@@ -1,5 +1,6 @@
 import os
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 from ansible.errors import AnsibleError, AnsibleOptionsError
@@ -30,13 +31,14 @@ def test_a_bare_inventory_leaves_all_to_the_configuration_of_ssh(connect):
         'python': None,
         'cwd': None,
         'env': {},
+        'set_by_config': ANY,
         'agent': None,
     }
 
 
 def test_a_spec_can_be_made_of_it(connect):
     fields = link(connect(ansible_port=2222))
-    del fields['cwd'], fields['env'], fields['agent']
+    del fields['cwd'], fields['env'], fields['set_by_config'], fields['agent']
     assert Spec(timeout_s=3, **fields).port == 2222
 
 
@@ -71,6 +73,7 @@ def test_every_usual_variable_counts(connect):
         'python': '/opt/python3',
         'cwd': os.getcwd(),
         'env': {},
+        'set_by_config': [],
         'agent': None,
     }
     assert type(fields['password']) is Secret
@@ -92,6 +95,22 @@ def test_files_are_named_from_where_ansible_was_started(connect, monkeypatch, tm
 def test_an_agent_of_another_login_is_another_way_in(connect):
     environment = {'SSH_AUTH_SOCK': '/tmp/agent', 'HOME': '/root'}
     assert link(connect(), **environment)['env'] == {'SSH_AUTH_SOCK': '/tmp/agent'}
+
+
+def test_what_ssh_sends_shapes_a_login(connect):
+    args = '-F /dev/null -o "SendEnv=LC_* COLOUR"'
+    environ = {'LC_TIME': 'de_DE', 'COLOUR': 'red', 'HOME': '/root'}
+    assert link(connect(ansible_ssh_common_args=args), **environ)['env'] == {'LC_TIME': 'de_DE', 'COLOUR': 'red'}
+    assert link(connect(ansible_ssh_common_args=args, svcfw_transport='paramiko'), **environ)['env'] == {}
+
+
+def test_on_this_machine_all_of_the_environment_counts_and_where_one_is(connect, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    fields = link(connect(svcfw_transport='local'), A='1', B='2', _='/bin/x', OLDPWD='/')
+    assert fields['env'] == {'A': '1', 'B': '2'}
+    assert fields['cwd'] == str(tmp_path)
+    ordered = options.encode_link(connect(svcfw_transport='local'), {'B': '2', 'A': '1'})
+    assert ordered == options.encode_link(connect(svcfw_transport='local'), {'A': '1', 'B': '2'})
 
 
 def test_the_time_out_is_no_part_of_the_place(connect):

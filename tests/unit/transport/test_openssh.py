@@ -163,4 +163,6 @@ def test_the_environment_of_the_asker_decides(monkeypatch: pytest.MonkeyPatch) -
     environ = openssh._environment(Spec(host='web1', env={'SSH_AUTH_SOCK': '/theirs'}))
     assert environ['SSH_AUTH_SOCK'] == '/theirs'
     assert 'KRB5CCNAME' not in environ
+    # ssh sends some of what it finds on.
+    assert set(environ) == {'SSH_AUTH_SOCK', 'SSH_ASKPASS_REQUIRE'}
     assert openssh._environment(Spec(host='web1'))['SSH_AUTH_SOCK'] == '/mine'

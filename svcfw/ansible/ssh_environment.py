@@ -1,0 +1,74 @@
+"""Which variables of the user's environment ssh sends to a host: they shape a login there.
+
+ssh_config names them by patterns (SendEnv; on Debian LANG and LC_* by default), or sets them itself (SetEnv). For whom a
+line counts only ssh can tell, so every line in every file that ssh might read counts here: at worst a run with another
+LANG makes a new login where the old one would have done.
+"""
+
+import fnmatch
+import glob
+import os
+import pwd
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from svcfw.transport.openssh import option_settings
+
+_SYSTEM_FOLDER = Path('/etc/ssh')
+_SEPARATOR = re.compile(r'\s*=\s*|\s+')
+#: As in ssh, which gives up beyond that.
+_MAX_INCLUDES = 16
+
+
+class Sending(NamedTuple):
+    """Patterns of names whose values are sent, and assignments made by the configuration."""
+
+    patterns: tuple[str, ...]
+    assignments: tuple[str, ...]
+
+    def of(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """Those of the variables that are sent, in an order of their own."""
+        names = [name for name in environ if any(fnmatch.fnmatchcase(name, each) for each in self.patterns)]
+        return {name: environ[name] for name in sorted(names)}
+
+
+def sending(words: Sequence[str], system_folder: Path = _SYSTEM_FOLDER, home: Path | None = None) -> Sending:
+    """What ssh with these arguments of the user's may send; some 100 us. Nothing is raised for files that cannot be read.
+
+    Assignments in `words` are left out: who passes them knows them.
+    """
+    settings = option_settings(list(words))
+    found = [(name, value) for name, value in settings if name == 'sendenv']
+    user_folder = (home or Path(pwd.getpwuid(os.getuid()).pw_dir)) / '.ssh'
+    named = [value for name, value in settings if name == 'configfile']
+    if named:
+        # Instead of both.
+        found += _settings(os.path.expanduser(named[0]), user_folder, 0)
+    else:
+        found += _settings(str(user_folder / 'config'), user_folder, 0)
+        found += _settings(str(system_folder / 'ssh_config'), system_folder, 0)
+    patterns = [word for name, value in found if name == 'sendenv' for word in value.split() if word[0] != '-']
+    return Sending(tuple(dict.fromkeys(patterns)), tuple(value for name, value in found if name == 'setenv'))
+
+
+def _settings(path: str, folder: Path, depth: int) -> Iterator[tuple[str, str]]:
+    """(name, value) of SendEnv and SetEnv in a file, and in what it includes relative to `folder`."""
+    try:
+        with open(path, encoding='utf-8', errors='replace') as opened:
+            lines = opened.read().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        name, *values = _SEPARATOR.split(line.strip(), maxsplit=1)
+        name, value = name.lower(), ''.join(values)
+        if name == 'sendenv':
+            yield name, value.replace('"', '')
+        elif name == 'setenv':
+            yield name, line.strip()
+        elif name == 'include' and depth < _MAX_INCLUDES:
+            for pattern in value.replace('"', '').split():
+                full = os.path.join(folder, os.path.expanduser(pattern))
+                for each in sorted(glob.glob(full)):
+                    yield from _settings(each, folder, depth + 1)
