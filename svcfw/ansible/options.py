@@ -76,11 +76,17 @@ def encode_link(
         'python': _optional(plugin, 'svcfw_python'),
         # Arguments of the user's may name files relative to where ansible was started (-F ssh.cfg, a ProxyCommand).
         # On this machine modules run where ansible was started.
-        'cwd': os.getcwd() if has_user_args or transport == specs.LOCAL else None,
+        'cwd': _folder(plugin, transport) if has_user_args or transport == specs.LOCAL else None,
         'env': {**shaping, **identities},
         'set_by_config': set_by_config,
         'agent': agent,
     })  # fmt: skip
+
+
+def _folder(plugin: Any, transport: str) -> str:
+    """Where programs of this machine are started: in core's choice for the stock `local`, if it has made one."""
+    chosen = getattr(plugin, 'cwd', None) if transport == specs.LOCAL else None
+    return os.fsdecode(chosen) if chosen else os.getcwd()
 
 
 def _shaping_environment(

@@ -1,6 +1,8 @@
 """Each task has the environment that a login would have when it runs, as with stock ssh; on this machine, that of its run."""
 
 import os
+import shutil
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,11 +11,13 @@ import pytest
 
 from tests.support.ansible import Controller, Run, connection_vars
 from tests.support.hosts import Farm, Host
-from tests.support.need import need_program
+from tests.support.sshd import descendants
 
 Task = dict[str, Any]
 # Names that tell of a connection and not of the account, and what a shell says of itself.
 OF_A_CONNECTION = {'SSH_CLIENT', 'SSH_CONNECTION', 'SSH_TTY', 'SHLVL', '_', 'OLDPWD', 'TERM', 'PWD'}
+# What sudo was asked to run is another command by its nature: it starts a context.
+OF_A_COMMAND = {'SUDO_COMMAND'}
 SEE = {'name': 'see', 'setup': {'gather_subset': ['!all', '!min', 'env']}}
 SEE_RAW = {'name': 'raw', 'raw': 'env'}
 
@@ -58,7 +62,7 @@ class Pair:
 
 def environment(event: dict[str, Any]) -> dict[str, str]:
     found: dict[str, str] = event['result']['ansible_facts']['ansible_env']
-    return {name: value for name, value in found.items() if name not in OF_A_CONNECTION}
+    return {name: value for name, value in found.items() if name not in OF_A_CONNECTION | OF_A_COMMAND}
 
 
 def put(path: str, line: str, **keywords: Any) -> Task:
@@ -117,7 +121,9 @@ def test_a_login_shell_of_another_account(pair: Pair) -> None:
      ('tcsh', '.cshrc', 'setenv TOOLS 1')],
 )  # fmt: skip
 def test_other_shells(pair: Pair, shell: str, path: str, line: str) -> None:
-    program = need_program(shell, shell)
+    program = shutil.which(shell)
+    if program is None:
+        pytest.skip(f'no {shell} on this machine')
     folder = os.path.dirname(f'/home/sudoer/{path}')
     seen = pair.assert_alike([
         {'name': 'shell', 'command': f'usermod -s {program} sudoer', 'become': True}, SEE,
@@ -140,14 +146,7 @@ def accept(pair: Pair) -> None:
     for host in pair.hosts.values():
         path = host.path('/etc/ssh/svcfw/sshd_config')
         path.write_text(path.read_text() + 'AcceptEnv LANG LC_* COLOUR\n')
-        (pid,) = [line for line in [host_init(host)] if line]
-        os.kill(pid, 1)
-
-
-def host_init(host: Host) -> int:
-    from tests.support.sshd import descendants
-
-    return descendants(host.pid)[0]
+        os.kill(descendants(host.pid)[0], signal.SIGHUP)
 
 
 def test_a_second_run_sends_its_own_variables(pair: Pair) -> None:
