@@ -1,8 +1,8 @@
 """Which variables of the user's environment ssh sends to a host: they shape a login there.
 
-ssh_config names them by patterns (SendEnv; on Debian LANG and LC_* by default), or sets them itself (SetEnv). For whom a
-line counts only ssh can tell, so every line in every file that ssh might read counts here: at worst a run with another
-LANG makes a new login where the old one would have done.
+ssh_config names them by patterns (SendEnv; on Debian LANG and LC_* by default), or sets them itself (SetEnv). For whom
+a line counts only ssh can tell, so every line in every file that ssh might read counts here: at worst a run with
+another LANG makes a new login where the old one would have done.
 """
 
 import fnmatch
@@ -35,7 +35,7 @@ class Sending(NamedTuple):
 
 
 def sending(words: Sequence[str], system_folder: Path = _SYSTEM_FOLDER, home: Path | None = None) -> Sending:
-    """What ssh with these arguments of the user's may send; some 100 us. Nothing is raised for files that cannot be read.
+    """What ssh with these arguments of the user's may send; some 100 us. Files that cannot be read say nothing.
 
     Assignments in `words` are left out: who passes them knows them.
     """

@@ -51,9 +51,9 @@ class Pair:
         (controller.directory / 'library').mkdir()
         (controller.directory / 'library' / 'who.py').write_text(WHO)
         self.inventory = {
-            name: {**host.inventory_vars(user), 'ansible_pipelining': True, **(connection_vars('svcfw-ssh') if name == 'svcfw' else {})}
-            for name, host in self.hosts.items()
+            name: {**host.inventory_vars(user), 'ansible_pipelining': True} for name, host in self.hosts.items()
         }
+        self.inventory['svcfw'] |= connection_vars('svcfw-ssh')
 
     def run(self, tasks: Sequence[Task], **keywords: Any) -> Run:
         return self.controller.play(self.inventory, tasks, '-v', **keywords)

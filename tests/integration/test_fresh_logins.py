@@ -1,4 +1,4 @@
-"""Each task has the environment that a login would have when it runs, as with stock ssh; on this machine, that of its run."""
+"""Each task has the environment that a login would have then, as with stock ssh; on this machine, that of its run."""
 
 import os
 import shutil

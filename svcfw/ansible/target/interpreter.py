@@ -59,8 +59,8 @@ def program(words):
 def deciding(path):
     """The files that decide which interpreter the program `path` is, apart from what that one reads: list of str.
 
-    The program itself, where a virtual environment would be (PEP 405), and of a script what it names. What else a script
-    goes by cannot be seen.
+    The program itself, where a virtual environment would be (PEP 405), and of a script what it names. What else a
+    script goes by cannot be seen.
     """
     folder = os.path.dirname(os.path.abspath(path))
     paths = [path] + [os.path.join(place, 'pyvenv.cfg') for place in (folder, os.path.dirname(folder))]

@@ -10,9 +10,9 @@ made. Which files those are is found out once for a context, soon after its star
   were put in. Of a pattern (/etc/profile.d/*.sh) the folder counts. What they source is looked through in the same way,
   two deep.
 
-What a program says that they run (`eval "$(rbenv init -)"`), and what is named by text that is computed, is not seen. Nor
-is anything looked at that says who may log in (authorized_keys, sshd_config): sshd judges that, once, at the beginning of
-a connection, and a play that is about to lock itself out shall come to its end as it does over stock ssh.
+What a program says that they run (`eval "$(rbenv init -)"`), and what is named by text that is computed, is not seen.
+Nor is anything looked at that says who may log in (authorized_keys, sshd_config): sshd judges that, once, at the
+beginning of a connection, and a play that is about to lock itself out shall come to its end as it does over stock ssh.
 """
 
 import os

@@ -112,9 +112,8 @@ class Server(object):
             if job['kind'] == 'module':
                 self._warm_up(job)
             job['cold'] = self._is_spent() or bool(environment.needs_cold(job['env'], job['interpreter']))
-            if job['kind'] == 'module':
-                if zip_file.needed(job) or job['cold']:
-                    folder = zip_file.make_folder(job)
+            if job['kind'] == 'module' and (zip_file.needed(job) or job['cold']):
+                folder = zip_file.make_folder(job)
             pid = os.fork()
         except Exception as exc:  # no space, no process to be had, a broken job: this job's trouble alone
             os.write(stderr_fd, ('cannot start the module: %s\n' % exc).encode('utf-8', 'backslashreplace'))

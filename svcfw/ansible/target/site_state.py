@@ -1,8 +1,8 @@
 """What an interpreter finds on the disk when it starts: where that is, and whether it has changed since.
 
-A module run in a process that has been alive for days has to see what a newly started Python would: a package installed,
-upgraded or removed meanwhile, a `.pth` file, another sitecustomize, another Python under the same path. All of them
-change the stat of one of a few folders and files.
+A module run in a process that has been alive for days has to see what a newly started Python would: a package
+installed, upgraded or removed meanwhile, a `.pth` file, another sitecustomize, another Python under the same path. All
+of them change the stat of one of a few folders and files.
 """
 
 import os
@@ -37,7 +37,7 @@ def identity(path):
 
 
 def watched():
-    """What decides how this interpreter starts: list of str. Some 100 us, so once for a process, soon after its start."""
+    """What decides how this interpreter starts: list of str. Some 200 us: once for a process, soon after its start."""
     paths = [path for path in sys.path if path]
     site = sys.modules.get('site')
     # These are no part of sys.path until something is installed into them.

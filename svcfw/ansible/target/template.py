@@ -152,8 +152,8 @@ class Template(object):
     def receive(self):
         """What has happened (list of Started, Exited, Lost, Unfit), possibly nothing. Never blocks.
 
-        After the template has died the list holds a Lost for each job in flight, or an Unfit if it was never ready;
-        `closed` is True and `on_exit` has been called; the caller then stops watching `fileno()` and closes this object.
+        After the template has died the list holds a Lost for each job in flight, or an Unfit if it was never ready,
+        `closed` is True and `on_exit` has been called; the caller then stops watching `fileno()` and closes this.
         """
         events = []
         while not self.closed:
@@ -255,4 +255,3 @@ class Template(object):
     def _drop(self):
         self._jobs.clear()
         self._sender.drop()
-

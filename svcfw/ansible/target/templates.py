@@ -19,8 +19,8 @@ class UnfitInterpreter(Exception):
 class Templates(object):
     """The template processes of an agent. Loop thread only.
 
-    Each job is a Job; its `exited` is called when it has ended, or its `abandon` when nobody will know, or its `decline`
-    when it has not run since its interpreter can be no template.
+    Each job is a Job; its `exited` is called when it has ended, or its `abandon` when nobody will know, or its
+    `decline` when it has not run since its interpreter can be no template.
     """
 
     def __init__(self, loop):
@@ -89,17 +89,15 @@ class Templates(object):
         """The template for jobs of this interpreter."""
         named = self._named.get(words)
         path = interpreter.program(words)
-        if named is None or named.path != path or named.watch.changed():
+        if named is None or named.path != path or named.changed() or (named.is_own and self._own.changed()):
             named = self._renew(words, path)
-        if named.is_own and self._own.changed():
-            named = self._renew(words, path)
-        if named.refusal is None and named.template is not None and named.template.stale():
-            self._retire(named.template)
         if named.refusal is not None:
             raise UnfitInterpreter(named.refusal)
         if named.is_own:
             self._forked = self._forked or Template()
             return self._forked
+        if named.template is not None and named.template.stale():
+            self._retire(named.template)
         if named.template is None:
             named.template = self._started(named, start_s)
         return named.template
@@ -207,7 +205,7 @@ class _Named(object):
         self.words = words
         self.path = path
         self.is_own = is_own
-        self.watch = site_state.Watch([] if path is None else interpreter.deciding(path))
+        self.changed = site_state.Watch([] if path is None else interpreter.deciding(path)).changed
         #: The template that was started for it, if it is not the agent's own interpreter.
         self.template = None
         #: Why there can be none.

@@ -24,7 +24,9 @@ def test_without_configuration_nothing_is_sent(files):
 
 def test_debian_sends_the_locale(files):
     system, home = files
-    (system / 'ssh_config').write_text('Include /nowhere/*.conf\n\nHost *\n    SendEnv LANG LC_*\n    HashKnownHosts yes\n')
+    (system / 'ssh_config').write_text(
+        'Include /nowhere/*.conf\n\nHost *\n    SendEnv LANG LC_*\n    HashKnownHosts yes\n'
+    )
     found = sending([], system, home)
     assert found.of({'LC_TIME': 'C', 'LANG': 'de', 'LANGUAGE': 'x', 'SECRET': 'x'}) == {'LANG': 'de', 'LC_TIME': 'C'}
 

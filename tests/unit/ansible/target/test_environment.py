@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from svcfw.ansible.target import environment, interpreter, locales, site_state
+from svcfw.ansible.target import environment, interpreter, locales
 from svcfw.ansible.target.environment import needs_cold
 
 

@@ -43,7 +43,9 @@ class Served:
         job = FakeJob(self._key)
         out, out_w = os.pipe()
         err, err_w = os.pipe()
-        description = {'kind': 'source', 'source': text.encode(), 'interpreter': [str(word) for word in words], 'env': {}}
+        description = {
+            'kind': 'source', 'source': text.encode(), 'interpreter': [str(word) for word in words], 'env': {},
+        }  # fmt: skip
         try:
             self.templates.run(job, description, {}, (out_w, err_w))
         finally:
@@ -136,5 +138,3 @@ def test_a_wrapper_that_goes_by_a_file_it_names(served, tmp_path):
     for version in ('3.8', '3.13'):
         settings.write_text(f'PYTHON={need_python(version)}\n')
         assert served.output([wrapper])[0] == version
-
-
