@@ -52,6 +52,8 @@ _ASSIGNMENT = re.compile(r'(?:^|[\s;&(])(?:export\s+|set\s+(?:-\w+\s+)*)?([A-Za-
 _PATH = re.compile(
     r'(?P<written>>[>|&]?\s*)?'
     r'(?P<sourced>(?:^|[\s;&(])(?:\.|source)\s+)?'
+    # A value alone, HISTFILE's say, shapes nothing until something uses it.
+    r'(?P<assigned>[=:])?'
     r'["\']?(?P<path>(?:~|\$\{?\w+\}?|/)["\w./+@%~*?${}\[\]-]*)',
     re.MULTILINE,
 )
@@ -111,7 +113,7 @@ class _Search(object):
                 self._variables[name] = self._filled_in(value)
         for match in _PATH.finditer(text):
             named = self._expanded(match.group('path').replace('"', ''))
-            if named is None or match.group('written'):
+            if named is None or match.group('written') or match.group('assigned'):
                 continue
             if any(character in named for character in '*?['):
                 self._add(_folder_of_pattern(named), depth)

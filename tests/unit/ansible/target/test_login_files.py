@@ -73,8 +73,8 @@ echo "$(date)" >>~/.logins; echo >| "$HOME/.last"
 
 def test_folders_that_are_only_named_are_not_watched(home):
     (home / 'bin').mkdir(parents=True)
-    write(home / '.bashrc', 'export PATH=~/bin:/usr/local/bin:$PATH\nHISTFILE=/dev/null\n')
-    assert not of(home) & {'bin', '/usr/local/bin', '/dev/null'}
+    write(home / '.bashrc', 'export PATH=~/bin:/usr/local/bin:$PATH\nHISTFILE="$HOME/.bash_history"\n. /dev/null\n')
+    assert not of(home) & {'bin', '/usr/local/bin', '/dev/null', '.bash_history'}
 
 
 def test_files_in_folders_are_looked_through(home):
