@@ -53,7 +53,7 @@ def watched():
 
 
 def foreign_files():
-    """The files of imported modules that are no part of the standard library: list of str."""
+    """The files of imported modules that are there and no part of the standard library: list of str."""
     standard = os.path.dirname(os.__file__) + os.sep
     files = [getattr(module, '__file__', None) for module in list(sys.modules.values())]
     return [
@@ -61,6 +61,7 @@ def foreign_files():
         for path in files
         if isinstance(path, str)
         and os.path.isabs(path)
+        and os.path.exists(path)  # the members of payloads are not
         and not (path.startswith(standard) and '-packages' + os.sep not in path)
     ]
 

@@ -93,14 +93,16 @@ class Templates(object):
             named = self._renew(words, path)
         if named.refusal is not None:
             raise UnfitInterpreter(named.refusal)
+        present = self._forked if named.is_own else named.template
+        if present is not None and not present.stale():
+            return present
+        if present is not None:
+            self._retire(present)
         if named.is_own:
-            self._forked = self._forked or Template()
-            return self._forked
-        if named.template is not None and named.template.stale():
-            self._retire(named.template)
-        if named.template is None:
-            named.template = self._started(named, start_s)
-        return named.template
+            self._forked = made = Template()
+        else:
+            named.template = made = self._started(named, start_s)
+        return made
 
     def _renew(self, words, path):
         """The name leads somewhere else now, or is a new one."""

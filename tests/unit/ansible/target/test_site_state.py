@@ -78,7 +78,11 @@ def test_another_interpreter_in_its_place(monkeypatch, tmp_path):
     assert watch.changed()
 
 
-def test_foreign_files_are_those_of_no_standard_module():
+def test_foreign_files_are_those_of_no_standard_module(monkeypatch):
+    member = types.ModuleType('ansible.member')
+    member.__file__ = '/dev/null/svcfw/ansible_payload.zip/ansible/member.py'
+    monkeypatch.setitem(sys.modules, 'ansible.member', member)
     files = site_state.foreign_files()
     assert pytest.__file__ in files
     assert os.__file__ not in files
+    assert member.__file__ not in files

@@ -111,6 +111,14 @@ def test_ones_own_once_something_was_installed(monkeypatch, tmp_path):
         served.close()
 
 
+def test_a_template_that_is_spent_is_replaced(served, monkeypatch):
+    for words in ([sys.executable], [need_python('3.8')]):
+        first = served.output(words)
+        (template,) = [each for each in served.templates._current() if str(each._pid) == first[1]]
+        monkeypatch.setattr(template, '_is_spent', True)
+        assert served.output(words)[1] != first[1]
+
+
 def test_a_virtual_environment_that_is_made_anew_with_another_python(served, tmp_path):
     venv = tmp_path / 'venv'
     for version in ('3.8', '3.13'):
