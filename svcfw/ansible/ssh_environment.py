@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from svcfw.transport.openssh import option_settings
+from svcfw.transport.ssh_config import option_settings
 
 _SYSTEM_FOLDER = Path('/etc/ssh')
 _SEPARATOR = re.compile(r'\s*=\s*|\s+')

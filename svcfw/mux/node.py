@@ -44,7 +44,7 @@ OnReady = Callable[[Error | None], None]
 #: What later failures must not be allowed to rest on goes by way of the root's agent, which knows of its own failures.
 _FREE = frozenset({
     ops.MEMBERS, ops.FORGET, ops.CONTENT, ops.DROP, ops.PASS, ops.GRANT, ops.CHILD_INPUT, ops.END, ops.ANYWAY,
-    ops.DISMISS,
+    ops.DISMISS, ops.TIMED,
 })  # fmt: skip
 _FACTS = {'home': str, 'user': str, 'uid': int, 'python': str, 'version': tuple, 'shell': str}
 

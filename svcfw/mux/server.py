@@ -200,8 +200,8 @@ class Server:
             on_done(True)
         self.retire(node)
 
-    def replace(self, stale: Node, link: bytes, timeout_s: float, environment: dict[str, str]) -> None:
-        """Have the next requests for a link go to a new context. Idempotent.
+    def replace(self, stale: Node, link: bytes, start: Callable[[], RootNode]) -> None:
+        """Have the next requests for a link go to a new context, which `start()` starts by way of `root`. Idempotent.
 
         If there can be none, the stale one goes on: what breaks a login (a step of a play that hardens sshd) would not
         end a persistent connection of ssh's either.
@@ -221,7 +221,7 @@ class Server:
 
         old.hold(self)
         self.retire(old)
-        self.root(link, timeout_s, environment).when_ready(started)
+        start().when_ready(started)
 
     def current(self, link: bytes) -> RootNode | None:
         """The context for a link, if there is one."""

@@ -13,7 +13,7 @@ from svcfw.core.wire.frames import Frame
 from svcfw.core.wire.link import Goodbye
 from svcfw.mux import keeping, protocol
 from svcfw.mux.exchange import Exchange
-from svcfw.mux.node import ChildNode, Node, StaleError
+from svcfw.mux.node import ChildNode, Node, RootNode, StaleError
 from svcfw.mux.on_node import OnNode, Request, pause_until_room, raise_error
 from svcfw.mux.telling import Telling
 
@@ -283,7 +283,7 @@ class Session:
 
     def _replace(self, request: Request, node: Node) -> None:
         if node is node.root:
-            self.server.replace(node, request.link, request.timeout_s, self._environment or {})
+            self.server.replace(node, request.link, lambda: self._root(request))
         else:
             self.server.retire(node)
 
@@ -322,8 +322,11 @@ class Session:
         elif any(node.dead for node in self._owing):
             raise ChannelError('what came before it was done elsewhere')
         self._used = {node for node in self._used if not node.dead}
-        root = self.server.root(request.link, request.timeout_s, self._environment, self._python, self.telling)
-        self._when_up(request, root, self._reach)
+        self._when_up(request, self._root(request), self._reach)
+
+    def _root(self, request: Request) -> RootNode:
+        environment = self._environment or {}
+        return self.server.root(request.link, request.timeout_s, environment, self._python, self.telling)
 
     def _check_unanswered(self) -> None:
         """Raise why what was sent before and not waited for is not done. Then all is forgiven."""

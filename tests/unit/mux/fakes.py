@@ -251,7 +251,7 @@ class FakeServer:
         self.calls.append(('reset', link))
         on_done(True)
 
-    def replace(self, stale: Any, link: bytes, timeout_s: float, environment: dict[str, str]) -> None:
+    def replace(self, stale: Any, link: bytes, start: Any) -> None:
         self.retire(stale)
 
     def current(self, link: bytes) -> Any:

@@ -398,6 +398,7 @@ def test_the_name_of_the_host_is_not_in_the_reason(root):
     root.lost(f'{root.context}: the connection was lost')
     assert root.dead == 'the connection was lost'
 
+
 # -- retirement ------------------------------------------------------------------------------------------------------
 
 

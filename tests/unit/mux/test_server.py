@@ -164,10 +164,10 @@ def test_a_reset_is_no_end_for_what_others_do(running, roots):
 
 def test_a_stale_one_is_replaced(running, roots):
     one = running.root(link(), 10, {})
-    running.replace(one, link(), 10, {})
+    running.replace(one, link(), lambda: running.root(link(), 10, {}))
     two = running.current(link())
     assert two is not one
-    running.replace(one, link(), 10, {})
+    running.replace(one, link(), lambda: running.root(link(), 10, {}))
     assert running.current(link()) is two
     assert one.is_used
     two.ready(None)
@@ -178,7 +178,7 @@ def test_a_stale_one_is_replaced(running, roots):
 
 def test_a_stale_one_goes_on_where_no_login_is_possible_any_more(running, roots):
     one = running.root(link(), 10, {})
-    running.replace(one, link(), 10, {})
+    running.replace(one, link(), lambda: running.root(link(), 10, {}))
     two = running.current(link())
     two.dead = 'refused'
     two.ready(StartError('refused', 'h', 'c', 'r'))
@@ -189,7 +189,7 @@ def test_a_stale_one_goes_on_where_no_login_is_possible_any_more(running, roots)
 
 def test_one_that_has_died_is_not_taken_back(running, roots):
     one = running.root(link(), 10, {})
-    running.replace(one, link(), 10, {})
+    running.replace(one, link(), lambda: running.root(link(), 10, {}))
     two, one.dead, two.dead = running.current(link()), 'gone', 'refused'
     two.ready(StartError('refused', 'h', 'c', 'r'))
     two.on_end()

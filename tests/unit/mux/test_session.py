@@ -530,14 +530,15 @@ def children(monkeypatch):
     """The children that sessions start; each fails when told to."""
     started = []
 
-    class Child(ChildNode):
+    class Child(FakeNode, ChildNode):
+        is_retired = False  # properties over there
+        account = None
+
         def __init__(self, parent, name, session, command, has_tty, marker, timeout_s, on_output):
             FakeNode.__init__(self, 9, up=False)
             self.root, self.session, self.command, self.has_tty = parent, session, command, has_tty
             self.given_up = self.asks = False
             started.append(self)
-
-        when_ready, come_up = FakeNode.when_ready, FakeNode.come_up
 
         def asked_for_tty(self):
             return self.asks
@@ -550,7 +551,7 @@ REFUSED = StartError('become', 'h', 'c', 'r', 1)
 
 
 def start_child(client, need_tty):
-    client.send(protocol.BECOME_START, ('sudo x', need_tty))
+    client.send(protocol.BECOME_START, ('sudo x', need_tty, ''))
 
 
 def test_a_command_that_asks_for_a_terminal_gets_one(client, children):

@@ -16,7 +16,7 @@ def client():
     made = FakeClient()
     made.node.facts = {'user': 'bob', 'python': '/usr/bin/python3', 'version': (3, 11, 2)}
     made.node.run = RUN
-    made.send(protocol.HELLO, ({}, 60, RUN, 3))
+    made.send(protocol.HELLO, ({}, 60, None, RUN, 3))
     made.take()
     return made
 
@@ -78,7 +78,7 @@ def test_what_was_sent_for_others_before_does_not_count(client):
 
 def test_the_start_of_a_context_is_told_apart():
     client = FakeClient(up=False)
-    client.send(protocol.HELLO, ({}, 60, RUN, 0))
+    client.send(protocol.HELLO, ({}, 60, None, RUN, 0))
     client.take()
     client.ask(ops.FLUSH)
     client.server.router.now += 3
@@ -95,7 +95,7 @@ def test_the_start_of_a_context_is_told_apart():
 def test_one_that_does_not_start_is_told_of_too():
     client = FakeClient(up=False)
     client.node.run = RUN
-    client.send(protocol.HELLO, ({}, 60, RUN, 3))
+    client.send(protocol.HELLO, ({}, 60, None, RUN, 3))
     client.take()
     client.ask(ops.FLUSH)
     client.node.come_up(StartError('refused', 'web1', 'nobody there', 'Check it.'))

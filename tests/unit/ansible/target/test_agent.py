@@ -350,7 +350,7 @@ def test_a_command(served):
 
 def test_who_wants_to_know_is_told_how_long_it_took_here(served):
     served.tell(ops.TIMED)
-    message = served.ask(ops.COMMAND, '/bin/sh', 'echo out; sleep 0.1', b'', False)
+    message = served.ask(ops.COMMAND, '/bin/sh', 'echo out; sleep 0.1', b'', None)
     *result, took_us = served.result(message)
     assert result == [ops.DONE, 0, b'out\n', b'']
     assert type(took_us) is int
@@ -582,7 +582,7 @@ def test_a_child_that_is_gone_already(served):
 
 def test_an_agent_that_ends_is_the_last_process_of_its_account(served):
     served.result(served.ask(ops.MODULE, source('print(1)')))
-    template = served.agent._programs._templates._current._pid
+    template = served.agent._programs._templates._current()[0]._pid
     starter = Starter(5)
     starter.has_left = True
     served.router.starters.add(starter)

@@ -210,6 +210,7 @@ def test_no_room_is_the_cause_that_is_told(children, starter, monkeypatch):
     assert 'too many open files' in cause
     assert 'ulimit' in remedy
 
+
 @pytest.mark.parametrize('source', [TTY, STDERR])
 def test_a_prompt_that_was_answered_is_no_part_of_the_reason(children, source):
     _, child = start(children)
