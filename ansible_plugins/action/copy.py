@@ -20,6 +20,7 @@ import sys  # noqa: E402
 from importlib.util import module_from_spec, spec_from_file_location  # noqa: E402
 
 from ansible.plugins import action  # noqa: E402
+from ansible.utils.display import Display  # noqa: E402
 
 # On this path the file stands for `copy` in every run of this user, also of an installation without svcfw; and it goes
 # by the name of stock's module, which therefore cannot be imported.
@@ -35,8 +36,11 @@ class ActionModule(stock.ActionModule):
         """As the stock action."""
         ours = sys.modules.get('svcfw.ansible.connection')  # a connection of ours has loaded it
         if ours is not None and isinstance(self._connection, ours.Connection):
-            from svcfw.ansible import copy
-
-            self.__class__ = copy.ActionModule
-            return self.run(tmp, task_vars)
+            try:
+                from svcfw.ansible import copy
+            except Exception as exc:  # a core that is not as we know it
+                Display().v(f'svcfw: fast path off, copy of folders: {exc}')
+            else:
+                self.__class__ = copy.ActionModule
+                return self.run(tmp, task_vars)
         return super().run(tmp, task_vars)

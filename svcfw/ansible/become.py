@@ -22,8 +22,18 @@ from svcfw.mux.client import Become
 _PLACEHOLDER = 'svcfw-context'
 _PLACEHOLDER_ID = 'svcfw-id'
 
-# Every build writes them anew; core and the stock connection read them afterwards.
+# Every build writes them anew; core and the stock connection read them afterwards. The first is there for the others.
 _BUILD_STATE = ('_id', 'success', 'prompt')
+# What a dialogue is held with.
+_NEEDED = (
+    'build_become_command', 'name', 'success', 'prompt', 'get_option',
+    'check_password_prompt', 'check_success', 'check_incorrect_password', 'check_missing_password',
+)  # fmt: skip
+
+
+class NotRepeatable(Exception):
+    """This become plugin's command cannot be built for a context of ours; says why."""
+
 
 _encode: Callable[[Any], bytes] = Codec().encode
 
@@ -37,15 +47,15 @@ class Escalation(NamedTuple):
     build: Callable[[str, Any], str]  # the plugin's own method
 
     def become(self, play_context: Any, *, may_use_tty: bool | None = None) -> Become:
-        """What the multiplexer needs to find or start the context of the other account.
+        """What the multiplexer needs to find or start the context of the other account. NotRepeatable.
 
         may_use_tty: whether a plugin that needs no terminal gets one: always, never, or (None) where it asks for it.
         """
         password = _password(self.plugin, play_context)
         with _build_state_kept(self.plugin):
-            command = text(self.build(_PLACEHOLDER, self.shell))
-            if self.plugin._id:
-                command = command.replace(self.plugin._id, _PLACEHOLDER_ID)
+            command, again = self._placeheld(), self._placeheld()
+        if command != again:  # each task would have a context of its own
+            raise NotRepeatable("the become plugin's command is another one each time")
         key = _encode((text(self.plugin.name or ''), command, Secret(password) if password else None))
         dialogue = Dialogue(self.plugin, self.shell, self.build, password)
         needs_tty = _needs_tty(self.plugin) or may_use_tty
@@ -53,32 +63,58 @@ class Escalation(NamedTuple):
 
     def user(self, play_context: Any) -> str:
         """The name of the other account, as it is set."""
-        return text(self.plugin.get_option('become_user', playcontext=play_context) or '')
+        return text(_option(self.plugin, 'become_user', play_context) or '')
+
+    def _placeheld(self) -> str:
+        """The plugin's command without what is random in it."""
+        command = text(self.build(_PLACEHOLDER, self.shell))
+        for name in _BUILD_STATE:
+            random = getattr(self.plugin, name, None)
+            if random and isinstance(random, str):
+                command = command.replace(random, _PLACEHOLDER_ID)
+        return command
 
 
 class Escalations:
     """The wrapped commands of one connection, over all become plugins it is given in its life."""
 
-    def __init__(self, shell: Any) -> None:
+    def __init__(self, shell: Any, on_off: Callable[[str], None]) -> None:
+        """`on_off(reason)` is told where a plugin is another one than we know, and its commands are not recorded."""
         self._shell = shell
-        self._recorded: Recorded[Escalation] = Recorded(shell.append_command)
+        self._recorded: Recorded[Escalation] = Recorded(getattr(shell, 'append_command', None))
+        self._on_off = on_off
         #: What the present plugin would do, with nothing to run.
         self.present: Escalation | None = None
 
     def attach(self, plugin: Any) -> None:
         """Remember from now on what `plugin` (an instance, wrapped in place) builds; or None. Once for each."""
+        self.present = None
         if plugin is None:
-            self.present = None
+            return
+        lacking = [name for name in _NEEDED if not hasattr(plugin, name)]
+        if lacking:
+            self._on_off(f'the become plugin has no {lacking[0]}')
             return
         original = plugin.build_become_command
         self.present = Escalation('', self._shell, plugin, original)
 
-        def build_become_command(cmd: str, shell: Any) -> str:
-            command: str = original(cmd, shell)
-            self._recorded.put(command, Escalation(text(cmd), shell, plugin, original))
+        def build_become_command(*args: Any, **kwargs: Any) -> str:
+            command: str = original(*args, **kwargs)
+            self._record(command, plugin, original, *args, **kwargs)
             return command
 
         plugin.build_become_command = build_become_command
+
+    def _record(self, command: Any, plugin: Any, original: Any, *args: Any, **kwargs: Any) -> None:
+        try:
+            cmd, shell = _wrapped(*args, **kwargs)
+        except TypeError:
+            self._on_off('build_become_command is called with other arguments')
+            return
+        if isinstance(command, str):
+            self._recorded.put(command, Escalation(text(cmd), shell, plugin, original))
+        else:
+            self._on_off(f'build_become_command returns a {type(command).__name__}')
 
     def find(self, cmd: str, executables: tuple[str, ...]) -> Escalation | None:
         """The escalation that `cmd` is, exactly; else None."""
@@ -163,8 +199,19 @@ class Dialogue:
 
 
 def is_escalated(plugin: Any, cmd: str) -> bool:
-    """Whether `cmd` carries the mark of `plugin`'s last build, so that somebody must be ready to answer a prompt."""
-    return plugin is not None and bool(plugin.success) and plugin.success in cmd
+    """Whether `cmd` carries the mark of `plugin`'s last build, so that somebody must be ready to answer a prompt.
+
+    Of a plugin that has no such mark, any command may be one.
+    """
+    if plugin is None:
+        return False
+    mark = getattr(plugin, 'success', None)
+    return mark is None or (bool(mark) and mark in cmd)
+
+
+def _wrapped(cmd: str, shell: Any) -> tuple[str, Any]:
+    """The arguments of build_become_command as we know them."""
+    return cmd, shell
 
 
 def described(plugin: Any) -> str:
@@ -176,8 +223,15 @@ def described(plugin: Any) -> str:
 
 
 def _password(plugin: Any, play_context: Any) -> str | None:
-    value = plugin.get_option('become_pass', playcontext=play_context)
+    value = _option(plugin, 'become_pass', play_context)
     return text(value) if value else None
+
+
+def _option(plugin: Any, name: str, play_context: Any) -> Any:
+    try:
+        return plugin.get_option(name, playcontext=play_context)
+    except TypeError:  # core means to do without play contexts one day
+        return plugin.get_option(name)
 
 
 def _temporary_folder(shell: Any) -> str:
@@ -204,7 +258,7 @@ def _build_state_kept(plugin: Any) -> Iterator[None]:
 
 
 def _build_state(plugin: Any) -> dict[str, Any]:
-    return {name: getattr(plugin, name) for name in _BUILD_STATE}
+    return {name: getattr(plugin, name) for name in _BUILD_STATE if hasattr(plugin, name)}
 
 
 def _restore(plugin: Any, state: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ apart and building it again gives the same text (`payload`). Never log in_data: 
 import functools
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 from ansible import constants
@@ -24,7 +25,7 @@ from ansible.utils.display import Display
 
 from svcfw.ansible import agent_keys, become, localfile, operations, options, payload
 from svcfw.ansible.errors import translate
-from svcfw.ansible.options import text
+from svcfw.ansible.options import played, text
 from svcfw.ansible.payload_cache import PayloadCache
 from svcfw.ansible.session import Session
 from svcfw.ansible.shortcuts import Other, Shortcuts
@@ -55,8 +56,9 @@ class Connection(ssh.Connection):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._is_windows = self._is_stock = bool(getattr(self._shell, '_IS_WINDOWS', False))
-        self._operations = operations.record(self._shell)
-        self._escalations = become.Escalations(self._shell)
+        self._off: dict[str, str] = {}
+        self._operations = operations.record(self._shell, partial(self._turn_off, 'shell commands'))
+        self._escalations = become.Escalations(self._shell, partial(self._turn_off, 'become'))
         self._told = Told(self._show, _verbosity)
         self._session = Session(self._connect_mux, self._told.retries)
         self._shortcuts = Shortcuts(self._session)
@@ -86,6 +88,17 @@ class Connection(ssh.Connection):
         self._modules_python = options.modules_python(variables, templar)
         return super()._resolve_option_variables(variables, templar)
 
+    def get_option(self, option: str, hostvars: Any = None) -> Any:
+        """Also one that only a later stock connection has: code that ours inherits finds what it is set to."""
+        try:
+            return super().get_option(option, hostvars=hostvars)
+        except KeyError:
+            try:
+                return constants.config.get_config_value(option, plugin_type='connection', plugin_name='ssh')
+            except (AnsibleError, AttributeError, TypeError):
+                pass
+            raise
+
     def set_option(self, *args: Any, **kwargs: Any) -> None:
         """By actions, as `reboot` does with the time-out."""
         self._link = None
@@ -94,19 +107,23 @@ class Connection(ssh.Connection):
 
     def is_pipelining_enabled(self, wrap_async: bool = False) -> bool:
         """As core asks from 2.19 on. Neither su nor a terminal is in the way of modules here."""
-        if self._is_stock:
+        keeps_files = getattr(constants, 'DEFAULT_KEEP_REMOTE_FILES', None)
+        if keeps_files is None:
+            self._turn_off('modules through su', 'this ansible-core has no DEFAULT_KEEP_REMOTE_FILES')
+        if self._is_stock or keeps_files is None:
             return bool(super().is_pipelining_enabled(wrap_async))
-        return bool(self.get_option('pipelining')) and not wrap_async and not constants.DEFAULT_KEEP_REMOTE_FILES
+        return bool(self.get_option('pipelining')) and not wrap_async and not keeps_files
 
     # -- what actions call ------------------------------------------------------------------------------------------
 
     def exec_command(self, cmd: str, in_data: bytes | None = None, sudoable: bool = True) -> Answer:
         """Run `cmd` in the way that is the fastest of those that are exact."""
         self._connect()
+        self._say_off()
         if not self._is_stock:
-            self._told.no_log = bool(self._play_context.no_log)
+            self._told.no_log = bool(played(self, 'no_log', True))
             self._told.begins(f'ESTABLISH SSH CONNECTION FOR USER: {self.user}')
-            if not self._play_context.no_log:
+            if not self._told.no_log:
                 self._show(3, f'EXEC {cmd}')
             try:
                 answer = self._blocking(lambda: self._execute(text(cmd), in_data or None, sudoable))
@@ -173,6 +190,7 @@ class Connection(ssh.Connection):
 
     def close(self) -> None:
         """The end of a task. What was sent ahead is still done; the context stays warm in the multiplexer."""
+        self._say_off()
         self._session.close()
         self._connected = False
 
@@ -186,7 +204,7 @@ class Connection(ssh.Connection):
     def _connect(self) -> 'Connection':
         """Take over the options, if they are new; the context itself is started by the first thing that needs it."""
         if self._link is None:
-            self.host = self._told.host = text(self.get_option('host') or self._play_context.remote_addr)
+            self.host = self._told.host = text(self.get_option('host') or played(self, 'remote_addr'))
             self.port = self.get_option('port')
             self.user = self.get_option('remote_user')
             self._session.retries = int(self.get_option('reconnection_retries'))
@@ -242,8 +260,13 @@ class Connection(ssh.Connection):
     def _execute(self, cmd: str, in_data: bytes | None, sudoable: bool) -> Answer:
         escalation = self._escalations.find(cmd, self._executables())
         if escalation is not None:
-            return self._run_escalated(cmd, escalation, in_data, sudoable)
+            try:
+                return self._run_escalated(cmd, escalation, in_data, sudoable)
+            except become.NotRepeatable as exc:
+                self._session.settle(self._target())
+                raise _NeedsStock(str(exc)) from None
         if become.is_escalated(self.become, cmd):
+            self._session.settle(self._target())
             raise _NeedsStock('the become command is not one that the plugin was seen to build')
         if in_data is None:
             operation = self._operations.find(cmd, self._executables())
@@ -258,10 +281,15 @@ class Connection(ssh.Connection):
         escalation = self._escalations.present
         if escalation is None:
             return None
-        return Other(escalation.user(self._play_context), self._target(self._become(escalation)))
+        try:
+            target = self._target(self._become(escalation))
+        except become.NotRepeatable:
+            return None
+        return Other(escalation.user(getattr(self, '_play_context', None)), target)
 
     def _become(self, escalation: become.Escalation) -> Become:
-        return escalation.become(self._play_context, may_use_tty=options.escalates_on_tty(self))
+        play_context = getattr(self, '_play_context', None)
+        return escalation.become(play_context, may_use_tty=options.escalates_on_tty(self))
 
     def _run_escalated(self, cmd: str, escalation: become.Escalation, in_data: bytes | None, sudoable: bool) -> Answer:
         child = self._become(escalation)
@@ -306,11 +334,16 @@ class Connection(ssh.Connection):
     def _run_warm(self, cmd: str, inner: str | None, target: Target, in_data: bytes) -> Result | None:
         """L0 or L1; None if neither can run `in_data` exactly."""
         if inner is None:
-            inner = payload.unwrap(cmd, text(self._play_context.executable or ''))
+            unwrapped = [payload.unwrap(cmd, executable) for executable in self._executables()]
+            inner = next((each for each in unwrapped if each is not None), None)
             if inner is None:
                 self._say('L2', 'the command is not one that only starts an interpreter')
                 return None
-        module = payload.split(in_data)
+        module, reason = None, 'started in another way'
+        try:
+            module = payload.split(in_data)
+        except payload.UnknownForm as exc:
+            reason = str(exc)
         matched = None if module is None else payload.match_module(inner, module)
         if matched is not None:
             found, environment = matched
@@ -322,7 +355,7 @@ class Connection(ssh.Connection):
         python = payload.match_python_inner(inner)
         if python is not None:
             variables, words = python
-            self._say('L1', 'a payload of unknown form: its source runs in the warm interpreter')
+            self._say('L1', f'a payload of unknown form ({reason}): its source runs in the warm interpreter')
             return self._session.call(target, lambda client: client.run_source(target, in_data, words, variables))
         self._say('L2', 'input for something else than a Python without arguments')
         return None
@@ -347,11 +380,11 @@ class Connection(ssh.Connection):
 
     def _executables(self) -> tuple[str, ...]:
         """The shells that core may have wrapped a command for, never empty; the first is what it uses within become."""
-        named = (getattr(self._shell, 'executable', None), self._play_context.executable, '/bin/sh')
-        return tuple(text(name) for name in named if name)
+        named = (getattr(self._shell, 'executable', None), played(self, 'executable'), '/bin/sh')
+        return tuple(dict.fromkeys(text(name) for name in named if name))
 
     def _has_password(self) -> bool:
-        return bool(self.get_option('password') or self._play_context.password)
+        return bool(self.get_option('password') or played(self, 'password'))
 
     # -- what the user sees ----------------------------------------------------------------------------------------
 
@@ -362,6 +395,16 @@ class Connection(ssh.Connection):
     def _show(self, verbosity: int, line: str) -> None:
         # Display itself knows what goes to the screen and what to the log.
         getattr(_display, 'v' * verbosity)(line, host=self.host)
+
+    def _turn_off(self, path: str, reason: str) -> None:
+        """Of a fast path that this ansible-core does not allow. Said when the host is known."""
+        self._off.setdefault(path, reason)
+
+    def _say_off(self) -> None:
+        if self._payloads.off:
+            self._turn_off('kept payloads', self._payloads.off)
+        for path, reason in self._off.items():
+            self._say('fast path off', f'{path}: {reason}')
 
 
 def _verbosity() -> int:

@@ -12,6 +12,7 @@ expand, and on the target nothing but files of one name, directories, and links 
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from importlib.util import module_from_spec, spec_from_file_location
 from typing import Any, NamedTuple
 
@@ -56,6 +57,17 @@ class _NotPlain(Exception):
     """A folder that stock is to copy; says why."""
 
 
+class _OtherCore(_NotPlain):
+    """This ansible-core does not copy as we know it."""
+
+
+# What we call of an action or stand for in it, as far as it is not public.
+_KNOWN = (
+    '_copy_file', '_execute_module', '_remove_tmp_path', '_find_needle', '_transfer_file', '_fixup_perms2',
+    '_is_become_unprivileged',
+)  # fmt: skip
+
+
 class _File(NamedTuple):
     """A file to copy: the local one (decrypted if need be), its place below dest, what is known of it."""
 
@@ -89,14 +101,11 @@ class ActionModule(_Stock):
         if not self._is_folder_of_ours():
             return self._stock(task_vars)
         try:
-            self._check_options()
-            steps, result = self._recorded(task_vars)
-            self._check_steps(steps)
-            self._copy_tree(steps, task_vars or {})
+            result = self._at_once(task_vars)
         except _NotPlain as exc:
-            reason = 'it has no_log, so nothing is said' if self._task.no_log else exc
-            _display.vv(f'svcfw: copy: file by file, as stock does it: {reason}', host=self._connection.host)
-            self._remove_tmp_path(self._connection._shell.tmpdir)
+            self._say_why(exc)
+            with suppress(AttributeError):
+                self._remove_tmp_path(self._connection._shell.tmpdir)
             result = self._stock(task_vars)
             if self._has_changed and not result.get('failed'):
                 result['changed'] = True
@@ -104,6 +113,27 @@ class ActionModule(_Stock):
         result['changed'] = self._has_changed
         self._remove_tmp_path(self._connection._shell.tmpdir)
         return result
+
+    def _at_once(self, task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        """Copy the folder our way; returns stock's result. _NotPlain."""
+        lacking = [name for name in _KNOWN if not hasattr(_Stock, name)]
+        if lacking:
+            raise _OtherCore(f"ansible-core's copy has no {lacking[0]}")
+        try:
+            self._check_options()
+            steps, result = self._recorded(task_vars)
+            self._check_steps(steps)
+            self._copy_tree(steps, task_vars or {})
+        except (AttributeError, TypeError, KeyError) as exc:
+            raise _OtherCore(f"ansible-core's copy is another one: {exc!r}") from exc
+        return result
+
+    def _say_why(self, reason: _NotPlain) -> None:
+        shown = 'it has no_log, so nothing is said' if self._task.no_log else reason
+        if isinstance(reason, _OtherCore):
+            _display.v(f'svcfw: fast path off, copy of folders: {shown}', host=self._connection.host)
+        else:
+            _display.vv(f'svcfw: copy: file by file, as stock does it: {shown}', host=self._connection.host)
 
     def _stock(self, task_vars: dict[str, Any] | None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(task_vars=task_vars)
@@ -124,6 +154,8 @@ class ActionModule(_Stock):
             return os.path.isdir(self._find_needle('files', source))
         except AnsibleError:
             return False
+        except (AttributeError, TypeError):
+            return os.path.isdir(source)
 
     def _check_options(self) -> None:
         for name, value in self._task.args.items():
@@ -145,6 +177,9 @@ class ActionModule(_Stock):
             self._steps = None
         if result.get('failed'):
             raise _NotPlain(str(result.get('msg')))
+        if result.get('changed'):  # it has done something itself, past us
+            self._has_changed = True
+            raise _OtherCore('this ansible-core takes other steps')
         if len(steps.files) == 1:
             raise _NotPlain('a folder with one file has a result of its own')
         steps.dest = result['dest']
@@ -169,7 +204,7 @@ class ActionModule(_Stock):
         if self._steps is None:
             return super()._execute_module(*args, **kwargs)
         if args or kwargs.get('module_name') != 'ansible.legacy.file':
-            raise _NotPlain('this ansible-core takes other steps')
+            raise _OtherCore('this ansible-core takes other steps')
         self._steps.modules.append(kwargs['module_args'])
         return {'changed': False}
 
@@ -271,7 +306,7 @@ def _entries(steps: _Steps) -> dict[str, Any]:
             follow = boolean(step.get('follow', True), strict=False)
             _check_name(step['src'])
         else:
-            raise _NotPlain('this ansible-core takes other steps')
+            raise _OtherCore('this ansible-core takes other steps')
     return {'dest': steps.dest, 'directories': directories, 'links': links, 'follow': follow}
 
 

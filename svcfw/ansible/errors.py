@@ -4,6 +4,7 @@ Which class it is decides what the user sees: AnsibleConnectionFailure makes a h
 FAILED.
 """
 
+from contextlib import suppress
 from typing import Any
 
 from ansible.errors import AnsibleAuthenticationFailure, AnsibleConnectionFailure, AnsibleError
@@ -46,7 +47,8 @@ def translate(
         why = f'{error}' if str(_log_path()) in str(error) else f'{error}.{_see_log()}'
         translated = AnsibleConnectionFailure(f'{place}: svcfw cannot work on this controller: {why}')
     # 2.19+ appends the texts of causes to a message; ours holds it already.
-    translated._include_cause_message = False
+    with suppress(AttributeError):
+        translated._include_cause_message = False
     return translated
 
 

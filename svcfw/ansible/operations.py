@@ -68,27 +68,38 @@ _PLAIN_NAME = re.compile(r'[A-Za-z0-9][-_.A-Za-z0-9]*')
 _KNOWN_MODES = frozenset({'u+rwx'})
 
 
-def record(shell: Any) -> Recorded[Operation]:
-    """Make `shell`, one instance of a shell plugin, remember; the texts it returns stay the same."""
-    recorded: Recorded[Operation] = Recorded(shell.append_command)
+def record(shell: Any, on_off: Callable[[str], None]) -> Recorded[Operation]:
+    """Make `shell`, one instance of a shell plugin, remember; the texts it returns stay the same.
+
+    What it does in another way than we know loses its shortcut, nothing more; `on_off(reason)` is told.
+    """
+    recorded: Recorded[Operation] = Recorded(getattr(shell, 'append_command', None))
     for name, recognise in _RECOGNISERS.items():
         original = getattr(shell, name, None)
-        if original is not None:  # else that shortcut is lost, nothing more
-            setattr(shell, name, _recording(shell, original, recognise, recorded))
+        if original is None:
+            on_off(f'the shell plugin has no {name}')
+        else:
+            setattr(shell, name, _recording(shell, name, original, recognise, recorded, on_off))
     return recorded
 
 
 def _recording(
     shell: Any,
-    original: Callable[..., str],
+    name: str,
+    original: Callable[..., Any],
     recognise: Callable[..., Operation | None],
     recorded: Recorded[Operation],
-) -> Callable[..., str]:
-    def method(*args: Any, **kwargs: Any) -> str:
-        command = original(*args, **kwargs)
+    on_off: Callable[[str], None],
+) -> Callable[..., Any]:
+    def method(*args: Any, **kwargs: Any) -> Any:
+        command: Any = original(*args, **kwargs)
+        if not isinstance(command, str):
+            on_off(f"the shell plugin's {name} returns a {type(command).__name__}")
+            return command
         try:
             operation = recognise(shell, original, command, *args, **kwargs)
-        except TypeError:  # the method has other parameters than those we know
+        except (TypeError, AttributeError, KeyError) as exc:  # other parameters, or options, than those we know
+            on_off(f"the shell plugin's {name} is another one: {exc!r}")
             operation = None
         if operation is None:
             recorded.forget(command)

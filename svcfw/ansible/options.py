@@ -9,6 +9,7 @@ origin), hence `text`.
 """
 
 import os
+import shlex
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -40,6 +41,11 @@ def text(value: Any) -> str:
     return str.__str__(value if isinstance(value, str) else str(value))
 
 
+def played(plugin: Any, name: str, default: Any = None) -> Any:
+    """An attribute of a connection's play context, which core means to do without one day."""
+    return getattr(getattr(plugin, '_play_context', None), name, default)
+
+
 def encode_link(
     plugin: Any, environ: Mapping[str, str] = os.environ, agent_digest: AgentDigest = agent_keys.digest
 ) -> bytes:
@@ -63,7 +69,7 @@ def encode_link(
     agent, identities = _identities(ssh_words, environ, agent_digest)
     return _encode({
         'transport': transport,
-        'host': text(plugin.get_option('host') or plugin._play_context.remote_addr),
+        'host': text(plugin.get_option('host') or played(plugin, 'remote_addr')),
         'port': _number(plugin, 'port'),
         'user': _optional(plugin, 'remote_user'),
         'password': Secret(text(password)) if password else None,
@@ -128,6 +134,8 @@ def stock_only(plugin: Any) -> str | None:
         return 'pkcs11_provider is set'
     if plugin.get_option('sshpass_prompt'):
         return 'sshpass_prompt is set'
+    if plugin.get_option('private_key') and not hasattr(plugin, '_populate_agent'):
+        return 'private_key is set, and this ansible-core puts it into an agent in another way'
     if plugin.get_option('password_mechanism') == 'disable' and _password(plugin):
         return 'password_mechanism is "disable"'
     return None
@@ -156,7 +164,7 @@ def escalates_on_tty(plugin: Any) -> bool | None:
 def connect_timeout_s(plugin: Any) -> int:
     """Seconds a context may take to start, the become dialogue included."""
     # 0 or nothing is what `meta: reset_connection` finds: the task's own time-out stands in the option's place there.
-    return int(plugin.get_option('timeout') or plugin._play_context.timeout or 10)
+    return int(plugin.get_option('timeout') or played(plugin, 'timeout') or 10)
 
 
 def ssh_verbosity(plugin: Any) -> int:
@@ -187,7 +195,7 @@ def _words(plugin: Any, name: str) -> list[str] | None:
     if value is None:
         return None
     try:
-        return [text(word) for word in plugin._split_ssh_args(text(value))]
+        return [word.strip() for word in shlex.split(text(value)) if word.strip()]
     except ValueError as exc:
         raise AnsibleOptionsError(f'{name} cannot be split into arguments ({exc}): {text(value)}') from exc
 
@@ -198,13 +206,14 @@ def _program(name: str) -> str:
 
 def _password(plugin: Any) -> Any:
     # What -k asked for is not an option of the plugin where only the play context carries it (reset_connection).
-    return plugin.get_option('password') or plugin._play_context.password
+    return plugin.get_option('password') or played(plugin, 'password')
 
 
 def _private_key_file(plugin: Any) -> str | None:
     if plugin.get_option('private_key'):
         # Of ansible-core 2.19 and later: puts the key into the agent and leaves the public half in a file, which names
         # it.
-        return text(str(plugin._populate_agent()))
+        populate = getattr(plugin, '_populate_agent', None)
+        return None if populate is None else text(str(populate()))
     path = _optional(plugin, 'private_key_file')
     return os.path.abspath(os.path.expanduser(path)) if path else None

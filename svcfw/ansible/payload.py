@@ -2,9 +2,10 @@
 
 A module arrives as an "AnsiballZ": a Python program that carries its parameters and, as base64, a zip with the module
 and all the `module_utils` it imports. Two formats exist: a text template ('v1', up to ansible-core 2.18) and a call
-with keyword arguments ('v2', from 2.19 on). A text is recognised only if every field of its format is found exactly
-once and nothing unknown is beside them; whatever else arrives is for the caller to run as the program it is. The code
-around the fields is not compared by hash: a cosmetic line of it changes between releases.
+with keyword arguments ('v2', from 2.19 on; with the run's secrets from 2.22 on). A text is recognised only if every
+field of its format is found exactly once, nothing unknown is beside them, and its code hands them to the module as we
+do; whatever else arrives is for the caller to run as the program it is. The code around is not compared by hash: a
+cosmetic line of it changes between releases.
 
 Nothing here may log or show `params`: they hold the task's secrets.
 """
@@ -17,6 +18,7 @@ import io
 import re
 import shlex
 import zipfile
+from collections.abc import Mapping, Set
 from typing import NamedTuple
 
 _MARK = b'_ANSIBALLZ_WRAPPER = True'
@@ -28,9 +30,9 @@ class Payload(NamedTuple):
     """One module run, as ansible-core built it.
 
     `interpreter` is the words of `shebang`, which core since 2.18 quotes as a single one in the command; `params` the
-    JSON text; `profile` the serialization profile (None in 'v1'); `rlimit_nofile` 0 for "leave it"; `zip_id` names the
-    zip text (a module keeps it for a whole run of ansible, since core caches the zip; members keep their digests from
-    run to run).
+    JSON text; `profile` the serialization profile (None in 'v1'); `secrets` what the module must not print (None where
+    core does not say); `rlimit_nofile` 0 for "leave it"; `zip_id` names the zip text (a module keeps it for a whole run
+    of ansible, since core caches the zip; members keep their digests from run to run).
     """
 
     format: str
@@ -39,6 +41,7 @@ class Payload(NamedTuple):
     fqn: str
     params: bytes
     profile: str | None
+    secrets: tuple[str, ...] | None
     rlimit_nofile: int
     zip_id: str
     zip_base64: bytes
@@ -60,14 +63,21 @@ class Payload(NamedTuple):
         return [(name, hashlib.sha256(content).digest(), content) for name, content in contents]
 
 
-def split(in_data: bytes) -> Payload | None:
-    """The parts of an AnsiballZ, or None for anything that is not one in full (some 0.2 ms, the zip stays packed)."""
+class UnknownForm(ValueError):
+    """Not a payload of a known format; says why, with nothing of its contents."""
+
+
+def split(in_data: bytes) -> Payload:
+    """The parts of an AnsiballZ (some 0.2 ms, the zip stays packed); UnknownForm for what is not one in full."""
     if not in_data.startswith(b'#!') or _MARK not in in_data[:_MARK_WITHIN_BYTES]:
-        return None
+        raise UnknownForm('no AnsiballZ')
     try:
-        return _split_v2(in_data) or _split_v1(in_data)
+        start = in_data.rfind(_V2_CALL)
+        return _split_v1(in_data) if start < 0 else _split_v2(in_data, start)
+    except UnknownForm:
+        raise
     except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return None
+        raise UnknownForm('a field that cannot be read') from None
 
 
 # --- the format of 2.19 and later: a program that ends in _ansiballz_main(key=literal, ...) -------------------------
@@ -77,17 +87,35 @@ _V2_END = b',\n)\n'
 _V2_KEYS = frozenset({
     b'ansible_module', b'module_fqn', b'profile', b'date_time', b'rlimit_nofile', b'params', b'extensions', b'zip_data',
 })  # fmt: skip
+# Where it hands them over, in words that are ours, too (target/runner.py).
+_V2_HANDS_OVER = re.compile(
+    rb' from ansible\.module_utils\._internal\._ansiballz import _loader\n'
+    rb'\s+_loader\.run_module\(\n((?: +\w+=\w+,\n)+) +\)'
+)
+_V2_RUN = b'run_module('
+_V2_HANDED = frozenset({b'json_params', b'profile', b'module_fqn', b'modlib_path', b'extensions'})
+_V2_SECRETS = b'secrets'  # since 2.22
 
 
-def _split_v2(data: bytes) -> Payload | None:
-    start = data.rfind(_V2_CALL)
-    if start < 0 or not data.endswith(_V2_END):
-        return None
+def _split_v2(data: bytes, start: int) -> Payload:
+    if not data.endswith(_V2_END):
+        raise UnknownForm('something follows the arguments')
     # One argument a line, each a repr(), which contains no newline: splitting by lines is exact.
     lines = data[start + len(_V2_CALL) : -len(_V2_END)].split(b',\n')
     arguments = dict(line.partition(b'=')[::2] for line in lines)
-    if len(lines) != len(_V2_KEYS) or arguments.keys() != _V2_KEYS or arguments[b'extensions'] != b'{}':
-        return None  # debugger and coverage extensions need the wrapper's own way of running
+    has_secrets = _V2_SECRETS in arguments
+    _expect('argument', _V2_KEYS | ({_V2_SECRETS} if has_secrets else set()), arguments, len(lines))
+    if arguments[b'extensions'] != b'{}':
+        raise UnknownForm('a debugger or coverage is on')  # which need the wrapper's own way of running
+    code = data[:start]
+    calls = _V2_HANDS_OVER.findall(code)
+    if not calls or len(calls) != code.count(_V2_RUN):
+        raise UnknownForm('another way to run the module')
+    for call in calls:
+        handed = dict(line.strip().partition(b'=')[::2] for line in call.split(b',\n')[:-1])
+        _expect('keyword', _V2_HANDED | ({_V2_SECRETS} if has_secrets else set()), handed, len(handed))
+        if any(name != value for name, value in handed.items()):
+            raise UnknownForm('another way to run the module')
     return _payload(
         format='v2',
         shebang=data[: data.index(b'\n')],
@@ -95,9 +123,24 @@ def _split_v2(data: bytes) -> Payload | None:
         fqn=arguments[b'module_fqn'],
         params=arguments[b'params'],
         profile=_literal_str(arguments[b'profile']),
+        secrets=_literal_frozenset(arguments[_V2_SECRETS]) if has_secrets else None,
         rlimit_nofile=int(arguments[b'rlimit_nofile']),
         zip_data=arguments[b'zip_data'],
     )
+
+
+def _expect(kind: str, expected: Set[bytes], found: Mapping[bytes, bytes], count: int) -> None:
+    """UnknownForm unless the names of `found` are those expected, each once."""
+    for name in sorted(found.keys() ^ expected):
+        state = 'missing' if name in expected else 'unknown'
+        raise UnknownForm(f'{state} {kind} {_shown(name)}')
+    if count != len(expected):
+        raise UnknownForm(f'a repeated {kind}')
+
+
+def _shown(name: bytes) -> str:
+    """A name, but never data that stands where a name should."""
+    return name.decode() if re.fullmatch(rb'[A-Za-z_]\w{0,40}', name) else 'that is no name'
 
 
 # --- the format up to 2.18: a template with the fields in known lines -----------------------------------------------
@@ -111,17 +154,20 @@ _V1_RUN = (
 )
 _V1_MODULE = rb"^ *temp_path = tempfile\.mkdtemp\(prefix='ansible_' \+ ('[^'\\]*') \+ '_payload_'\)$"
 _V1_RLIMIT = rb'^ *requested_soft = min\(existing_hard, (\d+)\)$'
+_V1_HANDS_OVER = rb'^ *from ansible\.module_utils import basic\n *basic\._ANSIBLE_ARGS = json_params$'
 
 
-def _split_v1(data: bytes) -> Payload | None:
+def _split_v1(data: bytes) -> Payload:
     # The two lines with data in them go first, so that no pattern can match within what a user wrote.
     zip_data, rest = _cut_line(_V1_ZIP, data)
     params, rest = _cut_line(_V1_PARAMS, rest)
     runs, modules, limits = (re.findall(pattern, rest, re.M) for pattern in (_V1_RUN, _V1_MODULE, _V1_RLIMIT))
-    if len(runs) != 1 or runs[0][0] != runs[0][1] or len(modules) != 1 or len(limits) > 1:
-        return None
+    if len(runs) != 1 or runs[0][0] != runs[0][1] or not re.search(_V1_HANDS_OVER, rest, re.M):
+        raise UnknownForm('another way to run the module')
+    if len(modules) != 1 or len(limits) > 1:
+        raise UnknownForm('a field that cannot be read')
     if b'import coverage' in rest or b"find_spec('coverage')" in rest:
-        return None  # measuring coverage of a module: the wrapper has to do it
+        raise UnknownForm('coverage is on')  # which needs the wrapper's own way of running
     return _payload(
         format='v1',
         shebang=rest[: rest.index(b'\n')],
@@ -129,20 +175,21 @@ def _split_v1(data: bytes) -> Payload | None:
         fqn=runs[0][0],
         params=params,
         profile=None,
+        secrets=None,
         rlimit_nofile=int(limits[0]) if limits else 0,
         zip_data=zip_data,
     )
 
 
 def _cut_line(start: bytes, text: bytes) -> tuple[bytes, bytes]:
-    """(what follows `start` on its line, the text without that line); ValueError unless there is exactly one."""
+    """(what follows `start` on its line, the text without that line); UnknownForm unless there is exactly one."""
     match = re.search(start, text, re.M)
     if match is None:
-        raise ValueError('no such line')
+        raise UnknownForm('a field is missing')
     end = text.index(b'\n', match.end())
     rest = text[: match.start()] + text[end + 1 :]
     if re.search(start, rest, re.M):
-        raise ValueError('more than one such line')
+        raise UnknownForm('a repeated field')
     return text[match.end() : end], rest
 
 
@@ -157,16 +204,17 @@ def _payload(
     fqn: bytes,
     params: bytes,
     profile: str | None,
+    secrets: tuple[str, ...] | None,
     rlimit_nofile: int,
     zip_data: bytes,
-) -> Payload | None:
+) -> Payload:
     text = zip_data[1:-1]
     if zip_data[:1] not in (b"'", b'"') or zip_data[-1:] != zip_data[:1] or text.translate(None, _BASE64_ALPHABET):
-        return None
+        raise UnknownForm('a zip that is not base64')
     words = shebang[2:].decode('utf-8').strip()
     interpreter = tuple(shlex.split(words))
     if not interpreter or rlimit_nofile < 0:
-        return None
+        raise UnknownForm('a field that cannot be read')
     return Payload(
         format=format,
         interpreter=interpreter,
@@ -174,6 +222,7 @@ def _payload(
         fqn=_literal_str(fqn),
         params=_literal_str(params).encode('utf-8'),
         profile=profile,
+        secrets=secrets,
         rlimit_nofile=rlimit_nofile,
         zip_id=hashlib.sha256(text).hexdigest(),
         zip_base64=text,
@@ -186,6 +235,18 @@ def _literal_str(text: bytes) -> str:
     if not isinstance(value, str):
         raise ValueError('not a string literal')
     return value
+
+
+def _literal_frozenset(text: bytes) -> tuple[str, ...]:
+    """The texts in the repr() of a frozenset, which is no literal itself."""
+    if text == b'frozenset()':
+        return ()
+    if not (text.startswith(b'frozenset({') and text.endswith(b'})')):
+        raise ValueError('not a frozenset')
+    values = ast.literal_eval(text[len(b'frozenset(') : -1].decode('utf-8'))
+    if not isinstance(values, set) or not all(isinstance(value, str) for value in values):
+        raise ValueError('not a set of texts')
+    return tuple(sorted(values))
 
 
 # --- the command that is to read the payload ------------------------------------------------------------------------

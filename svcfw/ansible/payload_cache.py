@@ -6,22 +6,23 @@ that goes with the run. Here it is put there again, as long as core would build 
 ansible-core itself, for exactly these files of it (path, size, time), and only while no other folder of `module_utils`
 could come before core's. From 2.19 on, whose names in that folder tell core's own modules from others of the same name.
 
-That folder is core's own affair. Should its layout change, nothing here has any effect.
+That folder is core's own affair. Should its layout change, nothing here has any effect, and `off` says so.
 """
 
 import hashlib
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
 
 import ansible
 from ansible import constants
-from ansible.plugins.loader import module_utils_loader
-from ansible.release import __version__ as core_version
+from ansible.plugins import loader
 
 from svcfw.mux import rundir
 
+core_version = str(getattr(ansible, '__version__', '0.0'))
 _FIRST_CORE = (2, 19)
 _OWN_MODULES = 'ansible.modules.'
 _CORE = Path(ansible.__file__).parent
@@ -37,16 +38,20 @@ MAX_STATES = 5
 class PayloadCache:
     """The payloads of one run and those kept. All methods are silent about files that cannot be had: then core builds.
 
-    run_folder: ansible-core's folder for this run; kept: ours.
+    run_folder: ansible-core's folder for this run; kept: ours. `off`: what this core does in another way than we know.
     """
 
     def __init__(self, run_folder: Path | None = None, kept: Path | None = None) -> None:
-        self._run_folder = run_folder or Path(constants.DEFAULT_LOCAL_TMP, 'ansiballz_cache')
+        self.off = ''
+        self._run_folder = run_folder or _core_folder()
         self._kept = kept or Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache', 'svcfw', 'payloads')
 
     def offer(self) -> None:
         """Put what is kept into the run's folder, once; take it back if core might now build something else."""
         if _version(core_version) < _FIRST_CORE:
+            return
+        if self._run_folder is None:
+            self.off = 'this ansible-core has no DEFAULT_LOCAL_TMP'
             return
         try:
             if _has_other_module_utils():
@@ -55,20 +60,26 @@ class PayloadCache:
                 self._fill()
         except (OSError, rundir.RundirError):
             pass
+        except (AttributeError, TypeError) as exc:
+            self.off = f'the folders of module_utils cannot be told: {exc!r}'
 
     def keep(self, fqn: str) -> None:
         """Keep what core has built of the module `fqn` in this run."""
-        if not fqn.startswith(_OWN_MODULES):
+        if self._run_folder is None or not fqn.startswith(_OWN_MODULES):
             return
         try:
             state = self._kept / (self._run_folder / _MARKER).read_text()
-            for built in self._run_folder.glob(f'{fqn}-*-none'):
+            all_built = list(self._run_folder.glob(f'{fqn}-*-none'))
+            if not all_built:
+                self.off = f'this ansible-core keeps what it builds in another place than {self._run_folder.name}'
+            for built in all_built:
                 if not built.is_symlink() and not (state / built.name).exists():
                     _store(state, built.name, built.read_bytes())
         except OSError:
             pass  # no marker: this run is not looked after
 
     def _fill(self) -> None:
+        assert self._run_folder is not None
         self._kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         rundir.make_private(self._kept)
         state = self._kept / fingerprint()
@@ -85,6 +96,7 @@ class PayloadCache:
         (self._run_folder / _MARKER).write_text(state.name)
 
     def _withdraw(self) -> None:
+        assert self._run_folder is not None
         for payload in self._run_folder.glob(f'{_OWN_MODULES}*-none'):
             if payload.is_symlink():
                 payload.unlink(missing_ok=True)
@@ -95,6 +107,11 @@ class PayloadCache:
         states = sorted(self._kept.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
         for state in states[MAX_STATES - 1 :]:
             shutil.rmtree(state, ignore_errors=True)
+
+
+def _core_folder() -> Path | None:
+    folder = getattr(constants, 'DEFAULT_LOCAL_TMP', None)
+    return Path(folder, 'ansiballz_cache') if folder else None
 
 
 def fingerprint() -> str:
@@ -114,7 +131,7 @@ def fingerprint() -> str:
 def _has_other_module_utils() -> bool:
     """Whether modules could import something else than core's own `module_utils`."""
     own = os.path.realpath(_CORE / 'module_utils')
-    folders = module_utils_loader.print_paths().split(os.pathsep)
+    folders = loader.module_utils_loader.print_paths().split(os.pathsep)
     return any(os.path.isdir(folder) and os.path.realpath(folder) != own for folder in folders)
 
 
@@ -143,5 +160,5 @@ def _is_whole(payload: Path) -> bool:
 
 
 def _version(text: str) -> tuple[int, int]:
-    major, minor = text.split('.')[:2]
-    return int(major), int(minor)
+    found = re.match(r'(\d+)\.(\d+)', text)
+    return (int(found[1]), int(found[2])) if found else (0, 0)

@@ -7,7 +7,7 @@ only if wrapping a remembered text gives exactly it.
 
 import shlex
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
 Meaning = TypeVar('Meaning')
@@ -19,8 +19,11 @@ _MAX_TEXTS = 16
 class Recorded(Generic[Meaning]):
     """The last few texts with their meanings. Not for use by several threads."""
 
-    def __init__(self, append: Callable[[str, str], str]) -> None:
-        """`append(text, other)`: the shell plugin's append_command; core up to 2.20 adds `sleep 0` with it."""
+    def __init__(self, append: Callable[[str, str], str] | None) -> None:
+        """`append(text, other)`: the shell plugin's append_command; core up to 2.20 adds `sleep 0` with it.
+
+        None if it has no such method, with which nothing can have been added either.
+        """
         self._append = append
         self._meanings: OrderedDict[str, Meaning] = OrderedDict()
 
@@ -41,8 +44,13 @@ class Recorded(Generic[Meaning]):
             return self._meanings[cmd]
         prefixes = tuple({f'{executable} -c ' for executable in executables if executable})
         for text in reversed(self._meanings):
-            for form in (text, self._append(text, 'sleep 0')):
+            for form in self._forms(text):
                 quoted = shlex.quote(form)
                 if cmd.endswith(quoted) and cmd[: -len(quoted)] in prefixes:
                     return self._meanings[text]
         return None
+
+    def _forms(self, text: str) -> Iterator[str]:
+        yield text
+        if self._append is not None:
+            yield self._append(text, 'sleep 0')

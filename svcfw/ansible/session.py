@@ -76,6 +76,11 @@ class Session:
             raise
         self._has_deferred = True
 
+    def settle(self, target: Target) -> None:
+        """Return when all that was sent ahead is done, for somebody who goes another way. Errors as of `call`."""
+        if self._has_deferred:
+            self.call(target, lambda client: client.flush(target))
+
     def ensure_up(self, target: Target) -> None:
         """Return when the context of `target` is up: what is sent ahead must not be lost because it cannot start."""
         if self._up_link != target.link:

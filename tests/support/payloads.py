@@ -17,7 +17,7 @@ from tests.support.timing import seconds
 from tests.support.venvs import need_core
 
 LIBRARY = Path(__file__).with_name('modules')
-LINES = ('2.16', '2.17', '2.18', '2.19', '2.20', '2.21')
+LINES = ('2.16', '2.17', '2.18', '2.19', '2.20', '2.21', 'devel')
 
 
 @dataclass(frozen=True)
@@ -78,11 +78,11 @@ def _build(line: str, requests: str) -> tuple[bytes, ...]:
 def job_of(data: bytes, python: str, env: Mapping[str, str]) -> dict[str, Any]:
     """The job that a payload is, for `Template.run` (and its contents, for the driver)."""
     parts = payload.split(data)
-    assert parts is not None, 'not recognised as a payload'
     members = parts.members()
     return {
         'kind': 'module', 'interpreter': [python], 'env': dict(env), 'format': parts.format, 'module': parts.module,
         'fqn': parts.fqn, 'params': parts.params, 'profile': parts.profile, 'rlimit_nofile': parts.rlimit_nofile,
+        'secrets': None if parts.secrets is None else list(parts.secrets),
         'members': [(name, digest) for name, digest, _ in members],
         'contents': [(digest, content) for _, digest, content in members],
     }  # fmt: skip

@@ -24,7 +24,7 @@ sys.exit(1)
 
 _V2 = """from ansible.module_utils._internal._ansiballz import _loader
 _loader.run_module(json_params={params!r}, profile={profile!r}, module_fqn={fqn!r},
-                   modlib_path={root!r}, extensions={{}})
+                   modlib_path={root!r}, extensions={{}}{secrets})
 """
 
 
@@ -43,8 +43,10 @@ def start(job, zip_path):
 
 def _program(job, zip_path):
     params = job['params'] if isinstance(job['params'], bytes) else job['params'].encode('utf-8')
+    secrets = '' if job.get('secrets') is None else ', secrets=frozenset(%r)' % (list(job['secrets']),)
     text = _HEAD + (_V2 if job['format'] == 'v2' else _V1)
-    return text.format(root=zip_path, params=params, fqn=job['fqn'], profile=job['profile']).encode('utf-8')
+    names = {'root': zip_path, 'params': params, 'fqn': job['fqn'], 'profile': job['profile'], 'secrets': secrets}
+    return text.format(**names).encode('utf-8')
 
 
 def _pipe_with(data):

@@ -101,8 +101,10 @@ def _run_v2(job, params, root):
     import importlib
 
     loader = importlib.import_module('ansible.module_utils._internal._ansiballz._loader')
+    secrets = job.get('secrets')  # handed over since ansible-core 2.22
+    more = {} if secrets is None else {'secrets': frozenset(secrets)}
     loader.run_module(
-        json_params=params, profile=job['profile'], module_fqn=job['fqn'], modlib_path=root, extensions={}
+        json_params=params, profile=job['profile'], module_fqn=job['fqn'], modlib_path=root, extensions={}, **more
     )
 
 

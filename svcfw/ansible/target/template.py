@@ -121,8 +121,9 @@ class Template(object):
         """Start a job; `Started` and `Exited` follow. The caller keeps, and closes, its two descriptors.
 
         `job` is a dict: kind ('module' or 'source'), interpreter (list of words), env (dict of str); for a module also
-        format, module, fqn, params (bytes or str), profile, rlimit_nofile, members (list of (name, digest)); for a
-        source also source (bytes). A job may have a `manifest`, a name for its members, which then go over once.
+        format, module, fqn, params (bytes or str), profile, secrets (list of str, None if not to be handed over),
+        rlimit_nofile, members (list of (name, digest)); for a source also source (bytes). A job may have a `manifest`,
+        a name for its members, which then go over once.
         ValueError if a member has not been given with `add`.
         """
         if self.knows(job):

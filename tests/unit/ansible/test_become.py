@@ -17,7 +17,7 @@ def shell():
 
 @pytest.fixture
 def escalations(shell):
-    return Escalations(shell)
+    return Escalations(shell, pytest.fail)
 
 
 @pytest.fixture

@@ -13,9 +13,10 @@ from ansible.errors import (
     AnsibleFileNotFound,
 )
 from ansible.plugins.connection import ssh
+from ansible.plugins.loader import become_loader
 from ansible.release import __version__
 
-from svcfw.ansible import options
+from svcfw.ansible import options, payload_cache
 from svcfw.ansible.connection import Connection
 from svcfw.core.wire.errors import ChannelError, StartError
 from svcfw.mux.client import DeferredError, MuxError, Result
@@ -193,11 +194,19 @@ def test_options_that_only_stock_can_serve(connect, mux, stock):
     assert len(stock) == 1
 
 
-def test_one_line_tells_of_what_is_not_the_fastest_way(connect, connection, mux, monkeypatch):
+@pytest.fixture
+def said(monkeypatch):
+    """What is shown at -v: (host, line)."""
     lines = []
     display = mocking.Mock(verbosity=1)
     display.v.side_effect = lambda line, host: lines.append((host, line))
     monkeypatch.setattr('svcfw.ansible.connection._display', display)
+    return lines
+
+
+def test_one_line_tells_of_what_is_not_the_fastest_way(connect, said):
+    lines = said
+    connection = connect(ansible_svcfw_payload_cache=False)  # nothing was built for these
     connection.exec_command(PYTHON, in_data=PAYLOAD)
     connection.exec_command('id')
     assert lines == []
@@ -209,6 +218,64 @@ def test_one_line_tells_of_what_is_not_the_fastest_way(connect, connection, mux,
     # Another task of the run is another process with a connection of its own.
     connect().exec_command(PYTHON, in_data=b'print()')
     assert len(lines) == 1
+
+
+def test_what_is_unknown_of_a_payload_is_named(connection, said):
+    connection.exec_command(
+        PYTHON, in_data=PAYLOAD.replace(b'profile=', b'profiles=', 1).replace(b'\nprofile=', b'\np=')
+    )
+    assert 'unknown argument p' in said[-1][1]
+
+
+def test_a_fast_path_that_is_off_is_named_once(connect, mux, said):
+    connection = connect(ansible_svcfw_payload_cache=False)
+    connection._turn_off('become', 'the become plugin has no prompt')
+    connection._turn_off('become', 'and another thing')
+    connection.exec_command('id')
+    connection.close()
+    off = [line for _, line in said if 'fast path off' in line]
+    assert off == ['svcfw: fast path off, become: the become plugin has no prompt']
+
+
+def test_a_cache_of_payloads_that_core_does_not_use_is_named(connect, said, monkeypatch):
+    monkeypatch.setattr(payload_cache, 'core_version', '2.19.0')
+    connection = connect()
+    connection._payloads.keep('ansible.modules.never_built')
+    connection.close()
+    ((_, line),) = said
+    assert line == (
+        'svcfw: fast path off, kept payloads: '
+        'this ansible-core keeps what it builds in another place than ansiballz_cache'
+    )
+
+
+def test_without_a_play_context_the_options_say_all(connect, mux):
+    connection = connect()
+    del connection._play_context
+    connection.exec_command(PYTHON, in_data=PAYLOAD)
+    assert len(mux.named('run_module')) == 1
+
+
+def test_an_option_of_a_later_stock_connection_has_its_default(connection, monkeypatch):
+    asked = connection.get_option
+
+    def get_config_value(option, **place):
+        assert place == {'plugin_type': 'connection', 'plugin_name': 'ssh'}
+        if option != 'new_one':
+            raise AnsibleError('no such option')
+        return 'default'
+
+    monkeypatch.setattr('ansible.constants.config.get_config_value', get_config_value)
+    assert asked('new_one') == 'default'
+    with pytest.raises(KeyError):
+        asked('of nobody')
+
+
+def test_a_key_that_core_puts_into_an_agent_in_another_way_is_stocks(connect, mux, stock, monkeypatch):
+    monkeypatch.delattr('ansible.plugins.connection.ssh.Connection._populate_agent', raising=False)
+    connect(ansible_private_key='key').exec_command('id')
+    assert mux.calls == []
+    assert len(stock) == 1
 
 
 def test_no_secret_is_shown(connection, mux, monkeypatch):
@@ -451,6 +518,79 @@ def test_a_become_command_nobody_saw_being_built_goes_to_stock_which_can_answer_
     assert len(stock) == 1
 
 
+def test_what_was_sent_ahead_is_done_before_stock_goes_on_with_it(action, mux, stock):
+    action._make_tmp_path()
+    set_become(action._connection)
+    action._connection.exec_command(escalated(action._connection, 'id') + ' ')
+    assert [call[0] for call in mux.calls][-2:] == ['mkdtemp', 'flush']
+    assert len(stock) == 1
+
+
+@pytest.mark.parametrize(
+    'name', ['success', 'prompt', 'check_success', 'check_password_prompt', 'build_become_command']
+)
+def test_a_become_plugin_without_what_a_dialogue_needs_is_left_to_stock(connection, mux, stock, said, name):
+    class Plugin:
+        """Has what core itself may still use."""
+
+        def build_become_command(self, cmd, shell):
+            return f'sudo {cmd}'
+
+    plugin = become_loader.get('sudo')
+    for attribute in ('name', 'success', 'prompt', 'get_option', 'check_password_prompt', 'check_success',
+                      'check_incorrect_password', 'check_missing_password'):  # fmt: skip
+        setattr(Plugin, attribute, getattr(plugin, attribute))
+    Plugin.success = 'MARK'
+    delattr(Plugin, name)
+    connection.set_become_plugin(Plugin())
+    connection.exec_command('sudo MARK id')
+    assert f'become: the become plugin has no {name}' in said[0][1]
+    assert mux.named('run_command') == []
+    assert len(stock) == 1
+
+
+def test_a_build_with_other_arguments_is_left_to_stock(connection, mux, stock, said):
+    plugin = become_loader.get('sudo')
+    build = plugin.build_become_command
+    plugin.build_become_command = lambda cmd, shell, task: build(cmd, shell)
+    connection.set_become_plugin(plugin)
+    plugin.set_options()
+    connection.exec_command(plugin.build_become_command('id', connection._shell, task='t'))
+    assert 'build_become_command is called with other arguments' in said[0][1]
+    assert len(stock) == 1
+
+
+def test_a_command_that_is_another_each_time_is_left_to_stock(connection, mux, stock, said):
+    plugin = become_loader.get('sudo')
+    build = plugin.build_become_command
+    numbers = iter(range(10))
+    plugin.build_become_command = lambda cmd, shell: f'{build(cmd, shell)} # {next(numbers)}'
+    connection.set_become_plugin(plugin)
+    plugin.set_options()
+    connection.exec_command(plugin.build_become_command('id', connection._shell))
+    assert "the become plugin's command is another one each time" in said[0][1]
+    assert mux.named('run_command') == []
+    assert len(stock) == 1
+
+
+def test_a_plugin_without_an_id_is_known_by_its_marks(connection, mux):
+    for _ in range(2):
+        plugin = become_loader.get('sudo')
+        build = plugin.build_become_command
+
+        def without_id(cmd, shell, plugin=plugin, build=build):
+            command = build(cmd, shell)
+            del plugin._id
+            return command
+
+        plugin.build_become_command = without_id
+        connection.set_become_plugin(plugin)
+        plugin.set_options(var_options={'ansible_become_password': 'x'})
+        connection.exec_command(plugin.build_become_command('id', connection._shell))
+    first, second = (target.become.key for target in mux.targets)
+    assert first == second
+
+
 def test_a_wrong_password_fails_the_task_and_gives_up_the_start(connection, mux):
     plugin = set_become(connection, ansible_become_password='wrong')
     cmd = escalated(connection, 'id')
@@ -607,7 +747,7 @@ def test_the_idle_time_is_told_when_connecting(connect, mux):
 def test_nothing_is_replaced_that_the_stock_connection_uses_within_itself():
     meant = {
         'transport', 'has_pipelining', 'has_tty', 'set_become_plugin', 'set_options', 'set_option',
-        'is_pipelining_enabled', 'exec_command', 'put_file', 'fetch_file', 'reset', 'close', '_connect',
+        'get_option', 'is_pipelining_enabled', 'exec_command', 'put_file', 'fetch_file', 'reset', 'close', '_connect',
         '_resolve_option_variables',
     }  # fmt: skip
     set_by_the_loader = {'_load_name', '_original_path', '_redirected_names', 'ansible_aliases', 'ansible_name'}

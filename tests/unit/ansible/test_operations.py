@@ -20,7 +20,7 @@ def shell():
 
 @pytest.fixture
 def recorded(shell):
-    return operations.record(shell)
+    return operations.record(shell, pytest.fail)
 
 
 def wrapped(command, executable='/bin/sh'):
@@ -30,7 +30,7 @@ def wrapped(command, executable='/bin/sh'):
 def test_the_texts_stay_the_plugins_own(shell):
     untouched = get_shell_plugin('sh', '/bin/sh')
     untouched.set_options()
-    operations.record(shell)
+    operations.record(shell, pytest.fail)
     assert shell.mkdtemp(basefile='b', tmpdir='/x') == untouched.mkdtemp(basefile='b', tmpdir='/x')
     assert shell.remove('/x', recurse=True) == untouched.remove('/x', recurse=True)
     assert shell.chmod(['/x'], 'u+rwx') == untouched.chmod(['/x'], 'u+rwx')
@@ -122,10 +122,50 @@ def test_remove(shell, recorded):
 
 def test_a_method_with_other_parameters_loses_the_shortcut_only(shell):
     shell.chmod = lambda paths, mode, flags: f'chmod {flags} {mode} {paths[0]}'
-    recorded = operations.record(shell)
+    off = []
+    recorded = operations.record(shell, off.append)
     command = shell.chmod(['/x'], 'u+rwx', flags='-v')
     assert command == 'chmod -v u+rwx /x'
     assert recorded.find(command, ()) is None
+    assert "the shell plugin's chmod is another one" in off[0]
+
+
+class Shell:
+    """A shell plugin that has nothing that we know."""
+
+
+def test_methods_that_are_gone_lose_the_shortcut_only():
+    off = []
+    operations.record(Shell(), off.append)
+    assert off == [f'the shell plugin has no {name}' for name in ('expand_user', 'mkdtemp', 'chmod', 'remove')]
+
+
+def test_a_method_that_returns_no_text_loses_the_shortcut_only(shell):
+    shell.remove = lambda path: [path]
+    off = []
+    operations.record(shell, off.append)
+    assert shell.remove('/x') == ['/x']
+    assert off == ["the shell plugin's remove returns a list"]
+
+
+def test_an_option_that_is_gone_loses_the_shortcut_only(shell):
+    shell.get_option = lambda name: {}[name]
+    shell.mkdtemp = lambda basefile, tmpdir=None: f'mkdir {basefile}'
+    off = []
+    recorded = operations.record(shell, off.append)
+    assert recorded.find(shell.mkdtemp('b'), ()) is None
+    assert off == ["the shell plugin's mkdtemp is another one: KeyError('remote_tmp')"]
+
+
+class Removes(Shell):
+    def remove(self, path, recurse=False):
+        return f'rm {path}'
+
+
+def test_without_append_command_texts_are_found_as_they_are():
+    plugin = Removes()
+    recorded = operations.record(plugin, lambda reason: None)
+    assert recorded.find(wrapped(plugin.remove('/x')), EXECUTABLES) == Remove('/x', False)
 
 
 def test_a_text_means_what_it_was_last_made_for(shell, recorded):

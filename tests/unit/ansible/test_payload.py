@@ -24,7 +24,28 @@ def make_zip(contents=(('ansible/__init__.py', b''), ('ansible/modules/ping.py',
 ZIP = make_zip()  # once: its bytes hold the time
 
 
-def v2(change=lambda arguments: None, shebang='#!/usr/bin/python3'):
+HANDS_OVER = """\
+        from ansible.module_utils._internal._ansiballz import _loader
+
+        _loader.run_module(
+            json_params=json_params,
+            profile=profile,
+            module_fqn=module_fqn,
+            modlib_path=modlib_path,
+            extensions=extensions,
+        )
+"""
+WITH_SECRETS = HANDS_OVER.replace('extensions=extensions,', 'extensions=extensions,\n            secrets=secrets,')
+
+
+def refused(data):
+    """Why `data` is not taken apart."""
+    with pytest.raises(payload.UnknownForm) as caught:
+        payload.split(data)
+    return str(caught.value)
+
+
+def v2(change=lambda arguments: None, shebang='#!/usr/bin/python3', hands_over=HANDS_OVER):
     arguments = {
         'ansible_module': 'ping', 'module_fqn': 'ansible.modules.ping', 'profile': 'legacy',
         'date_time': 'datetime.datetime(2026, 1, 2)', 'rlimit_nofile': 0, 'params': PARAMS, 'extensions': {},
@@ -32,7 +53,7 @@ def v2(change=lambda arguments: None, shebang='#!/usr/bin/python3'):
     }  # fmt: skip
     change(arguments)
     lines = [f'{key}={value if key == "date_time" else repr(value)},' for key, value in arguments.items()]
-    code = f'{shebang}\n\n_ANSIBALLZ_WRAPPER = True\n\ndef _ansiballz_main(**kwargs): pass\n'
+    code = f'{shebang}\n\n_ANSIBALLZ_WRAPPER = True\n\ndef _ansiballz_main(**kwargs):\n{hands_over}'
     return (code + '\n\n\nif __name__ == "__main__":\n    _ansiballz_main(\n' + '\n'.join(lines) + '\n)\n').encode()
 
 
@@ -52,6 +73,8 @@ V1_LINES = [
     '    if PY3:',
     "        ANSIBALLZ_PARAMS = ANSIBALLZ_PARAMS.encode('utf-8')",
     "        temp_path = tempfile.mkdtemp(prefix='ansible_' + 'ping' + '_payload_')",
+    '        from ansible.module_utils import basic',
+    '        basic._ANSIBLE_ARGS = json_params',
     "if __name__ == '__main__':",
     '    _ansiballz_main()',
 ]
@@ -82,6 +105,22 @@ def test_secrets_do_not_show():
     assert 'data' not in repr(found)
 
 
+def test_secrets_that_core_hands_to_modules():
+    def with_secrets(secrets):
+        return v2(lambda a: a.update(secrets=frozenset(secrets)), hands_over=WITH_SECRETS)
+
+    assert payload.split(v2()).secrets is None
+    assert payload.split(with_secrets([])).secrets == ()
+    found = payload.split(with_secrets(['it\'s "é"', '})']))
+    assert found.secrets == ('it\'s "é"', '})')
+    assert '})' not in repr(found)
+
+
+@pytest.mark.parametrize('secrets', ['secret', {'secret'}, frozenset({1}), None])
+def test_secrets_in_another_form_are_refused(secrets):
+    assert refused(v2(lambda a: a.update(secrets=secrets), hands_over=WITH_SECRETS)) == 'a field that cannot be read'
+
+
 def test_rlimit():
     assert payload.split(v2(lambda a: a.update(rlimit_nofile=512))).rlimit_nofile == 512
     limited = [*V1_LINES[:3], '    requested_soft = min(existing_hard, 512)', *V1_LINES[3:]]
@@ -108,38 +147,61 @@ def test_interpreter_of_several_words():
     ],
 )
 def test_v2_with_anything_unknown_is_refused(change):
-    assert payload.split(v2(change)) is None
+    assert refused(v2(change))
+
+
+@pytest.mark.parametrize(
+    ('data', 'reason'),
+    [
+        (v2(lambda a: a.update(tracing=1)), 'unknown argument tracing'),
+        (v2(lambda a: a.pop('profile')), 'missing argument profile'),
+        (v2(lambda a: a.update(secrets=frozenset())), 'missing keyword secrets'),
+        (v2(hands_over=WITH_SECRETS), 'unknown keyword secrets'),
+        (v2(hands_over=HANDS_OVER.replace('json_params=', 'arguments=')), 'unknown keyword arguments'),
+        (v2(hands_over=HANDS_OVER.replace('=json_params', '=params')), 'another way to run the module'),
+        (v2(hands_over=HANDS_OVER.replace('._ansiballz import', '._runner import')), 'another way to run the module'),
+        (v2(hands_over=HANDS_OVER + HANDS_OVER.replace('profile=profile,', '')), 'another way to run the module'),
+        (v2(lambda a: a.update(extensions={'_debugpy': {}})), 'a debugger or coverage is on'),
+        (b'#!/usr/bin/python3\nprint()\n', 'no AnsiballZ'),
+    ],
+)
+def test_the_reason_names_what_is_different(data, reason):
+    assert refused(data) == reason
+
+
+def test_the_reason_shows_nothing_of_the_contents():
+    assert 'geheim' not in refused(v2().replace(b'profile=', b'geheim geheim='))
 
 
 @pytest.mark.parametrize(
     'data', [v2()[:-1], v2() + b'\n', v2() + b'print()\n', v2().replace(b'#!', b'# ', 1), v2(shebang='#!')]
 )
 def test_v2_text_around_the_arguments(data):
-    assert payload.split(data) is None
+    assert refused(data)
 
 
-@pytest.mark.parametrize('without', [1, 3, 5, 9, 12])
+@pytest.mark.parametrize('without', [1, 3, 5, 9, 12, 13, 14])
 def test_v1_with_a_line_missing_is_refused(without):
-    assert payload.split(v1(V1_LINES[:without] + V1_LINES[without + 1 :])) is None
+    assert refused(v1(V1_LINES[:without] + V1_LINES[without + 1 :]))
 
 
 @pytest.mark.parametrize('doubled', [3, 5, 9, 12])
 def test_v1_with_a_line_twice_is_refused(doubled):
-    assert payload.split(v1([*V1_LINES, V1_LINES[doubled]])) is None
+    assert refused(v1([*V1_LINES, V1_LINES[doubled]]))
 
 
 @pytest.mark.parametrize(
     'line', ['        import coverage', "        if importlib.util.find_spec('coverage') is None:"]
 )
 def test_v1_with_coverage_is_refused(line):
-    assert payload.split(v1([*V1_LINES[:4], line, *V1_LINES[4:]])) is None
+    assert refused(v1([*V1_LINES[:4], line, *V1_LINES[4:]]))
 
 
 @pytest.mark.parametrize(
     'data', [b'', b'#!/bin/sh\necho\n', b'#!/usr/bin/python3\nprint()\n', b'begin {\n', b'{"a": 1}', b'\xff' * 99]
 )
 def test_other_programs_are_refused(data):
-    assert payload.split(data) is None
+    assert refused(data)
 
 
 def test_a_broken_zip_is_noticed_when_it_is_opened():

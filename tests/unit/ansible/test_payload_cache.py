@@ -19,7 +19,9 @@ def core(monkeypatch: pytest.MonkeyPatch) -> None:
     """A core that is new enough, with no module_utils but its own."""
     monkeypatch.setattr(payload_cache, 'core_version', '2.19.3')
     own = str(payload_cache._CORE / 'module_utils')
-    monkeypatch.setattr(payload_cache.module_utils_loader, 'print_paths', lambda: f'/nonexistent{os.pathsep}{own}')
+    monkeypatch.setattr(
+        payload_cache.loader.module_utils_loader, 'print_paths', lambda: f'/nonexistent{os.pathsep}{own}'
+    )
 
 
 def run(tmp_path: Path, number: int) -> PayloadCache:
@@ -100,7 +102,7 @@ def test_other_module_utils_end_it_at_once(tmp_path: Path, monkeypatch: pytest.M
     first_run(tmp_path)
     cache = run(tmp_path, 2)
     cache.offer()
-    monkeypatch.setattr(payload_cache.module_utils_loader, 'print_paths', lambda: str(tmp_path))
+    monkeypatch.setattr(payload_cache.loader.module_utils_loader, 'print_paths', lambda: str(tmp_path))
     cache.offer()  # a role with module_utils was loaded meanwhile
     assert found(tmp_path, 2) is None
     build(tmp_path, 2, content=b'with the utils of the role')

@@ -89,7 +89,7 @@ def test_the_end_of_the_multiplexer(far):
 def test_members_are_sent_when_they_are_asked_for(far):
     class Payload:
         format, module, fqn, params, profile, rlimit_nofile = 'v2', 'ping', 'ansible.modules.ping', b'{}', 'legacy', 0
-        interpreter, zip_id = ('/usr/bin/python3',), 'z'
+        interpreter, zip_id, secrets = ('/usr/bin/python3',), 'z', None
 
         def members(self):
             return [('a.py', b'd' * 32, b'content')]
