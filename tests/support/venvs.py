@@ -7,7 +7,9 @@ checkouts can share the rest.
 """
 
 import fcntl
+import functools
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -27,7 +29,10 @@ PYTHONS = {
     '2.19': ('3.11', '3.12', '3.13'),
     '2.20': ('3.12', '3.13'),
     '2.21': ('3.13', '3.12'),
+    'devel': ('3.13',),
 }
+#: What pip prints of a package, newest version first.
+NEWEST = re.compile(r'^ansible-core \(([\d.]+(?:a|b|rc)?\d*)\)', re.M)
 SCRIPTS = {
     'ansible': 'ansible.cli.adhoc',
     'ansible-config': 'ansible.cli.config',
@@ -55,15 +60,33 @@ class Core:
 
 
 def need_core(line: str) -> Core:
-    """The environment of ansible-core `line` ('2.19'), made if need be; skips where no Python runs it."""
+    """The environment of ansible-core `line` ('2.19'), made if need be; skips where no Python runs it.
+
+    'devel' is the pre-release that the index has of the next line; skips if it has none.
+    """
     base = cache() / 'venvs' / f'core-{line}'
-    requirements = [f'ansible-core~={line}.0', *declared()]
+    requirements = [devel() if line == 'devel' else f'ansible-core~={line}.0', *declared()]
     if not is_made(base, requirements):
-        found = [path for path in map(find_python, PYTHONS[line]) if path]
-        reason = f'no Python for ansible-core {line} ({" or ".join(PYTHONS[line])}) on this machine'
-        need(f'core-{line}', found, reason)
-        make_base(base, found[0], requirements)
+        make_base(base, python_for(line), requirements)
     return Core(line, overlay(base))
+
+
+def python_for(line: str) -> str:
+    """A Python that runs ansible-core `line`; skips where there is none."""
+    found = [path for path in map(find_python, PYTHONS[line]) if path]
+    need(f'core-{line}', found, f'no Python for ansible-core {line} ({" or ".join(PYTHONS[line])}) on this machine')
+    return found[0]
+
+
+@functools.cache
+def devel() -> str:
+    """The requirement for the newest pre-release of a line that is not out yet; skips if there is none."""
+    ask = [python_for('devel'), '-m', 'pip', '--disable-pip-version-check', 'index', 'versions', '--pre']
+    newest = NEWEST.search(subprocess.run([*ask, 'ansible-core'], capture_output=True, text=True).stdout)
+    version = newest.group(1) if newest else ''
+    is_ahead = re.fullmatch(r'\d+\.\d+\.0(a|b|rc)\d+', version)
+    need('core-devel', is_ahead, f'the newest ansible-core of the index is {version or "not to be had"}')
+    return f'ansible-core=={version}'
 
 
 def declared() -> list[str]:
