@@ -29,7 +29,8 @@ def inventory(host: Host, connection: str, user: str = 'sudoer') -> dict[str, di
 
 def play(controller: Controller, host: Host, connection: str, tasks: list[Task]) -> Run:
     controller.trust(host)
-    return controller.play(inventory(host, connection), tasks)
+    # A login for each of some forty tasks takes its time.
+    return controller.finish(controller.start(controller.write_play(tasks), inventory(host, connection)), 900)
 
 
 def as_root(**task: object) -> Task:
