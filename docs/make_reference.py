@@ -20,7 +20,8 @@ PAGE = Path(__file__).with_name('reference.md')
 LIBRARY = {
     'svcfw.transport.router': ('Router',),
     'svcfw.core.router': ('Router',),
-    'svcfw.core.context': ('Context', 'Reply', 'ServiceReply', 'Sender'),
+    'svcfw.core.context': ('Context', 'Reply', 'Sender'),
+    'svcfw.core.calls': ('ServiceReply',),
     'svcfw.core.channel': ('Receiver', 'Channel'),
     'svcfw.core.latch': ('Latch',),
     'svcfw.core.select': ('Select', 'SelectError'),

@@ -52,8 +52,13 @@ class Responder:
         router.add_handler(self._on_get_module, handles.GET_MODULE)
 
     def allow(self, context: Context, module: str) -> None:
-        """Let a context, and those on the way to it, have the package of `module`."""
+        """Let a context, and those on the way to it, have the package of `module`.
+
+        TypeError that says why and what to do, for a program that cannot be sent.
+        """
         package = module.partition('.')[0]
+        if module == '__main__':
+            self._require_program()
         peer = self._peer(context.id)
         peer.called.add(module)
         if package not in peer.allowed:
@@ -129,6 +134,13 @@ class Responder:
             self._sources[name] = source
         return source
 
+    def _require_program(self) -> None:
+        if self._sources.get('__main__') is None:
+            try:
+                self._sources['__main__'] = _program()
+            except (OSError, SyntaxError, ValueError) as exc:
+                raise TypeError(f'functions and classes of this program cannot be used elsewhere: {exc}') from exc
+
     def _source(self, name: str) -> _Source | None:
         if name not in self._sources:
             self._sources[name] = _find(name)
@@ -169,8 +181,7 @@ def _find(name: str) -> _Source | None:
         return None
     try:
         if name == '__main__':
-            path = Path(sys.modules['__main__'].__file__ or '')
-            return _Source(name, False, path.name, _read(path))
+            return _program()
         spec = _spec(name)
         if spec is None:
             return None
@@ -180,6 +191,14 @@ def _find(name: str) -> _Source | None:
         return None if text is None else _Source(name, is_package, name.replace('.', '/') + suffix, text)
     except (AttributeError, ImportError, OSError, SyntaxError, ValueError):
         return None  # an extension module, or something else without source: the target has it or has not
+
+
+def _program() -> _Source:
+    """The program that runs here. OSError, SyntaxError, ValueError where it cannot be sent."""
+    file = getattr(sys.modules['__main__'], '__file__', None)
+    if file is None:
+        raise ValueError('it was not started from a file (python -c, a notebook, ...). Put them into a module')
+    return _Source('__main__', False, Path(file).name, _read(Path(file)))
 
 
 def _source_text(spec: Any) -> str | None:
@@ -218,13 +237,39 @@ def _spec(name: str) -> Any:
 def _without_main_guard(tree: ast.Module, text: str, path: str) -> str:
     """A program's source, to be imported elsewhere: its `if __name__ == '__main__':` blocks are blanked.
 
-    ValueError for a program that has neither such a block nor `svcfw.main`: importing it would run it.
+    ValueError for a program that has neither such a block nor a function with `@svcfw.main()`: importing it would run
+    it.
     """
     guards = [node for node in tree.body if isinstance(node, ast.If) and '__name__' in ast.unparse(node.test)]
-    if not guards and 'svcfw.main' not in text:
-        raise ValueError(f'{path} has no `if __name__ == "__main__":`; it cannot be imported elsewhere')
+    if not guards and not _has_main_function(tree):
+        raise ValueError(
+            f'{path} would run there when it is imported. '
+            'Put what it does into a function with @svcfw.main(), or below `if __name__ == "__main__":`'
+        )
     lines = text.split('\n')  # not splitlines(), to which a form feed ends a line
     for guard in guards:
         for number in range(guard.lineno, (guard.end_lineno or guard.lineno) + 1):
             lines[number - 1] = ''
     return '\n'.join(lines)
+
+
+def _has_main_function(tree: ast.Module) -> bool:
+    """Whether a function is decorated with `svcfw.main()`, under whatever names both were imported."""
+    modules, functions = set(), set()
+    for node in tree.body:
+        if isinstance(node, ast.Import):
+            modules |= {alias.asname or alias.name for alias in node.names if alias.name == 'svcfw'}
+        elif isinstance(node, ast.ImportFrom) and node.module == 'svcfw' and not node.level:
+            functions |= {alias.asname or alias.name for alias in node.names if alias.name == 'main'}
+    calls = [
+        decorator.func
+        for node in tree.body
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        for decorator in node.decorator_list
+        if isinstance(decorator, ast.Call)
+    ]
+    return any(
+        (isinstance(call, ast.Name) and call.id in functions)
+        or (isinstance(call, ast.Attribute) and call.attr == 'main' and ast.unparse(call.value) in modules)
+        for call in calls
+    )

@@ -3,6 +3,7 @@
 import _thread
 
 from svcfw.core.context import Sender
+from svcfw.core.holders import Holders
 from svcfw.core.latch import Latch
 from svcfw.core.wire.errors import ChannelError
 
@@ -43,7 +44,13 @@ class Receiver(object):
         return self._latch.closed
 
     def to_sender(self):
-        """A Sender for this receiver, to be given to another context."""
+        """A Sender for this receiver, to be given to another context.
+
+        The receiver ends (`get()` raises ChannelError) when it is closed by one who has it, or when all contexts that
+        this one has sent it to are lost.
+        """
+        if self.router.holders is None:
+            self.router.holders = Holders()
         return Sender(self.router.myself(), self.handle)
 
     def empty(self):

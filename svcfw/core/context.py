@@ -4,10 +4,10 @@ import sys
 
 from svcfw.core import handles
 from svcfw.core.latch import Latch
-from svcfw.core.message import Message
 from svcfw.core.wire.errors import ChannelError, TimeoutError
 from svcfw.core.wire.frames import DEAD, Frame
 
+_CALLS = 'svcfw.core.calls'
 #: A wait for an answer that takes longer is named in the log.
 STUCK_S = 60.0
 
@@ -66,25 +66,13 @@ class Context(object):
 
     def request_service(self, service, method, arguments, timeout=None):
         """The same with the arguments as a dict. timeout: seconds after which the callee need not begin any more."""
-        encode = self.router.codec.encode
-        name = service_name(service)
-        self.router.calling(self, getattr(service, '__module__', name))
-        value = (name, method, timeout, encode(arguments))
-        reply = ServiceReply(self, (name, method))
-        reply.handle = self.router.add_handler(reply.put, respondent=self, once=True)
-        frame = Frame(
-            self.id, self.router.own_id, self.router.own_id, handles.CALL_SERVICE, reply.handle, 0, encode(value)
-        )
-        if self.id == self.router.own_id and self.router.services is not None:
-            self.router.services.accept_own(Message(self.router, frame))
-        else:
-            self.router.send(frame)
-        return reply
+        return _calls().request_service(self, service, method, arguments, timeout)
 
     def send(self, handle, value, reply_to=0):
         """Send one value to a handle of this context. EncodeError; a lost context is told to `reply_to` only."""
         router = self.router
-        router.send(Frame(self.id, router.own_id, router.own_id, handle, reply_to, 0, router.codec.encode(value)))
+        payload = router.encode_for(self.id, value)
+        router.send(Frame(self.id, router.own_id, router.own_id, handle, reply_to, 0, payload))
 
     def request(self, handle, value, timeout=None):
         """Send a value and wait for the answer. TimeoutError after `timeout` seconds; errors as for `call`."""
@@ -109,7 +97,7 @@ class Context(object):
                 raise
 
     def _name(self, function):
-        name = function_name(function)
+        name = _calls().function_name(function)
         self.router.calling(self, name[0])
         return name
 
@@ -150,20 +138,11 @@ class Reply(Latch):
             except TimeoutError:
                 waited += step
                 if timeout is not None and waited >= timeout:
-                    raise
+                    what = '.'.join(self._what)
+                    raise TimeoutError('%s: no answer to %s within %s s' % (self.context, what, timeout)) from None
                 router = self.context.router
                 router.log(router, 30, '%s: no answer to %s for %d s' % (self.context, '.'.join(self._what), waited))
                 step = waited
-
-
-class ServiceReply(Reply):
-    """The answer of a service, to come."""
-
-    def cancel(self):
-        """Wait no more: a call that has not begun will not, one that runs sees it in `msg.cancelled`."""
-        self.context.router.remove_handler(self.handle)
-        self.context.send(handles.CANCEL_SERVICE, self.handle)
-        self.close('the call was cancelled')
 
 
 class Sender(object):
@@ -195,27 +174,7 @@ class Sender(object):
         router.send(Frame(self.context.id, router.own_id, router.own_id, self.handle, 0, DEAD, payload))
 
 
-def service_name(service):
-    """The name (str) of a service given by name or class. TypeError."""
-    if isinstance(service, bytes):
-        service = service.decode('utf-8')
-    elif isinstance(service, type):
-        service = service.name()  # type: ignore[attr-defined]
-    if not isinstance(service, str):
-        raise TypeError('%r is neither a service nor its name' % (service,))
-    return service
-
-
-def function_name(function):
-    """('package.module', 'Class.method') by which the other side finds the function. TypeError where it cannot."""
-    owner = getattr(function, '__self__', None)
-    if isinstance(owner, type):
-        module, name = owner.__module__, '%s.%s' % (owner.__qualname__, function.__name__)
-    else:
-        module, name = getattr(function, '__module__', ''), getattr(function, '__qualname__', '')
-    if module == '__main__':
-        # Of a program that was run by `python -m`: the name by which it can be found.
-        module = getattr(sys.modules[module].__spec__, 'name', module)
-    if not module or not name or '<' in name:
-        raise TypeError('%r cannot be called elsewhere: it is not a function of a module or a class' % (function,))
-    return module, name
+def _calls():
+    """What callers need, which is not part of what every context starts from: most never call anybody."""
+    __import__(_CALLS)
+    return sys.modules[_CALLS]

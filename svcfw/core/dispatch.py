@@ -1,8 +1,9 @@
 """Dispatcher: runs the functions that other contexts call, one at a time, on the main thread."""
 
+import os
 import sys
 
-from svcfw.core import handles, logs
+from svcfw.core import forks, handles, logs
 from svcfw.core.latch import Latch
 from svcfw.core.message import has_parent_authority
 from svcfw.core.wire.errors import CallError, ChannelError, Error
@@ -45,6 +46,14 @@ def _text(error):
         return '<its text failed: %r>' % type(e)
 
 
+def fail(message, failure):
+    """Answer `message` (a Message) with a CallError, its texts cut where the whole does not fit a frame. Any thread."""
+    try:
+        message.fail(failure)
+    except Error:
+        message.fail(CallError(failure.typename, _shortened(failure.message), _shortened(failure.traceback)))
+
+
 def _shortened(text):
     if len(text) <= MAX_ERROR_CHARS:
         return text
@@ -85,6 +94,7 @@ class Dispatcher(object):
             self.busy = False
 
     def _execute(self, message):
+        pid = os.getpid()
         try:
             (module, name), args, kwargs = message.value()
             function = resolve(module, name)
@@ -93,17 +103,17 @@ class Dispatcher(object):
             if not getattr(function, 'svcfw_inline', False):
                 logs.install(self._router)
                 self._router.loop.ensure_standby()
-            message.reply(function(*args, **kwargs))
-        except (Exception, SystemExit) as e:
+            value = function(*args, **kwargs)
+            forks.end_if_fork(pid)
+            message.reply(value)
+        except BaseException as e:  # KeyboardInterrupt and the like end the call, not the context that others share
+            forks.end_if_fork(pid, e)
             self._report(message, e)
 
     def _report(self, message, error):
         failure = call_error(error)
         if message.wants_reply():
-            try:
-                message.fail(failure)
-            except Error:
-                message.fail(CallError(failure.typename, _shortened(failure.message), _shortened(failure.traceback)))
+            fail(message, failure)
         else:
             self._router.log(self._router, 40, 'a call that nobody waits for failed: %s' % failure)
 

@@ -12,7 +12,8 @@ from svcfw.core.poolstarter import PoolStarter
 from svcfw.core.router import Router
 from svcfw.core.wire.link import Link
 
-#: How long an ending context may take for its last words, and a running call for its cleaning up.
+#: How long an ending context may take for its services' `on_shutdown`, then for its last words, and a running call for
+#: its cleaning up.
 LEAVE_S = 5.0
 
 
@@ -37,6 +38,7 @@ def main(config):
     stream = router.add_parent(Link(), read_fd, write_fd)
     stream.write_ahead(config['marker'])
     dispatcher.run()
+    router.join_shutdown(LEAVE_S)
     # What the program has left running (threads, exit functions) may delay the end, not prevent it.
     _signal.signal(_signal.SIGALRM, _signal.SIG_DFL)
     _signal.alarm(int(LEAVE_S) + 1)

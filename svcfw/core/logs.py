@@ -60,6 +60,9 @@ def _add_handler(router):
     class Forwarder(logging.Handler):
         def emit(self, record):
             try:
+                if router.is_fork():  # its stderr is the context's, and reaches the parent too
+                    sys.stderr.write(self.format(record) + '\n')
+                    return
                 forward(router, record.levelno, record.name, self.format(record))
             except Exception:
                 self.handleError(record)

@@ -129,6 +129,7 @@ class Loop(object):
         self._standby = None
         self._standby_parked = False
         self._closed = self._released = False
+        self._why_closed = 'the loop was closed'
         self._wake_r, self._wake_w = os.pipe()
         for fd in (self._wake_r, self._wake_w):
             os.set_blocking(fd, False)
@@ -236,7 +237,11 @@ class Loop(object):
             if self._standby is not None:
                 return
             self._standby = Waiter(self)
-        _thread.start_new_thread(self._standby_main, ())
+            try:
+                _thread.start_new_thread(self._standby_main, ())
+            except BaseException:
+                self._standby = None  # the next who asks for it tries again
+                raise
 
     def close(self):
         """Let go of the descriptors of the loop itself; whoever waits on it gets ChannelError. Idempotent."""
@@ -250,6 +255,15 @@ class Loop(object):
             if self._driver is None:
                 self._release()
 
+    def abandon(self, reason):
+        """In a fork, whose only thread calls: whoever waits gets ChannelError(reason)."""
+        self._lock = _thread.RLock()
+        self._closed, self._why_closed = True, reason
+        self._driver = self._driving_thread = None
+        self._soon.clear()
+        self._watched.clear()
+        self._release()
+
     # -- the driver's side
 
     def _expired(self, deadline):
@@ -257,7 +271,7 @@ class Loop(object):
 
     def _require_open(self):
         if self._closed:
-            raise ChannelError('the loop was closed')
+            raise ChannelError(self._why_closed)
 
     def _follow(self, waiter):
         waiter._doze()

@@ -70,7 +70,7 @@ class Message(object):
 
     def _answer(self, flags, value):
         if self.wants_reply():
-            self._send(flags, self.router.codec.encode(value))
+            self._send(flags, self.router.encode_for(self.frame.src, value))
 
     def _send(self, flags, payload):
         own_id = self.router.own_id

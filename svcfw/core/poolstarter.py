@@ -30,8 +30,11 @@ class PoolStarter(object):
         self._waiting.append((message, self._router.loop.clock()))
         if not self._has_begun:
             self._has_begun = True
-            self._router.loop.ensure_standby()
-            _thread.start_new_thread(self._start, ())
+            try:
+                self._router.loop.ensure_standby()
+                _thread.start_new_thread(self._start, ())
+            except Exception as e:  # no more threads for this account
+                self._give_up(call_error(e))
 
     def _on_cancel(self, message):
         """A caller waits no more."""
@@ -60,4 +63,8 @@ class PoolStarter(object):
 
     def _hand_over(self, module):
         waiting, self._waiting = self._waiting, []
-        module.start_in_child(self._router, waiting)
+        try:
+            module.start_in_child(self._router, waiting)
+        except Exception as e:
+            self._waiting = waiting
+            self._give_up(call_error(e))

@@ -1,14 +1,16 @@
 """Router: brings each frame to the handler or the link that it is for, and refuses what may not pass."""
 
 import _thread
+import os
 
-from svcfw.core import handles
+from svcfw.core import forks, handles
 from svcfw.core.context import Context, Sender
+from svcfw.core.latch import Latch
 from svcfw.core.loop import Loop
 from svcfw.core.message import Message, has_parent_authority, shaped
 from svcfw.core.stream import Stream
 from svcfw.core.wire.codec import Codec
-from svcfw.core.wire.errors import ChannelError, RouteError
+from svcfw.core.wire.errors import ChannelError, RouteError, TimeoutError
 from svcfw.core.wire.frames import DEAD, Frame
 from svcfw.core.wire.link import Goodbye
 from svcfw.core.wire.routes import RouteTable, check_direction, check_source
@@ -38,14 +40,18 @@ class Router(object):
         self.codec = Codec(
             [
                 (CONTEXT_TAG, Context, lambda context: (context.id, context.name), self._decode_context),
-                (SENDER_TAG, Sender, lambda sender: (sender.context, sender.handle), self._decode_sender),
+                (SENDER_TAG, Sender, self._encode_sender, self._decode_sender),
             ]
         )
         self.closed = None
+        self._pid = os.getpid()  # type: object
+        forks.watch(self)
         #: The pool of services of this context (svcfw.service.Pool), if there is one.
         self.services = None
         #: What transfers of files share in this context (svcfw.service.transfers.Transfers), once there are any.
         self.transfers = None
+        #: Who may write to handles of this context (svcfw.core.holders.Holders), once there is a Sender for one.
+        self.holders = None
         #: For children: the packed core that this context itself was started from (bytes), and from which level
         #: (int, as in `logging`) their log records are wanted.
         self.bundle = None
@@ -64,6 +70,9 @@ class Router(object):
         self._next_handle = handles.FIRST_DYNAMIC
         self._unused_ids = [1, 1 << 32] if own_id == 0 else [0, 0]
         self._on_shutdown = []
+        #: The thread that runs the functions of `on_shutdown` now, and what those wait on who wait for their end.
+        self._ending_thread = None
+        self._ended = Latch(self.loop)
         self._on_gone = {}
         self.add_handler(self._on_add_route, handles.ADD_ROUTE, self._is_from_child)
         self.add_handler(self._on_del_route, handles.DEL_ROUTE, self._is_from_child)
@@ -197,11 +206,34 @@ class Router(object):
 
     def remove_handler(self, handle):
         self._handlers.pop(handle, None)
+        if self.holders is not None:
+            self.holders.forget(handle)
+
+    def encode_for(self, context_id, value):
+        """The payload (bytes) of a value for one context, which may write to the handles whose Senders it gets.
+
+        Once all who may are lost, the handler of such a handle gets a dead message and is gone. EncodeError.
+        """
+        holders = self.holders
+        if holders is None:
+            return self.codec.encode(value)
+        holders.take()  # of a value that could not be encoded
+        payload = self.codec.encode(value)
+        if self._routes.link_for(context_id) is not None:  # the end of one above is the end of this context, too
+            holders.give(context_id)
+        return payload
+
+    def _encode_sender(self, sender):
+        if self.holders is not None and sender.context.id == self.own_id:
+            self.holders.encoded(sender.handle)
+        return sender.context, sender.handle
 
     # -- sending
 
     def send(self, frame):
         """Send on behalf of this context. An answer that cannot come is delivered as a dead message, never silence."""
+        if not forks.HAS_HOOK:
+            self.is_fork()
         if frame.dst == self.own_id:
             self.loop.call_soon(lambda: self._deliver(frame))
             return
@@ -275,7 +307,8 @@ class Router(object):
         handler = self._handlers.get(frame.handle)
         message = Message(self, frame)
         if handler is None:
-            message.refuse('%s has no handle %d' % (self.name, frame.handle))
+            what = 'pool of services' if frame.handle == handles.CALL_SERVICE else 'handle %d' % frame.handle
+            message.refuse('%s has no %s' % (self.name, what))
             return
         function, policy, respondent_id, once = handler
         if respondent_id is not None and respondent_id != frame.src and not self._speaks_for(frame, respondent_id):
@@ -327,7 +360,10 @@ class Router(object):
             callbacks = self._on_gone.pop(context_id, [])
             self._contexts.pop(context_id, None)
         self._child_ids.discard(context_id)
-        self._kill_handlers(lost, reason)
+        deserted = [] if self.holders is None else self.holders.drop(context_id)
+        self._kill_handlers(lost + deserted, reason)
+        for handle in deserted:
+            self.remove_handler(handle)
         if self._parent_link is not None:
             self._tell_parent(handles.DEL_ROUTE, (context_id, reason))
         for callback in callbacks:
@@ -383,6 +419,28 @@ class Router(object):
 
         self.parent().request_async(handles.ALLOCATE_ID, None, granted)
 
+    # -- a fork's copy
+
+    def is_fork(self):
+        """Whether the calling process is a fork of the one whose router this is; the copy is dead then."""
+        if os.getpid() == self._pid:
+            return False
+        self.abandon()
+        return True
+
+    def abandon(self):
+        """In a fork: let go of everything, and say so to whoever uses this copy. Idempotent."""
+        if self._pid is None:
+            return
+        name, self._pid = 'process %s' % self._pid, None
+        self.closed = 'this is a fork of %s (%s), which alone may use its router' % (name, self.name)
+        # A thread that there is no more may have held any of the locks.
+        self._lock = _thread.allocate_lock()
+        self._handlers.clear()
+        for stream in (self._routes.links() | {self._parent_link}) - {None}:
+            stream.abandon()
+        self.loop.abandon(self.closed)
+
     # -- the end
 
     def on_shutdown(self, function):
@@ -397,11 +455,15 @@ class Router(object):
         self.loop.call_soon(lambda: self.shutdown('%s was told to shut down' % self.name))
 
     def shutdown(self, reason='the router was shut down'):
-        """Say goodbye to all links and wake every waiter with ChannelError(reason). Idempotent."""
+        """Say goodbye to all links and wake every waiter with ChannelError(reason). Idempotent.
+
+        Runs the functions of `on_shutdown`; for another call, which returns at once, `join_shutdown` waits for them.
+        """
         with self._lock:
             if self.closed is not None:
                 return
             self.closed = reason
+            self._ending_thread = _thread.get_ident()
             lost = list(self._handlers)
         for stream in self._routes.links():
             stream.say_goodbye()
@@ -409,8 +471,21 @@ class Router(object):
         for function in self._on_shutdown:
             try:
                 function()
-            except Exception as e:
+            except BaseException as e:  # SystemExit of one is no reason to skip the others
                 self._on_loop_error(e)
+        self._ending_thread = None
+        self._ended.close('the end')
+
+    def join_shutdown(self, timeout_s):
+        """Wait until a shutdown that has begun has run its functions, for so many seconds at most. Any thread.
+
+        Returns at once on the thread that runs them.
+        """
+        if self._ending_thread != _thread.get_ident():
+            try:
+                self._ended.get(timeout_s)
+            except (ChannelError, TimeoutError):
+                pass
 
     def _on_loop_error(self, error):
         self.log(self, 40, '%s: %s: %s' % (self.name, type(error).__name__, error))

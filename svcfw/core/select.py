@@ -29,8 +29,12 @@ class Select(object):
         self._sources = []
         self._latch = Latch(loop)
         self._latch.notify = self._announce
-        for source in sources:
-            self.add(source)
+        try:
+            for source in sources:
+                self.add(source)
+        except BaseException:
+            self.close()  # nobody has this select to take the sources back from
+            raise
 
     def __len__(self):
         return len(self._sources)

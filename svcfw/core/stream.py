@@ -303,6 +303,15 @@ class Stream(object):
             self._loop.call_soon(callback)
         self._on_closed(self, reason)
 
+    def abandon(self):
+        """In a fork: close this process's copies of the descriptors; the link is the original's."""
+        self._lock = _thread.allocate_lock()
+        if not self.closed:
+            self.closed = True
+            self._queue.clear()
+            for fd in {self._read_fd, self._write_fd}:
+                os.close(fd)
+
 
 def widen(fd):
     """Have a pipe take as much as is read at once; a usual one takes a quarter. What is no pipe stays as it is."""

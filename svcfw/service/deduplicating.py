@@ -23,15 +23,31 @@ class DeduplicatingInvoker(Invoker):
         self._store = Store(service.results or Results(), router.loop.clock)
         # Not what keeps an execution alive: one that its method has forgotten must end.
         self._executions = weakref.WeakValueDictionary()
+        #: Executions under way whose outcome is not for those who call from now on.
+        self._forgotten = weakref.WeakSet()
         self._callers = 0
 
     def forget(self, method_name=None, arguments=None):
-        """Drop kept outcomes: of one call, of one method (arguments None), or all. Any thread."""
+        """Drop outcomes: of one call, of one method (arguments None), or all. Any thread.
+
+        An execution that is under way goes on for those who wait for it, and its outcome is not kept: what it has read
+        may be what is to be forgotten. Who calls from now on has it executed anew.
+        """
         wanted = None if arguments is None else call_key(method_name, arguments, self._encode)
+
+        def is_meant(key):
+            return method_name in (None, key[0]) and wanted in (None, key)
+
         with self._lock:
-            self._store.forget(lambda key: method_name in (None, key[0]) and wanted in (None, key))
+            self._store.forget(is_meant)
+            for execution in list(self._executions.values()):
+                if is_meant(execution.key) and execution not in self.waiting:
+                    execution.is_forgotten = True
+                    del self._executions[execution.key]
+                    self._forgotten.add(execution)
 
     def submit(self, request):
+        self.update_limit()
         key = self._key(request)
         with self._lock:
             outcome = self._store.get(key)
@@ -62,7 +78,7 @@ class DeduplicatingInvoker(Invoker):
     def cancel(self, src_id, reply_to):
         """Forget one caller; the execution goes on for the others."""
         with self._lock:
-            for execution in list(self._executions.values()):
+            for execution in list(self._executions.values()) + list(self._forgotten):
                 for request in execution.callers:
                     if request.is_from(src_id, reply_to):
                         request.cancel()
@@ -72,7 +88,7 @@ class DeduplicatingInvoker(Invoker):
         with self._lock:
             if self._executions.get(execution.key) is execution:
                 del self._executions[execution.key]
-            if not execution.cancelled:  # its method may have given up
+            if not (execution.is_forgotten or execution.cancelled):  # of a cancelled one the method may have given up
                 self._store.put(execution.key, flags, payload)
             self._callers -= len(execution.callers)
         for request in execution.callers:
@@ -119,12 +135,13 @@ class DeduplicatingInvoker(Invoker):
 class _Execution(Request):
     """A call on behalf of all its callers; what is answered to it is answered to them."""
 
-    __slots__ = ('_invoker', 'callers', 'key')
+    __slots__ = ('_invoker', 'callers', 'is_forgotten', 'key')
 
     def __init__(self, invoker, key, request):
         Request.__init__(self, request, request.method, request.encoded_arguments, None)
         self._invoker = invoker
         self.key = key
+        self.is_forgotten = False
         self.callers = []
 
     @property

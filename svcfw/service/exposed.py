@@ -40,7 +40,7 @@ def arg_spec(spec, optional=None):
 
     def decorate(function):
         _require_function(function)
-        parameters = _Parameters(function)
+        parameters = _Parameters(function, is_bound=False)  # it may become a static method yet
         for name in list(required) + list(optional):
             if not parameters.takes_any and name not in parameters.required | parameters.optional:
                 raise TypeError('%s has no parameter %s' % (function.__qualname__, name))
@@ -67,14 +67,14 @@ def _require_function(function):
 class Exposed(object):
     """One exposed method of one service."""
 
-    def __init__(self, service, name, function):
+    def __init__(self, service, name, function, is_static=False):
         self.name = name
         self.policies = function.svcfw_policies
         self.replies = not getattr(function, 'svcfw_no_reply', False)
         self.counts = Counts()
         self._service = service
         self._call = getattr(service, name)
-        parameters = _Parameters(function)
+        parameters = _Parameters(function, not is_static)
         required, optional = getattr(function, 'svcfw_arg_spec', ({}, {}))
         self.wants_message = 'msg' in parameters.required | parameters.optional
         self._types = dict(required, **optional)
@@ -143,14 +143,19 @@ def find_exposed(service):
     for name in dir(type(service)):
         function = getattr(type(service), name, None)
         if getattr(function, 'svcfw_policies', ()):
-            found[name] = Exposed(service, name, function)
+            found[name] = Exposed(service, name, function, _is_static(type(service), name))
     return found
 
 
-class _Parameters(object):
-    """The names that a method can be called with, `self` left out; `inspect` would cost 43 modules."""
+def _is_static(cls, name):
+    """Whether the attribute that `cls` has by this name, perhaps from a base, is a static method."""
+    return next(isinstance(vars(base)[name], staticmethod) for base in cls.__mro__ if name in vars(base))
 
-    def __init__(self, function):
+
+class _Parameters(object):
+    """The names that a function can be called with; `inspect` would cost 43 modules. is_bound: without the first."""
+
+    def __init__(self, function, is_bound=True):
         while hasattr(function, '__wrapped__'):  # a decorator's wrapper says `*args, **kwargs` and passes on
             function = function.__wrapped__
         code = function.__code__
@@ -158,7 +163,7 @@ class _Parameters(object):
         keyword_only = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
         defaults = len(function.__defaults__ or ())
         self.optional = set(positional[len(positional) - defaults :]) | set(function.__kwdefaults__ or ())
-        self.required = (set(positional[1:]) | set(keyword_only)) - self.optional
+        self.required = (set(positional[is_bound:]) | set(keyword_only)) - self.optional
         self.takes_any = bool(code.co_flags & _VARKEYWORDS)
 
 

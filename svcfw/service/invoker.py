@@ -1,11 +1,13 @@
 """Invokers: how the calls of one service are run on the threads of a pool."""
 
 import collections
+import os
 import weakref
 
-from svcfw.core.dispatch import call_error
+from svcfw.core import forks
+from svcfw.core.dispatch import call_error, fail
 from svcfw.core.wire.errors import CallError, ChannelError, TimeoutError
-from svcfw.service.errors import RefusedError, refusal
+from svcfw.service.errors import PoolError, RefusedError, refusal
 from svcfw.service.exposed import find_exposed
 from svcfw.service.workers import Lane
 
@@ -29,10 +31,24 @@ class Invoker(Lane):
         self._lock = workers.lock
         self._ended = None
         self._unanswered = weakref.WeakSet()
+        #: What `max_running` said last: it is the user's, and never asked under the lock.
+        self._limit = None
+        self.update_limit()
 
     def max_running(self):
-        """How many calls may run at the same time; None for any number."""
+        """How many calls may run at the same time (int, at least 1); None for any number.
+
+        Asked when a call comes and when one has ended, on any thread, without a lock. Anything else, and what it
+        raises, is the failure of that call.
+        """
         return self.service.max_running
+
+    def update_limit(self):
+        """Ask `max_running` anew. PoolError for a value that is no limit, or what it raises."""
+        limit = self.max_running()
+        if limit is not None and (type(limit) is not int or limit < 1):
+            raise PoolError('%s: max_running is None or a number of at least 1, not %r' % (self.service.name(), limit))
+        self._limit = limit
 
     # -- arrival; loop thread
 
@@ -48,6 +64,7 @@ class Invoker(Lane):
 
     def submit(self, request):
         """Take a request, to be run when its turn comes. RefusedError when too many wait; ChannelError at the end."""
+        self.update_limit()
         with self._lock:
             self._enqueue(request)
             self._workers.schedule(self)
@@ -82,7 +99,8 @@ class Invoker(Lane):
         In its turn: where the service runs one at a time, after those that came before, which run here too if they
         have to.
         """
-        if self.max_running() is None:
+        self.update_limit()
+        if self._limit is None:
             with self._lock:
                 self._enqueue(request)
                 self._begin_waiting(request)
@@ -133,8 +151,7 @@ class Invoker(Lane):
     # -- threads of the pool
 
     def may_start(self):
-        limit = self.max_running()
-        return limit is None or len(self.running) < limit
+        return self._limit is None or len(self.running) < self._limit
 
     def is_short(self, item):
         return item.method is not None and item.method.counts.recent_s < SHORT_S
@@ -143,9 +160,14 @@ class Invoker(Lane):
         if item.method is None:
             self._handle_event()
         elif item.is_wanted():
-            self.execute(item)
+            try:
+                self.execute(item)
+            except BaseException as e:  # an invoker of the user's
+                fail(item, call_error(e))
+                raise
             if not item.is_answered and item.wants_reply():
                 self._await_answer(item)
+            self.update_limit()
         else:
             item.refuse(_TOO_LATE)
 
@@ -154,7 +176,8 @@ class Invoker(Lane):
         counts = request.method.counts
         clock = request.router.loop.clock
         started = clock()
-        failure = None
+        failure = value = None
+        pid = os.getpid()
         try:
             value = request.method.run(request.arguments(), request)
         except RefusedError as e:
@@ -162,12 +185,14 @@ class Invoker(Lane):
         except CallError as e:
             failure = e
         except BaseException as e:  # SystemExit too: it must neither end the thread nor leave the caller waiting
+            forks.end_if_fork(pid, e)
             failure = call_error(e)
+        forks.end_if_fork(pid)
         counts.add(clock() - started, failure is not None)
         if failure is None:
             request.settle(value)
         else:
-            request.fail(failure)
+            fail(request, failure)
 
     def _handle_event(self):
         try:
@@ -185,6 +210,10 @@ class Invoker(Lane):
         request.refuse(self._ended)
 
     # -- the end, and what was
+
+    def is_over(self):
+        """Whether its pool has ended."""
+        return self._ended is not None
 
     def end(self, reason):
         """Answer all that wait or run with ChannelError(reason), and take no more; what runs goes on unheard."""

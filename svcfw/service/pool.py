@@ -1,19 +1,24 @@
 """Pool: the services of one context and the threads that run them."""
 
 import _thread
+import collections
 
 from svcfw.core import handles
-from svcfw.core.context import service_name
-from svcfw.core.dispatch import call_error
+from svcfw.core.calls import service_name
+from svcfw.core.dispatch import call_error, fail
+from svcfw.core.latch import Latch
 from svcfw.core.select import Select
 from svcfw.core.wire.errors import ChannelError, DecodeError, Error, TimeoutError
 from svcfw.service.activation import Activation
 from svcfw.service.activator import Activator
 from svcfw.service.errors import PoolError, RefusedError, refusal
 from svcfw.service.request import Request
+from svcfw.service.service import Service
 from svcfw.service.workers import Lane, Workers
 
 DEFAULT_SIZE = 16
+#: How long an ending context waits for services that are in their `on_shutdown`.
+ON_SHUTDOWN_S = 5.0
 #: Calls that may wait for one service to be made.
 MAX_PENDING = 10000
 
@@ -24,19 +29,21 @@ class Pool(object):
     """Serves CALL_SERVICE on a router with these services. A context manager: leaving it stops the pool.
 
     router; services: instances of Service; size: number of threads; activator: makes services that are asked for.
-    PoolError for a second pool on a router, and for two services of a name.
+    PoolError for a second pool on a router, for two services of a name, for what is no service, and where the threads
+    cannot be started. A pool that could not be made leaves the router as it was.
 
     Services take turns, and where there is more than one (or a parent may ask for more), the last free thread goes only
     to one none of whose calls run: a slow service does not starve the others.
     """
 
     def __init__(self, router, services=(), size=DEFAULT_SIZE, activator=None):
-        if size < 1:
-            raise PoolError('a pool has at least one thread, not %r' % (size,))
+        if type(size) is not int or size < 1:
+            raise PoolError('the size of a pool is a whole number, of at least one thread, not %r' % (size,))
         self.router = router
         self.size = size
         self._activator = activator or Activator()
         self._state = _ACTIVE
+        #: By name; a service that goes by several names has one invoker.
         self._invokers = {}
         self._activations = {}
         #: The calls (Message) that wait for their service to be made.
@@ -45,8 +52,19 @@ class Pool(object):
         self._select = Select(router.loop, oneshot=False)
         self._select.notify = self._on_event
         self._end_lock = _thread.allocate_lock()
+        self._has_begun_to_end = False
+        #: The thread that runs `on_shutdown` of the services now, and what those wait on who wait for its end.
+        self._ending_thread = None
+        self._ended = Latch(router.loop)
         self._claim_router()
-        self._workers = Workers(router.loop, size, self._log_error, self._spares_a_thread)
+        try:
+            self._workers = Workers(router.loop, size, self._log_error, self._spares_a_thread)
+        except RuntimeError as e:
+            router.services = None
+            raise PoolError('%s: %d threads cannot be started (%s)' % (router.name, size, e))
+        except BaseException:
+            router.services = None
+            raise
         self._lock = self._workers.lock
         try:
             for service in services:
@@ -79,21 +97,50 @@ class Pool(object):
     # -- services; any thread
 
     def add(self, service):
-        """Serve a service from now on. PoolError for a name that is taken, and once the pool is closed."""
-        self._add(service.name(), service)
+        """Serve a service from now on. PoolError for a name that is taken, and once the pool is closed.
+
+        An error leaves the pool as it was.
+        """
+        name = service.name() if hasattr(service, 'name') else type(service).__name__
+        self._add(name, service)
 
     def _add(self, name, service):
-        invoker = service.invoker_class(service, self._workers)
+        _require_service(name, service)
+        made = service.invoker_class(service, self._workers)
         with self._lock:
             self._require_active()
             if name in self._invokers:
                 raise PoolError('there is a service %s already' % name)
-            self._invokers[name] = invoker
-        service.invoker = invoker
+            invoker = self._invoker_of(service, name) or made
+            self._invokers[name] = service.invoker = invoker
+        if invoker is made:
+            self._listen(name, service)
+
+    def _invoker_of(self, service, name):
+        """The invoker of a service that has another name here already, or None. The lock is held. PoolError."""
+        invoker = service.invoker
+        if invoker is None or invoker.is_over():
+            return None
+        if invoker not in self._invokers.values():
+            raise PoolError('%s is served by another pool' % name)
+        return invoker
+
+    def _listen(self, name, service):
+        """Wait for the sources of a new service, too."""
         try:
             self._select.add(service.select)
         except ChannelError:
             pass  # the pool was stopped in this moment
+        except BaseException:
+            with self._lock:
+                self._invokers.pop(name, None)
+                service.invoker = None
+            raise
+
+    def _each_invoker(self):
+        """Each once, in the order in which their services came."""
+        with self._lock:
+            return list(collections.OrderedDict.fromkeys(self._invokers.values()))
 
     def get_service(self, name):
         """The instance for a name (str, or the class), made if need be. Blocks; not for loop callbacks.
@@ -148,28 +195,39 @@ class Pool(object):
     def stop(self, join=True):
         """End now: all callers get ChannelError at once, `on_shutdown` of each service is called once. Idempotent.
 
+        Returns when they have run, the last service first; where another thread is at it, after ON_SHUTDOWN_S at most.
         join: wait for the threads, which end with the methods that they run; one of them does not wait.
         """
         with self._lock:
             self._state = _STOPPED
         self._end()
+        self._await_end()
         if join:
             self.join()
+
+    def _await_end(self):
+        if self._ending_thread != _thread.get_ident():
+            try:
+                self._ended.get(ON_SHUTDOWN_S)
+            except (ChannelError, TimeoutError):
+                pass
 
     def join(self):
         """Wait until no thread of the pool is left: after `close` or `stop`. Returns at once on one of them."""
         self._workers.join()
 
     def _end(self):
-        """Everybody is told, then the services. What still runs goes on unheard."""
+        """Everybody is told, then the services, the youngest first. Results of calls that still run are discarded."""
         with self._end_lock:
-            if self.router.services is not self:
-                return
-            self.router.services = None
+            begins, self._has_begun_to_end = not self._has_begun_to_end, True
+        if not begins:
+            return
+        self._ending_thread = _thread.get_ident()
+        self.router.services = None
         with self._lock:
             self._state = _STOPPED
-            invokers = list(self._invokers.values())
             activations = list(self._activations.values())
+        invokers = self._each_invoker()
         self.router.remove_handler(handles.CANCEL_SERVICE)
         self.router.remove_handler(handles.CALL_SERVICE)
         if self.router.closed is None:
@@ -180,11 +238,13 @@ class Pool(object):
             invoker.end('the pool was stopped')
         self._select.close()
         self._workers.end()
-        for invoker in invokers:
+        for invoker in reversed(invokers):
             try:
                 invoker.service.on_shutdown()
-            except Exception as e:
+            except BaseException as e:  # SystemExit of one is no reason to skip the others
                 self._log_error(e)
+        self._ending_thread = None
+        self._ended.close('the end')
 
     # -- requests
 
@@ -211,8 +271,14 @@ class Pool(object):
             msg.refuse(str(e))
         except Error as e:
             msg.fail(refusal(e))
+        except BaseException as e:  # an activator's or invoker's of the user
+            fail(msg, call_error(e))
 
     def _submit(self, msg, envelope):
+        if envelope[0] not in self._invokers:
+            if self._state != _ACTIVE:
+                raise ChannelError('the pool was %s' % self._state)
+            self._require_permission(msg, envelope[0])
         with self._lock:
             if self._state != _ACTIVE:
                 raise ChannelError('the pool was %s' % self._state)
@@ -244,11 +310,12 @@ class Pool(object):
             request.refuse(str(e))
         except Error as e:
             request.fail(refusal(e))
+        except BaseException as e:  # an invoker's of the user
+            fail(request, call_error(e))
 
     def _await_activation(self, msg, envelope):
         """The service is not there: have it made once, however many ask. The lock is held."""
         name = envelope[0]
-        self._require_permission(msg, name)
         activation = self._activation(name)
         if len(activation) >= MAX_PENDING:
             raise RefusedError('%d calls wait for %s to be made' % (len(activation), name))
@@ -291,7 +358,7 @@ class Pool(object):
             reply_to = msg.value()
             with self._lock:
                 self._awaiting = {each for each in self._awaiting if not each.is_from(msg.src_id, reply_to)}
-            for invoker in list(self._invokers.values()):
+            for invoker in self._each_invoker():
                 invoker.cancel(msg.src_id, reply_to)
 
     # -- events of the services' sources; any thread
@@ -302,7 +369,7 @@ class Pool(object):
             source = select.get_source(0)
         except Error:
             return
-        for invoker in list(self._invokers.values()):
+        for invoker in self._each_invoker():
             if invoker.service.select is source:
                 invoker.submit_event()
 
@@ -325,17 +392,24 @@ class _Call(object):
 
 
 def call(context, service_name, method_name, timeout=None, **arguments):
-    """As context.call_service, with a deadline: after `timeout` seconds TimeoutError here, and the callee is told."""
+    """As context.call_service, with a deadline: after `timeout` seconds TimeoutError here, and the callee is told.
+
+    Whatever is there by then, value or failure, is discarded.
+    """
     clock = context.router.loop.clock
     began = clock()
     reply = context.request_service(service_name, method_name, arguments, timeout)
+    failure = value = None
     try:
-        return reply.get(timeout)
-    except (TimeoutError, ChannelError):
-        if timeout is None or clock() - began < timeout:
-            raise
+        value = reply.get(None if timeout is None else max(0, timeout - (clock() - began)))
+    except Error as e:
+        failure = e
+    if timeout is not None and clock() - began >= timeout:
         reply.cancel()
-        raise TimeoutError('%s has not answered within %s s' % (method_name, timeout)) from None
+        raise TimeoutError('%s: %s has not answered within %s s' % (context, method_name, timeout)) from None
+    if failure is not None:
+        raise failure
+    return value
 
 
 def start_in_child(router, waiting):
@@ -343,6 +417,17 @@ def start_in_child(router, waiting):
     pool = router.services or Pool(router)
     for msg, arrived in waiting:
         pool.accept(msg, arrived)
+
+
+def _require_service(name, service):
+    """PoolError that says what is wrong with what is to be served."""
+    if not isinstance(service, Service):
+        wanted = (
+            'an instance: write services=[%s(router)]' % service.__name__ if isinstance(service, type) else 'a Service'
+        )
+        raise PoolError('%s cannot be served: %r is not %s' % (name, service, wanted))
+    if getattr(service, 'select', None) is None:
+        raise PoolError('%s cannot be served: its __init__ does not call super().__init__(router)' % name)
 
 
 def _refuse(msg):

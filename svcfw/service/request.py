@@ -61,7 +61,7 @@ class Request(Message):
         """Answer with what the method returned, unless it sees to the answer itself."""
         if value is not NO_REPLY and self.method.replies:
             try:
-                self.answer(0, self.router.codec.encode(value) if self.frame.reply_to else b'')
+                self.answer(0, self.router.encode_for(self.frame.src, value) if self.frame.reply_to else b'')
             except Exception as e:  # it cannot travel
                 self.fail(call_error(e))
 

@@ -1,5 +1,6 @@
 """Service: the base class of what other contexts call."""
 
+from svcfw.core.calls import own_module
 from svcfw.core.select import Select
 from svcfw.service.invoker import Invoker
 
@@ -29,7 +30,7 @@ class Service(object):
     @classmethod
     def name(cls):
         """The name that callers use: 'package.module.Class', which the default Activator can find."""
-        return '%s.%s' % (cls.__module__, cls.__qualname__)
+        return '%s.%s' % (own_module(cls), cls.__qualname__)
 
     def on_message_received(self, event):
         """A source of `select` has something: `event.source`, `event.data`. Runs on a thread of the pool, in its turn.
@@ -38,4 +39,7 @@ class Service(object):
         """
 
     def on_shutdown(self):
-        """The pool ends. Called once; methods that still run were given up: nobody hears what they return."""
+        """The pool ends. Called once, those of services that came later before; what methods still return is discarded.
+
+        An ending context waits up to 5 s (pool.ON_SHUTDOWN_S) for all of them together.
+        """

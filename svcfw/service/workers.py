@@ -67,10 +67,23 @@ class Workers(object):
         self._threads = [
             threading.Thread(target=self._main, name='svcfw-pool-%d' % i, daemon=True) for i in range(size)
         ]
-        self._alive = size
+        self._alive = 0
+        self._start()
         loop.on_nested = self._on_nested
-        for thread in self._threads:
-            thread.start()
+
+    def _start(self):
+        """Start the threads; RuntimeError, with none left over, where the account may not have so many."""
+        try:
+            for thread in self._threads:
+                with self.lock:
+                    self._alive += 1
+                thread.start()
+        except BaseException:
+            with self.lock:
+                self._alive -= 1
+            self._threads = [thread for thread in self._threads if thread.ident is not None]
+            self.end()
+            raise
 
     def has(self, ident):
         """Whether a thread (its id) is one of these."""

@@ -182,7 +182,7 @@ class Dialogue:
         self._answered.setdefault(kind, set()).add(what)
         self._prompt = ''
         self.prompted()
-        return [Send(TTY, (str(text) + '\n').encode('utf-8', 'surrogateescape'))]
+        return [Send(TTY, (text + '\n').encode('utf-8', 'surrogateescape'))]
 
     def _refuse(self, kind, what):
         shown = _shown(what or self._prompt)

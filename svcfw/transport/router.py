@@ -57,8 +57,8 @@ class Router(CoreRouter):
 
     def calling(self, context, module):
         if (context.id, module) not in self._called:
-            self._called.add((context.id, module))
             self.responder.allow(context, module)
+            self._called.add((context.id, module))
 
     def add_child(self, *args):
         stream = CoreRouter.add_child(self, *args)
@@ -66,11 +66,12 @@ class Router(CoreRouter):
         return stream
 
     def close(self):
-        """End all children, waiting for their processes a while. Idempotent."""
-        if self._is_closed:
+        """End all children, waiting for their processes a while. Idempotent. A fork's copy ends nobody."""
+        if self._is_closed or self.is_fork():
             return
         self._is_closed = True
         self.shutdown()
+        self.join_shutdown(LEAVE_S)
         over = Waiter(self.loop)
         self.loop.call_soon(lambda: self._leave(over))
         self.loop.wait(over, self.loop.clock() + LEAVE_S + GRACE_S)

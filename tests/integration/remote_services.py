@@ -67,10 +67,9 @@ class Waiting(svcfw.service.Service):
         for _ in range(6000):
             if msg.cancelled:
                 self.saw = True
-                self.kept = msg  # unanswered: an answer might still be in time for a caller that is slow to give up
-                break
+                return
             gone.wait(0.01)
-        return svcfw.service.NO_REPLY
+        return
 
     @svcfw.service.expose(policy=svcfw.service.AllowParents())
     def has_seen(self):

@@ -2,15 +2,21 @@
 
 
 class Secret(str):
-    """A str that does not show itself in logs: not by repr, not by format, not from within a container.
+    """A str that does not show itself in logs: not by repr, str, print or format, not from within a container.
 
-    `str(secret)` is the value. What is made of it by string methods is a plain str again.
+    `secret.reveal()` is the value. What is made of it by string methods or `+` is a plain str again.
     """
 
     __slots__ = ()
 
     def __repr__(self):
         return '<secret>'
+
+    __str__ = __repr__
+
+    def reveal(self):
+        """The value, a plain str."""
+        return str.__str__(self)
 
     def __format__(self, spec):
         return format('<secret>', spec)

@@ -194,7 +194,7 @@ class Login:
 
         def password() -> object:
             tried.append('password')
-            return transport.auth_password(user, str(spec.password), fallback=False)
+            return transport.auth_password(user, str.__str__(spec.password), fallback=False)
 
         yield 'password', password
         # A password that was refused stays wrong, by whatever name it is asked for.
@@ -203,7 +203,7 @@ class Login:
 
     def _answers(self, spec: Spec) -> Callable[[str, str, list[tuple[str, bool]]], list[str]]:
         """Answers to keyboard-interactive: the password to the first prompt that hides what is typed, else nothing."""
-        unused = [str(spec.password)]
+        unused = [str.__str__(spec.password)]
 
         def answer(title: str, instructions: str, prompts: list[tuple[str, bool]]) -> list[str]:
             answers = []

@@ -250,9 +250,24 @@ class TestMain:
         main(b'import svcfw\n@svcfw.main()\ndef main(router):\n    pass\n')
         assert 'def main(router)' in self.source(scene)
 
+    @pytest.mark.parametrize(
+        'head',
+        ['from svcfw import main\n@main()', 'from svcfw import main as run\n@run()', 'import svcfw as s\n@s.main()'],
+    )
+    def test_svcfw_main_by_any_name(self, scene: Scene, main: Any, head: str) -> None:
+        main(f'{head}\ndef program(router):\n    pass\n'.encode())
+        assert 'def program(router)' in self.source(scene)
+
+    @pytest.mark.parametrize('text', ['# not svcfw.main()\n', 'import svcfw\nprint(svcfw.main)\n', 'def main(): ...\n'])
+    def test_what_only_looks_like_it(self, scene: Scene, main: Any, text: str) -> None:
+        main(text.encode())
+        with pytest.raises(TypeError, match='would run there'):
+            self.source(scene)
+
     def test_one_that_would_run_is_refused(self, scene: Scene, main: Any) -> None:
         main(b'print("side effect")\n')
-        assert self.source(scene) is None
+        with pytest.raises(TypeError, match=r'program.py would run there .* @svcfw.main\(\)'):
+            self.source(scene)
 
     def test_another_encoding(self, scene: Scene, main: Any) -> None:
         main('# coding: latin-1\nX = "ü"\nif __name__ == "__main__": pass\n'.encode('latin-1'))
@@ -260,4 +275,5 @@ class TestMain:
 
     def test_none_at_all(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, '__main__', types.ModuleType('__main__'))
-        assert self.source(scene) is None
+        with pytest.raises(TypeError, match=r'not started from a file \(python -c'):
+            self.source(scene)

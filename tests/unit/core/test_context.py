@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from svcfw.core import context as context_module
-from svcfw.core.context import Context, Reply, Sender, function_name
+from svcfw.core.calls import function_name
+from svcfw.core.context import Context, Reply, Sender
 from svcfw.core.loop import Loop
 from svcfw.core.wire.errors import ChannelError, TimeoutError
 from tests.support import called
@@ -54,14 +55,26 @@ def test_what_has_no_name(thing: Any) -> None:
 
 
 def test_the_program_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    def work() -> None: ...
-
-    work.__module__, work.__qualname__ = '__main__', 'work'
     program: Any = types.ModuleType('__main__')
+    exec('def work(): pass\nclass Service:\n    def method(self): pass\n', vars(program))
+    work = program.work
     monkeypatch.setitem(sys.modules, '__main__', program)
     assert function_name(work) == ('__main__', 'work')
     program.__spec__ = types.SimpleNamespace(name='package.__main__')
     assert function_name(work) == ('package.__main__', 'work'), 'run by python -m'
+    assert function_name(program.Service.method) == ('package.__main__', 'Service.method')
+
+
+def test_a_program_that_another_one_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `python -m cProfile program.py` does: `__main__` is the profiler."""
+    namespace: dict[str, Any] = {'__name__': '__main__'}
+    exec('def work(): pass', namespace)
+    profiler: Any = types.ModuleType('__main__')
+    profiler.__spec__ = types.SimpleNamespace(name='cProfile')
+    profiler.__file__ = '/lib/cProfile.py'
+    monkeypatch.setitem(sys.modules, '__main__', profiler)
+    with pytest.raises(TypeError, match=r'from within /lib/cProfile.py. Put it into a module'):
+        function_name(namespace['work'])
 
 
 def test_a_long_wait_is_named_in_the_log(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -194,3 +194,16 @@ class TestManyCalls:
         receiver = Receiver(router)
         own.call(called.call_back, receiver.to_sender(), 'x')
         assert [message.value() for message in receiver] == ['x']
+
+
+def test_a_failure_that_fits_no_frame_is_cut() -> None:
+    class Full:
+        def fail(self, error: CallError) -> None:
+            if len(error.message) > dispatch.MAX_ERROR_CHARS + 100:
+                raise EncodeError('too large')
+            self.answer = error
+
+    message = Full()
+    dispatch.fail(message, CallError('a.B', 'x' * (dispatch.MAX_ERROR_CHARS + 200), 'there'))
+    assert 'characters left out' in message.answer.message
+    assert message.answer.traceback == 'there'

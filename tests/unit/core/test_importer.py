@@ -238,12 +238,39 @@ class TestPrograms:
 
     def test_a_script_that_cannot_be_imported_elsewhere(self, tmp_path: Path) -> None:
         (tmp_path / 'program.py').write_text(
-            'import os\nfrom svcfw.transport.router import Router\nfrom svcfw.core.wire.errors import CallError\n'
+            'import os\nfrom svcfw.transport.router import Router\n'
             'def work():\n    return 1\n'
             'with Router() as router:\n    child = router.local()\n'
             '    for _ in range(2):\n'
             '        try:\n            child.call(work)\n'
-            '        except CallError as e:\n            print(e.typename)\n'
+            '        except TypeError as e:\n            print("would run there" in str(e))\n'
             '    print(child.call(os.path.basename, "a/b"))\n'
         )
-        assert self.run(tmp_path, 'program.py') == 'ModuleNotFoundError\nModuleNotFoundError\nb\n'
+        assert self.run(tmp_path, 'program.py') == 'True\nTrue\nb\n'
+
+    def test_services_of_a_module_that_is_run(self, tmp_path: Path) -> None:
+        """One name for functions and classes, the one by which others can import them; relative imports work."""
+        package = tmp_path / 'ctprog'
+        package.mkdir()
+        (package / '__init__.py').write_text('')
+        (package / 'helper.py').write_text('def two():\n    return 2\n')
+        (package / 'prog.py').write_text(
+            'import svcfw\nimport svcfw.service\nfrom .helper import two\n'
+            'class Twice(svcfw.service.Service):\n'
+            '    @svcfw.service.expose(policy=svcfw.service.AllowParents())\n'
+            '    def run(self):\n        return two()\n'
+            'def name():\n    return Twice.name()\n'
+            '@svcfw.main()\ndef main(router):\n'
+            '    child = router.local()\n'
+            '    print(Twice.name(), child.call(name), child.call_service(Twice, "run"))\n'
+        )
+        assert self.run(tmp_path, '-m', 'ctprog.prog') == 'ctprog.prog.Twice ctprog.prog.Twice 2\n'
+
+    def test_a_command_line(self, tmp_path: Path) -> None:
+        program = (
+            'import svcfw\ndef f(): return 1\n'
+            'with svcfw.Router() as router:\n'
+            '    try: router.local().call(f)\n'
+            '    except TypeError as e: print(e)\n'
+        )
+        assert 'not started from a file' in self.run(tmp_path, '-c', program)

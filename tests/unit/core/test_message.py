@@ -17,6 +17,7 @@ class FakeRouter:
         self.own_id = 5
         self.parent_ids = (2, 0)
         self.codec = Codec()
+        self.encode_for = lambda context_id, value: self.codec.encode(value)
         self.sent: list[Frame] = []
         self.send = self.sent.append
 

@@ -82,6 +82,14 @@ def test_sources_have_one_owner_and_no_cycle(loop: Loop) -> None:
         select.remove(latch)
 
 
+def test_a_select_that_cannot_be_made_keeps_no_source(loop: Loop) -> None:
+    a, b = Latch(loop), Latch(loop)
+    with pytest.raises(SelectError, match='belongs to a select already'):
+        Select(loop, [a, b, a])
+    assert a.notify is b.notify is None
+    assert len(Select(loop, [a, b])) == 2
+
+
 def test_what_a_removed_source_had_is_not_delivered(loop: Loop) -> None:
     a, b = Latch(loop), Latch(loop)
     select = Select(loop, [a, b])

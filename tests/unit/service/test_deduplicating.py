@@ -14,6 +14,7 @@ from svcfw.core.wire.values import Secret
 from svcfw.service import NO_REPLY, AllowAny, DeduplicatingInvoker, Pool, Results, Service, expose
 from svcfw.service.results import Store, call_key
 from tests.support.routers import LONG
+from tests.support.timing import wait_until
 from tests.unit.service.services import Echo, Family, Once, all_of, gated, refusal
 
 Host = Callable[..., Pool]
@@ -232,6 +233,22 @@ class TestForget:
         assert (get(1), get(2)) == (4, 5)
         invoker.forget()
         assert get(1) == 6
+
+    def test_forget_reaches_what_is_being_executed(self, host: Host, caller: Context) -> None:
+        """What it has read may be what is to be forgotten; its own callers get its outcome all the same."""
+        service: Any = host(Counting).get_service(Counting)
+        first = caller.call_service_async(Counting, 'later')
+        wait_until(lambda: hasattr(service, 'kept'), LONG, 'the execution has begun')
+        old = service.kept
+        del service.kept
+        service.invoker.forget('later')
+        second = caller.call_service_async(Counting, 'later')
+        wait_until(lambda: hasattr(service, 'kept'), LONG, 'another execution has begun')
+        old.reply('stale')
+        assert first.get(LONG) == 'stale'
+        service.kept.reply('fresh')
+        assert second.get(LONG) == 'fresh'
+        assert caller.call_service(Counting, 'later') == 'fresh'
 
     def test_the_service_chooses_how_much_is_kept(self, host: Host, caller: Context) -> None:
         service: Any = host(Counting).get_service(Counting)

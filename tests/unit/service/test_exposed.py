@@ -51,6 +51,21 @@ class Typed(Service):
         return x
 
 
+class Static(Service):
+    @staticmethod
+    @expose(policy=AllowAny())
+    @arg_spec(spec={'first': str, 'second': str})
+    def joined(first: str, second: str) -> str:
+        return first + second
+
+
+class MoreStatic(Static):
+    @expose(policy=AllowAny())
+    @arg_spec(spec={'first': str})
+    def joined(self, first: str, second: str) -> str:  # type: ignore[override]
+        return f'{first}-{second}'
+
+
 class Hidden(Service):
     def plain(self) -> str:
         return 'not for others'
@@ -104,7 +119,7 @@ class Messages(Service):
 
 @pytest.fixture
 def call(host: Host, caller: Context) -> Callable[..., Any]:
-    host(Typed, Hidden, MoreHidden, Messages, Echo)
+    host(Typed, Static, MoreStatic, Hidden, MoreHidden, Messages, Echo)
     return caller.call_service
 
 
@@ -176,6 +191,14 @@ class TestArguments:
 
             @arg_spec({}, optional={'x': int})
             def method(self: Any, x: int) -> None: ...
+
+
+class TestStaticMethods:
+    def test_they_have_all_their_parameters(self, call: Callable[..., Any]) -> None:
+        assert call(Static, 'joined', first='a', second='b') == 'ab'
+        with pytest.raises(CallError, match='missing argument first'):
+            call(Static, 'joined', second='b')
+        assert call(MoreStatic, 'joined', first='a', second='b') == 'a-b'
 
 
 class TestMessage:

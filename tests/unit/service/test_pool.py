@@ -1,6 +1,7 @@
 """The pool: its services, its threads, its end."""
 
 import threading
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -8,10 +9,22 @@ import pytest
 
 from svcfw.core.context import Context
 from svcfw.core.message import Message
-from svcfw.core.wire.errors import CallError, ChannelError
-from svcfw.service import NO_REPLY, AllowAny, Pool, PoolError, Service, expose
+from svcfw.core.select import Select
+from svcfw.core.wire.errors import CallError, ChannelError, Error, TimeoutError
+from svcfw.service import (
+    NO_REPLY,
+    Activator,
+    AllowAny,
+    Invoker,
+    Pool,
+    PoolError,
+    SerializedInvoker,
+    Service,
+    call,
+    expose,
+)
 from tests.support.routers import LONG
-from tests.support.timing import wait_until
+from tests.support.timing import seconds, wait_until
 from tests.unit.service.services import Echo, Family, Gated, Once, Parents, Serial, all_of, gated
 
 Host = Callable[..., Pool]
@@ -295,3 +308,247 @@ def test_nothing_is_lost_between_many_callers(host: Host, family: Family) -> Non
     for thread in threads:
         thread.join(LONG)
     assert outcome == [list(range(200))] * 9
+
+
+class TestWhatUsersGetWrong:
+    """Code of the user runs under no lock; what it raises or returns wrongly ends the call or the activation, named."""
+
+    @pytest.mark.parametrize('size', [1.5, '4', 0, -1, True, None])
+    def test_the_size(self, family: Family, host: Host, size: Any) -> None:
+        with pytest.raises(PoolError, match='at least one thread'):
+            Pool(family.master.router, size=size)
+        assert family.master.router.services is None
+        host(Echo)
+
+    def test_threads_that_cannot_be_had(self, family: Family, host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+        start, left = threading.Thread.start, [2]
+
+        def limited(thread: threading.Thread) -> None:
+            if thread.name.startswith('svcfw-pool'):
+                left[0] -= 1
+                if left[0] < 0:
+                    raise RuntimeError("can't start new thread")
+            start(thread)
+
+        monkeypatch.setattr(threading.Thread, 'start', limited)
+        with pytest.raises(PoolError, match='master: 4 threads cannot be started'):
+            Pool(family.master.router, size=4)
+        monkeypatch.undo()
+        wait_until(lambda: not pool_threads(), LONG, 'the threads that were started have ended')
+        host(Echo)
+
+    @pytest.mark.parametrize(
+        ('service', 'text'),
+        [
+            (Echo, r'write services=\[Echo\(router\)\]'),
+            (object(), 'is not a Service'),
+        ],
+    )
+    def test_what_is_no_service(self, host: Host, service: Any, text: str) -> None:
+        with pytest.raises(PoolError, match=text):
+            host().add(service)
+
+    def test_a_forgotten_constructor(self, host: Host) -> None:
+        class Forgetful(Service):
+            def __init__(self) -> None:
+                pass
+
+        with pytest.raises(PoolError, match='does not call super'):
+            host().add(Forgetful())
+
+    @pytest.mark.parametrize('limit', ['2', 0, -1, 1.5, True])
+    def test_a_limit_that_is_none(self, host: Host, family: Family, limit: Any) -> None:
+        class Limited(Echo):
+            max_running = limit
+
+        pool = host()
+        with pytest.raises(PoolError, match='max_running is None or a number of at least 1, not'):
+            pool.add(Limited(family.master.router))
+        assert pool.stats() == {}
+
+    def test_a_limit_that_asks_the_pool(self, host: Host, caller: Context) -> None:
+        class Asking(Invoker):
+            fails = False
+
+            def max_running(self) -> int:
+                if self.fails:
+                    raise LookupError('no limit today')
+                self.stats()
+                return 1
+
+        class Asked(Echo):
+            invoker_class = Asking
+
+        pool = host(Asked)
+        assert caller.call_service_async(Asked, 'echo', value=1).get(LONG) == 1
+        Asking.fails = True
+        with pytest.raises(CallError, match='no limit today'):
+            caller.call_service_async(Asked, 'echo', value=2).get(LONG)
+        Asking.fails = False
+        assert caller.call_service_async(Asked, 'echo', value=3).get(LONG) == 3
+        pool.stop()
+
+    def test_a_permission_that_asks_the_pool(self, host: Host, family: Family) -> None:
+        class Asking(Activator):
+            def is_permitted(self, msg: Message) -> bool:
+                return pool.stats() == {}
+
+        pool = host(at=family.child, activator=Asking())
+        child = family.master.router.context(1)
+        assert child.call_service_async(Echo, 'echo', value=1).get(LONG) == 1
+
+    def test_a_submit_that_raises(self, host: Host, family: Family) -> None:
+        class Failing(Invoker):
+            def submit(self, request: Any) -> None:
+                raise SystemExit('not today')
+
+        class Unlucky(Echo):
+            invoker_class = Failing
+
+        class Finding(Activator):
+            def find(self, name: str) -> type[Service]:
+                return Unlucky
+
+        host(at=family.child, activator=Finding())
+        child = family.master.router.context(1)
+        replies = [child.call_service_async('a.B', 'echo', value=i) for i in range(3)]
+        for reply in replies:
+            with pytest.raises(CallError, match='not today'):
+                reply.get(LONG)
+
+    def test_an_execute_that_raises(self, host: Host, caller: Context) -> None:
+        class Failing(Invoker):
+            def execute(self, request: Any) -> None:
+                raise SystemExit('not today')
+
+        class Unlucky(Echo):
+            invoker_class = Failing
+
+        host(Unlucky)
+        for _ in range(6):
+            with pytest.raises(CallError, match='not today'):
+                caller.call_service_async(Unlucky, 'echo', value=1).get(LONG)
+
+
+class TestNames:
+    """An object has one invoker, whatever its names."""
+
+    def test_one_object_by_two_names_is_one_queue(self, host: Host, family: Family) -> None:
+        class Counted(Service):
+            invoker_class = SerializedInvoker
+            running = most = 0
+
+            @expose(policy=AllowAny())
+            def run(self) -> None:
+                self.running += 1
+                self.most = max(self.most, self.running)
+                gate.wait(seconds(0.05))
+                self.running -= 1
+
+        class One(Activator):
+            made: Any = None
+
+            def activate(self, router: Any, name: str) -> Service:
+                self.made = self.made or Counted(router)
+                return self.made
+
+        gate = threading.Event()
+        activator = One()
+        pool = host(at=family.child, activator=activator)
+        child = family.master.router.context(1)
+        replies = [child.call_service_async(name, 'run') for name in ('a.A', 'b.B') * 3]
+        for reply in replies:
+            reply.get(LONG)
+        assert activator.made.most == 1
+        assert pool.stats()['a.A'] == pool.stats()['b.B']
+
+    def test_a_failed_add_leaves_nothing(self, host: Host, family: Family) -> None:
+        pool = host()
+        service = Serial(family.master.router)
+        owner = Select(family.master.router.loop, [service.select])
+        with pytest.raises(Error, match='belongs to a select already'):
+            pool.add(service)
+        assert pool.stats() == {}
+        assert service.invoker is None
+        owner.remove(service.select)
+        pool.add(service)
+
+    def test_a_service_of_another_pool(self, host: Host, family: Family) -> None:
+        service = Echo(family.master.router)
+        host().add(service)
+        with pytest.raises(PoolError, match='served by another pool'):
+            host(at=family.child).add(service)
+
+
+class TestOnShutdown:
+    def test_the_youngest_first_and_none_is_skipped(self, host: Host, family: Family) -> None:
+        ended: list[str] = []
+
+        class First(Echo):
+            def on_shutdown(self) -> None:
+                ended.append('first')
+
+        class Second(Echo):
+            def on_shutdown(self) -> None:
+                ended.append('second')
+                raise SystemExit(1)
+
+        host(First, Second).stop()
+        assert ended == ['second', 'first']
+
+    def test_a_router_waits_for_another_thread_in_it(self, host: Host, family: Family) -> None:
+        entered, go = threading.Event(), threading.Event()
+
+        class Slow(Echo):
+            done = False
+
+            def on_shutdown(self) -> None:
+                entered.set()
+                go.wait(LONG)
+                type(self).done = True
+
+        pool = host(Slow)
+        stopping = threading.Thread(target=pool.stop)
+        stopping.start()
+        assert entered.wait(LONG)
+        seen: list[bool] = []
+        ending = threading.Thread(target=lambda: (family.master.router.shutdown(), seen.append(Slow.done)))
+        ending.start()
+        go.set()
+        ending.join(LONG)
+        stopping.join(LONG)
+        assert seen == [True]
+
+
+class TestDeadlines:
+    def test_an_answer_after_the_deadline_is_discarded(self, family: Family) -> None:
+        """Though it is there: the thread that waits came to look too late."""
+        now = [0.0]
+
+        class Late:
+            is_cancelled = False
+
+            def get(self, timeout: float) -> str:
+                assert timeout == 5.0
+                now[0] = 5.0
+                return 'late'
+
+            def cancel(self) -> None:
+                self.is_cancelled = True
+
+        reply = Late()
+        loop = types.SimpleNamespace(clock=lambda: now[0])
+        context: Any = types.SimpleNamespace(
+            router=types.SimpleNamespace(loop=loop), request_service=lambda *args: reply, __str__=lambda: 'master'
+        )
+        with pytest.raises(TimeoutError, match=r'echo has not answered within 5\.0 s'):
+            call(context, Echo, 'echo', 5.0, value=1)
+        assert reply.is_cancelled
+
+    def test_a_cancelled_call_has_no_value(self, host: Host, family: Family, caller: Context) -> None:
+        host(Echo)
+        reply = caller.call_service_async(Echo, 'echo', value=1)
+        wait_until(lambda: not reply.empty(), LONG, 'the answer is there')
+        reply.cancel()
+        with pytest.raises(ChannelError, match='cancelled'):
+            reply.get(LONG)

@@ -40,8 +40,18 @@ def test_errors_can_be_copied(error):
 
 def test_a_secret_does_not_show_itself():
     secret = Secret('hunter2')
-    for text in (repr(secret), repr([secret]), f'{secret}', f'{secret:>20}', f'{secret!r}', str({'p': secret})):
+    for text in (
+        repr(secret),
+        repr([secret]),
+        f'{secret}',
+        f'{secret:>20}',
+        f'{secret!r}',
+        str({'p': secret}),
+        str(secret),
+        '%s' % secret,  # noqa: UP031 - as logging does
+    ):
         assert 'hunter2' not in text
-    assert str(secret) == 'hunter2'
+    assert secret.reveal() == 'hunter2'
+    assert type(secret.reveal()) is str
     assert secret == 'hunter2'
     assert type(secret + '') is str

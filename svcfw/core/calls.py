@@ -1,0 +1,104 @@
+"""The caller's side of calls: by which names functions and services are found elsewhere, and answers of services."""
+
+import sys
+
+from svcfw.core import handles
+from svcfw.core.context import Reply
+from svcfw.core.message import Message
+from svcfw.core.wire.errors import ChannelError
+from svcfw.core.wire.frames import Frame
+
+_CANCELLED = 'the call was cancelled'
+
+
+def request_service(context, service, method, arguments, timeout=None):
+    """Send a call to a service of `context`; returns its ServiceReply. As `Context.request_service`."""
+    router = context.router
+    encode = router.codec.encode
+    name = service_name(service)
+    router.calling(context, own_module(service) if isinstance(service, type) else name)
+    payload = encode((name, method, timeout, router.encode_for(context.id, arguments)))
+    reply = ServiceReply(context, (name, method))
+    reply.handle = router.add_handler(reply.put, respondent=context, once=True)
+    frame = Frame(context.id, router.own_id, router.own_id, handles.CALL_SERVICE, reply.handle, 0, payload)
+    if context.id == router.own_id and router.services is not None:
+        router.services.accept_own(Message(router, frame))
+    else:
+        router.send(frame)
+    return reply
+
+
+class ServiceReply(Reply):
+    """The answer of a service, to come."""
+
+    is_cancelled = False
+
+    def get(self, timeout=None):
+        """As Reply.get. ChannelError once cancelled: an answer that was there already is discarded, too."""
+        self._refuse_if_cancelled()
+        value = Reply.get(self, timeout)
+        self._refuse_if_cancelled()
+        return value
+
+    def cancel(self):
+        """Wait no more: a call that has not begun will not, one that runs sees it in `msg.cancelled`."""
+        self.is_cancelled = True
+        self.context.router.remove_handler(self.handle)
+        self.context.send(handles.CANCEL_SERVICE, self.handle)
+        self.close(_CANCELLED)
+
+    def _refuse_if_cancelled(self):
+        if self.is_cancelled:
+            raise ChannelError(_CANCELLED)
+
+
+def service_name(service):
+    """The name (str) of a service given by name or class. TypeError."""
+    if isinstance(service, bytes):
+        service = service.decode('utf-8')
+    elif hasattr(service, 'name'):
+        service = service.name()
+    if not isinstance(service, str):
+        raise TypeError('%r is neither a service nor its name' % (service,))
+    return service
+
+
+def function_name(function):
+    """('package.module', 'Class.method') by which the other side finds the function. TypeError where it cannot."""
+    owner = getattr(function, '__self__', None)
+    if isinstance(owner, type):
+        module, name = own_module(owner), '%s.%s' % (owner.__qualname__, function.__name__)
+    else:
+        module, name = own_module(function), getattr(function, '__qualname__', '')
+    if not module or not name or '<' in name:
+        raise TypeError('%r cannot be called elsewhere: it is not a function of a module or a class' % (function,))
+    return module, name
+
+
+def own_module(thing):
+    """The name of the module that a function or class is in, by which others can import it. TypeError for none.
+
+    What `python -m package.program` runs is `__main__` here and package.program elsewhere.
+    """
+    module = getattr(thing, '__module__', '')
+    if module != '__main__':
+        return module
+    main = sys.modules['__main__']
+    if not _is_of(thing, main):
+        raise TypeError(
+            '%r cannot be called elsewhere: its program was not started by Python itself, but from within %s. '
+            'Put it into a module of its own, and import that'
+            % (thing, getattr(main, '__file__', None) or 'another one')
+        )
+    return getattr(getattr(main, '__spec__', None), 'name', module)
+
+
+def _is_of(thing, main):
+    """Whether the program that is `__main__` has made this function or class; a profiler may be `__main__` instead."""
+    while hasattr(thing, '__wrapped__'):
+        thing = thing.__wrapped__
+    namespace = vars(main)
+    if isinstance(thing, type):
+        made = [getattr(each, '__globals__', None) for each in vars(thing).values()]
+        return any(each is namespace for each in made) or thing.__qualname__.partition('.')[0] in namespace
+    return getattr(thing, '__globals__', namespace) is namespace

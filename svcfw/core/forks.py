@@ -1,0 +1,52 @@
+"""What a fork of this process has of a router: a copy that shares the links' descriptors, and may not use them.
+
+Two processes that write frames to one link destroy it. So the copy is dead from the start, closes its copies of the
+descriptors, and says so to whoever uses it. Python 3.6 has no hook for forks: there `Router.require_own_process` finds
+out when the copy is used.
+"""
+
+import _weakref
+import os
+import sys
+
+#: Routers of this process (weak references): hooks for forks cannot be taken back, so there is one for all.
+_routers = []
+_register = getattr(os, 'register_at_fork', None)
+HAS_HOOK = _register is not None
+
+
+def watch(router):
+    """Have `router.abandon()` called in each fork of this process."""
+    _routers.append(_weakref.ref(router, _routers.remove))
+
+
+def _after_fork():
+    for reference in list(_routers):
+        router = reference()
+        if router is not None:
+            router.abandon()
+    del _routers[:]
+
+
+if _register is not None:
+    _register(after_in_child=_after_fork)
+
+
+def end_if_fork(pid, error=None):
+    """Where a function that was called in the process `pid` returns, or raises `error`, in a fork: end the fork.
+
+    As a program would end there: the status is that of SystemExit, 1 after another exception, which is shown, else 0.
+    Exit functions are not run: they are the original's.
+    """
+    if os.getpid() == pid:
+        return
+    status = 0 if error is None else getattr(error, 'code', 1)  # as SystemExit has
+    try:
+        if error is not None and type(error) is not SystemExit:
+            sys.excepthook(type(error), error, error.__traceback__)
+        elif status is not None and not isinstance(status, int):
+            status = sys.stderr.write('%s\n' % (status,)) and 1
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit((status or 0) & 0xFF)
