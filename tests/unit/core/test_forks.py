@@ -16,7 +16,7 @@ def status_of(function: Callable[[], None]) -> int:
             function()
         finally:
             os._exit(99)  # it came back
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    return os.WEXITSTATUS(os.waitpid(pid, 0)[1])
 
 
 @pytest.mark.parametrize(
