@@ -1,6 +1,7 @@
 """Serves the source of modules to contexts that lack them, and no more of it than they were given reason to ask for.
 
 A context may have what it was called for: the package of a called function, and what the sources it was given import.
+What code imports by a name that it computes (`importlib.import_module(plugin)`) has to be allowed by the program.
 Looking for a module never imports it: a target could have code run here by asking for a name.
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import logging
 import re
 import sys
 import zlib
@@ -49,6 +51,9 @@ class Responder:
         self._router = router
         self._peers: dict[Hashable, _Peer] = {}
         self._sources: dict[str, _Source | None] = {}
+        #: Packages that all may have, and that nobody may.
+        self._allowed: set[str] = set()
+        self._denied: set[str] = set()
         router.add_handler(self._on_get_module, handles.GET_MODULE)
 
     def allow(self, context: Context, module: str) -> None:
@@ -63,9 +68,22 @@ class Responder:
         peer.called.add(module)
         if package not in peer.allowed:
             peer.allowed.add(package)
-            if package in peer.refused:
+            if peer.refused.pop(package, None):
                 # It remembers that there is no such module.
                 self.push(context, [module])
+
+    def allow_everyone(self, packages: Iterable[str]) -> None:
+        """Let all contexts below have these packages, those too that asked in vain before."""
+        for package in map(_package, packages):
+            self._denied.discard(package)
+            self._allowed.add(package)
+            for peer in list(self._peers.values()):
+                for context_id in peer.refused.pop(package, ()):
+                    self.push(self._router.context(context_id), [package])
+
+    def deny_everyone(self, packages: Iterable[str]) -> None:
+        """Let no context have these packages, whatever imports them."""
+        self._denied |= set(map(_package, packages))
 
     def push(self, context: Context, names: Iterable[str]) -> None:
         """Send modules, with what they import, before they are asked for: saves a round trip at the start."""
@@ -91,7 +109,27 @@ class Responder:
         name = message.value()
         if type(name) is not str:
             raise DecodeError('a module name is text')
-        message.reply(self._with_imports(name, self._peer(message.src_id)))
+        peer = self._peer(message.src_id)
+        if not self._may_have(name.partition('.')[0], peer):
+            self._refuse(name, peer, message.src_id)
+        message.reply(self._with_imports(name, peer))
+
+    def _may_have(self, package: str, peer: _Peer) -> bool:
+        return package not in self._denied and (package in peer.allowed or package in self._allowed)
+
+    def _refuse(self, name: str, peer: _Peer, context_id: int) -> None:
+        """Remember what was asked for in vain, and tell of it once."""
+        package = name.partition('.')[0]
+        if package in peer.refused or len(peer.refused) >= MAX_REFUSED or len(name) >= MAX_NAME_CHARS:
+            return
+        peer.refused[package] = {context_id}
+        if _spec_or_none(package) is not None:
+            context = self._router.context(context_id)
+            remedy = f'router.allow_modules({package!r}) lets it have that'
+            if package in self._denied:
+                remedy = 'it is denied to all'
+            text = f'{context}: refused module {name!r}, which nothing that was called there imports: {remedy}'
+            self._router.log(self._router, logging.INFO, text)
 
     def _with_imports(self, name: str, peer: _Peer) -> list[Module]:
         """The module and, breadth first, those it imports that this peer was not sent before."""
@@ -115,7 +153,7 @@ class Responder:
             answer.append((name, source.is_package, source.path, source.packed))
             for imported in source.imports:
                 peer.allowed.add(imported.partition('.')[0])
-                if imported not in queued and imported not in peer.sent:
+                if imported not in queued and imported not in peer.sent and self._may_have(_package(imported), peer):
                     queued.add(imported)
                     found = self._source(imported)
                     if found is not None:
@@ -123,10 +161,7 @@ class Responder:
         return answer
 
     def _asked_for(self, name: str, peer: _Peer) -> _Source | None:
-        package = name.partition('.')[0]
-        if package not in peer.allowed:
-            if len(peer.refused) < MAX_REFUSED and len(package) < MAX_NAME_CHARS:
-                peer.refused.add(package)
+        if not self._may_have(name.partition('.')[0], peer):
             return None
         source = self._sources.get(name) or _find(name)
         if source is not None:
@@ -151,10 +186,11 @@ class _Peer:
     """What we know of those behind one link."""
 
     def __init__(self) -> None:
-        #: Packages they may have; modules called there; packages they wanted in vain; modules they were sent.
+        #: Packages they may have; modules called there; packages they wanted in vain, and who of them; modules they
+        #: were sent.
         self.allowed = {'svcfw'}
         self.called: set[str] = set()
-        self.refused: set[str] = set()
+        self.refused: dict[str, set[int]] = {}
         self.sent = set(bundle.sources())
 
 
@@ -172,6 +208,18 @@ class _Source:
         small = minify(text) if name.partition('.')[0] == 'svcfw' else _COOKIE.sub(r'\1#', text, count=1)
         self.packed = zlib.compress(small.encode(), 6)
         self.imports = [*parents(name), *dict.fromkeys(imports(tree, package))]
+
+
+def _package(module: str) -> str:
+    return module.partition('.')[0]
+
+
+def _spec_or_none(package: str) -> Any:
+    """Where a package is, if it is here; what targets ask for may be no name at all."""
+    try:
+        return _spec(package) if package.isidentifier() and package not in _NEVER else None
+    except (AttributeError, ImportError, ValueError):
+        return None
 
 
 def _find(name: str) -> _Source | None:

@@ -5,10 +5,30 @@ import sys
 from svcfw.core import handles
 from svcfw.core.context import Reply
 from svcfw.core.message import Message
-from svcfw.core.wire.errors import ChannelError
+from svcfw.core.wire.errors import CallError, ChannelError
 from svcfw.core.wire.frames import Frame
 
+#: The type (str) of a CallError that tells a caller elsewhere of a RefusedError.
+REFUSED = 'svcfw.service.errors.RefusedError'
 _CANCELLED = 'the call was cancelled'
+
+
+class RefusedError(CallError):
+    """A request that was not carried out: not exposed, not allowed, wrong arguments, too many waiting.
+
+    reason: str; service, method: names (str), '' where it is raised rather than received.
+    """
+
+    code = 'refused'
+
+    def __init__(self, reason, service='', method=''):
+        CallError.__init__(self, REFUSED, reason)
+        self.reason = self.message
+        self.service = service
+        self.method = method
+
+    def __reduce__(self):
+        return RefusedError, (self.reason, self.service, self.method)
 
 
 def request_service(context, service, method, arguments, timeout=None):
@@ -34,9 +54,18 @@ class ServiceReply(Reply):
     is_cancelled = False
 
     def get(self, timeout=None):
-        """As Reply.get. ChannelError once cancelled: an answer that was there already is discarded, too."""
+        """As Reply.get; RefusedError for a call that was not carried out.
+
+        ChannelError once cancelled: an answer that was there already is discarded, too.
+        """
         self._refuse_if_cancelled()
-        value = Reply.get(self, timeout)
+        try:
+            value = Reply.get(self, timeout)
+        except CallError as e:
+            self._refuse_if_cancelled()
+            if e.typename == REFUSED:
+                raise RefusedError(e.message, *self._what) from None
+            raise
         self._refuse_if_cancelled()
         return value
 

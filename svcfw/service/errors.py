@@ -1,19 +1,21 @@
 """Errors of the service framework."""
 
+from svcfw.core.calls import REFUSED, RefusedError
 from svcfw.core.wire.errors import CallError, Error
+
+__all__ = [
+    'CacheFolderError',
+    'ManifestError',
+    'PoolError',
+    'RefusedError',
+    'TransferError',
+    'refusal',
+    'transfer_error',
+]
 
 
 class PoolError(Error):
     """A pool was used in a way that it cannot be: two on one router, two services of a name, use after the end."""
-
-
-class RefusedError(Error):
-    """A request that was not carried out: not exposed, not allowed, wrong arguments, too many waiting.
-
-    The caller elsewhere gets a CallError with this type's name.
-    """
-
-    code = 'refused'
 
 
 class TransferError(Error):
@@ -45,5 +47,5 @@ def transfer_error(error):
 
 
 def refusal(reason):
-    """The CallError that tells a caller of a RefusedError."""
-    return CallError('svcfw.service.errors.RefusedError', str(reason))
+    """The CallError that tells a caller elsewhere of a RefusedError, or of another error or text as if it were one."""
+    return CallError(REFUSED, reason.reason if isinstance(reason, RefusedError) else str(reason))

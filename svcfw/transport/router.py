@@ -51,6 +51,24 @@ class Router(CoreRouter):
         """
         return self._start(spec.Spec(host=hostname, user=username, port=port, password=password, **options), name)
 
+    def allow_modules(self, *names):
+        """Let contexts below import these modules or packages (names, str), and what they import.
+
+        Without it they get the packages of called functions and services, and what those import by a statement; what
+        code imports by a computed name is refused, which is logged at INFO. Takes effect for those that are there too.
+        """
+        self.responder.allow_everyone(names)
+
+    def deny_modules(self, *names):
+        """Let no context below have these packages, whatever imports them."""
+        self.responder.deny_everyone(names)
+
+    def preload(self, context, *names):
+        """Send these modules, with what they import, to a context now, and not when it imports them first."""
+        for name in names:
+            self.responder.allow(context, name)
+        self.responder.push(context, names)
+
     def _start(self, options, name):
         launch = connect.launcher(options)
         return start_and_wait(self, name or options.host, launch, options.timeout_s)

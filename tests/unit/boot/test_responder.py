@@ -1,5 +1,6 @@
 """Which modules a context gets, what travels along, and that nothing is run here to find out."""
 
+import logging
 import sys
 import textwrap
 import types
@@ -30,6 +31,16 @@ class FakeContext:
 
 class FakeRouter:
     """Ids 10 to 19 are behind link 1, 20 to 29 behind link 2."""
+
+    def __init__(self) -> None:
+        self.contexts: dict[int, FakeContext] = {}
+        self.logged: list[tuple[int, str]] = []
+
+    def log(self, router: Any, level: int, text: str) -> None:
+        self.logged.append((level, text))
+
+    def context(self, context_id: int) -> FakeContext:
+        return self.contexts.setdefault(context_id, FakeContext(context_id))
 
     def add_handler(self, function: Any, handle: int) -> None:
         self.handler = function
@@ -218,6 +229,37 @@ def test_kinds_of_modules(scene: Scene, write: Write, monkeypatch: pytest.Monkey
     assert scene.ask('rsodd') == {'rsodd': None}
     monkeypatch.setitem(sys.modules, '_rsbare', None)  # type: ignore[arg-type]
     assert scene.ask('_rsbare') == {'_rsbare': None}
+
+
+class TestWhatTheProgramAllows:
+    """Modules that code imports by a computed name."""
+
+    def test_everybody_may_have_it_and_what_it_imports(self, scene: Scene, write: Write) -> None:
+        write({'rsplug.py': 'import rsplugdep\n', 'rsplugdep.py': 'X = 1\n'})
+        assert scene.ask('rsplug') == {'rsplug': None}
+        scene.responder.allow_everyone(['rsplug'])
+        assert set(scene.ask('rsplug', 20)) == {'rsplug', 'rsplugdep'}
+        [pushed] = scene.router.context(10).sent
+        assert set(unpacked(pushed)) == {'rsplug', 'rsplugdep'}, 'who asked in vain remembers that there is none'
+
+    def test_a_refusal_is_told_once_and_only_of_what_is_there(self, scene: Scene, write: Write) -> None:
+        write({'rsplug.py': ''})
+        for name in ('rsplug', 'rsplug', 'rsnowhere', 'no name', 'json'):
+            scene.ask(name)
+        [(level, text)] = scene.router.logged
+        assert level == logging.INFO
+        assert "refused module 'rsplug'" in text
+        assert "router.allow_modules('rsplug')" in text
+
+    def test_what_is_denied_goes_to_nobody(self, scene: Scene, write: Write) -> None:
+        write({'rsmain.py': 'import rssecret\n', 'rssecret.py': ''})
+        scene.responder.deny_everyone(['rssecret'])
+        scene.allow('rsmain')
+        assert scene.ask('rsmain').keys() == {'rsmain'}
+        assert scene.ask('rssecret') == {'rssecret': None}
+        assert 'denied' in scene.router.logged[0][1]
+        scene.responder.allow_everyone(['rssecret'])
+        assert scene.ask('rssecret') == {'rssecret': ''}
 
 
 class TestMain:

@@ -266,6 +266,24 @@ class TestPrograms:
         )
         assert self.run(tmp_path, '-m', 'ctprog.prog') == 'ctprog.prog.Twice ctprog.prog.Twice 2\n'
 
+    def test_modules_that_are_imported_by_a_computed_name(self, tmp_path: Path) -> None:
+        (tmp_path / 'plug_a.py').write_text('import plug_base\nNAME = plug_base.NAME\n')
+        (tmp_path / 'plug_base.py').write_text('NAME = "a"\n')
+        (tmp_path / 'program.py').write_text(
+            'import importlib\nimport svcfw\n'
+            'def load(name):\n    return importlib.import_module(name).NAME\n'
+            '@svcfw.main()\ndef main(router):\n'
+            '    child = router.local()\n'
+            '    try:\n        child.call(load, "plug_a")\n'
+            '    except svcfw.CallError as e:\n        print(e.typename)\n'
+            '    router.allow_modules("plug_a")\n'
+            '    print(child.call(load, "plug_a"), router.local().call(load, "plug_a"))\n'
+            '    router.deny_modules("plug_a", "plug_base")\n'
+            '    try:\n        router.local().call(load, "plug_a")\n'
+            '    except svcfw.CallError as e:\n        print(e.typename)\n'
+        )
+        assert self.run(tmp_path, 'program.py') == 'ModuleNotFoundError\na a\nModuleNotFoundError\n'
+
     def test_a_command_line(self, tmp_path: Path) -> None:
         program = (
             'import svcfw\ndef f(): return 1\n'

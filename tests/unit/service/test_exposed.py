@@ -1,6 +1,7 @@
 """What can be called, with which arguments."""
 
 import functools
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ from svcfw.core.context import Context
 from svcfw.core.message import Message
 from svcfw.core.wire.errors import CallError
 from svcfw.core.wire.values import Secret
-from svcfw.service import NO_REPLY, AllowAny, Pool, Service, arg_spec, expose, no_reply
+from svcfw.service import NO_REPLY, AllowAny, Pool, RefusedError, Service, arg_spec, expose, no_reply
 from tests.unit.service.services import Echo, refusal
 
 Host = Callable[..., Pool]
@@ -191,6 +192,16 @@ class TestArguments:
 
             @arg_spec({}, optional={'x': int})
             def method(self: Any, x: int) -> None: ...
+
+
+class TestRefusals:
+    def test_they_have_a_type_of_their_own_for_the_caller(self, call: Callable[..., Any]) -> None:
+        with pytest.raises(RefusedError) as caught:
+            call(Hidden, 'plain')
+        refused = caught.value
+        assert (refused.service, refused.method) == (Hidden.name(), 'plain')
+        assert refused.reason == f'{Hidden.name()} has no exposed method plain'
+        assert pickle.loads(pickle.dumps(refused)).reason == refused.reason
 
 
 class TestStaticMethods:
