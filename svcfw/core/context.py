@@ -137,11 +137,11 @@ class Reply(Latch):
                 return Latch.get(self, step)
             except TimeoutError:
                 waited += step
+                text = '%s: no answer to %s for %g s' % (self.context, '.'.join(self._what), waited)
                 if timeout is not None and waited >= timeout:
-                    what = '.'.join(self._what)
-                    raise TimeoutError('%s: no answer to %s within %s s' % (self.context, what, timeout)) from None
+                    raise TimeoutError(text)
                 router = self.context.router
-                router.log(router, 30, '%s: no answer to %s for %d s' % (self.context, '.'.join(self._what), waited))
+                router.log(router, 30, text)
                 step = waited
 
 

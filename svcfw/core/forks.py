@@ -44,8 +44,8 @@ def end_if_fork(pid, error=None):
     try:
         if error is not None and type(error) is not SystemExit:
             sys.excepthook(type(error), error, error.__traceback__)
-        elif status is not None and not isinstance(status, int):
-            status = sys.stderr.write('%s\n' % (status,)) and 1
+        elif type(status) is str:
+            status = sys.stderr.write(status + '\n') and 1
         sys.stdout.flush()
         sys.stderr.flush()
     finally:

@@ -307,8 +307,7 @@ class Router(object):
         handler = self._handlers.get(frame.handle)
         message = Message(self, frame)
         if handler is None:
-            what = 'pool of services' if frame.handle == handles.CALL_SERVICE else 'handle %d' % frame.handle
-            message.refuse('%s has no %s' % (self.name, what))
+            message.refuse('%s has no handle %d' % (self.name, frame.handle))
             return
         function, policy, respondent_id, once = handler
         if respondent_id is not None and respondent_id != frame.src and not self._speaks_for(frame, respondent_id):

@@ -4,7 +4,7 @@ import logging
 
 from svcfw.boot import bundle
 from svcfw.boot.responder import Responder
-from svcfw.core import logsink
+from svcfw.core import handles, logsink
 from svcfw.core.loop import Waiter
 from svcfw.core.router import Router as CoreRouter
 from svcfw.transport import connect, spec
@@ -31,6 +31,7 @@ class Router(CoreRouter):
         self._is_closed = False
         self._called = set()
         logsink.receive(self)
+        self.add_handler(_has_no_pool, handles.CALL_SERVICE)  # until there is one
         if standby:
             self.loop.ensure_standby()
 
@@ -105,3 +106,7 @@ class Router(CoreRouter):
             self.loop.call_later(_LOOK_S, lambda: self._wait_for_processes(over))
         else:
             over.set()
+
+
+def _has_no_pool(message):
+    message.refuse('%s has no pool of services: make one with svcfw.service.Pool' % message.router.name)

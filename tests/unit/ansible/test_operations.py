@@ -137,7 +137,9 @@ class Shell:
 def test_methods_that_are_gone_lose_the_shortcut_only():
     off = []
     operations.record(Shell(), off.append)
-    assert off == [f'the shell plugin has no {name}' for name in ('expand_user', 'mkdtemp', 'chmod', 'remove')]
+    assert off == [
+        f'the shell plugin has no {name}' for name in ('expand_user', 'mkdtemp', 'chmod', 'set_user_facl', 'remove')
+    ]
 
 
 def test_a_method_that_returns_no_text_loses_the_shortcut_only(shell):

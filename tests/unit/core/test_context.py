@@ -85,7 +85,7 @@ def test_a_long_wait_is_named_in_the_log(monkeypatch: pytest.MonkeyPatch) -> Non
     reply = Reply(Context(router, 1, 'web1'), ('package.module', 'function'))
     with pytest.raises(TimeoutError):
         reply.get(0.01)
-    assert said[0] == 'web1: no answer to package.module.function for 0 s'
+    assert said[0] == 'web1: no answer to package.module.function for 0.0005 s'
     assert 1 < len(said) < 10, 'each wait twice as long as the one before'
     loop.close()
 
