@@ -50,8 +50,8 @@ def make_room(root: Node) -> None:
 def in_the_way(node: Node, operation: str, arguments: tuple[Any, ...]) -> list[ChildNode]:
     """The contexts of other accounts that should be gone before a request is carried out on `node`.
 
-    Those of accounts that the module `user`, or a command (userdel, usermod, pkill), names. One named for another reason
-    is started anew when it is wanted again.
+    Those of accounts that the module `user`, or a command (userdel, usermod, pkill), names. One named for other
+    reasons is started anew when it is wanted again.
     """
     over = [child for child in _lent(node.root) if child is not node.account and _is_over(child)]
     text = _text(operation, arguments) if over else b''

@@ -296,6 +296,8 @@ class RootNode(Node):
         Node.__init__(self, router, None)
         self.host: str = spec.host
         self.way = connect.choice(spec)[1]
+        #: It is lost, or will never be; one that was told to leave is dead before.
+        self.is_over = False
         self._on_end = on_end
         self._is_linked = False
         self._starter: Starter | None = None
@@ -347,6 +349,7 @@ class RootNode(Node):
         super().fail(error)
         self.flow.close()
         self._end()
+        self.is_over = True
         self._on_end()
 
     def lost(self, reason: str) -> None:
@@ -356,6 +359,7 @@ class RootNode(Node):
         elif self.facts is not None:
             super().lost(self.clause(reason))
             self.flow.close()
+            self.is_over = True
             self._on_end()
 
     def is_idle(self) -> bool:

@@ -232,7 +232,6 @@ class Server:
         for key in [key for key, each in self._roots.items() if each is node]:
             self._retired.add(self._roots.pop(key))
         node.retire()
-        self._forget_dead()
 
     def _key(self, link: bytes) -> bytes:
         return hashlib.blake2b(link, key=self._hash_key).digest()
@@ -241,10 +240,7 @@ class Server:
         node = self._roots.get(key)
         if node is not None and node.dead:
             del self._roots[key]
-        self._forget_dead()
-
-    def _forget_dead(self) -> None:
-        self._retired = {node for node in self._retired if not node.dead}
+        self._retired = {node for node in self._retired if not node.is_over}
 
     def _on_agent(self, message: Message) -> None:
         """An agent tells what it has done with, or of an operation that failed and that nobody waits for."""
@@ -292,13 +288,14 @@ class Server:
                 keeping.expire(node, now)
         for node in list(self._retired):
             node.sweep()
-        self._forget_dead()
         is_needed = self._sessions or self._roots or self._retired
         if not is_needed and now - self._idle_since > self._idle_timeout_s:
             self._stop_unless_wanted()
 
     def _stop_unless_wanted(self) -> None:
         """Stop, unless a client is just coming: under the lock that they take before they start another one."""
+        if self._listener.fileno() < 0:
+            return  # stopping, and waiting for the last contexts
         try:
             with open(self._lock_path, 'w') as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -36,7 +36,7 @@ class Root:
         self.spec, self.on_end = spec, on_end
         self.dead = None
         self.context = None
-        self.is_used = self.reinstated = False
+        self.is_used = self.reinstated = self.is_over = False
         self.host = 'h'
         self.sweeps = 0
         self.started.append(self)
@@ -46,8 +46,9 @@ class Root:
 
     def sweep(self):
         self.sweeps += 1
-        if not self.is_used:
-            self.dead = 'it was reset'
+        if not self.is_used and not self.dead:
+            self.dead, self.is_over = 'it was reset', True
+            self.on_end()
 
     def is_idle(self):
         return not self.is_used
@@ -209,6 +210,13 @@ def test_a_multiplexer_does_not_stop_under_a_retired_context(running, roots, mon
     running._look_for_idle()
     running._look_for_idle()
     assert stops
+
+
+def test_one_that_is_stopping_accepts_nobody(running, caplog):
+    running.stop()
+    running._idle_since = -1000.0
+    running._look_for_idle()
+    assert caplog.records == []
 
 
 def test_the_limit_of_descriptors_is_raised_late(monkeypatch):

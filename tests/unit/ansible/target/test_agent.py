@@ -582,7 +582,7 @@ def test_a_child_that_is_gone_already(served):
 
 def test_an_agent_that_ends_is_the_last_process_of_its_account(served):
     served.result(served.ask(ops.MODULE, source('print(1)')))
-    template = served.agent._programs._templates._current()[0]._pid
+    (template,) = [each._pid for each in served.agent._programs._templates._current()]
     starter = Starter(5)
     starter.has_left = True
     served.router.starters.add(starter)
