@@ -179,7 +179,10 @@ def test_here_a_run_has_its_own_environment_and_folder(controller: Controller, t
         with_it = Controller(controller.core, tmp_path / f'run-{number}', {**controller.env, **environ})
         with_it.env['XDG_RUNTIME_DIR'] = controller.env['XDG_RUNTIME_DIR']
         with_it.env['SVCFW_COLLECT'] = str(with_it.directory / 'events.jsonl')
-        run = with_it.play(inventory, tasks)
+        # Commands run in the playbook's folder, and not where ansible-playbook was started.
+        (with_it.directory / 'plays').mkdir()
+        play = with_it.write_play(tasks).rename(with_it.directory / 'plays' / 'play.yml')
+        run = with_it.run(play, inventory)
         assert run.rc == 0, run.output
         seen = {name: environment(run.result('see', name)) for name in inventory}
         assert seen['svcfw'] == seen['stock']
