@@ -123,6 +123,20 @@ def test_the_lines_that_scripts_look_for_are_stocks(controller: Controller, host
     assert len(svcfw['fetched']) == len(svcfw['put']) == 1
 
 
+def test_without_pipelining_a_modules_command_names_interpreter_and_temporary_folder(
+    controller: Controller, host: Host
+) -> None:
+    # As core's own test of shell plugins looks for it, spaces and all.
+    host.path('/tmp/p y t h o n').symlink_to('/usr/bin/python3')
+    names = {'ansible_python_interpreter': '/tmp/p y t h o n', 'ansible_remote_tmp': '/tmp/t m p'}
+    variables = ours(host, ansible_pipelining='0', **names)
+    run = controller.play({'web1': variables}, [{'name': 'ping', 'ping': None}], '-vvv')
+    assert run.rc == 0, run.output
+    line = next(line for line in lines(run, host, 'EXEC ') if 'p y t h o n' in line)
+    assert """'"'"'/tmp/p y t h o n'"'"'""" in line
+    assert """'"'"'/tmp/t m p/ansible-tmp-""" in line
+
+
 def test_each_operation_with_its_time_bytes_and_way(controller: Controller, host: Host) -> None:
     run = controller.play({'web1': ours(host)}, TASKS, '-vvv')
     spent = [line for line in lines(run, host) if re.match(r'svcfw: \d+\.\d+ s', line)]
