@@ -371,13 +371,13 @@ class TestSharedConnections:
         return [word.format(path=tmp_path / 'master') for word in request.param]
 
     def assert_lives_without_its_terminal(self, started: Drive) -> None:
-        started.until_ready()
         started.process.close_tty()
         started.unsent += b'still here'
         assert started.read(10) == b'still here'
 
     def test_it_is_no_master(self, sshd: Sshd, words: list[str], tmp_path: Path) -> None:
         with over_ssh('ssh', sshd).start(ssh_args=words) as started:
+            started.until_ready()
             self.assert_lives_without_its_terminal(started)
             assert not (tmp_path / 'master').exists()
 
@@ -392,6 +392,7 @@ class TestSharedConnections:
             (own_sshd.directory / 'authorized_keys').write_bytes(b'')
             words = ['-o', 'ControlMaster=auto', '-o', f'ControlPath={tmp_path}/master']
             with over_ssh('ssh', own_sshd).start(ssh_args=words) as started:
+                started.until_ready()
                 self.assert_lives_without_its_terminal(started)
             assert end() == 0  # it was still there
 
