@@ -5,6 +5,7 @@ command can run in a context that the same plugin, wrapping our bootstrap instea
 Prompts and failures in that start are judged by the plugin's own checks.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -29,6 +30,12 @@ _NEEDED = (
     'build_become_command', 'name', 'success', 'prompt', 'get_option',
     'check_password_prompt', 'check_success', 'check_incorrect_password', 'check_missing_password',
 )  # fmt: skip
+
+
+# A prompt that no plugin was told to look for, since it was given no password.
+_PROMPT = re.compile(rb'(?i)\bpass(word|phrase|code)\b[^\r\n]*: ?\Z')
+# It has no password since it had no way to ask for one; on a terminal, which it may be given next, it has.
+_ASKS_FOR_TERMINAL = re.compile(rb'(?i)\b(tty|terminal)\b')
 
 
 class NotRepeatable(Exception):
@@ -59,7 +66,7 @@ class Escalation(NamedTuple):
         key = _encode((text(self.plugin.name or ''), command, Secret(password) if password else None))
         dialogue = Dialogue(self.plugin, self.shell, self.build, password)
         needs_tty = _needs_tty(self.plugin) or may_use_tty
-        return Become(key, dialogue, needs_tty, _temporary_folder(self.shell))
+        return Become(key, dialogue, needs_tty, _temporary_folder(self.shell), has_password=bool(password))
 
     def user(self, play_context: Any) -> str:
         """The name of the other account, as it is set."""
@@ -160,6 +167,8 @@ class Dialogue:
                 answer = typed
             elif number == len(lines) and not line.endswith(b'\n'):
                 self._rest = line  # may be the beginning of a prompt
+                if self._password is None and _PROMPT.search(line):
+                    raise AnsibleError(f'Missing {self._plugin.name} password')  # or it would wait for one
             elif not self._succeeded:
                 self._said.append(line)
         return answer
@@ -193,7 +202,7 @@ class Dialogue:
             self._succeeded = True
         elif plugin.check_incorrect_password(line):
             raise AnsibleError(f'Incorrect {plugin.name} password')
-        elif plugin.check_missing_password(line):
+        elif plugin.check_missing_password(line) and not _ASKS_FOR_TERMINAL.search(b''.join(self._said)):
             raise AnsibleError(f'Missing {plugin.name} password')
         return None
 

@@ -71,15 +71,16 @@ class BecomeDialogue(Protocol):
 class Become(NamedTuple):
     """Another account of the target. `key` names it, password included; equal bytes share one child.
 
-    need_tty: None to give the command a terminal only where it has asked for one. `folder`: what the account that is
-    logged in to has to have (it may begin with ~), should the other one be at home in the same place and would make it
-    as its own.
+    need_tty: None to give the command a terminal only where it has asked for one. has_password: whether there is one to
+    type there. `folder`: what the account that is logged in to has to have (it may begin with ~), should the other one
+    be at home in the same place and would make it as its own.
     """
 
     key: bytes
     dialogue: BecomeDialogue
     need_tty: bool | None = False
     folder: str = ''
+    has_password: bool = False
 
     def __repr__(self) -> str:
         return '<Become>'  # the key holds a password
@@ -319,7 +320,9 @@ class Client:
                     self._send(protocol.MEMBERS, 0, members())
                 elif frame.handle == protocol.BECOME_BUILD and target.become and dialogue:
                     become = target.become
-                    self._send(protocol.BECOME_START, 0, (dialogue.build(value), become.need_tty, become.folder))
+                    command = dialogue.build(value)
+                    started = (command, become.need_tty, become.has_password, become.folder)
+                    self._send(protocol.BECOME_START, 0, started)
                 elif frame.handle == protocol.BECOME_OUTPUT and dialogue:
                     typed = dialogue.receive(value)
                     if typed is not None:

@@ -31,8 +31,10 @@ MAX_NAME_CHARS = 100
 #: After a login has failed that was to replace a stale one, it is not tried again for so long.
 LAST_RESORT_S = 60.0
 
-# sudo (requiretty, or a password without -S) and doas; sudo's sentence is translated, the word in it is not.
-_ASKS_FOR_TTY = re.compile(rb'\b(tty|terminal)\b', re.IGNORECASE)
+# sudo (requiretty) and doas; sudo's sentence is translated, the word in it is not. Then what sudo says where it only
+# lacks a way to ask for the password.
+_ASKS_FOR_TTY = re.compile(rb'\btty\b', re.IGNORECASE)
+_ASKS_FOR_TERMINAL = re.compile(rb'\bterminal\b', re.IGNORECASE)
 _MAX_SHOWN_BYTES = 4096
 
 _log = logging.getLogger('svcfw.mux')
@@ -418,9 +420,15 @@ class ChildNode(Node):
             ops.CHILD, session, (self.name, command, has_tty, marker, timeout_s), self._on_message
         )
 
-    def asked_for_tty(self) -> bool:
-        """Whether its command, which had no terminal, refused for the lack of one."""
-        return not self.has_tty and _ASKS_FOR_TTY.search(self._shown) is not None
+    def asked_for_tty(self, has_password: bool) -> bool:
+        """Whether its command, which had no terminal, refused for the lack of one.
+
+        has_password: whether there is one to be typed on it; else it is of no use to who only wants to ask for that.
+        """
+        if self.has_tty:
+            return False
+        for_password = has_password and _ASKS_FOR_TERMINAL.search(self._shown) is not None
+        return for_password or _ASKS_FOR_TTY.search(self._shown) is not None
 
     def type(self, data: bytes) -> None:
         """Answer a prompt."""

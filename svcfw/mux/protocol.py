@@ -13,7 +13,7 @@ VERSION = 3
 HELLO = 1
 REQUEST = 2  # (link, become key or None, timeout_s, operation, arguments of svcfw.ansible.target.ops)
 MEMBERS = 3  # [(name, digest, content), ...], the answer to NEED_MEMBERS
-BECOME_START = 4  # (command, need_tty or None for: if it asks for one, folder of Become), the answer to BECOME_BUILD
+BECOME_START = 4  # (command, need_tty, has_password, folder; see Become), the answer to BECOME_BUILD
 BECOME_INPUT = 5  # bytes to type, an answer to BECOME_OUTPUT
 STOP = 6  # end the multiplexer
 

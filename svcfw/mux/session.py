@@ -55,6 +55,7 @@ class Session:
         self._on_node = OnNode(self)
         self._on_command: Callable[[Any], None] | None = None
         self._may_use_tty = False  # what is started for this client, if it asks
+        self._has_password = False  # for that
         self._child: ChildNode | None = None  # whose prompts this client answers
         self._used: set[Node] = set()
         self._owing: set[Node] = set()  # where what was not waited for may not be done yet; they are held
@@ -365,7 +366,7 @@ class Session:
     def _may_have_it(self, request: Request, child: ChildNode, error: Error) -> bool:
         """Whether a child that failed to start is worth a start of our own."""
         was_refused = isinstance(error, StartError) and error.status is not None
-        if was_refused and child.asked_for_tty():
+        if was_refused and child.asked_for_tty(self._has_password):
             child.root.wants_tty = True
             if self._may_use_tty:
                 return True
@@ -400,7 +401,7 @@ class Session:
         self.send(protocol.BECOME_BUILD, request.number, root.boot_command(marker))
 
     def _run_command(self, request: Request, root: Node, marker: str, value: Any) -> None:
-        command, need_tty, folder = value
+        command, need_tty, self._has_password, folder = value
         self._may_use_tty = need_tty is None
         has_tty = bool(root.wants_tty if need_tty is None else need_tty)
         child = root.children.get(request.become_key)

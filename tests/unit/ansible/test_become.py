@@ -135,6 +135,28 @@ def test_the_plugins_own_words_for_a_missing_password(escalate):
         become.dialogue.receive(b'sudo: a password is required\n')
 
 
+def test_a_prompt_that_nobody_was_told_of_is_not_waited_for(escalate):
+    """sudo on a terminal, or with -S among the flags, and no password given: the plugin sets no prompt."""
+    _, become = escalate()
+    become.dialogue.build('exec python')
+    become.dialogue.receive(b'We trust you have received the usual lecture about passwords:\n')
+    with pytest.raises(AnsibleError, match='Missing sudo password'):
+        become.dialogue.receive(b'[sudo] password for bob: ')
+
+
+def test_who_lacks_a_terminal_does_not_lack_a_password(escalate):
+    """It is given one next, and the password there."""
+    _, become = escalate(ansible_become_password='x')
+    assert become.has_password
+    become.dialogue.build('exec python')
+    said = (
+        b'sudo: a terminal is required to read the password; either use the -S option to read from standard input\n'
+        b'Sorry, a password is required to run sudo\n'
+    )
+    become.dialogue.receive(said)
+    assert become.dialogue.said() == said
+
+
 def test_su_asks_in_any_language(escalate):
     plugin, become = escalate('su', ansible_become_password='x')
     become.dialogue.build('exec python')

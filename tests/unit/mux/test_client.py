@@ -113,7 +113,7 @@ def test_the_dialogue_is_called_back(far):
     far.client.flush(Target(b'link', Become(b'key', dialogue, True, '~/tmp')))
     far.client.close()
     _, start, typed, _ = far.heard()
-    assert (start.handle, codec.decode(start.payload)) == (protocol.BECOME_START, ('boot', True, '~/tmp'))
+    assert (start.handle, codec.decode(start.payload)) == (protocol.BECOME_START, ('boot', True, False, '~/tmp'))
     assert (typed.handle, codec.decode(typed.payload)) == (protocol.BECOME_INPUT, b'secret\n')
     assert dialogue.has_ended
 

@@ -399,6 +399,22 @@ def test_the_name_of_the_host_is_not_in_the_reason(root):
     assert root.dead == 'the connection was lost'
 
 
+@pytest.mark.parametrize(
+    ('shown', 'without', 'with_password'),
+    [
+        (b'sudo: sorry, you must have a tty to run sudo\n', True, True),
+        (b'doas: a tty is required\n', True, True),
+        (b'sudo: a terminal is required to read the password\n', False, True),
+        (b'bob is not in the sudoers file.\n', False, False),
+    ],
+)
+def test_a_terminal_is_of_use_to_who_asked_for_it(child, shown, without, with_password):
+    child._shown = shown
+    assert (child.asked_for_tty(False), child.asked_for_tty(True)) == (without, with_password)
+    child.has_tty = True
+    assert not child.asked_for_tty(True)
+
+
 # -- retirement ------------------------------------------------------------------------------------------------------
 
 

@@ -540,8 +540,8 @@ def children(monkeypatch):
             self.given_up = self.asks = False
             started.append(self)
 
-        def asked_for_tty(self):
-            return self.asks
+        def asked_for_tty(self, has_password):
+            return self.asks and has_password
 
     monkeypatch.setattr(session_module, 'ChildNode', Child)
     return started
@@ -551,7 +551,7 @@ REFUSED = StartError('become', 'h', 'c', 'r', 1)
 
 
 def start_child(client, need_tty):
-    client.send(protocol.BECOME_START, ('sudo x', need_tty, ''))
+    client.send(protocol.BECOME_START, ('sudo x', need_tty, True, ''))
 
 
 def test_a_command_that_asks_for_a_terminal_gets_one(client, children):
