@@ -29,6 +29,7 @@ CLIENT_NOISE = re.compile(r'Shared connection to \S+ closed\.(\r\n)?|.*(sftp|scp
 # Random parts of names.
 PATTERNS = (
     (re.compile(r'ansible-tmp-[\d.]+-\d+-\d+'), 'ansible-tmp-N'),
+    (re.compile(r'ansible-moduletmp-[\d.]+-\w+'), 'ansible-moduletmp-N'),
     (re.compile(r'ansible-local-\w+'), 'ansible-local-N'),
     (re.compile(r'/tmp/ansible_\w+?_payload_\w+'), '/tmp/ansible_payload_N'),
     (re.compile(r'/tmp[a-z0-9_]{8}\b'), '/tmpN'),

@@ -1,0 +1,3 @@
+#!/bin/sh
+echo 'no JSON at all'
+exit 3

@@ -1,0 +1,5 @@
+"""What parity_new imports."""
+
+
+def helped(word):
+    return 'helped ' + word
