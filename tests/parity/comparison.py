@@ -56,6 +56,7 @@ def plain_names(changes: dict[str, str]) -> dict[str, list[str]]:
     for path, text in changes.items():
         for pattern, replacement in PATTERNS:
             path = pattern.sub(replacement, path)
-        # A payload left behind holds names of the moment.
-        found[path].append(' '.join(text.split()[:2]) if 'ansible-tmp-N/' in path else text)
+        # A payload left behind holds names of the moment, a job's result times.
+        is_of_the_moment = 'ansible-tmp-N/' in path or '.ansible_async/' in path
+        found[path].append(' '.join(text.split()[:2]) if is_of_the_moment else text)
     return {path: sorted(texts) for path, texts in found.items()}
