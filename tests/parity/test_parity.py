@@ -44,7 +44,10 @@ REFERENCES = {'stock ssh': {'ansible_connection': 'ssh'}, 'stock local': {'ansib
 
 DISCOVERY_MODES = ('auto', 'auto_silent', 'auto_legacy', 'auto_legacy_silent')
 
-pytestmark = pytest.mark.slow
+#: One topic over one way on a busy machine; most take less than a minute on an idle one.
+TOPIC_S = 900
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3 * seconds(TOPIC_S))]
 
 
 @dataclass(frozen=True)
@@ -170,7 +173,8 @@ def play_topic(
         'python_old': find_python('3.8') or '/usr/bin/python3',
         'python_new': find_python('3.12') or '/usr/bin/python3',
     }
-    return controller.run(folder / 'playbooks' / f'{topic.name}.yml', inventory, *vault, **variables)
+    playbook = folder / 'playbooks' / f'{topic.name}.yml'
+    return controller.finish(controller.start(playbook, inventory, *vault, **variables), TOPIC_S)
 
 
 def runs_async_wrapper(host: Host) -> bool:
