@@ -3,6 +3,7 @@
 Left out is only what two runs over stock ssh were seen to differ in, and what the ssh program says of itself.
 """
 
+import os
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -36,6 +37,8 @@ PATTERNS = (
     (re.compile(r'^(\.|tmp)[a-z0-9_]{8}$'), '.N'),  # the controller's temporary file behind `copy: content=`
     (re.compile(r'\bj?\d{6,}\.\d+\b'), 'JOB'),
     (re.compile(r'"(start|end|delta)": "[^"]*"'), 'TIME'),  # in the text of a result that could not be read
+    # `unarchive` tries its handlers in any order.
+    (re.compile(r'(?s)(Failed to find handler for .* is installed\.).*'), r'\1'),
     (re.compile(r'\b127\.\d+\.\d+\.\d+\b'), 'ADDRESS'),
 )
 
@@ -102,4 +105,13 @@ def differing(left: Any, right: Any, path: str = '') -> list[str]:
     if isinstance(left, list) and isinstance(right, list) and len(left) == len(right):
         pairs = enumerate(zip(left, right, strict=True))
         return [line for index, pair in pairs for line in differing(*pair, f'{path}[{index}]')]
-    return [] if left == right else [f'{path}: {str(left)[:400]!r} != {str(right)[:400]!r}']
+    if left == right:
+        return []
+    start = where_to_begin(str(left), str(right))
+    return [f'{path}: {str(left)[start:][:400]!r} != {str(right)[start:][:400]!r}']
+
+
+def where_to_begin(left: str, right: str) -> int:
+    """From where to show two texts, so that what differs is seen of long ones."""
+    common = len(os.path.commonprefix([left, right]))
+    return common - 100 if common > 300 else 0
