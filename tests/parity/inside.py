@@ -1,4 +1,4 @@
-"""A controller that runs on a throw-away host, so that `local` connections work on that host and not on this machine."""
+"""A controller that runs on a throw-away host, so that `local` connections are to that host and not to this machine."""
 
 import shlex
 import subprocess
@@ -24,7 +24,8 @@ class InsideCore(Core):
         if not path.exists():
             namespaces = f'nsenter --target {first(self.host)} --mount --uts --ipc --pid --root --wdns="$PWD"'
             account = f'setpriv --reuid {self.account} --regid {self.account} --init-groups'
-            environment = f'env USER={self.account} LOGNAME={self.account} SHELL=/bin/bash PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin'
+            names = f'USER={self.account} LOGNAME={self.account} SHELL=/bin/bash'
+            environment = f'env {names} PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin'
             program = shlex.quote(super().script(name))
             path.write_text(f'#!/bin/sh\nexec {namespaces} {account} {environment} {program} "$@"\n')
             path.chmod(0o755)
@@ -60,4 +61,3 @@ def show(host: Host, folder: Path) -> None:
 def first(host: Host) -> int:
     """The host's first process, as this machine counts."""
     return descendants(host.pid)[0]
-

@@ -40,6 +40,12 @@ def test_a_task_that_did_not_run_is_told() -> None:
     assert [line.partition(':')[0] for line in found] == ['two @target', 'exit status']
 
 
+def test_the_exit_status_counts_where_the_tasks_do_not_explain_it() -> None:
+    assert different(Run(0, '', [event()]), Run(2, '', [event()]), '/first', '/second') == ['exit status: 0 != 2']
+    found = different(Run(0, '', [event()]), Run(2, '', [event(kind='failed')]), '/first', '/second')
+    assert found == ["one @target: .kind: 'ok' != 'failed'"]
+
+
 def test_files_are_compared_without_the_random_part_of_their_names() -> None:
     stock = {'target:/tmp/ansible-tmp-1.5-2-3/x': '-rw------- 0:0 5 aa', 'target:/etc/x': '-rw-r--r-- 0:0 1 bb'}
     ours = {'target:/tmp/ansible-tmp-2.5-3-4/x': '-rw------- 0:0 6 cc'}

@@ -5,7 +5,6 @@ stock differ in is left out (`tests/support/compare.py`); what is meant to diffe
 """
 
 import functools
-import os
 import shutil
 import subprocess
 from base64 import b64encode
@@ -82,7 +81,9 @@ def make_source(folder: Path) -> Path:
     made_files.make(folder)
     # RFC 8410: an Ed25519 key is 32 bytes behind a fixed head.
     key = bytes.fromhex('302e020100300506032b657004220420') + bytes(range(32))
-    (folder / 'known.pem').write_text(f'-----BEGIN PRIVATE KEY-----\n{b64encode(key).decode()}\n-----END PRIVATE KEY-----\n')
+    (folder / 'known.pem').write_text(
+        f'-----BEGIN PRIVATE KEY-----\n{b64encode(key).decode()}\n-----END PRIVATE KEY-----\n'
+    )
     return folder
 
 

@@ -3,7 +3,6 @@
 Left out is only what two runs over stock ssh were seen to differ in, and what the ssh program says of itself.
 """
 
-import os
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -113,5 +112,6 @@ def differing(left: Any, right: Any, path: str = '') -> list[str]:
 
 def where_to_begin(left: str, right: str) -> int:
     """From where to show two texts, so that what differs is seen of long ones."""
-    common = len(os.path.commonprefix([left, right]))
+    pairs = enumerate(zip(left, right, strict=False))
+    common = next((index for index, (one, other) in pairs if one != other), min(len(left), len(right)))
     return common - 100 if common > 300 else 0
