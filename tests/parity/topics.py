@@ -7,8 +7,8 @@ from dataclasses import dataclass
 class Topic:
     """One playbook.
 
-    `is_short`: part of the short form, as CI runs it. `programs`: capabilities that must be on this machine, and are on
-    the hosts then. `is_local`: makes sense on a controller that is its own target. `env`: of ansible-playbook.
+    `is_short`: part of the short form, as CI runs it. `needs`: capabilities that must be on this machine, and are on the
+    hosts then. `is_local`: makes sense on a controller that is its own target. `env`: of ansible-playbook.
     """
 
     name: str
@@ -20,24 +20,24 @@ class Topic:
 
 
 TOPICS = (
-    Topic('become_sudo'),
+    Topic('become_sudo', is_short=True),
     Topic('become_su'),
     Topic('become_doas', needs=('doas',), needs_collections=True),
     Topic('become_others', needs_collections=True),
-    Topic('become_no_acl'),
+    Topic('become_no_acl', is_short=True),
     Topic('accounts', is_local=False),
     Topic('shells', is_local=False),
-    Topic('raw'),
+    Topic('raw', is_short=True),
     Topic('environment'),
     Topic('locale', needs_collections=True),
-    Topic('modules_kinds'),
+    Topic('modules_kinds', is_short=True),
     Topic('modules_core'),
     Topic('modules_posix', needs_collections=True),
     Topic('modules_crypto', needs_collections=True),
     Topic('modules_general', needs_collections=True),
     Topic('async'),
     Topic('timeouts'),
-    Topic('delegation', is_local=False),
+    Topic('delegation', is_short=True, is_local=False),
     Topic('strategies', is_local=False),
     Topic('discovery'),
     Topic('vault'),

@@ -36,6 +36,7 @@ PATTERNS = (
     (re.compile(r'^(\.|tmp)[a-z0-9_]{8}$'), '.N'),  # the controller's temporary file behind `copy: content=`
     (re.compile(r'\bj?\d{6,}\.\d+\b'), 'JOB'),
     (re.compile(r'"(start|end|delta)": "[^"]*"'), 'TIME'),  # in the text of a result that could not be read
+    (re.compile(r'/[^\s\'"=]*/farm\d*/(?:\d+-)?'), 'FARM/'),  # keys and known hosts, within arguments
     # `unarchive` tries its handlers in any order.
     (re.compile(r'(?s)(Failed to find handler for .* is installed\.).*'), r'\1'),
     (re.compile(r'\b127\.\d+\.\d+\.\d+\b'), 'ADDRESS'),
