@@ -79,6 +79,16 @@ DEVIATIONS: tuple[Deviation, ...] = (
         OVER_SSH,
     ),
     Deviation(
+        'modules_kinds',
+        r"^ways to end @target: \S*\.module_stderr: ('Killed\\n' != ''$|'Traceback)",
+        'a module runs in a fork, not under a shell that tells of signals and not from a zip in /tmp that tracebacks name',
+    ),
+    Deviation(
+        'modules_kinds',
+        r'^file target:/tmp/ansible_payload_N',
+        'a module that is killed leaves no zip in /tmp behind',
+    ),
+    Deviation(
         'shells',
         r'^no shell, \w+ @target: \.(kind|result\.\w+): ',
         'an account whose login shell runs no commands is unreachable, and the reason is told',

@@ -31,7 +31,7 @@ def need_collections(line: str, python: Path) -> Path:
 
 
 def fetch(package: str, python: Path, folder: Path) -> str | None:
-    """Put the collections of `ansible` line `package` into `folder`, whole or not at all; returns the problem, if any."""
+    """Put those of `ansible` line `package` into `folder`, whole or not at all; returns the problem, or None."""
     with tempfile.TemporaryDirectory(dir=folder.parent) as directory:
         pip = [python, '-m', 'pip', 'download', '-q', '--no-deps', '--only-binary', ':all:', '--no-cache-dir']
         done = subprocess.run([*pip, '-d', directory, f'ansible=={package}.*'], capture_output=True, text=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 class Topic:
     """One playbook.
 
-    `is_short`: part of the short form, as CI runs it. `needs`: capabilities that must be on this machine, and are on the
-    hosts then. `is_local`: makes sense on a controller that is its own target. `env`: of ansible-playbook.
+    `is_short`: part of the short form, as CI runs it. `needs`: capabilities that must be on this machine, and then
+    are on the hosts. `is_local`: makes sense on a controller that is its own target. `env`: of ansible-playbook.
     """
 
     name: str
