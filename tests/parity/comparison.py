@@ -7,6 +7,9 @@ from typing import Any
 from tests.support.ansible import Run
 from tests.support.compare import PATTERNS, differing, normalised
 
+#: Files that hold times or random names: payloads left behind, results of jobs, the heads of crontabs.
+OF_THE_MOMENT = ('ansible-tmp-N/', '.ansible_async/', 'cron/crontabs/')
+
 Event = dict[str, Any]
 
 
@@ -58,7 +61,6 @@ def plain_names(changes: dict[str, str]) -> dict[str, list[str]]:
     for path, text in changes.items():
         for pattern, replacement in PATTERNS:
             path = pattern.sub(replacement, path)
-        # A payload left behind holds names of the moment, a job's result times.
-        is_of_the_moment = 'ansible-tmp-N/' in path or '.ansible_async/' in path
+        is_of_the_moment = any(part in path for part in OF_THE_MOMENT)
         found[path].append(' '.join(text.split()[:2]) if is_of_the_moment else text)
     return {path: sorted(texts) for path, texts in found.items()}

@@ -81,7 +81,7 @@ DEVIATIONS: tuple[Deviation, ...] = (
     Deviation(
         'modules_kinds',
         r"^ways to end @target: \S*\.module_stderr: ('Killed\\n' != ''$|'Traceback)",
-        'a module runs in a fork, not under a shell that tells of signals and not from a zip in /tmp that tracebacks name',
+        'a module runs in a fork: no shell tells of signals, and tracebacks name no zip in /tmp',
     ),
     Deviation(
         'modules_kinds',
