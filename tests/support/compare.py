@@ -11,7 +11,7 @@ from tests.support.ansible import Run
 
 # Keys whose values are times, process numbers or of the moment, wherever they stand in a result.
 VOLATILE = frozenset({
-    'start', 'end', 'delta', 'attempts', 'atime', 'mtime', 'ctime', 'inode', 'dev', 'elapsed',
+    'start', 'end', 'delta', 'attempts', 'child_pid', 'atime', 'mtime', 'ctime', 'inode', 'dev', 'elapsed',
     'ansible_date_time', 'ansible_uptime_seconds', 'ansible_loadavg', 'ansible_memfree_mb', 'ansible_memory_mb',
     'ansible_swapfree_mb', 'ansible_mounts', 'ansible_env_pid', 'cache_update_time', 'ansible_processor_nproc',
     # Paths and data of this machine at the moment of the run (block devices, fibre channel names, pid-bound links).
@@ -31,7 +31,7 @@ PATTERNS = (
     (re.compile(r'ansible-tmp-[\d.]+-\d+-\d+'), 'ansible-tmp-N'),
     (re.compile(r'ansible-moduletmp-[\d.]+-\w+'), 'ansible-moduletmp-N'),
     (re.compile(r'ansible-local-\w+'), 'ansible-local-N'),
-    (re.compile(r'/tmp/ansible_\w+?_payload_\w+'), '/tmp/ansible_payload_N'),
+    (re.compile(r'/tmp/ansible_[\w.]+?_payload_\w+'), '/tmp/ansible_payload_N'),
     (re.compile(r'/tmp[a-z0-9_]{8}\b'), '/tmpN'),
     (re.compile(r'^(\.|tmp)[a-z0-9_]{8}$'), '.N'),  # the controller's temporary file behind `copy: content=`
     (re.compile(r'\bj?\d{6,}\.\d+\b'), 'JOB'),
