@@ -282,17 +282,17 @@ class Connection(ssh.Connection):
         if escalation is None:
             return None
         try:
-            target = self._target(self._become(escalation))
+            target = self._target(self._other_account(escalation))
         except become.NotRepeatable:
             return None
         return Other(escalation.user(getattr(self, '_play_context', None)), target)
 
-    def _become(self, escalation: become.Escalation) -> Become:
+    def _other_account(self, escalation: become.Escalation) -> Become:
         play_context = getattr(self, '_play_context', None)
         return escalation.become(play_context, may_use_tty=options.escalates_on_tty(self))
 
     def _run_escalated(self, cmd: str, escalation: become.Escalation, in_data: bytes | None, sudoable: bool) -> Answer:
-        child = self._become(escalation)
+        child = self._other_account(escalation)
         dialogue = child.dialogue
         try:
             return self._run_as(cmd, escalation.inner, self._target(child), in_data, sudoable)
@@ -308,8 +308,8 @@ class Connection(ssh.Connection):
             dialogue.end()
 
     def _wants_tty(self, in_data: bytes | None, sudoable: bool) -> bool:
-        """Stock asks for a terminal just then; output and line ends of `raw` and `script` depend on it."""
-        return in_data is None and sudoable and bool(self.get_option('use_tty'))
+        """Stock ssh asks for a terminal just then, stock local never; output and line ends of `raw` depend on it."""
+        return in_data is None and sudoable and self.transport != 'local' and bool(self.get_option('use_tty'))
 
     def _run_as(self, cmd: str, inner: str | None, target: Target, in_data: bytes | None, sudoable: bool) -> Answer:
         """Run `cmd`; `inner` is what a become plugin wrapped into it, `target` then that account's context."""

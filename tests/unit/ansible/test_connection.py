@@ -154,6 +154,16 @@ def test_a_command_without_input_has_a_terminal_where_stock_gives_one(connection
     assert [call[-1] for call in mux.named('run_command')] == [True, False, False]
 
 
+def test_core_finds_the_become_plugin(connection):
+    # `_set_plugin_options` takes what is called `_become`, if there is anything, for the plugin.
+    assert not hasattr(connection, '_become')
+
+
+def test_a_command_here_has_no_terminal_as_over_stock_local(connect, mux):
+    connect(svcfw_transport='local').exec_command('id')
+    assert mux.named('run_command')[-1][-1] is False
+
+
 def test_an_interpreter_that_cannot_be_kept_warm(connection, mux):
     mux.raises = [StartError('interpreter', 'target', '/usr/bin/python3 is not there', '')]
     connection.exec_command(PYTHON, in_data=PAYLOAD)
