@@ -68,6 +68,11 @@ class Escalation(NamedTuple):
         needs_tty = _needs_tty(self.plugin) or may_use_tty
         return Become(key, dialogue, needs_tty, _temporary_folder(self.shell), has_password=bool(password))
 
+    @property
+    def needs_tty(self) -> bool:
+        """Whether stock runs the command on a terminal, modules included."""
+        return _needs_tty(self.plugin)
+
     def user(self, play_context: Any) -> str:
         """The name of the other account, as it is set."""
         return text(_option(self.plugin, 'become_user', play_context) or '')

@@ -301,7 +301,7 @@ class Connection(ssh.Connection):
                 raise
             # The command was refused, and what refused it would have left just this had it run alone.
             said = dialogue.said()
-            if self._wants_tty(in_data, sudoable):
+            if self._wants_tty(in_data, sudoable) or escalation.needs_tty:
                 return exc.status, said.replace(b'\r\n', b'\n').replace(b'\n', b'\r\n'), b''
             return exc.status, b'', said
         finally:

@@ -49,6 +49,16 @@ DEVIATIONS: tuple[Deviation, ...] = (
     ),
     Deviation(
         ANY,
+        r"file \w+:\S*/ansible-tmp-N(/\S+)?: \['\S+ \d+:\d+'\] != \['unchanged'\]",
+        'of an async task nothing stays in a temporary folder',
+    ),
+    Deviation(
+        'become_no_acl',
+        r"^file target:/home/other/\S+: \['unchanged'\] != ",
+        'what the login account put there reaches the other account without setfacl',
+    ),
+    Deviation(
+        ANY,
         r"\.msg: '.*exited with result \d+' != '.*exited with result \d+, stderr output: mkdir: ",
         'why the temporary folder cannot be made is said always, not only at -vvvv',
     ),
@@ -60,6 +70,39 @@ DEVIATIONS: tuple[Deviation, ...] = (
             OVER_SSH,
         )
         for topic in ('become_sudo', 'become_su', 'become_doas', 'become_others')
+    ),
+    Deviation(
+        'become_sudo',
+        r'^password, flags( with n within)? @withpass: \.(kind|result\.\S+): ',
+        'sudo that reads the password from nothing but a terminal (no -S) has one for modules, too',
+        OVER_SSH,
+    ),
+    Deviation(
+        'become_sudo',
+        r'^no password and not -n @withpass: \.result\.\w+: ',
+        'sudo without -S and without a password to type ends as "Missing sudo password"',
+        OVER_SSH,
+    ),
+    Deviation(
+        'become_su',
+        r'^no password(, raw)? @target: \.(kind|result\.\w+): ',
+        'that su asks and there is no password is told at once, and the host is not given up after the time-out',
+        OVER_SSH,
+    ),
+    *(
+        Deviation(
+            topic,
+            r'^to nobody @target: \.result\.\w+: ',
+            'modules need no files of another account, so that it is the become command that fails, in its own words',
+            OVER_SSH,
+        )
+        for topic in ('become_su', 'become_doas')
+    ),
+    Deviation(
+        'become_su',
+        r'^a terminal of its own @target: \.(kind|result\.\w+): ',
+        'su -P puts what it runs on a terminal, which carries no context',
+        OVER_SSH,
     ),
     Deviation(
         'become_others',

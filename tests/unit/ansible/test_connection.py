@@ -792,6 +792,18 @@ def test_a_refused_become_command_leaves_its_status_and_words(connection, mux, i
     assert connection.exec_command(escalated(connection, inner), in_data=in_data) == expected
 
 
+def test_where_stock_needs_a_terminal_the_words_of_a_refusal_are_on_it(connection, mux):
+    set_become(connection, 'su')
+
+    def say(command):
+        yield b'su: user bob does not exist\n'
+        raise StartError('become', 'target', 'the child ended with status 1', '', 1)
+
+    mux.escalate = say
+    answer = connection.exec_command(escalated(connection, '/usr/bin/python3'), in_data=PAYLOAD)
+    assert answer == (1, b'su: user bob does not exist\r\n', b'')
+
+
 @pytest.mark.parametrize(
     ('transport', 'expected'), [('local', 'local'), ('ssh', 'ssh'), ('paramiko', 'ssh'), ('auto', 'ssh')]
 )
