@@ -60,7 +60,7 @@ class Told:
         if not self._verbosity():
             return None
         wanted = ssh_verbosity or (SSH_VERBOSITY if self._verbosity() > 3 else 0)
-        return Interest(text(constants.DEFAULT_LOCAL_TMP), self.hear, wanted)
+        return Interest(_run_folder() or f'run of {os.getppid()}', self.hear, wanted)
 
     # -- in which way
 
@@ -135,7 +135,9 @@ class Told:
         if what in self._said:
             return False
         self._said.add(what)
-        folder = Path(constants.DEFAULT_LOCAL_TMP, _FOLDER)
+        if not _run_folder():
+            return True  # better twice than never
+        folder = Path(_run_folder(), _FOLDER)
         name = hashlib.sha256(f'{self.host}\0{what}'.encode('utf-8', 'replace')).hexdigest()[:24]
         try:
             folder.mkdir(mode=0o700, exist_ok=True)
@@ -148,6 +150,11 @@ class Told:
 
 
 _CENSORED = 'rc={}, stdout and stderr censored due to no log'
+
+
+def _run_folder() -> str:
+    """Core's folder for this run; '' where a core is not as we know it."""
+    return text(getattr(constants, 'DEFAULT_LOCAL_TMP', None) or '')
 
 
 def _short(word: str) -> str:
