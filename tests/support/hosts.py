@@ -159,25 +159,26 @@ class Farm:
                 shutil.chown(self._accounts / name, Path('/etc', name).stat().st_uid, Path('/etc', name).stat().st_gid)
         self._hosts: list[Host] = []
 
-    def host(self, name: str = 'target', *flags: str, cgroup: Path | None = None) -> Host:
+    def host(self, name: str = 'target', *flags: str, cgroup: Path | None = None, sshd: str = '') -> Host:
         """Start a host called `name` and wait for its sshd; more than one may have the same name.
 
         `flags`: 'no-python' (none anywhere), 'noexec-tmp'. `cgroup`: the cgroup folder its processes are to live in.
+        `sshd`: lines for its sshd_config, which go before ours.
         """
         directory = self._directory / f'{len(self._hosts)}-{name}'
         directory.mkdir()
         address = free_address()
-        self._write_files(directory, address)
+        self._write_files(directory, address, sshd)
         host = Host(name, address, directory, self._keys, start(name, directory, self._accounts, flags, cgroup))
         self._hosts.append(host)
         wait_until(lambda: answers(host), seconds(20), f'host {name} answers; its log:\n{host.log()}')
         host.remember_state()
         return host
 
-    def _write_files(self, directory: Path, address: str) -> None:
+    def _write_files(self, directory: Path, address: str, sshd: str) -> None:
         for name, source in (('host_key', 'host_key'), ('authorized_keys', 'user_key.pub')):
             shutil.copy(self._keys / source, directory / name)
-        (directory / 'sshd_config').write_text(f'{CONFIG}ListenAddress {address}\n')
+        (directory / 'sshd_config').write_text(f'{sshd}\n{CONFIG}ListenAddress {address}\n')
         kind, text = (self._keys / 'host_key.pub').read_text().split()[:2]
         (directory / 'known_hosts').write_text(f'[{address}]:{PORT} {kind} {text}\n')
 
