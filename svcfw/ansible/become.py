@@ -63,7 +63,8 @@ class Escalation(NamedTuple):
             command, again = self._placeheld(), self._placeheld()
         if command != again:  # each task would have a context of its own
             raise NotRepeatable("the become plugin's command is another one each time")
-        key = _encode((text(self.plugin.name or ''), command, Secret(password) if password else None))
+        secret = Secret(password) if password else None
+        key = _encode((text(self.plugin.name or ''), command, secret, _prompts(self.plugin)))
         dialogue = Dialogue(self.plugin, self.shell, self.build, password)
         needs_tty = _needs_tty(self.plugin) or may_use_tty
         return Become(key, dialogue, needs_tty, _temporary_folder(self.shell), has_password=bool(password))
@@ -255,6 +256,12 @@ def _temporary_folder(shell: Any) -> str:
     except KeyError:  # a shell plugin of somebody's own need not have it
         return ''
     return folder if is_plain(folder) else ''
+
+
+def _prompts(plugin: Any) -> list[str]:
+    """What is set to be taken for a password prompt; where it is wrong, the start has to fail as it does without us."""
+    names = sorted(name for name in getattr(plugin, 'option_definitions', ()) if 'prompt' in name)
+    return [text(str(plugin.get_option(name))) for name in names]
 
 
 def _needs_tty(plugin: Any) -> bool:

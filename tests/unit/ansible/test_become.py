@@ -65,6 +65,10 @@ def test_the_key_differs_with_whatever_leads_elsewhere(escalate, variables):
     assert escalate()[1].key != escalate(**variables)[1].key
 
 
+def test_another_prompt_to_wait_for_is_another_key(escalate):
+    assert escalate('su')[1].key != escalate('su', ansible_su_prompt_l10n=['Passwort'])[1].key
+
+
 def test_a_wrong_password_is_another_key(escalate):
     assert escalate(ansible_become_password='a')[1].key != escalate(ansible_become_password='b')[1].key
 
