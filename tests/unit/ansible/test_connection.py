@@ -81,6 +81,12 @@ def test_su_pipelines_too_where_core_asks_us(connection):
     assert connection.is_pipelining_enabled()
 
 
+@pytest.mark.parametrize('kind', ['become', 'connection', 'httpapi', 'cliconf', 'netconf', 'terminal', 'sub_plugin'])
+def test_no_attribute_stands_where_core_looks_for_a_plugin_first(connection, kind):
+    # TaskExecutor._set_plugin_options asks for `_become`, then for `become`.
+    assert not hasattr(connection, f'_{kind}')
+
+
 def test_no_persistent_framework(connection):
     assert not connection.supports_persistence
     assert not connection.force_persistence
