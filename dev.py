@@ -4,7 +4,7 @@
 Makes a virtual environment in build/venv on first use (and again when pyproject.toml has changed) and runs in it:
 
     demo                 a playbook against this machine, over svcfw and over the stock connection
-    test [PYTEST ARGS]   the tests
+    test [PYTEST ARGS]   the tests; without arguments all of them, on every core
     lint                 formatting, lint, types, layers, the floor for targets
     run COMMAND ...      anything else, such as: run ansible-doc -t connection svcfw.svcfw.svcfw
 """
@@ -24,6 +24,8 @@ PYTHON = VENV / 'bin' / 'python'
 
 # What runs on targets has Python 3.6 as its floor. vermin knows each version's syntax and library; ruff and mypy don't.
 TARGET_CODE = ['svcfw/__init__.py', 'svcfw/core', 'svcfw/service', 'svcfw/ansible/target']
+# Most tests wait for processes of their own. A file's tests stay together: they share hosts.
+ALL_TESTS = ['-n', 'auto', '--dist', 'loadfile']
 LINT = (
     ['ruff', 'format', '--check', '.'],
     ['ruff', 'check', '.'],
@@ -40,7 +42,7 @@ def main() -> int:
     if command == 'demo':
         return in_venv(['svcfw', 'demo', *rest], 'ansible')
     if command == 'test':
-        return in_venv(['python', '-m', 'pytest', *rest], 'dev')
+        return in_venv(['python', '-m', 'pytest', *(rest or ALL_TESTS)], 'dev')
     if command == 'lint':
         return max(in_venv([*line, *rest], 'dev') for line in LINT)
     if command == 'run' and rest:

@@ -131,7 +131,7 @@ class Mapping(dict):
 @pytest.mark.parametrize(
     ('value', 'where', 'what'),
     [
-        (object(), 'value: ', 'builtins.object'),
+        pytest.param(object(), 'value: ', 'builtins.object', id='an object'),
         ({'a': [1, 2, 3, object()]}, "value['a'][3]: ", 'builtins.object'),
         ([[0], (1, {2: len})], 'value[1][1][2]: ', 'builtin_function_or_method'),
         ({(1, Text('x')): 0}, 'value.keys()[0][1]: ', 'test_codec.Text'),
