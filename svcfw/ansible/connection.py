@@ -279,7 +279,8 @@ class Connection(ssh.Connection):
     def _other(self) -> Other | None:
         """The account that the task becomes, if any."""
         escalation = self._escalations.present
-        if escalation is None:
+        # Of a group that both have in common, core makes use itself; the files are the login's then.
+        if escalation is None or options.has_common_group(self._shell):
             return None
         try:
             target = self._target(self._other_account(escalation))

@@ -13,6 +13,7 @@ import shlex
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ansible import constants
 from ansible.errors import AnsibleError, AnsibleOptionsError
 
 from svcfw.ansible import agent_keys, ssh_environment
@@ -86,6 +87,8 @@ def encode_link(
         'env': {**shaping, **identities},
         'set_by_config': set_by_config,
         'agent': agent,
+        # Who asks ssh to speak is to hear a login, not that another run has had one.
+        'spoken_to': f'{constants.DEFAULT_LOCAL_TMP} {ssh_verbosity(plugin)}' if ssh_verbosity(plugin) else None,
     })  # fmt: skip
 
 
@@ -165,6 +168,14 @@ def connect_timeout_s(plugin: Any) -> int:
     """Seconds a context may take to start, the become dialogue included."""
     # 0 or nothing is what `meta: reset_connection` finds: the task's own time-out stands in the option's place there.
     return int(plugin.get_option('timeout') or played(plugin, 'timeout') or 10)
+
+
+def has_common_group(shell: Any) -> bool:
+    """Whether a group is set that login and become user are both in, to read the login's temporary files by."""
+    try:
+        return bool(shell.get_option('common_remote_group'))
+    except KeyError:  # a shell plugin of somebody's own need not have it
+        return False
 
 
 def ssh_verbosity(plugin: Any) -> int:

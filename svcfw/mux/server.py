@@ -170,6 +170,7 @@ class Server:
             fields['env'] = {**environment, **fields['env']}
             fields.pop('set_by_config', None)  # ssh finds it by itself
             fields.pop('agent', None)  # whose keys count, not where they are
+            fields.pop('spoken_to', None)  # what they asked for is in `telling`
             verbosity = telling.ssh_verbosity if telling else 0
             spec = Spec(timeout_s=timeout_s, modules_python=python, verbosity=verbosity, **fields)
             node = RootNode(self.router, spec, lambda: self._forget(key))

@@ -360,9 +360,16 @@ def test_the_password_is_asked_for_before_anything_is_sent_ahead(unprivileged, m
     assert not mux.named('mkdtemp')
 
 
-@pytest.mark.parametrize('tmpdirs', [['/srv/tmp'], ['/var/tmp/mine']])
-def test_where_not_every_account_can_make_one_the_login_does(connect, mux, tmpdirs):
-    action = make_action(connect(ansible_system_tmpdirs=tmpdirs))
+@pytest.mark.parametrize(
+    'variables',
+    [
+        {'ansible_system_tmpdirs': ['/srv/tmp']},
+        {'ansible_system_tmpdirs': ['/var/tmp/mine']},
+        {'ansible_common_remote_group': 'both'},  # whose files are the login's
+    ],
+)
+def test_where_not_every_account_can_make_one_the_login_does(connect, mux, variables):
+    action = make_action(connect(**variables))
     set_become(action._connection, ansible_become_user='bob')
     with mocking.patch.object(type(action), '_is_become_unprivileged', return_value=True):
         tmp = action._make_tmp_path()

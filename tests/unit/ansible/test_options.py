@@ -33,12 +33,13 @@ def test_a_bare_inventory_leaves_all_to_the_configuration_of_ssh(connect):
         'env': {},
         'set_by_config': ANY,
         'agent': None,
+        'spoken_to': None,
     }
 
 
 def test_a_spec_can_be_made_of_it(connect):
     fields = link(connect(ansible_port=2222))
-    del fields['cwd'], fields['env'], fields['set_by_config'], fields['agent']
+    del fields['cwd'], fields['env'], fields['set_by_config'], fields['agent'], fields['spoken_to']
     assert Spec(timeout_s=3, **fields).port == 2222
 
 
@@ -75,6 +76,7 @@ def test_every_usual_variable_counts(connect):
         'env': {},
         'set_by_config': [],
         'agent': None,
+        'spoken_to': None,
     }
     assert type(fields['password']) is Secret
 
@@ -116,6 +118,15 @@ def test_on_this_machine_all_of_the_environment_counts_and_where_one_is(connect,
 def test_the_time_out_is_no_part_of_the_place(connect):
     assert options.encode_link(connect(ansible_ssh_timeout=3)) == options.encode_link(connect(ansible_ssh_timeout=30))
     assert options.connect_timeout_s(connect(ansible_ssh_timeout=3)) == 3
+
+
+def test_who_asks_ssh_to_speak_has_a_login_of_this_run(connect, monkeypatch):
+    quiet, speaking = options.encode_link(connect()), options.encode_link(connect(ansible_ssh_verbosity=1))
+    assert speaking != quiet
+    assert speaking != options.encode_link(connect(ansible_ssh_verbosity=3))
+    monkeypatch.setattr(options.constants, 'DEFAULT_LOCAL_TMP', '/tmp/another-run')
+    assert speaking != options.encode_link(connect(ansible_ssh_verbosity=1))
+    assert quiet == options.encode_link(connect())
 
 
 def test_without_a_time_out_there_is_one(connect):
