@@ -105,6 +105,12 @@ DEVIATIONS: tuple[Deviation, ...] = (
         OVER_SSH,
     ),
     Deviation(
+        'become_doas',
+        r"^wrong password(, raw)? @withpass: \.result\.\w+: '(\\r)+\\n(.*)' != '(\\r)+\\n\3'$",
+        'a line end that doas writes as two characters is one',
+        OVER_SSH,
+    ),
+    Deviation(
         'become_others',
         r'^no terminal asked for @target: \.(kind|result\.\w+): ',
         'methods that need a terminal have one without -tt in the arguments of ssh',
@@ -141,6 +147,12 @@ DEVIATIONS: tuple[Deviation, ...] = (
         'shells',
         r"'?Could not chdir to home directory /home/homeless",
         'what sshd says at the login of an account without a home is said once, not in the output of each raw',
+        OVER_SSH,
+    ),
+    Deviation(
+        'connections',
+        r'^(an option that cannot be split|a way of transfer that is none) @target: \.result\.msg: ',
+        'the option or the plugin is named as ours is',
         OVER_SSH,
     ),
     Deviation(

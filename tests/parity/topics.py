@@ -24,6 +24,11 @@ TOPICS = (
     Topic('become_su'),
     Topic('become_doas', needs=('doas',), needs_collections=True),
     Topic('become_others', needs_collections=True),
+    Topic(
+        'become_terminals',
+        needs_collections=True,
+        env=(('ANSIBLE_SSH_EXTRA_ARGS', '-tt'), ('ANSIBLE_PIPELINING', '0')),
+    ),
     Topic('become_no_acl', is_short=True),
     Topic('accounts', is_local=False),
     Topic('shells', is_local=False),
