@@ -92,11 +92,11 @@ DEVIATIONS: tuple[Deviation, ...] = (
     *(
         Deviation(
             topic,
-            r'^to nobody @target: \.result\.\w+: ',
+            r'^(to|terminal,) nobody @target: \.result\.\w+: ',
             'modules need no files of another account, so that it is the become command that fails, in its own words',
             OVER_SSH,
         )
-        for topic in ('become_su', 'become_doas')
+        for topic in ('become_su', 'become_doas', 'become_terminals')
     ),
     Deviation(
         'become_su',

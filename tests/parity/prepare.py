@@ -59,6 +59,7 @@ def prepare(host: Host) -> None:
     lines = [line for line in shadow.read_text().splitlines() if not line.startswith('root:')]
     shadow.write_text('\n'.join([f'root:{PASSWORD_HASH}:19000:0:99999:7:::', *lines]) + '\n')
     write(etc / 'doas.conf', DOAS, 0o400)
+    shutil.rmtree(host.path('/root/.ansible'), ignore_errors=True)  # of whoever runs Ansible as root on this machine
     host.path('/home/hermit').chmod(0o700)
     host.path('/home/sudoer/private').mkdir(mode=0o700)
     shutil.chown(host.path('/home/sudoer/private'), 6002, 6002)
