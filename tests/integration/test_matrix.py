@@ -32,7 +32,7 @@ TARGETS = {
 }
 #: What our own process runs on, in turn.
 AGENTS = ('3.6', '3.7', '3.8', '3.9', '3.10', '3.11', '3.12', '3.13')
-#: In any case: each line once, each Python about once.
+#: In any case: the oldest, the one of the oldest controller Python, the newest.
 DIAGONAL = (('2.16', '3.6'), ('2.19', '3.10'), ('2.21', '3.13'))
 
 # Modules that reach the target in other ways than core's own: L1, and two that are put there as files.
