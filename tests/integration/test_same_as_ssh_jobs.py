@@ -234,8 +234,7 @@ def test_an_interpreter_whose_path_has_spaces(controller: Controller, farm: Farm
     tasks = [{**task, **variables} for task in named({'ping': None}, {'command': 'echo x', 'become': True})]
     ours = assert_same(controller, farm, tasks, prepare=elsewhere)
     assert ours.result('1')['result']['stdout'] == 'x', ours.output
-    assert 'svcfw: L0' in ours.output
-    assert 'svcfw: L2' not in ours.output
+    assert 'svcfw: L' not in ours.output  # each way that is not the fastest is told at -v
 
 
 def test_processes_of_a_module_import_it(controller: Controller, farm: Farm) -> None:

@@ -223,7 +223,7 @@ def test_a_refused_become_has_the_results_of_ssh(controller: Controller, fresh: 
     for name in cases:
         for task in ('module', 'raw'):
             ssh, ours = (runs[connection].result(task, name) for connection in BOTH)
-            assert ours['kind'] == ssh['kind'], (name, task)
+            assert ours['kind'] == ssh['kind'], (name, task, ours['result'])
             assert ours['result'].keys() == ssh['result'].keys(), (name, task)
             for key in ('rc', 'changed', 'msg'):
                 assert said(ours, key) == said(ssh, key), (name, task, key)
