@@ -8,7 +8,15 @@ from tests.support.ansible import Run
 from tests.support.compare import PATTERNS, differing, normalised
 
 #: Files that hold times or random names: payloads left behind, results of jobs, the heads of crontabs.
-OF_THE_MOMENT = ('ansible-tmp-N/', 'ansible_payload_N/', '.ansible_async/', 'cron/crontabs/')
+OF_THE_MOMENT = (
+    'ansible-tmp-N/',
+    'ansible_payload_N/',
+    '.ansible_async/',
+    'cron/crontabs/',
+    '.git/logs/',
+    '/etc/pam.d/',
+    '.gz',
+)
 
 Event = dict[str, Any]
 

@@ -11,7 +11,7 @@ from tests.support.ansible import Run
 
 # Keys whose values are times, process numbers or of the moment, wherever they stand in a result.
 VOLATILE = frozenset({
-    'start', 'end', 'delta', 'attempts', 'child_pid', 'atime', 'mtime', 'ctime', 'inode', 'dev', 'elapsed',
+    'start', 'end', 'delta', 'attempts', 'child_pid', 'stop', 'atime', 'mtime', 'ctime', 'inode', 'dev', 'elapsed',
     'ansible_date_time', 'ansible_uptime_seconds', 'ansible_loadavg', 'ansible_memfree_mb', 'ansible_memory_mb',
     'ansible_swapfree_mb', 'ansible_mounts', 'ansible_env_pid', 'cache_update_time', 'ansible_processor_nproc',
     # Paths and data of this machine at the moment of the run (block devices, fibre channel names, pid-bound links).
@@ -36,6 +36,8 @@ PATTERNS = (
     (re.compile(r'^(\.|tmp)[a-z0-9_]{8}$'), '.N'),  # the controller's temporary file behind `copy: content=`
     (re.compile(r'\bj?\d{6,}\.\d+\b'), 'JOB'),
     (re.compile(r'"(start|end|delta)": "[^"]*"'), 'TIME'),  # in the text of a result that could not be read
+    (re.compile(r'\.\d+\.\d{4}-\d\d-\d\d@\d\d:\d\d:\d\d~'), '.BACKUP~'),
+    (re.compile(r'BECOME-SUCCESS-\w+'), 'BECOME-SUCCESS-N'),
     (re.compile(r'/[^\s\'"=]*/farm\d*/(?:\d+-)?'), 'FARM/'),  # keys and known hosts, within arguments
     # `unarchive` tries its handlers in any order.
     (re.compile(r'(?s)(Failed to find handler for .* is installed\.).*'), r'\1'),
