@@ -33,6 +33,9 @@ PASSED_ON = re.compile(r'PIP_.*|SSL_CERT_.*|REQUESTS_CA_BUNDLE|(http|https|no)_p
 
 TIMEOUT_S = 600
 
+# Open files of a process, on the controller and of modules.
+MAX_FILES = 1024
+
 # Targets that reach their host at several addresses, and look which one it was.
 OWN_ADDRESSES = frozenset({'delegate_to'})
 
@@ -112,6 +115,7 @@ class Place:
             # Over `local`, which such targets are written for, tasks have the controller's environment.
             exports = (f'export {name}={shlex.quote(value)}\n' for name, value in environment.items())
             self._write('/root/.bashrc', ''.join(exports))
+        command = ['prlimit', f'--nofile={MAX_FILES}:', *command]
         if self._own_network:
             command = ['unshare', '--net', 'sh', '-c', OWN_NETWORK, *command]
         done = subprocess.run(
@@ -141,7 +145,7 @@ class Place:
             # Hosts of a target's own that name no connection are to be reached over the one under test.
             'ANSIBLE_TRANSPORT': self._connection,
             'ANSIBLE_PYTHON_INTERPRETER': '/set/ansible_python_interpreter/in/inventory',
-            'ANSIBLE_PYTHON_MODULE_RLIMIT_NOFILE': '1024',
+            'ANSIBLE_PYTHON_MODULE_RLIMIT_NOFILE': str(MAX_FILES),
             'ANSIBLE_INVENTORY_PLUGIN_EXTS': '.yaml, .yml, .json, .winrm, .networking',
             'ANSIBLE_FORCE_COLOR': 'false',
             'ANSIBLE_FORCE_HANDLERS': 'true',
