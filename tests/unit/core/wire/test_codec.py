@@ -84,7 +84,9 @@ def nested(depth):
         {Point(1, 2): 3},
         nested(limits.MAX_DEPTH),
     ],
-    ids=lambda value: repr(value)[:30],
+    ids=lambda value: (
+        type(value).__name__ if isinstance(value, (set, frozenset, dict)) else repr(value)[:30]
+    ),  # their order varies
 )
 def test_round_trip(value):
     back = CODEC.decode(CODEC.encode(value))
