@@ -22,7 +22,7 @@ from tests.support.drive import MARKER, Drive
 from tests.support.hosts import PASSWORD, Farm, Host
 from tests.support.interpreters import need_python
 from tests.support.need import need_program
-from tests.support.sshd import Sshd, free_port
+from tests.support.sshd import Sshd, descendants, free_port
 from tests.support.timing import seconds, wait_until
 
 # A second stage that sends back what it gets, to its end, with noise beside it.
@@ -438,9 +438,9 @@ class TestPasswords:
         with by_password.start() as started:
             started.until_ready()
             assert PASSWORD not in repr((by_password.spec(), started.process, started.dialogue))
-            for path in Path('/proc').glob('[0-9]*/cmdline'):
+            for pid in [os.getpid(), *descendants(os.getpid())]:
                 with contextlib.suppress(OSError):
-                    assert PASSWORD.encode() not in path.read_bytes()
+                    assert PASSWORD.encode() not in Path(f'/proc/{pid}/cmdline').read_bytes()
             if started.process.pid:
                 assert PASSWORD.encode() not in Path(f'/proc/{started.process.pid}/environ').read_bytes()
 

@@ -20,7 +20,7 @@ class Topic:
 
 
 TOPICS = (
-    Topic('become_sudo', is_short=True),
+    Topic('become_sudo'),
     Topic('become_su'),
     Topic('become_doas', needs=('doas',), needs_collections=True),
     Topic('become_others', needs_collections=True),

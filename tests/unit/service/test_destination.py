@@ -403,7 +403,7 @@ def test_permission_denied(existing: Path, tmp_path: Path) -> None:
         with pytest.raises(TransferError, match='secret cannot be read: Permission denied'):
             list(scan(existing))
 
-    for path in (tmp_path, *tmp_path.parents[:2]):
+    for path in (tmp_path, *[each for each in tmp_path.parents if 'pytest-of-' in str(each)]):
         path.chmod(0o755)
     as_nobody(work)
     assert (existing / 'closed' / 'file').read_bytes() == b'old'
@@ -419,7 +419,7 @@ def close_all(root: Path) -> None:
 @needs_root
 def test_what_is_closed_to_its_owner_is_removed(tmp_path: Path) -> None:
     tmp_path.chmod(0o777)
-    for path in tmp_path.parents[:2]:
+    for path in [each for each in tmp_path.parents if 'pytest-of-' in str(each)]:
         path.chmod(0o755)
 
     def work() -> None:
