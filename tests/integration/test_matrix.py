@@ -32,7 +32,7 @@ TARGETS = {
 }
 #: What our own process runs on, in turn.
 AGENTS = ('3.6', '3.7', '3.8', '3.9', '3.10', '3.11', '3.12', '3.13')
-#: In any case: the line of the oldest controller Python, and the newest. 2.16 differs in the mode that ACLs leave behind.
+#: In any case: what the oldest controller Python runs, and the newest. 2.16 differs in the mode that ACLs leave.
 DIAGONAL = (('2.19', '3.10'), ('2.21', '3.13'))
 
 # Modules that reach the target in other ways than core's own: L1, and two that are put there as files.

@@ -88,12 +88,6 @@ DEVIATIONS: tuple[Deviation, ...] = (
         OVER_SSH,
     ),
     Deviation(
-        'become_sudo',
-        r'^no password and not -n @withpass: \.result\.\w+: ',
-        'sudo without -S and without a password to type ends as "Missing sudo password"',
-        OVER_SSH,
-    ),
-    Deviation(
         'become_su',
         r'^no password(, raw)? @target: \.(kind|result\.\w+): ',
         'that su asks and there is no password is told at once, and the host is not given up after the time-out',
