@@ -95,7 +95,7 @@ class Agent(object):
         # What is not imported yet must be of the same version: an upgrade needs another context, too.
         more = shaping + [path for path in (sys.executable, os.__file__) if path]
         self._standing = Standing(is_lent, more, is_below=is_below)
-        self._programs = Programs(router, self.shell, self._jobs, self._over)
+        self._programs = Programs(router, self.shell, self._jobs, self._over, is_lent)
         self._children = None
         self._answered = {  # type: dict
             ops.COMMAND: self._programs.command,

@@ -46,7 +46,7 @@ def leave_agent(keep):
     """In the template: cut what ties it to the agent it was forked from; `keep` is the descriptor of its socket."""
     if os.getsid(0) != os.getpid():
         os.setsid()
-    _close_all_but(keep)
+    close_all_but(keep)
     null = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(null, fd)
@@ -91,7 +91,8 @@ def _open_stream(fd, name, settings):
     return stream
 
 
-def _close_all_but(keep):
+def close_all_but(keep):
+    """Close every descriptor but `keep` (-1 for none) and those of the standard streams."""
     try:
         fds = [int(name) for name in os.listdir('/proc/self/fd')]
     except OSError:

@@ -6,15 +6,19 @@ import signal
 import subprocess
 import termios
 
-from svcfw.ansible.target import locales, start_folder
+from svcfw.ansible.target import leader, locales, start_folder
 from svcfw.ansible.target.files import encoded
 
 
 class Commands(object):
-    """The commands that run, each for a Job. Loop thread only, which must be the main one."""
+    """The commands that run, each for a Job. Loop thread only, which must be the main one.
 
-    def __init__(self, loop):
+    is_lent: this account was entered by a become command, which would lead the session of each terminal.
+    """
+
+    def __init__(self, loop, is_lent=False):
         self._running = {}
+        self._take_tty = _take_tty_below_leader if is_lent else _take_tty
         self._watch_sigchld(loop)
         #: Called whenever some child of this process may have ended, besides `reap`.
         self.on_sigchld = None
@@ -31,7 +35,7 @@ class Commands(object):
         if terminal is None:
             process = _on_pipes(job, program, argv, stdin, cwd)
         else:
-            process = _on_tty(job, program, argv, terminal, cwd)
+            process = _on_tty(job, program, argv, terminal, cwd, self._take_tty)
         self._running[job] = process
         self.reap()  # its SIGCHLD may have come already
 
@@ -111,7 +115,7 @@ def _on_pipes(job, program, argv, stdin, cwd):
     return process
 
 
-def _on_tty(job, program, argv, term, cwd):
+def _on_tty(job, program, argv, term, cwd, take_tty):
     ours, theirs = os.openpty()
     try:
         process = subprocess.Popen(
@@ -123,7 +127,7 @@ def _on_tty(job, program, argv, term, cwd):
             cwd=cwd,
             env=_environment_on_tty(os.ttyname(theirs), term),
             start_new_session=True,
-            preexec_fn=_take_tty,
+            preexec_fn=take_tty,
         )
     except BaseException:
         os.close(ours)
@@ -139,6 +143,11 @@ def _on_tty(job, program, argv, term, cwd):
 def _take_tty():
     """In the fork, which leads a session: make stdin its terminal. This process has one thread, so it may run code."""
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+def _take_tty_below_leader():
+    _take_tty()
+    leader.stand_before()
 
 
 def _environment_on_tty(tty, term):

@@ -19,10 +19,10 @@ _NOT_FOUND, _NOT_RUN = 127, 126
 class Programs(object):
     """Starts what ops.COMMAND and ops.MODULE ask for; each is a Job, kept in `jobs` until on_over(job).
 
-    members: what modules consist of, by digest. shell: of this account.
+    members: what modules consist of, by digest. shell: of this account. is_lent: as for Agent.
     """
 
-    def __init__(self, router, shell, jobs, on_over):
+    def __init__(self, router, shell, jobs, on_over, is_lent=False):
         self.members = {}
         self._manifests = {}
         self._loop = router.loop
@@ -30,7 +30,7 @@ class Programs(object):
         self._shell = shell
         self._jobs = jobs
         self._on_over = on_over
-        self._commands = Commands(router.loop)
+        self._commands = Commands(router.loop, is_lent)
         self._templates = Templates(router.loop)
         self._commands.on_sigchld = self._templates.reap
 

@@ -22,10 +22,10 @@ def router():
     made.loop.close()
 
 
-@pytest.fixture
-def commands(router):
+@pytest.fixture(params=[False, True], ids=['login', 'lent'])
+def commands(router, request):
     before = signal.getsignal(signal.SIGCHLD)
-    made = Commands(router.loop)
+    made = Commands(router.loop, is_lent=request.param)
     yield made
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, before)
@@ -124,7 +124,8 @@ def test_a_job_on_a_terminal_ends_with_its_process(run):
         os.kill(int(lines[-1]), signal.SIGKILL)
 
 
-def test_a_killed_job_ends_with_all_it_started(router, run, tmp_path):
+def test_a_killed_job_ends_with_all_it_started(router, run, tmp_path, monkeypatch):
+    monkeypatch.setattr(jobs, 'KILL_AFTER_S', 0.5)
     running = run(f'sleep 1000 & echo $! > {tmp_path}/pid; wait')
     router.until(lambda: (tmp_path / 'pid').exists() and (tmp_path / 'pid').read_text(), 'the pid')
     running.job.kill()
