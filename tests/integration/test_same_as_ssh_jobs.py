@@ -86,7 +86,10 @@ def test_commands_that_close_their_streams_before_they_end(controller: Controlle
 
 
 def test_what_a_command_leaves_in_the_background_goes_on(controller: Controller, farm: Farm) -> None:
-    leave = ('setsid sh -c "sleep 0.1; touch /tmp/{{ item }}" </dev/null >/dev/null 2>&1 &', 'sleep 5{{ item }} & sleep 0')
+    leave = (
+        'setsid sh -c "sleep 0.1; touch /tmp/{{ item }}" </dev/null >/dev/null 2>&1 &',
+        'sleep 5{{ item }} & sleep 0',
+    )
     become = {'become': True, 'loop': list(range(5))}
     su = {'become_method': 'su', 'vars': {'ansible_become_password': PASSWORD}, 'become_user': 'other'}
     tasks = named(*({'raw': text, **become} for text in leave), {'raw': 'sleep 60 & sleep 0', 'become': True, **su})
@@ -94,7 +97,9 @@ def test_what_a_command_leaves_in_the_background_goes_on(controller: Controller,
         host, run = play(controller, farm, connection, ['sudoer'], tasks, lambda host: None)
         assert run.rc == 0, run.output
         made = [host.path(f'/tmp/{number}') for number in range(5)]
-        wait_until(lambda made=made: all(path.exists() for path in made), seconds(10), f'all were made over {connection}')
+        wait_until(
+            lambda made=made: all(path.exists() for path in made), seconds(10), f'all were made over {connection}'
+        )
         processes = host.processes()
         assert [f'sleep 5{number}' in processes for number in range(5)] == [True] * 5, (connection, processes)
         assert 'sleep 60' in processes, (connection, processes)

@@ -1,8 +1,8 @@
 """The leader of a session on a terminal, in place of the become command that would lead it.
 
-When the leader of a session ends, the kernel hangs up the foreground process group of its terminal: a command that leaves
-something in the background and returns at once would have it hung up, before a `setsid` of it has run as well. Where sudo
-(with use_pty, the default since 1.9.14) or su stand between, what was left behind goes on.
+When the leader of a session ends, the kernel hangs up the foreground process group of its terminal: a command that
+leaves something in the background and returns at once would have it hung up, before a `setsid` of it has run as well.
+Where sudo (with use_pty, the default since 1.9.14) or su stand between, what was left behind goes on.
 """
 
 import os
@@ -17,7 +17,7 @@ _IGNORED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal
 def stand_before():
     """In a fork that leads a session with its terminal as stdin, before it would run a program: fork one that will.
 
-    Returns in the one that shall run the program; the other never returns, and leaves with the status that a shell shows.
+    Returns in the one that shall run the program; the other never returns, and leaves with the status a shell shows.
     """
     command = os.fork()
     if command == 0:
