@@ -325,11 +325,13 @@ class Connection(ssh.Connection):
             if in_data is None:
                 self._told.way('L2, commands that are no modules run as they are')
             tty = self._wants_tty(in_data, sudoable)
-            executable = None if inner is None else self._executables()[0]
+            executable = self._outer_shell() if inner is None else self._executables()[0]
             words = cmd if inner is None else inner
             result = self._session.call(
                 target, lambda client: client.run_command(target, words, in_data, executable=executable, tty=tty)
             )
+            if result.rc < 0 and self.transport != 'local':
+                return 128 - result.rc, result.stdout, result.stderr  # as shells, and sshd's, tell of a signal
         return result.rc, result.stdout, result.stderr
 
     def _run_warm(self, cmd: str, inner: str | None, target: Target, in_data: bytes) -> Result | None:
@@ -383,6 +385,12 @@ class Connection(ssh.Connection):
         """The shells that core may have wrapped a command for, never empty; the first is what it uses within become."""
         named = (getattr(self._shell, 'executable', None), played(self, 'executable'), '/bin/sh')
         return tuple(dict.fromkeys(text(name) for name in named if name))
+
+    def _outer_shell(self) -> str | None:
+        """What runs a command as it is: the login shell (None), and the configured one where stock local would run it."""
+        if self.transport != 'local':
+            return None
+        return next(iter((getattr(constants, 'DEFAULT_EXECUTABLE', None) or '').split()), '/bin/sh')
 
     def _has_password(self) -> bool:
         return bool(self.get_option('password') or played(self, 'password'))

@@ -97,10 +97,15 @@ class Server:
         wake_r, wake_w = os.pipe()
         for fd in (wake_r, wake_w):
             os.set_blocking(fd, False)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, lambda number, frame: None)
+        # SIGINT is not ours either, but what is ignored would be so in all that is started from here.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda number, frame: None)
         signal.set_wakeup_fd(wake_w)
-        self._loop.watch(wake_r, self.stop)
+        self._loop.watch(wake_r, lambda: self._on_signals(os.read(wake_r, 64)))
+
+    def _on_signals(self, numbers: bytes) -> None:
+        if signal.SIGTERM in numbers:
+            self.stop()
 
     # -- clients
 

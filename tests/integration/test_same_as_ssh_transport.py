@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.ansible import Controller, Run, connection_vars
+from tests.support.compare import differences
 from tests.support.hosts import PASSWORD, Farm, Host
 from tests.support.need import need_program
 from tests.support.timing import seconds, wait_until
@@ -335,6 +336,25 @@ def test_reboot_refuses_the_controller(controller: Controller, target: Host) -> 
     ]
     assert results[0]['msg'] == results[1]['msg']
     assert 'would reboot the control node' in results[1]['msg']
+
+
+def test_commands_of_this_machine_run_as_those_of_stock_local(controller: Controller) -> None:
+    ends = [
+        {'name': text, 'raw': text, 'ignore_errors': True} for text in ('kill -TERM $$', 'kill -INT $$', 'exit 143')
+    ]
+    tasks = [
+        *ends,
+        {'name': 'shell', 'raw': 'echo $0; readlink /proc/$$/exe'},
+        {'name': 'own shell', 'raw': 'echo $BASH', 'args': {'executable': '/bin/bash'}},
+        {'name': 'streams', 'raw': 'test -t 1 || echo out; echo err >&2; cat'},
+    ]
+    stock, ours = (
+        controller.play({'here': {'ansible_host': 'localhost', **variables}}, tasks, '--diff')
+        for variables in ({'ansible_connection': 'local'}, connection_vars('svcfw-local'))
+    )
+    assert [ours.result(text['name'])['result']['rc'] for text in ends] == [-15, -2, 143], ours.output
+    found = differences(stock, ours)
+    assert not found, '\n'.join(found) + ours.output[-3000:]
 
 
 # --- agents

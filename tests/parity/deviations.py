@@ -39,7 +39,8 @@ _WITHOUT_ECHO = (
 DEVIATIONS: tuple[Deviation, ...] = (
     Deviation(
         ANY,
-        r"\.msg: ['\"].*['\"] != ['\"](Task failed: )?(Failed to authenticate: )?Failed to connect to the host ",
+        r"\.msg: ['\"].*['\"] != ['\"](Task failed: )?(timed out waiting for ping module test: )?"
+        r'(Failed to authenticate: )?Failed to connect to the host ',
         'why a host cannot be reached is said in words of our own: host, account, cause, remedy, log',
     ),
     Deviation(
@@ -132,12 +133,29 @@ DEVIATIONS: tuple[Deviation, ...] = (
         OVER_SSH,
     ),
     Deviation(
+        'raw',
+        r'^nothing @target: \.result\.\w+: ',
+        'a command that is empty fails in the shell; stock local fails by an exception in Python',
+        ('local',),
+    ),
+    Deviation(
         'modules_kinds',
         r"^ways to end @target: \S*\.module_stderr: ('Killed\\n' != ''$|'Traceback)",
         'a module runs in a fork: no shell tells of signals, and tracebacks name no zip in /tmp',
     ),
     Deviation(
         'modules_kinds',
+        r'^file target:/tmp/ansible_payload_N',
+        'a module that is killed leaves no zip in /tmp behind',
+    ),
+    Deviation(
+        'reboot',
+        r'^the session is killed @target: \.(kind|result\.\w+): ',
+        'the parents of a module are a warm process and the agent, not the session: the task fails, the host is kept',
+        OVER_SSH,
+    ),
+    Deviation(
+        'reboot',
         r'^file target:/tmp/ansible_payload_N',
         'a module that is killed leaves no zip in /tmp behind',
     ),

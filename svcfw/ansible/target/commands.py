@@ -61,7 +61,7 @@ class Commands(object):
             code = process.poll()
             if code is not None:
                 del self._running[job]
-                job.exited(code if code >= 0 else 128 - code)
+                job.exited(code)
 
     def still_running(self):
         """Whether something is left of any command (bool). Only while ending: jobs are not told of what it finds."""

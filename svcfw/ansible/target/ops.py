@@ -5,8 +5,8 @@ Requests of one session are carried out, or started, in the order in which they 
 
 Answered ones (the answer of those with output is any number of (PART, stdout, stderr) and one (DONE, number, stdout,
 stderr); a part costs as many bytes of the request's credit, which begins with limits.WINDOW_BYTES):
-    COMMAND   (executable or None for the login shell, text, stdin bytes, terminal)  number: exit status. terminal:
-              None for pipes, else the TERM of the terminal that the command gets
+    COMMAND   (executable or None for the login shell, text, stdin bytes, terminal)  number: exit status, or minus the
+              signal that ended it. terminal: None for pipes, else the TERM of the terminal that the command gets
     MODULE    (job dict as for Template.run)                                    number: exit status; or (UNFIT, cause):
                                           it has not run, since its interpreter cannot be kept warm
     FETCH     (path)                 number: permission bits; stderr: SIZE in the first part, SHA-256 at the end

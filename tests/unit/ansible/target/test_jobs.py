@@ -77,7 +77,7 @@ def run(router, commands):
     ('text', 'result'),
     [
         ('echo out; echo err >&2; exit 3', (3, b'out\n', b'err\n')),
-        ('kill -15 $$', (143, b'', b'')),
+        ('kill -15 $$', (-15, b'', b'')),
         ('cat', (0, b'', b'')),
         ('exec >&- 2>&-; exit 5', (5, b'', b'')),
     ],
