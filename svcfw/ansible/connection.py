@@ -387,7 +387,7 @@ class Connection(ssh.Connection):
         return tuple(dict.fromkeys(text(name) for name in named if name))
 
     def _outer_shell(self) -> str | None:
-        """What runs a command as it is: the login shell (None), and the configured one where stock local would run it."""
+        """What runs a command as it is: the login shell (None), or the configured one where stock local would."""
         if self.transport != 'local':
             return None
         return next(iter((getattr(constants, 'DEFAULT_EXECUTABLE', None) or '').split()), '/bin/sh')
