@@ -34,6 +34,8 @@ _NEEDED = (
 
 # A prompt that no plugin was told to look for, since it was given no password.
 _PROMPT = re.compile(rb'(?i)\bpass(word|phrase|code)\b[^\r\n]*: ?\Z')
+# util-linux's su -P, alone or behind flags that take no value.
+_SHORT_PTY = re.compile(r'-[flmp]*P[a-zA-Z]*')
 # It has no password since it had no way to ask for one; on a terminal, which it may be given next, it has.
 _ASKS_FOR_TERMINAL = re.compile(rb'(?i)\b(tty|terminal)\b')
 
@@ -58,6 +60,8 @@ class Escalation(NamedTuple):
 
         may_use_tty: whether a plugin that needs no terminal gets one: always, never, or (None) where it asks for it.
         """
+        if self.has_own_terminal:
+            raise NotRepeatable('the become command puts what it runs on a terminal, which carries no context')
         password = _password(self.plugin, play_context)
         with _build_state_kept(self.plugin):
             command, again = self._placeheld(), self._placeheld()
@@ -73,6 +77,15 @@ class Escalation(NamedTuple):
     def needs_tty(self) -> bool:
         """Whether stock runs the command on a terminal, modules included."""
         return _needs_tty(self.plugin)
+
+    @property
+    def has_own_terminal(self) -> bool:
+        """Whether the command makes a terminal for what it runs, so that no bytes but text pass."""
+        name = text(self.plugin.name or '').rpartition('.')[2]
+        if name == 'machinectl':
+            return True
+        flags = text(_option(self.plugin, 'become_flags', None) or '') if name == 'su' else ''
+        return any(word == '--pty' or _SHORT_PTY.fullmatch(word) for word in flags.split())
 
     def user(self, play_context: Any) -> str:
         """The name of the other account, as it is set."""

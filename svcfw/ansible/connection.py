@@ -110,7 +110,8 @@ class Connection(ssh.Connection):
         keeps_files = getattr(constants, 'DEFAULT_KEEP_REMOTE_FILES', None)
         if keeps_files is None:
             self._turn_off('modules through su', 'this ansible-core has no DEFAULT_KEEP_REMOTE_FILES')
-        if self._is_stock or keeps_files is None:
+        present = self._escalations.present
+        if self._is_stock or keeps_files is None or (present is not None and present.has_own_terminal):
             return bool(super().is_pipelining_enabled(wrap_async))
         return bool(self.get_option('pipelining')) and not wrap_async and not keeps_files
 

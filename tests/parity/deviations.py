@@ -104,12 +104,6 @@ DEVIATIONS: tuple[Deviation, ...] = (
         for topic in ('become_su', 'become_doas', 'become_terminals')
     ),
     Deviation(
-        'become_su',
-        r'^a terminal of its own @target: \.(kind|result\.\w+): ',
-        'su -P puts what it runs on a terminal, which carries no context',
-        OVER_SSH,
-    ),
-    Deviation(
         'become_doas',
         r"^wrong password(, raw)? @withpass: \.result\.\w+: '(\\r)+\\n(.*)' != '(\\r)+\\n\3'$",
         'a line end that doas writes as two characters is one',

@@ -7,7 +7,7 @@ from ansible.errors import AnsibleError
 from ansible.playbook.play_context import PlayContext
 from ansible.plugins.loader import become_loader, get_shell_plugin
 
-from svcfw.ansible.become import Escalations, is_escalated
+from svcfw.ansible.become import Escalations, NotRepeatable, is_escalated
 
 
 @pytest.fixture
@@ -46,6 +46,17 @@ def test_the_plugin_returns_what_it_would_have(shell, escalations):
     assert is_escalated(plugin, command)
     assert not is_escalated(plugin, 'sudo id')
     assert not is_escalated(None, command)
+
+
+@pytest.mark.parametrize('flags', ['-P', '--pty', '-lP', '-l --pty'])
+def test_no_context_on_a_terminal_that_the_command_makes(escalate, flags):
+    with pytest.raises(NotRepeatable, match='terminal'):
+        escalate('su', ansible_become_flags=flags)
+
+
+def test_flags_that_make_no_terminal(escalate):
+    for method, flags in (('su', '-l'), ('su', '-s /bin/sh -m'), ('sudo', '-P')):
+        assert escalate(method, ansible_become_flags=flags)[1].key
 
 
 def test_the_key_is_that_of_the_account_not_of_the_command(escalate):
