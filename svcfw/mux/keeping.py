@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from svcfw.ansible.target import ops
-from svcfw.mux.node import ChildNode, Node
+from svcfw.mux.child_node import ChildNode
+from svcfw.mux.node import Node
 
 #: After its last use, if it is not of root. A start takes at most some 2 % of this, so that tasks which come more
 #: slowly hardly notice. Root's is kept as long as the login's: nobody removes root, and nearly every play has it.
@@ -31,7 +32,7 @@ _ANSIBLE_MODULES = 'ansible.modules.'
 
 def expire(root: Node, now: float) -> None:
     """End the contexts of other accounts that were kept for long enough."""
-    for child in _lent(root):
+    for child in root.all_children():
         if child.is_retired or child.facts is None:
             continue
         is_unused = child.facts['uid'] != 0 and child.is_idle() and now - child.idle_since() > KEEP_S
@@ -41,7 +42,7 @@ def expire(root: Node, now: float) -> None:
 
 def make_room(root: Node) -> None:
     """Before another one is started: end those that are used least lately, so far as they are not in use."""
-    kept = [child for child in _lent(root) if not child.is_retired]
+    kept = [child for child in root.all_children() if not child.is_retired]
     idle = sorted((child for child in kept if child.is_idle() and child.facts), key=ChildNode.idle_since)
     for child in idle[: max(0, len(kept) + 1 - MAX_KEPT)]:
         child.retire()
@@ -53,7 +54,7 @@ def in_the_way(node: Node, operation: str, arguments: tuple[Any, ...]) -> list[C
     Those of accounts that the module `user`, or a command (userdel, usermod, pkill), names. One named for other
     reasons is started anew when it is wanted again.
     """
-    over = [child for child in _lent(node.root) if child is not node.account and _is_over(child)]
+    over = [child for child in node.root.all_children() if child is not node and _is_over(child)]
     text = _text(operation, arguments) if over else b''
     return [child for child in over if _names(text, child)]
 
@@ -77,10 +78,6 @@ def end(children: Sequence[ChildNode], then: Callable[[], None]) -> None:
     for child in children:
         child.when_gone(gone)
         child.retire()
-
-
-def _lent(root: Node) -> list[ChildNode]:
-    return [child for child in root.all_children() if child.is_lent]
 
 
 def _is_over(child: ChildNode) -> bool:

@@ -23,7 +23,8 @@ from svcfw.core.wire.errors import DecodeError, Error
 from svcfw.core.wire.link import Link
 from svcfw.mux import keeping, protocol, rundir
 from svcfw.mux.flow import LinkFlow
-from svcfw.mux.node import Node, RootNode
+from svcfw.mux.node import Node
+from svcfw.mux.root_node import RootNode
 from svcfw.mux.session import Session
 from svcfw.mux.store import Store
 from svcfw.mux.telling import Telling

@@ -12,9 +12,11 @@ from svcfw.core.wire.errors import CallError, ChannelError, DecodeError, Error, 
 from svcfw.core.wire.frames import Frame
 from svcfw.core.wire.link import Goodbye
 from svcfw.mux import keeping, protocol
+from svcfw.mux.child_node import ChildNode
 from svcfw.mux.exchange import Exchange
-from svcfw.mux.node import ChildNode, Node, RootNode, StaleError
+from svcfw.mux.node import Node, StaleError
 from svcfw.mux.on_node import OnNode, Request, pause_until_room, raise_error
+from svcfw.mux.root_node import RootNode
 from svcfw.mux.telling import Telling
 
 if TYPE_CHECKING:
@@ -279,7 +281,7 @@ class Session:
             self._takes_stale = True
         else:
             request.was_stale = True
-            self._replace(request, error.said_by.account)
+            self._replace(request, error.said_by)
         self.step(self._begin, request)
 
     def _replace(self, request: Request, node: Node) -> None:

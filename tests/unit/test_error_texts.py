@@ -11,7 +11,7 @@ PACKAGE = Path(svcfw.__file__).parent
 #: Places where the user is told of something else, or nobody hears of it.
 WITHOUT_REMEDY = {
     'transport/start.py': 1,  # a start that is given up on: whoever does so knows why
-    'mux/node.py': 1,  # the same
+    'mux/root_node.py': 1,  # the same
     'mux/exchange.py': 1,  # its modules run, in another way
     'ansible/target/children.py': 2,  # nobody waits; the reason is the system's
 }

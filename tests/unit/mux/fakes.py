@@ -134,8 +134,6 @@ class FakeNode:
         self.has_left = False
         self.is_retired = False
         self.holders: set[Any] = set()
-        self.account = self
-        self.is_lent = False
         self.last_resort = False
         self.children: dict[Any, Any] = {}
         self.told: list[tuple[str, int, tuple[Any, ...]]] = []
@@ -188,6 +186,9 @@ class FakeNode:
 
     def all_children(self) -> list[Any]:
         return list(self.children.values())
+
+    def is_idle(self) -> bool:
+        return False
 
     def hold(self, holder: Any) -> None:
         self.holders.add(holder)

@@ -35,7 +35,6 @@ class Child(FakeNode):
     def __init__(self, user='app', uid=1000, *, idle_since=0.0, busy=False):
         super().__init__(2)
         self.facts = {'user': user, 'uid': uid}
-        self.is_lent = True
         self.started_at = 0.0
         self.busy = busy
         self.retirements = 0
@@ -98,13 +97,6 @@ def test_one_that_starts_or_is_ending_is_left_alone():
     assert (starting.retirements, ending.retirements) == (0, 0)
 
 
-def test_other_interpreters_are_no_matter_of_accounts():
-    place = Child()
-    place.is_lent = False
-    keeping.expire(root_of(place), MAX_AGE_S + 1)
-    assert not place.is_retired
-
-
 def test_the_one_that_was_used_least_lately_makes_room():
     children = [Child(idle_since=float(number % 5), busy=number == 0) for number in range(MAX_KEPT)]
     keeping.make_room(root_of(*children[1:]))
@@ -154,10 +146,8 @@ def test_what_names_an_account(request_, is_named):
 def test_one_that_is_used_or_asked_itself_is_not_in_the_way():
     busy, asked, ending = Child(busy=True), Child(), Child()
     ending.is_retired = True
-    place = FakeNode(3)
-    place.root, place.account = root_of(busy, asked, ending), asked
+    root_of(busy, asked, ending)
     assert keeping.in_the_way(asked, *command('app')) == [ending]
-    assert keeping.in_the_way(place, *command('app')) == [ending]
 
 
 def test_the_end_is_waited_for():

@@ -8,8 +8,11 @@ from svcfw.ansible.target import ops
 from svcfw.core import handles
 from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.errors import ChannelError, DecodeError, StartError
-from svcfw.mux import node as module
-from svcfw.mux.node import ChildNode, Node, RootNode, StaleError
+from svcfw.mux import child_node
+from svcfw.mux import root_node as module
+from svcfw.mux.child_node import ChildNode
+from svcfw.mux.node import Node, StaleError
+from svcfw.mux.root_node import RootNode
 from svcfw.transport.spec import Spec
 from tests.unit.mux.fakes import FakeMessage
 
@@ -320,7 +323,7 @@ def child(root):
 
 
 def test_a_child_is_there(child):
-    assert len(child.name) <= module.MAX_NAME_CHARS
+    assert len(child.name) <= child_node.MAX_NAME_CHARS
     child.router.say((ops.CHILD_OUTPUT, b'motd'))
     child.type(b'secret')
     child.router.say((ops.CHILD_READY, 2, FACTS))
@@ -558,12 +561,6 @@ def test_a_child_that_dies_by_itself_is_gone(ready_child):
     ready_child.retire()
     assert operations(ready_child.router) == []
     assert ready_child.root.all_children() == []
-
-
-def test_another_interpreter_is_of_the_same_account(ready_child):
-    place = ChildNode(ready_child, '/opt/python', 0, ['/opt/python'], False, '', 10, print)
-    assert place.account is ready_child
-    assert ready_child.account is ready_child
 
 
 @pytest.mark.parametrize(('src', 'is_root'), [(1, True), (2, False)])

@@ -6,7 +6,7 @@ from svcfw.ansible.target import ops
 from svcfw.core.wire.errors import CallError, ChannelError, StartError
 from svcfw.mux import keeping, protocol
 from svcfw.mux import session as session_module
-from svcfw.mux.node import ChildNode
+from svcfw.mux.child_node import ChildNode
 from svcfw.mux.session import MAX_BACKLOG_BYTES
 from tests.unit.mux.fakes import FakeClient, FakeNode
 
@@ -532,7 +532,6 @@ def children(monkeypatch):
 
     class Child(FakeNode, ChildNode):
         is_retired = False  # properties over there
-        account = None
 
         def __init__(self, parent, name, session, command, has_tty, marker, timeout_s, on_output):
             FakeNode.__init__(self, 9, up=False)
