@@ -18,15 +18,19 @@ class LinkFlow:
         self._flow = Pace().flow()
         self._waiting: deque[Callable[[], None]] = deque()
         self._is_closed = False
+        self._moved_at = clock()
 
     def sent(self, size: int) -> None:
         """A message with so many bytes of payload was sent."""
         if size >= ops.ACK_BYTES:
+            if not self._flow.under_way:
+                self._moved_at = self._clock()
             self._flow.sent(self._clock(), size)
 
     def acknowledged(self, total: int) -> None:
         """The agent has done with so many bytes. WindowError if that cannot be."""
         self._flow.acknowledged(self._clock(), total)
+        self._moved_at = self._clock()
         self._let_go_on()
 
     def when_room(self, callback: Callable[[], None]) -> None:
@@ -39,6 +43,10 @@ class LinkFlow:
     def is_busy(self) -> bool:
         """Whether something is under way, or waits for that: what is put is not answered."""
         return bool(self._waiting or self._flow.under_way)
+
+    def stalled_s(self) -> float:
+        """For how many seconds something has been under way with nothing acknowledged; 0 if nothing is under way."""
+        return self._clock() - self._moved_at if self._flow.under_way else 0.0
 
     def chunk_bytes(self) -> int:
         """How much the next message should carry at most: what the link takes in some milliseconds."""

@@ -288,6 +288,8 @@ class Server:
         pause_s = max(MIN_IDLE_CHECK_S, min(IDLE_CHECK_S, self._idle_timeout_s / 4))
         self._loop.call_later(pause_s, self._look_for_idle)
         now = self._loop.clock()
+        for node in (*self._roots.values(), *self._retired):
+            node.end_if_stalled()
         for node in list(self._roots.values()):
             if node.is_idle() and now - node.idle_since() > self._idle_timeout_s:
                 self.retire(node)

@@ -9,7 +9,7 @@ import pytest
 from svcfw.core.wire.errors import ChannelError, StartError
 from svcfw.core.wire.values import Secret
 from svcfw.mux.client import DeferredError, Target
-from tests.support.mux import HANG, fds, in_thread, link, resident_bytes, written, zombies
+from tests.support.mux import fds, in_thread, link, resident_bytes, written, zombies
 
 HERE = Target(link())
 MiB = 1024 * 1024
@@ -23,7 +23,7 @@ def test_outcomes_of_commands(mux):
         return result.rc, result.stdout, result.stderr
 
     assert run('echo out; echo err >&2; exit 3') == (3, b'out\n', b'err\n')
-    assert run('kill -9 $$')[0] == 137
+    assert run('kill -9 $$')[0] == -9
     assert run('cat', b'input') == (0, b'input', b'')
     assert run('exec <&-; echo deaf', b'x' * MiB) == (0, b'deaf\n', b'')
     assert run('readlink /proc/self/fd/0') == (0, b'/dev/null\n', b'')
@@ -122,14 +122,17 @@ def test_reset(mux):
     assert other.run_command(HERE, 'echo on', None, '/bin/sh').stdout == b'on\n'
 
 
-def test_reset_during_a_job(mux, tmp_path):
+def test_reset_during_a_job_leaves_it_and_its_context_ends_with_it(mux, tmp_path):
     client, other = mux.client(), mux.client()
-    join = in_thread(client.run_command, HERE, HANG.format(tmp_path / 'pid'), None, '/bin/sh')
-    pid = written(tmp_path / 'pid')
+    os.mkfifo(tmp_path / 'gate')
+    text = f'echo $PPID > {tmp_path}/agent; read line < {tmp_path}/gate; echo $line'
+    join = in_thread(client.run_command, HERE, text, None, '/bin/sh')
+    agent = written(tmp_path / 'agent')
     assert other.reset(HERE)
-    with pytest.raises(ChannelError):
-        join()
-    mux.wait_until_gone(pid)
+    assert int(other.run_command(HERE, 'echo $PPID', None, '/bin/sh').stdout) != agent
+    (tmp_path / 'gate').write_text('on\n')
+    assert join().stdout == b'on\n'
+    mux.wait_until_gone(agent)
 
 
 def test_reset_after_what_was_not_waited_for(mux, tmp_path):

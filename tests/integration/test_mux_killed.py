@@ -174,7 +174,9 @@ def test_a_context_that_does_not_start_in_time(mux):
 def test_a_client_that_leaves_while_its_context_starts_has_nothing_begun(mux, tmp_path):
     python = mux.folder / 'python'
     os.mkfifo(mux.folder / 'gate')
-    python.write_text(f'#!/bin/sh\nread line < {mux.folder}/gate\nexec {sys.executable} "$@"\n')
+    # It is started once to see whether it can be, and then once more.
+    gate = f'test -p {mux.folder}/gate && read line < {mux.folder}/gate && rm {mux.folder}/gate'
+    python.write_text(f'#!/bin/sh\n{gate}\nexec {sys.executable} "$@"\n')
     python.chmod(0o755)
     target = Target(link(python=str(python)), timeout_s=60)
     client, other = mux.client(), mux.client()

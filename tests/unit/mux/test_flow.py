@@ -82,3 +82,20 @@ def test_it_is_busy_until_all_was_acknowledged(flow):
     assert flow.is_busy()
     flow.acknowledged(64 * 1024)
     assert not flow.is_busy()
+
+
+def test_how_long_nothing_was_acknowledged(flow):
+    clock = flow._clock
+    clock.now = 50
+    assert flow.stalled_s() == 0
+    total = fill(flow)
+    clock.now += 7
+    assert flow.stalled_s() == 7
+    flow.acknowledged(total // 2)
+    clock.now += 3
+    assert flow.stalled_s() == 3
+    flow.acknowledged(total)
+    clock.now += 100
+    assert flow.stalled_s() == 0
+    flow.sent(64 * 1024)  # after a rest
+    assert flow.stalled_s() == 0

@@ -577,3 +577,24 @@ def test_a_child_that_a_stale_parent_does_not_start(child):
     (error,) = child.outcomes
     assert isinstance(error, StaleError)
     assert error.said_by is child.root
+
+
+@pytest.mark.parametrize(
+    ('is_retired', 'limit_s'), [(False, module.STALLED_S), (True, module.RETIRED_STALLED_S)], ids=['used', 'retired']
+)
+def test_a_host_that_takes_nothing_is_given_up(root, is_retired, limit_s):
+    come_up(root)
+    closed = []
+    root.router.links[1] = SimpleNamespace(close=closed.append)
+    root.hold('a client')
+    if is_retired:
+        root.retire()
+    root.router.loop.now += 2 * limit_s
+    root.end_if_stalled()  # nothing is under way
+    root.tell(ops.PUT, 7, (bytes(10_000),))
+    root.router.loop.now += limit_s
+    root.end_if_stalled()
+    assert closed == []
+    root.router.loop.now += 1
+    root.end_if_stalled()
+    assert closed == [f'h: it has taken nothing for {limit_s + 1:.0f} s. See whether it, or a disk there, hangs.']

@@ -56,6 +56,9 @@ class Root:
     def idle_since(self):
         return 0.0
 
+    def end_if_stalled(self):
+        self.looks = getattr(self, 'looks', 0) + 1
+
     def hold(self, holder):
         self.is_used = True
 
