@@ -71,6 +71,18 @@ echo "$(date)" >>~/.logins; echo >| "$HOME/.last"
     assert not found & {'.not_this', '.logins', '.last', ''}
 
 
+@pytest.mark.parametrize(
+    ('line', 'name'),
+    [
+        ('. "$HOME/$(uname).sh"', 'Linux.sh'),
+        ('eval "$(tools init -)"', '.tools'),
+    ],
+)
+def test_what_is_only_known_once_it_is_computed(home, line, name):
+    write(home / '.bashrc', f'{line}\n')
+    assert name not in of(home)
+
+
 def test_folders_that_are_only_named_are_not_watched(home):
     (home / 'bin').mkdir(parents=True)
     write(home / '.bashrc', 'export PATH=~/bin:/usr/local/bin:$PATH\nHISTFILE="$HOME/.bash_history"\n. /dev/null\n')

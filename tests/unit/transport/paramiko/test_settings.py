@@ -70,6 +70,13 @@ def test_another_configuration_file(config: Path, tmp_path: Path) -> None:
     assert settle(Spec(host='web1', ssh_extra_args=['-F', '/dev/null'])).port == 22
 
 
+def test_what_it_includes_does_not_count(config: Path, tmp_path: Path) -> None:
+    (tmp_path / 'more').write_text('Port 2222\n')
+    config.write_text(f'Include {tmp_path}/more\nUser bob\n')
+    found = settle(Spec(host='web1'))
+    assert (found.port, found.user) == (22, 'bob')
+
+
 def test_a_configuration_that_cannot_be_read(config: Path, tmp_path: Path) -> None:
     config.write_text('Host *\n  one-word\n')
     for fields in ({}, {'ssh_extra_args': ['-F', str(tmp_path / 'absent')]}):
