@@ -116,7 +116,7 @@ TASKS: list[Task] = [
     {'name': 'streams', 'raw': 'echo out; echo err >&2'},
     {'name': '255', 'raw': 'exit 255'},
     {'name': 'retried', 'raw': 'echo x >>/tmp/retried; exit 255', 'vars': {'ansible_ssh_retries': 1}},
-    {'name': 'name of the shell', 'raw': 'echo $0', **AS_ROOT, 'vars': {'ansible_become_flags': '-i -H -S -n'}},
+    {'name': 'name of the shell', 'raw': 'x=1; echo $0 $x', **AS_ROOT, 'vars': {'ansible_become_flags': '-i -H -S -n'}},
     of('homeless', 'homeless', raw='id -un'),
     of('shut', 'shut', raw='id -un'),
     # -- become
@@ -264,9 +264,9 @@ def test_a_file_that_another_account_copies_keeps_its_mode(played: dict[str, Pla
     assert played[STOCK].result('copied again').get('mode') in ('0650', None)
 
 
-def test_the_login_shell_expands_nothing_twice(played: dict[str, Played]) -> None:
+def test_the_login_shell_expands_nothing_before(played: dict[str, Played]) -> None:
     shells = {name: each.stdout('name of the shell').strip() for name, each in played.items()}
-    assert shells == {SVCFW: '/bin/sh', STOCK: '-bash'}
+    assert shells == {SVCFW: '/bin/sh 1', STOCK: '-bash'}
 
 
 # -- processes -------------------------------------------------------------------------------------------------------

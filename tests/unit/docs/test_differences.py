@@ -1,10 +1,12 @@
-"""Every difference from stock ssh that the page tells of names a test, and that test is there."""
+"""Every difference from stock ssh that the page tells of names tests, which are there; numbers are those of the code."""
 
 import ast
 import re
 from pathlib import Path
 
 import pytest
+
+from svcfw.mux import keeping, root_node
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / 'docs' / 'differences.md').read_text()
@@ -22,3 +24,17 @@ def test_the_test_is_there(path: str, name: str) -> None:
     tree = ast.parse((ROOT / path).read_text())
     defined = {node.name for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
     assert name in defined
+
+
+@pytest.mark.parametrize(
+    'words',
+    [
+        f'{keeping.KEEP_S:g} s after its last use',
+        f"{keeping.MAX_AGE_S:g} s after its start at the latest",
+        f'has not been used for {keeping.KEEP_S:g} s',
+        f'At most {keeping.MAX_KEPT} unused contexts',
+        f'not tried for {root_node.LAST_RESORT_S:g} s',
+    ],
+)
+def test_a_number_is_that_of_the_code(words: str) -> None:
+    assert words in ' '.join(PAGE.split())
