@@ -167,7 +167,7 @@ def test_here_a_run_has_its_own_environment_and_folder(controller: Controller, t
         {'name': 'see', 'setup': {'gather_subset': ['!all', '!min', 'env']}},
         {'name': 'where', 'command': 'pwd'},
         {'name': 'raw', 'raw': 'pwd; echo $COLOUR'},
-        {'name': 'who', 'shell': 'echo $PPID'},
+        {'name': 'nothing', 'raw': '', 'ignore_errors': True},
     ]
     inventory = {
         'svcfw': {'ansible_connection': 'svcfw.svcfw.svcfw', 'ansible_svcfw_transport': 'local'},
@@ -190,3 +190,6 @@ def test_here_a_run_has_its_own_environment_and_folder(controller: Controller, t
         for name in ('where', 'raw'):
             ours, theirs = (run.result(name, host)['result']['stdout'] for host in ('svcfw', 'stock'))
             assert ours.split() == theirs.split()
+        # Of stock's own making; here it is a command as over ssh, which no shell knows.
+        assert "'NoneType' object" in run.result('nothing', 'stock')['result']['msg']
+        assert run.result('nothing', 'svcfw')['result']['rc'] == 127
