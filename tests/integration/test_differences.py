@@ -75,7 +75,7 @@ stty -echo <&3
 printf %s "$2" >&3
 read -r answer <&3
 printf '\\r\\n' >&3
-echo refused
+echo refused >&3
 exit 1
 """
 

@@ -1,4 +1,4 @@
-"""Every difference from stock ssh that the page tells of names tests, which are there; numbers are those of the code."""
+"""Every difference from stock ssh on the page names tests, which are there; its numbers are those of the code."""
 
 import ast
 import re
@@ -30,7 +30,7 @@ def test_the_test_is_there(path: str, name: str) -> None:
     'words',
     [
         f'{keeping.KEEP_S:g} s after its last use',
-        f"{keeping.MAX_AGE_S:g} s after its start at the latest",
+        f'{keeping.MAX_AGE_S:g} s after its start at the latest',
         f'has not been used for {keeping.KEEP_S:g} s',
         f'At most {keeping.MAX_KEPT} unused contexts',
         f'not tried for {root_node.LAST_RESORT_S:g} s',
