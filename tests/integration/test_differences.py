@@ -129,6 +129,7 @@ TASKS: list[Task] = [
     {'name': 'folder', 'script': 'script.sh', **AS_OTHER},
     {'name': 'copied', 'copy': {'content': 'x', 'dest': '/home/other/copied', 'mode': '0640'}, **AS_OTHER},
     {'name': 'copied again', 'copy': {'content': 'y', 'dest': '/home/other/copied'}, **AS_OTHER},
+    {'name': 'later', 'command': 'id', 'async': 20, 'poll': 1, **AS_OTHER},
     {'name': 'no folder', 'copy': {'content': 'x', 'dest': '/tmp/x'}, 'vars': {'ansible_remote_tmp': '/proc/nowhere'}},
     # -- logins
     {'name': 'grouped', 'command': 'usermod -aG games sudoer', **AS_ROOT},
@@ -259,6 +260,14 @@ def test_a_temporary_folder_of_another_account_is_its_own(played: dict[str, Play
     assert played[SVCFW].stdout('folder').strip() == 'other 700'
     # Of the login; or, without setfacl, stock does not get there.
     assert not str(played[STOCK].result('folder').get('stdout')).startswith('other')
+
+
+def test_an_async_task_of_another_account_leaves_no_folder(played: dict[str, Played]) -> None:
+    def left(name: str) -> list[Path]:
+        return list(played[name].host.path('/var/tmp').glob('ansible-tmp-*'))
+
+    wait_until(lambda: not left(SVCFW), seconds(10), 'the end of the wrapper')
+    assert left(STOCK) or played[STOCK].kind('later') != 'ok'
 
 
 def test_a_file_that_another_account_copies_keeps_its_mode(played: dict[str, Played]) -> None:
