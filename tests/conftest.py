@@ -1,5 +1,7 @@
 """Fixtures that any test may ask for. Nothing here starts before a test asks."""
 
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,10 @@ from tests.support.venvs import need_core
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # What a developer's shell, or a background job, happens to have is in the environment of no user's program.
+    for name in [name for name in os.environ if name.startswith('PYTHON')]:
+        del os.environ[name]
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         need.required()
     except ValueError as exc:

@@ -63,8 +63,8 @@ def _take_stdio():
     if null > 2:
         os.close(null)
     os.dup2(2, 1)
-    # sys.stdout was made for the link, and keeps what is printed until the end.
-    sys.stdout = sys.stderr
+    # sys.stdout was made for the link, and like sys.stderr before 3.9 keeps what is printed until the end.
+    sys.stdout = sys.stderr = open(2, 'w', 1, errors='backslashreplace', closefd=False)
     return read_fd, write_fd
 
 

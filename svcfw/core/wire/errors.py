@@ -1,7 +1,4 @@
-"""The errors of svcfw, one tree, named by cause.
-
-An error that crosses the wire is known there by its class's `code`, a stable word. Do not rename codes.
-"""
+"""The errors of svcfw, one tree, named by cause."""
 
 #: Values of `StartError.kind`.
 START_KINDS = (
@@ -12,13 +9,9 @@ START_KINDS = (
 class Error(Exception):
     """Base of all of them."""
 
-    code = 'error'
-
 
 class ProtocolError(Error):
     """The peer broke the protocol: its link is of no further use."""
-
-    code = 'protocol'
 
 
 class FrameError(ProtocolError):
@@ -44,19 +37,13 @@ class WindowError(ProtocolError):
 class EncodeError(Error):
     """A value that cannot travel; the message names its type and where in the value it stands. The caller's fault."""
 
-    code = 'encode'
-
 
 class ChannelError(Error):
     """The other end is gone, or refuses; nothing more will come of it."""
 
-    code = 'channel'
-
 
 class TimeoutError(Error):
     """What was waited for did not come in time."""
-
-    code = 'timeout'
 
 
 class CallError(Error):
@@ -64,8 +51,6 @@ class CallError(Error):
 
     typename: 'module.Class' of what was raised; message: its str(); traceback: the text of it there, or ''.
     """
-
-    code = 'call'
 
     def __init__(self, typename, message, traceback=''):
         # Plain text whatever it was, so that the news of a failure can always travel.
@@ -84,8 +69,6 @@ class StartError(Error):
     sentence that says what to do, or ''. status: int, the exit status of the command (a become plugin's) that was to
     start it and refused, or None.
     """
-
-    code = 'start'
 
     def __init__(self, kind, host, cause, remedy='', status=None):
         Error.__init__(self, kind, host, cause, remedy, status)
