@@ -65,6 +65,7 @@ class Connection(ssh.Connection):
         self._modules_python: str | None = None
         self._agent_digest = functools.cache(agent_keys.digest)
         self._link: bytes | None = None
+        self._variables: Any = None
         self._judged_link: bytes | None = None
         self._payloads = PayloadCache()
 
@@ -75,10 +76,11 @@ class Connection(ssh.Connection):
         super().set_become_plugin(plugin)
         self._escalations.attach(plugin)
 
-    def set_options(self, *args: Any, **kwargs: Any) -> None:
+    def set_options(self, task_keys: Any = None, var_options: Any = None, direct: Any = None) -> None:
         """For each task and each item."""
         self._link = None
-        super().set_options(*args, **kwargs)
+        self._variables = var_options
+        super().set_options(task_keys=task_keys, var_options=var_options, direct=direct)
         self._name_transport()
         if self.get_option('svcfw_payload_cache'):
             self._payloads.offer()
@@ -291,7 +293,7 @@ class Connection(ssh.Connection):
 
     def _other_account(self, escalation: become.Escalation) -> Become:
         play_context = getattr(self, '_play_context', None)
-        return escalation.become(play_context, may_use_tty=options.escalates_on_tty(self))
+        return escalation.become(play_context, may_use_tty=options.escalates_on_tty(self, self._variables))
 
     def _run_escalated(self, cmd: str, escalation: become.Escalation, in_data: bytes | None, sudoable: bool) -> Answer:
         child = self._other_account(escalation)

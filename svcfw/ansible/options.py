@@ -158,9 +158,12 @@ def modules_python(variables: Mapping[str, Any], templar: Any) -> str | None:
     return path if path and path.startswith('/') and not any(map(str.isspace, path)) else None
 
 
-def escalates_on_tty(plugin: Any) -> bool | None:
-    """Whether become commands get a terminal: always or never where use_tty is set, None (if they ask) where not."""
-    value, origin = plugin.get_option_and_origin('use_tty')
+def escalates_on_tty(plugin: Any, variables: Any) -> bool | None:
+    """Whether become commands get a terminal: always or never where use_tty is set, None (if they ask) where not.
+
+    variables: those that the plugin's options were set from; up to 2.16 core forgets which it took.
+    """
+    value, origin = plugin.get_option_and_origin('use_tty', hostvars=variables)
     return None if origin == 'default' else bool(value)
 
 

@@ -217,4 +217,4 @@ def test_the_interpreter_of_modules_is_tried_where_it_is_a_path(value, expected)
     ('given', 'expected'), [({}, None), ({'ansible_ssh_use_tty': True}, True), ({'ansible_ssh_use_tty': False}, False)]
 )
 def test_become_commands_get_a_terminal_if_they_ask_or_as_the_user_says(connect, given, expected):
-    assert options.escalates_on_tty(connect(**given)) is expected
+    assert options.escalates_on_tty(connect(**given), given) is expected
