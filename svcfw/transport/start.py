@@ -206,7 +206,8 @@ class Starter(object):
 
     def _log_loss(self, status):
         """Why a link is lost is in what its program says last, which comes after the news."""
-        if self._is_ready and not self._is_leaving:
+        # A router that is shut down says goodbye to all before it ends them one by one.
+        if self._is_ready and not self._is_leaving and self._router.closed is None:
             text = '%s, and its program ended with status %d' % (self._lost, status)
             if self._last_line:
                 text += '; the last it said: ' + self._last_line

@@ -8,6 +8,7 @@ import pytest
 
 from svcfw.core import handles, logs, logsink
 from svcfw.core.context import Context
+from svcfw.core.loop import Waiter
 from svcfw.core.stream import HIGH_WATER_BYTES
 from svcfw.core.wire.frames import Frame
 from svcfw.transport.router import Router
@@ -158,3 +159,24 @@ def test_a_record_is_dropped_where_there_is_no_way_or_no_room(stream: Any) -> No
     logs.forward(router, 30, 'name', 'text')
     assert not router.sent
     assert HIGH_WATER_BYTES > logs.MAX_TEXT_CHARS
+
+
+def test_a_child_that_ends_with_its_router_is_not_lost(caplog: pytest.LogCaptureFixture) -> None:
+    with children.router() as router:
+        children.start(router, children.PYTHONS[0])
+        gone = Waiter(router.loop)
+
+        def look() -> None:
+            if router.starters:
+                router.loop.call_later(0.01, look)
+            else:
+                gone.set()
+
+        def wait_for_its_end() -> None:
+            router.loop.call_soon(look)
+            router.loop.wait(gone, router.loop.clock() + seconds(20))
+
+        # It has been told goodbye, and ends before `close` comes to the children.
+        router.on_shutdown(wait_for_its_end)
+    assert gone.ready
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
