@@ -15,21 +15,28 @@ class Loader:
     """Finder and loader of the bundled modules. Tracebacks show their lines, since linecache asks get_source.
 
     sources: {module name: (file name as tracebacks show it, source bytes, is it a package)}
+    name: of the module that it is in the spec of. router: where data files come from, once there is one.
     """
 
-    def __init__(self, parts):
-        self.sources = {}
-        for path, source in zip(parts[::2], parts[1::2]):
-            path = path.decode()
-            name, _, stem = path[:-3].replace('/', '.').rpartition('.')
-            package = stem == '__init__'
-            self.sources[name if package else name + '.' + stem] = '<svcfw>/' + path, source, package
+    router = name = None
+
+    def __init__(self, sources):
+        self.sources = sources
+
+    def __getattr__(self, name):
+        if name not in ('get_data', 'get_resource_reader', 'archive'):
+            raise AttributeError(name)
+        import svcfw.core.data
+
+        return getattr(svcfw.core.data.Data(self.router, self.sources, self.name), name)
 
     def find_spec(self, name, path=None, target=None):
         if name in self.sources:
             filename, _, package = self.sources[name]
+            loader = Loader(self.sources)
+            loader.router, loader.name = self.router, name
             # ModuleSpec by way of a module that has one: importlib.machinery may not be loaded yet.
-            spec = type(sys.__spec__)(name, self, origin=filename, is_package=package)
+            spec = type(sys.__spec__)(name, loader, origin=filename, is_package=package)
             spec.has_location = True
             return spec
         return None
@@ -50,7 +57,13 @@ class Loader:
         return self.sources[name][1].decode()
 
 
-sys.meta_path.insert(0, Loader(s[1:]))  # noqa: F821
+bundled = {}
+for path, source in zip(s[1::2], s[2::2]):  # noqa: F821
+    path = path.decode()
+    name, _, stem = path[:-3].replace('/', '.').rpartition('.')
+    package = stem == '__init__'
+    bundled[name if package else name + '.' + stem] = '<svcfw>/' + path, source, package
+sys.meta_path.insert(0, Loader(bundled))
 config = eval(d.unused_data)  # noqa: F821
 # Children of this context are started from the same bundle.
 config['bundle'] = b[: len(b) - len(d.unused_data)]  # noqa: F821

@@ -1,8 +1,8 @@
-"""Serves the source of modules to contexts that lack them, and no more of it than they were given reason to ask for.
+"""Serves the source of modules, and the data files of packages, to contexts that lack them.
 
-A context may have what it was called for: the package of a called function, and what the sources it was given import.
-What code imports by a name that it computes (`importlib.import_module(plugin)`) has to be allowed by the program.
-Looking for a module never imports it: a target could have code run here by asking for a name.
+They get no more than they were given reason to ask for: the package of a called function, and what the sources that
+they were given import. What code imports by a name that it computes (`importlib.import_module(plugin)`) has to be
+allowed by the program. Looking for a module never imports it: a target could have code run here by asking for a name.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from collections.abc import Hashable, Iterable
 from pathlib import Path
 from typing import Any
 
-from svcfw.boot import bundle
+from svcfw.boot import bundle, data_files
 from svcfw.boot.imports import imports, parents
 from svcfw.boot.minify import minify
 from svcfw.core import handles
 from svcfw.core.context import Context
 from svcfw.core.message import Message
-from svcfw.core.wire.errors import DecodeError
+from svcfw.core.wire.errors import CallError, DecodeError
 
 #: (name, is a package, path as tracebacks show it, zlib source or None for "there is none")
 Module = tuple[str, bool, str, bytes | None]
@@ -45,7 +45,7 @@ _NEVER = frozenset(sys.stdlib_module_names)
 
 
 class Responder:
-    """Answers GET_MODULE for one router. Its methods may be called by any thread; it answers on the loop."""
+    """Answers GET_MODULE and GET_DATA for one router, on its loop. Its methods may be called by any thread."""
 
     def __init__(self, router: Any) -> None:
         self._router = router
@@ -55,6 +55,7 @@ class Responder:
         self._allowed: set[str] = set()
         self._denied: set[str] = set()
         router.add_handler(self._on_get_module, handles.GET_MODULE)
+        router.add_handler(self._on_get_data, handles.GET_DATA)
 
     def allow(self, context: Context, module: str) -> None:
         """Let a context, and those on the way to it, have the package of `module`.
@@ -113,6 +114,22 @@ class Responder:
         if not self._may_have(name.partition('.')[0], peer):
             self._refuse(name, peer, message.src_id)
         message.reply(self._with_imports(name, peer))
+
+    def _on_get_data(self, message: Message) -> None:
+        """A file of a package whose modules the context may have. Nothing is imported for that either."""
+        if message.is_dead:
+            return
+        package, parts, wants_content = data_files.question(message.value())
+        peer = self._peer(message.src_id)
+        if not self._may_have(_package(package), peer):
+            self._refuse(package, peer, message.src_id)
+            message.reply(None)
+            return
+        spec = _spec_or_none(package)
+        try:
+            message.reply(None if spec is None else data_files.look(spec, parts, wants_content=wants_content))
+        except (data_files.DataError, OSError) as exc:
+            message.fail(CallError('OSError', str(exc)))
 
     def _may_have(self, package: str, peer: _Peer) -> bool:
         return package not in self._denied and (package in peer.allowed or package in self._allowed)
@@ -214,18 +231,22 @@ def _package(module: str) -> str:
     return module.partition('.')[0]
 
 
-def _spec_or_none(package: str) -> Any:
-    """Where a package is, if it is here; what targets ask for may be no name at all."""
+def _spec_or_none(name: str) -> Any:
+    """Where a module is, if it is here; what targets ask for may be no name at all."""
     try:
-        return _spec(package) if package.isidentifier() and package not in _NEVER else None
+        return _spec(name) if _is_name(name) else None
     except (AttributeError, ImportError, ValueError):
         return None
 
 
+def _is_name(name: str) -> bool:
+    """Whether this may be the name of a module that is not in every Python."""
+    is_one = len(name) <= MAX_NAME_CHARS and all(part.isidentifier() for part in name.split('.'))
+    return is_one and _package(name) not in _NEVER
+
+
 def _find(name: str) -> _Source | None:
-    if len(name) > MAX_NAME_CHARS or not all(part.isidentifier() for part in name.split('.')):
-        return None
-    if name.partition('.')[0] in _NEVER and name != '__main__':
+    if name != '__main__' and not _is_name(name):
         return None
     try:
         if name == '__main__':

@@ -8,6 +8,7 @@ ADD_ROUTE = 104
 DEL_ROUTE = 105
 ALLOCATE_ID = 106
 SHUTDOWN = 107
+GET_DATA = 108
 CALL_SERVICE = 110
 CANCEL_SERVICE = 111
 #: The operations of the Ansible layer (svcfw.ansible.target.agent).

@@ -9,7 +9,7 @@ import zlib
 
 from svcfw.core import handles
 from svcfw.core.message import has_parent_authority
-from svcfw.core.wire.errors import ChannelError, DecodeError
+from svcfw.core.wire.errors import ChannelError
 
 #: Before the path of each module that came over the wire: its file name in tracebacks can be no file here.
 PSEUDO_ROOT = '<svcfw>/'
@@ -23,14 +23,17 @@ class Importer(object):
     """A finder that fetches. Any thread may import; a fetch drives the loop while it waits.
 
     loader: the bundle's own finder and loader (svcfw/boot/loader.py), whose `sources` {name: (file name, source bytes,
-    is package)} it adds to, and serves its own children from.
+    is package)} it adds to; svcfw.core.relay serves the children of this context from them.
     """
 
     def __init__(self, router, loader):
-        self._router = router
+        self._router = loader.router = router
         self._loader = loader
+        self.sources = loader.sources
+        #: Once this context has children (svcfw.core.relay.Relay).
+        self.relay = None
+        router.importer = self
         self._absent = set()
-        router.add_handler(self._on_get_module, handles.GET_MODULE)
         router.add_handler(self._on_load_module, handles.LOAD_MODULE, policy=has_parent_authority)
 
     def install(self):
@@ -38,7 +41,7 @@ class Importer(object):
         sys.meta_path.append(self)
 
     def find_spec(self, fullname, path=None, target=None):
-        if fullname not in self._loader.sources and not self._is_hopeless(fullname):
+        if fullname not in self.sources and not self._is_hopeless(fullname):
             self._fetch(fullname)
         return self._loader.find_spec(fullname)
 
@@ -47,56 +50,30 @@ class Importer(object):
         if fullname in self._absent or fullname in _OPTIONAL:
             return True
         top = fullname.partition('.')[0]
-        return top != fullname and top not in self._loader.sources
+        return top != fullname and top not in self.sources
 
     def _fetch(self, fullname):
         try:
-            self._accept(self._router.parent().request(handles.GET_MODULE, fullname))
+            self.accept(self._router.parent().request(handles.GET_MODULE, fullname))
         except ChannelError:
             return
-        if fullname not in self._loader.sources:
+        if fullname not in self.sources:
             self._absent.add(fullname)
 
-    def _accept(self, modules):
+    def accept(self, modules):
         """Keep [(name, is package, path, zlib source or None for a module that does not exist), ...]."""
         for name, is_package, path, packed in modules:
             if packed is None:
                 self._absent.add(name)
                 continue
             self._absent.discard(name)
-            if name not in self._loader.sources:
-                self._loader.sources[name] = (PSEUDO_ROOT + path, zlib.decompress(packed), is_package)
+            if name not in self.sources:
+                self.sources[name] = (PSEUDO_ROOT + path, zlib.decompress(packed), is_package)
 
     def _on_load_module(self, message):
         """Modules sent before they were asked for."""
         if not message.is_dead:
-            self._accept(message.value())
-
-    # -- serving the children
-
-    def _on_get_module(self, message):
-        if message.is_dead:
-            return
-        name = message.value()
-        if type(name) is not str:
-            raise DecodeError('a module name is text')
-        if name in self._loader.sources:
-            message.reply([self._pack(name)])
-            return
-
-        def answer(reply):
-            if reply.is_dead:
-                message.refuse(reply.reason)
-                return
-            modules = reply.value()
-            self._accept(modules)
-            message.reply(modules)
-
-        self._router.parent().request_async(handles.GET_MODULE, name, answer)
-
-    def _pack(self, name):
-        filename, source, is_package = self._loader.sources[name]
-        return name, is_package, filename.partition('/')[2], zlib.compress(source, 1)
+            self.accept(message.value())
 
 
 class _Own(object):

@@ -52,6 +52,8 @@ class Router(object):
         self.transfers = None
         #: Who may write to handles of this context (svcfw.core.holders.Holders), once there is a Sender for one.
         self.holders = None
+        #: Who brings modules here from above (svcfw.core.importer.Importer); None at the top.
+        self.importer = None
         #: For children: the packed core that this context itself was started from (bytes), and from which level
         #: (int, as in `logging`) their log records are wanted.
         self.bundle = None

@@ -14,7 +14,7 @@ import pytest
 from svcfw.boot import responder as module
 from svcfw.boot.responder import Responder
 from svcfw.core import handles
-from svcfw.core.wire.errors import DecodeError
+from svcfw.core.wire.errors import CallError, DecodeError
 
 
 class FakeContext:
@@ -34,6 +34,7 @@ class FakeRouter:
 
     def __init__(self) -> None:
         self.contexts: dict[int, FakeContext] = {}
+        self.handlers: dict[int, Any] = {}
         self.logged: list[tuple[int, str]] = []
 
     def log(self, router: Any, level: int, text: str) -> None:
@@ -43,7 +44,7 @@ class FakeRouter:
         return self.contexts.setdefault(context_id, FakeContext(context_id))
 
     def add_handler(self, function: Any, handle: int) -> None:
-        self.handler = function
+        self.handlers[handle] = function
 
     def link_for(self, context_id: int) -> int | None:
         return context_id // 10 if 10 <= context_id < 30 else None
@@ -63,6 +64,8 @@ class FakeMessage:
     def reply(self, value: Any) -> None:
         self.answer = value
 
+    fail = reply
+
 
 class Scene:
     def __init__(self) -> None:
@@ -76,8 +79,16 @@ class Scene:
     def ask(self, name: Any, src_id: int = 10) -> dict[str, Any]:
         """{name: source, or None}."""
         message = FakeMessage(src_id, name)
-        self.router.handler(message)
+        self.router.handlers[handles.GET_MODULE](message)
         return unpacked(message.answer)
+
+    def ask_for_data(self, value: Any, src_id: int = 10) -> Any:
+        """What is answered; raises the CallError of a refusal."""
+        message = FakeMessage(src_id, value)
+        self.router.handlers[handles.GET_DATA](message)
+        if isinstance(message.answer, Exception):
+            raise message.answer
+        return message.answer
 
 
 def unpacked(modules: Any) -> dict[str, Any]:
@@ -229,6 +240,45 @@ def test_kinds_of_modules(scene: Scene, write: Write, monkeypatch: pytest.Monkey
     assert scene.ask('rsodd') == {'rsodd': None}
     monkeypatch.setitem(sys.modules, '_rsbare', None)  # type: ignore[arg-type]
     assert scene.ask('_rsbare') == {'_rsbare': None}
+
+
+class TestData:
+    """Files in packages, by the rules for their modules."""
+
+    def test_of_a_package_that_it_may_have(self, scene: Scene, write: Write) -> None:
+        write({'rspkg/__init__.py': BOMB, 'rspkg/a/__init__.py': BOMB, 'rspkg/a/data.txt': 'text', 'rsother/d': ''})
+        assert scene.ask_for_data(('rspkg.a', ['data.txt'], True)) is None
+        assert "refused module 'rspkg.a'" in scene.router.logged[0][1]
+        scene.allow('rspkg')
+        assert scene.ask_for_data(('rspkg.a', ['data.txt'], True)) == b'text'
+        assert scene.ask_for_data(('rspkg.a', ['data.txt'], False)) is True
+        assert scene.ask_for_data(('rspkg.a', [], False)) == [('__init__.py', False), ('data.txt', False)]
+        assert scene.ask_for_data(('rspkg', ['a', 'none'], True)) is None
+        assert scene.ask_for_data(('rspkg.a', ['data.txt'], True), src_id=20) is None, 'of another link'
+        assert scene.ask_for_data(('rsother', ['d'], True)) is None
+        assert not {'rspkg', 'rspkg.a'} & set(sys.modules), 'looking imports nothing'
+
+    @pytest.mark.parametrize(
+        'name', ['', '.', 'rspkg.', 'rspkg/..', '/etc', 'json', '__main__', 'rspkg.' + 'x' * 10**6]
+    )
+    def test_names_of_no_package(self, scene: Scene, write: Write, name: str) -> None:
+        write({'rspkg/__init__.py': '', 'passwd': ''})
+        scene.responder.allow_everyone(['rspkg', name])
+        assert scene.ask_for_data((name, ['passwd'], True)) is None
+
+    def test_a_file_that_is_too_large_is_an_error(
+        self, scene: Scene, write: Write, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(module.data_files, 'MAX_FILE_BYTES', 10)
+        write({'rspkg/__init__.py': '', 'rspkg/big': 'x' * 11})
+        scene.allow('rspkg')
+        with pytest.raises(CallError, match=r'rspkg/big is larger than the 10 bytes .* send it by FileService'):
+            scene.ask_for_data(('rspkg', ['big'], True))
+
+    @pytest.mark.parametrize('value', [None, 'rspkg', ('rspkg', 'x', True), ('rspkg', [b'x'], True), (1, [], True)])
+    def test_what_is_no_question(self, scene: Scene, value: Any) -> None:
+        with pytest.raises(DecodeError):
+            scene.ask_for_data(value)
 
 
 class TestWhatTheProgramAllows:

@@ -1,0 +1,109 @@
+"""Data files of packages, for contexts that have the package from us: nothing that is not in the package's own folder.
+
+Links are followed as long as they stay in that folder. What is no plain file or folder does not exist.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from svcfw.core.wire.errors import DecodeError
+
+#: Content of a file, names in a folder, and parts of a path, at most: an answer is one message, made at once.
+MAX_FILE_BYTES = 32 * 1024 * 1024
+MAX_ENTRIES = 20000
+MAX_PARTS = 100
+
+
+#: None; True for a file, or its content; (name, is it a folder) of each entry of a folder.
+Found = None | bool | bytes | list[tuple[str, bool]]
+
+
+class DataError(Exception):
+    """A file that is there and is not given away; the text says why."""
+
+
+def question(value: object) -> tuple[str, list[str], bool]:
+    """(package, parts of the path in it, whether the content is wanted) that a context asks. DecodeError."""
+    if type(value) is tuple and len(value) == 3:
+        package, parts, wants_content = value
+        if type(package) is str and type(parts) is list and all(type(part) is str for part in parts):
+            return package, parts, bool(wants_content)
+    raise DecodeError('no question for a data file')
+
+
+def look(spec: Any, parts: list[str], *, wants_content: bool) -> Found:
+    """What is at a path in a package; content only if wanted.
+
+    spec: of the package, as its finder made it; nothing of it is imported. DataError.
+    """
+    if len(parts) > MAX_PARTS or not all(map(_is_name, parts)):
+        return None
+    found: Found = None
+    for root in _roots(spec):
+        here = root.joinpath(*parts) if parts else root
+        if isinstance(here, Path) and not _is_inside(here, root):
+            continue
+        if here.is_dir():
+            # A namespace package has several folders.
+            found = sorted({*(found if isinstance(found, list) else ()), *_entries(here)})
+        elif found is None and here.is_file():
+            return _content(here) if wants_content else True
+    return found
+
+
+def _is_name(part: str) -> bool:
+    return part not in ('', '.', '..') and '/' not in part and '\0' not in part
+
+
+def _roots(spec: Any) -> Iterator[Any]:
+    """The folders of a package, as pathlib has them; in a zip file as zipfile has them."""
+    folders = [Path(place) for place in spec.submodule_search_locations or ()]
+    if any(folder.is_dir() for folder in folders) or not hasattr(spec.loader, 'archive'):
+        yield from folders
+    else:
+        yield spec.loader.get_resource_reader(spec.name).files()
+
+
+def _is_inside(path: Path, root: Path) -> bool:
+    try:
+        return path.resolve(strict=True).is_relative_to(root.resolve(strict=True))
+    except (OSError, RuntimeError, ValueError):  # not there; a circle of links; a name that no file has
+        return False
+
+
+def _entries(folder: Any) -> Iterator[tuple[str, bool]]:
+    for count, entry in enumerate(folder.iterdir()):
+        if count >= MAX_ENTRIES:
+            raise DataError(f'{folder} has more than {MAX_ENTRIES} entries')
+        if _can_travel(entry.name):
+            yield entry.name, entry.is_dir()
+
+
+def _can_travel(name: str) -> bool:
+    try:
+        return bool(name.encode())
+    except UnicodeEncodeError:  # no text: nobody can ask for it by name
+        return False
+
+
+def _content(file: Any) -> bytes:
+    if isinstance(file, Path):
+        # O_NONBLOCK: should it be a pipe by now, nobody waits for it.
+        fd = os.open(file.resolve(), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
+        opened = open(fd, 'rb')  # noqa: SIM115 - below
+    else:
+        fd, opened = -1, file.open('rb')
+    with opened:
+        if fd >= 0 and not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise DataError(f'{file} is no plain file')
+        content: bytes = opened.read(MAX_FILE_BYTES + 1)
+    if len(content) > MAX_FILE_BYTES:
+        raise DataError(
+            f'{file} is larger than the {MAX_FILE_BYTES} bytes that travel with a package: send it by FileService'
+        )
+    return content
