@@ -31,7 +31,7 @@ def add_arguments(command: argparse.ArgumentParser, *, is_put: bool) -> None:
     command.add_argument('-p', '--preserve', action='store_true', help='keep modes and times, of files also the owner')
     command.add_argument('-k', '--ask-pass', action='store_true', help='ask for the password')
     command.add_argument('-q', '--quiet', action='store_true', help='show no progress')
-    command.add_argument('--python', metavar='PATH', help='the Python to try first there')
+    command.add_argument('--python', metavar='PATH', help='the Python to use there')
     command.add_argument('--ssh-args', metavar='ARGS', default='', help='more arguments for ssh, in one word')
     if is_put:
         command.add_argument('-z', '--pack', action='store_true', help='compress a file where the connection is slow')

@@ -4,6 +4,7 @@ Which class it is decides what the user sees: AnsibleConnectionFailure makes a h
 FAILED.
 """
 
+import re
 from contextlib import suppress
 from typing import Any
 
@@ -17,6 +18,20 @@ from svcfw.mux.client import GONE, DeferredError
 RETRIED_KINDS = frozenset({'refused', 'timeout', 'died', 'busy'})
 # Of these our log may know more than the message can hold.
 _LOGGED_KINDS = frozenset({'died', 'timeout', 'busy'})
+
+# What remedies call the options of a start (svcfw.transport.messages), and what a playbook does.
+_OPTIONS = {
+    'hostname': 'ansible_host',
+    'username': 'ansible_user',
+    'password': 'ansible_password',
+    'private_key_file': 'ansible_ssh_private_key_file',
+    'ssh_executable': 'ansible_ssh_executable',
+    'ssh_common_args': 'ansible_ssh_common_args',
+    'python': 'ansible_python_interpreter',
+    'preferred_python': 'svcfw_python',
+    'host_key_checking': 'host_key_checking',
+}
+_OPTION = re.compile('`(%s)`' % '|'.join(_OPTIONS))
 
 
 def translate(
@@ -73,7 +88,8 @@ _LOST = 'the connection was lost'
 
 
 def _start_error(error: StartError, place: str, *, has_password: bool) -> AnsibleError:
-    what = ' '.join(part for part in (f'{place}: {error.cause}.', error.remedy) if part)
+    remedy = _OPTION.sub(lambda match: _OPTIONS[match.group(1)], error.remedy)
+    what = ' '.join(part for part in (f'{place}: {error.cause}.', remedy) if part)
     message = f'Failed to connect to the host via svcfw: {what}'
     if error.kind in _LOGGED_KINDS:
         message += _see_log()

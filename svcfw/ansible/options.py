@@ -80,7 +80,7 @@ def encode_link(
         'ssh_common_args': common_args,
         'ssh_extra_args': extra_args,
         'host_key_checking': plugin.get_option('host_key_checking') is not False,
-        'python': _optional(plugin, 'svcfw_python'),
+        'preferred_python': _optional(plugin, 'svcfw_python'),
         # Arguments of the user's may name files relative to where ansible was started (-F ssh.cfg, a ProxyCommand).
         # On this machine modules run where ansible was started.
         'cwd': _folder(plugin, transport) if has_user_args or transport == specs.LOCAL else None,

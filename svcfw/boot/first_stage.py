@@ -29,7 +29,9 @@ CANDIDATES = (
     'python',
 )
 
+# What the search says when it has found none, and when the only one that it was given does not serve.
 NO_PYTHON = 'SVCFW-NO-PYTHON'
+BAD_PYTHON = 'SVCFW-BAD-PYTHON'
 
 # $0 is this script itself, $1 the Python code, $2 what was tried before, the rest are the candidates still to try.
 # A program that is found may not start (a shim without its version, a library that is gone), and exec leaves nobody to
@@ -39,10 +41,10 @@ _SCRIPT = (
     'c=$1 t=$2;shift 2;'
     'for p in "$@";do shift;t="$t $p";'
     'command -v "$p">/dev/null 2>&1||continue;'
-    '"$p" -S -c "import zlib"</dev/null>/dev/null 2>&1||{ t="$t(status $?)";continue;};'
+    '"$p" -S -c "import zlib"</dev/null>/dev/null 2>&1||{{ t="$t(status $?)";continue;}};'
     'exec "$p" -c "$c" "$0" "$c" "$t" "$@";'
     'done;'
-    'echo "' + NO_PYTHON + ': tried$t">&2;exit 127'
+    'echo "{complaint}$t">&2;exit 127'
 )
 
 # Must parse on Python 2 as well, on one line, without a single quote and without a backslash. In order:
@@ -101,21 +103,23 @@ def argv(python, size):
     return [*python, '-c', _CODE.format(size=size, too_old=_GIVE_UP)]
 
 
-def search_argv(size, hints=()):
+def search_argv(size, hints=(), only=None):
     """The search as an argv list, for whatever takes one (docker exec, chroot): list of str. Arguments as in `text`."""
     code = _CODE.format(size=size, too_old=_TRY_THE_REST)
-    candidates = [*hints, *(name for name in CANDIDATES if name not in hints)]
-    return ['/bin/sh', '-c', 'eval "$0"', _SCRIPT, code, '', *candidates]
+    candidates = [*hints, *(name for name in CANDIDATES if name not in hints)] if only is None else [only]
+    script = _SCRIPT.format(complaint=NO_PYTHON + ': tried' if only is None else BAD_PYTHON + ':')
+    return ['/bin/sh', '-c', 'eval "$0"', script, code, '', *candidates]
 
 
-def text(size, hints=()):
+def text(size, hints=(), only=None):
     """The search as one line for a login shell: str.
 
     size: length in bytes of what `second_stage` returned.
     hints: sequence of str, interpreters to try before all others (names for PATH, or paths).
-    Raises ValueError for a hint that no quoting carries through every login shell.
+    only: str, the one to use, whatever others there are; None to search.
+    Raises ValueError for an interpreter that no quoting carries through every login shell.
     """
-    return ' '.join(quote(word) for word in search_argv(size, hints))
+    return ' '.join(quote(word) for word in search_argv(size, hints, only))
 
 
 def nested_text(size, hints=()):

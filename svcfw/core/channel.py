@@ -5,7 +5,7 @@ import _thread
 from svcfw.core.context import Sender
 from svcfw.core.holders import Holders
 from svcfw.core.latch import Latch
-from svcfw.core.wire.errors import ChannelError
+from svcfw.core.wire.errors import ChannelError, TimeoutError
 
 #: What a receiver holds at most: one frame of the largest size, and a good many usual ones.
 MAX_RECEIVER_BYTES = 128 * 1024 * 1024
@@ -58,7 +58,10 @@ class Receiver(object):
 
     def get(self, timeout=None):
         """The next Message. TimeoutError after `timeout` seconds; ChannelError once sender or receiver is closed."""
-        message = self._latch.get(timeout)
+        try:
+            message = self._latch.get(timeout)
+        except TimeoutError:
+            raise TimeoutError('%r: nothing arrived within %g s' % (self, timeout)) from None
         self._count(-len(message.frame.payload))
         return message
 

@@ -72,7 +72,7 @@ class Latch(object):
                 if not in_time:
                     self._withdraw(waiter)
             if not in_time and not self._items:
-                raise TimeoutError('nothing arrived in time')
+                raise TimeoutError('%r: nothing arrived within %g s' % (self, timeout))
 
     def close(self, reason='the latch was closed'):
         """Wake all waiters with ChannelError(reason) once the items are gone. Idempotent."""

@@ -39,6 +39,9 @@ class Select(object):
     def __len__(self):
         return len(self._sources)
 
+    def __repr__(self):
+        return 'Select(%s)' % ', '.join(map(repr, self._sources))
+
     def __bool__(self):
         return bool(self._sources)
 
@@ -119,7 +122,10 @@ class Select(object):
         while True:
             if not self._sources and self._latch.empty() and self.closed is None:
                 raise SelectError('there is nothing to wait for')
-            source = self._latch.get(None if deadline is None else max(0, deadline - self._loop.clock()))
+            try:
+                source = self._latch.get(None if deadline is None else max(0, deadline - self._loop.clock()))
+            except TimeoutError:
+                raise TimeoutError('%r: nothing arrived in time' % (self,)) from None
             with self._lock:
                 if source in self._sources and _is_ready(source):
                     if self.oneshot or source.empty():

@@ -146,7 +146,7 @@ class Dialogue:
     def _on_password(self, kind, who):
         seen = self._answered.get(kind, ())
         if who in seen or '' in seen or (seen and not who):
-            return self._fail('auth', 'the password was refused', 'Correct ansible_password (and ansible_user).')
+            return self._fail('auth', 'the password was refused', 'Correct `password` (and `username`).')
         known = self._answers.get(kind)
         if known is not None and who and self._user and not who.startswith(self._user[:30] + '@'):
             cause = '%s asks for a password, which is not the one given for %s' % (who, self._user)
@@ -243,7 +243,7 @@ class Dialogue:
 
 # What to say of a prompt that nobody answers: StartError kind, cause, remedy. {what} is the prompt.
 _NO_ANSWER = {
-    messages.PASSWORD: ('auth', 'it asks for a password, and none is given', 'Set ansible_password, or use a key.'),
+    messages.PASSWORD: ('auth', 'it asks for a password, and none is given', 'Set `password`, or use a key.'),
     messages.PASSPHRASE: ('auth', '{what} needs a passphrase', 'Load the key into ssh-agent.'),
     messages.PIN: ('auth', '{what} needs a PIN', 'Load the key into ssh-agent.'),
     messages.CODE: ('auth', 'it asks "{what}", which has no answer here', 'Use a login that needs no second factor.'),

@@ -17,18 +17,16 @@ def launch(spec, size):
         # With an environment that is not ours comes the place where its owner would be after a login.
         child = process.spawn(argv(spec, size), env=spec.env, cwd=spec.cwd or (spec.env or {}).get('HOME'))
     except OSError as exc:
-        raise failures.cannot_run(
-            host, spec.python or sys.executable or 'Python', exc, 'Set the interpreter to one that exists.', 'nopython'
-        ) from exc
+        raise failures.cannot_run(host, sys.executable or '/bin/sh', exc, 'Set `python`.', 'nopython') from exc
     return child, Dialogue(host, messages.LOCAL)
 
 
 def argv(spec, size):
     """The command of a local child: list of str.
 
-    spec: Spec; its `python` is the interpreter to use, our own when it is None (or unknown: an embedded interpreter).
-    size: int, the length of the second stage in bytes.
+    spec: Spec. Without an interpreter to use or to try first it is our own; where that is unknown (it is embedded), one
+    is searched for. size: int, the length of the second stage in bytes.
     """
-    if spec.python or not sys.executable:
-        return first_stage.search_argv(size, spec.pythons())
+    if spec.python is not None or spec.preferred_python or not sys.executable:
+        return first_stage.search_argv(size, spec.pythons(), spec.python)
     return first_stage.argv([sys.executable], size)

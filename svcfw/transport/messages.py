@@ -1,7 +1,8 @@
 """What programs that log in say, and what it means: tables, read by `dialogue`. Python 3.6.
 
 Sentences of OpenSSH are those of its sources from 7.4 to 10.0; it does not translate them. {names} in cause and remedy
-stand for groups of the pattern.
+stand for groups of the pattern. Options of the user's stand in `backquotes`, by the names that `Router.ssh` and Spec have
+for them; who has other names for them translates (svcfw.ansible.errors).
 """
 
 import re
@@ -38,14 +39,14 @@ SSH_PROMPTS = _prompts(
 
 CHECK_LOGIN = 'Check user, key and password.'
 HUNG_UP = 'Look at its log; it may refuse this address, or limit parallel logins (MaxStartups).'
-NO_ADDRESS = 'Set ansible_host to a name or address that this machine can resolve.'
-NOTHING_IN_COMMON = 'Allow what the server offers by ansible_ssh_common_args, or update the server.'
-TOO_MANY_KEYS = 'Name the key (ansible_ssh_private_key_file) and add -o IdentitiesOnly=yes to ansible_ssh_common_args.'
+NO_ADDRESS = 'Set `hostname` to a name or address that this machine can resolve.'
+NOTHING_IN_COMMON = 'Allow what the server offers by `ssh_common_args`, or update the server.'
+TOO_MANY_KEYS = 'Name the key (`private_key_file`) and add -o IdentitiesOnly=yes to `ssh_common_args`.'
 REVOKED = 'Do not connect; ask who runs the host.'
 EXPIRED = 'Log in by hand and choose another one.'
 UNREACHABLE = 'Check that the host is up, its address and port, and what stands between.'
 KNOWN_HOSTS = (
-    'Put its key into known_hosts (log in once by hand, or use ssh-keyscan), or turn host_key_checking off if any '
+    'Put its key into known_hosts (log in once by hand, or use ssh-keyscan), or turn `host_key_checking` off if any '
     'key will do.'
 )
 CHANGED_KEY = 'Find out why; if all is well, remove the old key: {command}'
@@ -53,14 +54,30 @@ CHANGED_KEY = 'Find out why; if all is well, remove the old key: {command}'
 # How ssh says to mend a changed key. Servers write to the same stream: what a user may paste has to be just this.
 REMOVE_KEY = re.compile(r'remove with:\n\s*(ssh-keygen -f "[\w/.~ -]+" -R "[\w.:\[\]-]+")$', re.MULTILINE)
 
+# Of the only one that was to be tried, after its name: its version, the status it ended with, or nothing: it is not there.
+_BAD_PYTHON = [
+    (
+        'nopython',
+        r'^SVCFW-BAD-PYTHON: (?P<python>.*)%s$' % how,
+        'the Python to use there, {python}, ' + cause,
+        'Correct `python`, or leave it out to have one searched for.',
+    )
+    for how, cause in (
+        (r'\((?P<version>\d+\.\d+)\)', 'is version {version}, and 3.6 is the oldest that serves'),
+        (r'\(status (?P<status>\d+)\)', 'does not start: it ended with status {status}'),
+        ('', 'is not there'),
+    )
+]
+
 # The error stream of ssh (without its debug lines), first match first. The lines that are searched are short.
 SSH_FAULTS = _faults(
     (
         'nopython',
         r'^SVCFW-NO-PYTHON: tried (?P<tried>.*)',
         'no Python 3.6 or newer found there; tried {tried}',
-        'Install Python 3 on the host, or set ansible_python_interpreter to where it is.',
+        'Install Python 3 on the host, or set `python` to where it is.',
     ),
+    *_BAD_PYTHON,
     (
         'hostkey',
         r'^Offending \S+ key in (?P<place>.+)$(?s:.*)^Host key verification failed',
@@ -186,4 +203,4 @@ class Language:
 
 SSH = Language('ssh', SSH_PROMPTS, SSH_FAULTS, SSH_NOTES, own_status=255)
 # A child of our own machine asks nothing; its first stage speaks as any other.
-LOCAL = Language('the child', [], SSH_FAULTS[:1], [])
+LOCAL = Language('the child', [], SSH_FAULTS[: 1 + len(_BAD_PYTHON)], [])

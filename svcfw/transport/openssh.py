@@ -11,8 +11,6 @@ import re
 import shutil
 import subprocess
 
-from svcfw.boot import first_stage
-from svcfw.core.wire.errors import StartError
 from svcfw.transport import failures, messages, process, sharing, ssh_config
 from svcfw.transport.dialogue import Dialogue
 from svcfw.transport.spec import DEFAULT_PROGRAM
@@ -32,10 +30,7 @@ def launch(spec, size):
     Raises StartError: kind 'option' when there is no such program or an option cannot be used, 'busy' when this machine
     has no room for it.
     """
-    try:
-        text = first_stage.text(size, spec.pythons())
-    except ValueError as exc:
-        raise StartError('option', spec.host, str(exc), 'Correct the interpreter to try first.') from exc
+    text = spec.boot_text(size)
     if find_program(spec) is None:  # the shells in between would say so in words of their own
         is_there = os.path.exists(os.path.join(spec.cwd or '', spec.ssh_executable))
         reason = errno.EACCES if os.sep in spec.ssh_executable and is_there else errno.ENOENT
@@ -104,7 +99,7 @@ def find_program(spec):
 def _cannot_run(spec, exc):
     remedy = 'Install an OpenSSH client, or use the paramiko transport.'
     if spec.ssh_executable != DEFAULT_PROGRAM:
-        remedy = 'Correct ansible_ssh_executable.'
+        remedy = 'Correct `ssh_executable`.'
     return failures.cannot_run(spec.host, spec.ssh_executable, exc, remedy)
 
 

@@ -26,8 +26,9 @@ class Spec:
     ssh_common_args, ssh_extra_args: list of str, what the user adds.
     host_key_checking: bool; False accepts any host key, True leaves it to ssh_config, whose default is to refuse.
     timeout_s: int or float, for connecting, and again for logging in and starting Python.
-    python: str or None, the interpreter to try first. modules_python: str or None, the one that modules run in, to try
-        next; ignored where no quoting carries it through every login shell.
+    python: str or None, the interpreter to use: one that does not serve is an error. None to search for one.
+    preferred_python: str or None, the one to try before all others. modules_python: str or None, the one that modules
+        run in, to try next; ignored where no quoting carries it through every login shell.
     cwd: str or None, the directory that file names in the ssh arguments are relative to; None for our own.
     env: dict of str, the whole environment of a program that is started here, None for our own.
     verbosity: int, how many -v the ssh program is given.
@@ -49,6 +50,7 @@ class Spec:
         host_key_checking=True,
         timeout_s=DEFAULT_TIMEOUT_S,
         python=None,
+        preferred_python=None,
         modules_python=None,
         cwd=None,
         env=None,
@@ -70,6 +72,7 @@ class Spec:
         self.host_key_checking = host_key_checking
         self.timeout_s = timeout_s
         self.python = python
+        self.preferred_python = preferred_python
         self.modules_python = modules_python
         self.cwd = cwd
         self.env = env
@@ -80,14 +83,22 @@ class Spec:
             raise self._wrong('unknown transport %r' % (transport,), 'Set one of these: %s.' % ', '.join(TRANSPORTS))
         if transport != LOCAL and (not host or host[0] == '-' or not host.isprintable() or ' ' in host):
             cause = '%r is not the name or address of a host' % (host,)
-            raise self._wrong(cause, 'Correct ansible_host.', 'config')
+            raise self._wrong(cause, 'Correct `hostname`.', 'config')
 
     def pythons(self):
         """The interpreters to try before all others: list of str."""
-        found = [self.python] if self.python else []
+        found = [self.preferred_python] if self.preferred_python else []
         if self.modules_python and first_stage.can_quote(self.modules_python):
             found.append(self.modules_python)
         return found
+
+    def boot_text(self, size):
+        """The first stage for a login shell, `size` as for `first_stage.text`: str. StartError, kind 'option'."""
+        try:
+            return first_stage.text(size, self.pythons(), self.python)
+        except ValueError as exc:
+            remedy = 'Correct `preferred_python`.' if self.python is None else 'Correct `python`.'
+            raise self._wrong(str(exc), remedy) from exc
 
     def _wrong(self, cause, remedy, kind='option'):
         return StartError(kind, self.host or 'localhost', cause, remedy)

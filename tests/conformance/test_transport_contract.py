@@ -213,14 +213,33 @@ class TestAFailedStart:
         assert raised.value.kind == 'timeout'
 
     def test_unusable_interpreter_names_are_refused(self, remote: Transport) -> None:
-        error = remote.failure(python="/opt/it's/python")
-        assert error.kind == 'option'
+        for field in ('python', 'preferred_python'):
+            error = remote.failure(**{field: "/opt/it's/python"})
+            assert error.kind == 'option'
+            assert f'`{field}`' in error.remedy
+
+    @pytest.mark.parametrize('made', [None, '#!/bin/sh\nexit 9\n', 'Python 2.7'])
+    def test_an_interpreter_to_use_that_does_not_serve(
+        self, transport: Transport, tmp_path: Path, made: str | None
+    ) -> None:
+        python = tmp_path / 'python (3)'
+        reason = 'is not there'
+        if made == 'Python 2.7':
+            python.symlink_to(need_python('2.7'))
+            reason = 'is version 2.7, and 3.6 is the oldest that serves'
+        elif made:
+            python.write_text(made)
+            python.chmod(0o755)
+            reason = 'does not start: it ended with status 9'
+        error = transport.failure(python=str(python))
+        assert (error.kind, error.cause) == ('nopython', f'the Python to use there, {python}, {reason}')
+        assert '`python`' in error.remedy
 
     def test_no_python_names_what_was_tried(self, farm: Farm) -> None:
         bare = farm.host('bare', 'no-python')
         for name, launch in (('ssh', openssh.launch), ('paramiko', paramiko.launch)):
             fields = {'host': bare.address, 'port': bare.port, 'user': 'plain', 'ssh_common_args': bare.ssh_options()}
-            error = Transport(name, launch, fields).failure(python='/opt/python9')
+            error = Transport(name, launch, fields).failure(preferred_python='/opt/python9')
             assert error.kind == 'nopython'
             assert '/opt/python9' in error.cause
             assert 'python3.6' in error.cause
@@ -255,7 +274,7 @@ class TestAFailedStart:
         error = remote.failure(host='no-such-host.invalid')
         assert error.kind == 'refused'
         assert 'no address' in error.cause
-        assert 'ansible_host' in error.remedy
+        assert '`hostname`' in error.remedy
 
     def test_server_that_says_nothing(self, remote: Transport) -> None:
         with socket.create_server(('127.0.0.1', 0)) as silent:
@@ -340,7 +359,7 @@ class TestTheWay:
         shim = tmp_path / 'python3'
         shim.write_text('#!/bin/sh\necho no such version >&2\nexit 127\n')
         shim.chmod(0o755)
-        with transport.start(python=str(shim)) as started:
+        with transport.start(preferred_python=str(shim)) as started:
             started.until_ready()
 
     def test_the_interpreter_of_modules_comes_before_what_is_found(self, remote: Transport) -> None:

@@ -1,11 +1,13 @@
 """Errors of a start are written so that they can be put together: the host is not in the cause, a remedy is there."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
 
 import svcfw
+from svcfw.ansible import errors
 
 PACKAGE = Path(svcfw.__file__).parent
 #: Places where the user is told of something else, or nobody hears of it.
@@ -52,3 +54,26 @@ def test_starts(path: Path) -> None:
             assert remedy[0].isupper() or remedy[0] in '%{', remedy
             assert remedy.endswith('.'), remedy
     assert bare == WITHOUT_REMEDY.get(str(path.relative_to(PACKAGE)), 0), f'{path}: causes without a remedy'
+
+
+LIBRARY = sorted(
+    path for folder in ('core', 'service', 'transport', 'boot') for path in (PACKAGE / folder).rglob('*.py')
+)
+
+
+def texts(path: Path) -> list[str]:
+    """The string constants of a module but for its docstrings."""
+    tree = ast.parse(path.read_text())
+    bodies = [node.body for node in ast.walk(tree) if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))]
+    docs = {id(body[0].value) for body in bodies if body and isinstance(body[0], ast.Expr)}
+    constants = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in docs]
+    return [node.value for node in constants if isinstance(node.value, str)]
+
+
+@pytest.mark.parametrize('path', LIBRARY, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_the_library_does_not_speak_of_playbooks(path: Path) -> None:
+    """Its options stand in backquotes, and playbooks are told of theirs."""
+    for text in texts(path):
+        assert 'ansible' not in text.lower() or text == 'svcfw.ansible', text
+        if path.parent.name in ('transport', 'paramiko'):
+            assert set(re.findall('`([a-z_]+)`', text)) <= set(errors._OPTIONS), text

@@ -13,7 +13,6 @@ import threading
 
 import paramiko
 
-from svcfw.boot import first_stage
 from svcfw.core.wire.errors import StartError
 from svcfw.transport import failures, messages
 from svcfw.transport.dialogue import Dialogue
@@ -149,10 +148,7 @@ def launch(spec: Spec, size: int) -> tuple[ChannelProcess, Dialogue]:
 
     Raises StartError: kind 'option' for an interpreter that cannot be passed on, 'busy' when this machine has no room.
     """
-    try:
-        text = first_stage.text(size, spec.pythons())
-    except ValueError as exc:
-        raise StartError('option', spec.host, str(exc), 'Correct the interpreter to try first.') from exc
+    text = spec.boot_text(size)
     try:
         return ChannelProcess(spec, text), Dialogue(spec.host, messages.SSH)
     except OSError as exc:

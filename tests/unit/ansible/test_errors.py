@@ -15,6 +15,11 @@ CONNECT = 'Failed to connect to the host via svcfw: '
 
 CASES = [
     (
+        StartError('auth', 'web1', 'the password was refused', 'Correct `password` (and `username`).'),
+        {'user': 'bob'},
+        f'{CONNECT}bob@web1: the password was refused. Correct ansible_password (and ansible_user).',
+    ),
+    (
         StartError('auth', 'web1', 'login refused', 'Check the key.'),
         {'user': 'bob'},
         f'{CONNECT}bob@web1: login refused. Check the key.',

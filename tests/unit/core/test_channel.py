@@ -32,7 +32,7 @@ def test_messages_arrive_in_their_order(pair: tuple[Served, Served]) -> None:
     for i in range(10):
         sender.send(i)
     assert [receiver.get(LONG).value() for _ in range(10)] == list(range(10))
-    with pytest.raises(TimeoutError):
+    with pytest.raises(TimeoutError, match=rf'Receiver\({receiver.handle}\): nothing arrived within 0 s'):
         receiver.get(0)
 
 

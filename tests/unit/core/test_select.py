@@ -39,7 +39,7 @@ def test_items_come_in_the_order_of_their_arrival(loop: Loop) -> None:
         latch.put(item)
     assert [select.get(0) for _ in range(4)] == [1, 2, 3, 4]
     assert select.empty()
-    with pytest.raises(TimeoutError):
+    with pytest.raises(TimeoutError, match=r'Select\(<.*Latch.*>, <.*\): nothing arrived in time'):
         select.get(0.001)
 
 

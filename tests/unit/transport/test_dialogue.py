@@ -109,7 +109,7 @@ class TestPrompts:
         error = error_of(dialogue(None).receive(TTY, PROMPT))
         assert (error.kind, error.host) == ('auth', 'web1')
         assert 'none is given' in error.cause
-        assert 'ansible_password' in error.remedy
+        assert '`password`' in error.remedy
 
     def test_passphrase(self) -> None:
         talk = dialogue(passphrase='swordfish')
@@ -192,7 +192,7 @@ class TestAsking:
             'ssh: Could not resolve hostname web1: Name or service not known',
             'refused',
             'the name web1 has no address (Name or service not known)',
-            'ansible_host',
+            '`hostname`',
         ),
         ('bob@web1: Permission denied (publickey,password).', 'auth', 'publickey,password', 'user, key'),
         ('Permission denied (publickey).', 'auth', 'publickey', 'user, key'),
@@ -264,7 +264,7 @@ class TestAsking:
             'Unable to negotiate with 192.0.2.1 port 22: no matching host key type found. Their offer: ssh-rsa,ssh-dss',
             'config',
             'no matching host key type found. Their offer: ssh-rsa,ssh-dss',
-            'ansible_ssh_common_args',
+            '`ssh_common_args`',
         ),
         (
             'command-line: line 0: Bad configuration option: foo',

@@ -134,7 +134,7 @@ def test_a_program_that_cannot_be_run_is_named(tmp_path: Path) -> None:
     with pytest.raises(StartError) as raised:
         openssh.launch(Spec(transport='ssh', host='web1', ssh_executable=str(program)), 10)
     assert raised.value.cause == f'cannot run {program}: Permission denied'
-    assert 'ansible_ssh_executable' in raised.value.remedy
+    assert '`ssh_executable`' in raised.value.remedy
 
 
 def test_the_program_is_looked_for_where_the_asker_has_it(tmp_path: Path) -> None:

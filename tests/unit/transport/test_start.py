@@ -266,8 +266,9 @@ class TestStartAndWait:
         assert raised.value.kind == 'option'
 
     def test_an_interpreter_that_is_not_there(self, router: Router) -> None:
-        context = router.local(python='/nonexistent/python', timeout_s=LONG)
-        assert context.call(called.add, 1) == 2, 'another one is looked for'
+        with pytest.raises(StartError, match='localhost: the Python to use there, /nonexistent/python, is not there'):
+            router.local(python='/nonexistent/python', timeout_s=LONG)
+        assert not router.streams()
 
     def test_a_router_that_was_shut_down(self, router: Router) -> None:
         router.shutdown('over')
