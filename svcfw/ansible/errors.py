@@ -31,7 +31,7 @@ _OPTIONS = {
     'preferred_python': 'svcfw_python',
     'host_key_checking': 'host_key_checking',
 }
-_OPTION = re.compile('`(%s)`' % '|'.join(_OPTIONS))
+_OPTION = re.compile(f'`({"|".join(_OPTIONS)})`')
 
 
 def translate(

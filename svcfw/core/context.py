@@ -7,7 +7,6 @@ from svcfw.core.latch import Latch
 from svcfw.core.wire.errors import ChannelError, TimeoutError
 from svcfw.core.wire.frames import DEAD, Frame
 
-_CALLS = 'svcfw.core.calls'
 #: A wait for an answer that takes longer is named in the log.
 STUCK_S = 60.0
 
@@ -174,7 +173,12 @@ class Sender(object):
         router.send(Frame(self.context.id, router.own_id, router.own_id, self.handle, 0, DEAD, payload))
 
 
+def load(module):
+    """A module that is not part of what every context starts from: it comes from above when it is wanted first."""
+    __import__(module)
+    return sys.modules[module]
+
+
 def _calls():
-    """What callers need, which is not part of what every context starts from: most never call anybody."""
-    __import__(_CALLS)
-    return sys.modules[_CALLS]
+    """What callers need: most contexts never call anybody."""
+    return load('svcfw.core.calls')

@@ -30,8 +30,6 @@ class Importer(object):
         self._router = loader.router = router
         self._loader = loader
         self.sources = loader.sources
-        #: Once this context has children (svcfw.core.relay.Relay).
-        self.relay = None
         router.importer = self
         self._absent = set()
         router.add_handler(self._on_load_module, handles.LOAD_MODULE, policy=has_parent_authority)

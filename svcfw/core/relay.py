@@ -1,29 +1,77 @@
-"""Serves modules and data files to the children of a context that is itself a child. Not part of the core.
+"""What a context does for those below it, beyond passing frames on. Most contexts have no children, and lack this.
 
-The modules that this context has are its own to give; whatever else is asked for goes up.
+Routes and ids go from neighbour to neighbour, each of whom answers for those below it. Of modules a context gives what
+it has itself; whatever else is asked for, data files too, goes up.
 """
 
 import zlib
 
 from svcfw.core import handles
-from svcfw.core.wire.errors import CallError, DecodeError
+from svcfw.core.message import shaped
+from svcfw.core.wire.errors import CallError, DecodeError, RouteError
 
-
-def serve(router):
-    """Have the children of a context served; at the top of the tree the Responder does. Idempotent. Loop thread."""
-    importer = router.importer
-    if importer is not None and importer.relay is None:
-        importer.relay = Relay(router, importer)
+#: What a context below may call another one.
+MAX_NAME_CHARS = 200
 
 
 class Relay(object):
-    """Answers GET_MODULE and GET_DATA for one router, on its loop. importer: of this context."""
+    """Answers the children of one router, on its loop. Made with the first of them (`Router.add_child`)."""
 
-    def __init__(self, router, importer):
+    def __init__(self, router):
         self._router = router
-        self._importer = importer
-        router.add_handler(self._on_get_module, handles.GET_MODULE)
-        router.add_handler(self._on_get_data, handles.GET_DATA)
+        for handle, function in (
+            (handles.ADD_ROUTE, self._on_add_route),
+            (handles.DEL_ROUTE, self._on_del_route),
+            (handles.ALLOCATE_ID, self._on_allocate_id),
+        ):
+            router.add_handler(function, handle, self._is_from_child)
+        if router.importer is not None:  # at the top there is a responder
+            router.add_handler(self._on_get_module, handles.GET_MODULE)
+            router.add_handler(self._on_get_data, handles.GET_DATA)
+
+    def _is_from_child(self, message):
+        """Policy: a neighbour below."""
+        return message.src_id in self._router.child_ids
+
+    # -- routes and ids
+
+    def _on_add_route(self, message):
+        context_id, name = shaped(message.value(), (int, str))
+        name = name[:MAX_NAME_CHARS]
+        router = self._router
+        router.routes.add(context_id, router.link_for(message.src_id))
+        router.context(context_id, name)
+        if router.parent_ids:
+            router.tell_parent(handles.ADD_ROUTE, (context_id, name))
+
+    def _on_del_route(self, message):
+        context_id, reason = shaped(message.value(), (int, str))
+        router = self._router
+        if context_id == message.src_id or router.routes.link_for(context_id) is not router.link_for(message.src_id):
+            raise RouteError('context %d is not below context %d' % (context_id, message.src_id))
+        router.routes.remove(context_id)
+        router.gone(context_id, reason)
+
+    def _on_allocate_id(self, message):
+        router = self._router
+        stream = router.link_for(message.src_id)
+
+        def grant(first, last):
+            router.grant(first, last, stream)
+            message.reply((first, last))
+
+        def granted(answer):
+            if answer.is_dead:
+                message.refuse(answer.reason)
+            else:
+                grant(*shaped(answer.value(), (int, int)))
+
+        if router.own_id == 0:
+            grant(*router.reserve_ids(handles.ID_BLOCK))
+        else:
+            router.parent().request_async(handles.ALLOCATE_ID, None, granted)
+
+    # -- modules
 
     def _on_get_module(self, message):
         if message.is_dead:
@@ -31,7 +79,7 @@ class Relay(object):
         name = message.value()
         if type(name) is not str:
             raise DecodeError('a module name is text')
-        if name in self._importer.sources:
+        if name in self._router.importer.sources:
             message.reply([self._pack(name)])
             return
 
@@ -40,13 +88,13 @@ class Relay(object):
                 message.refuse(reply.reason)
                 return
             modules = reply.value()
-            self._importer.accept(modules)
+            self._router.importer.accept(modules)
             message.reply(modules)
 
         self._router.parent().request_async(handles.GET_MODULE, name, answer)
 
     def _pack(self, name):
-        filename, source, is_package = self._importer.sources[name]
+        filename, source, is_package = self._router.importer.sources[name]
         return name, is_package, filename.partition('/')[2], zlib.compress(source, 1)
 
     def _on_get_data(self, message):

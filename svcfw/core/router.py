@@ -4,13 +4,13 @@ import _thread
 import os
 
 from svcfw.core import forks, handles
-from svcfw.core.context import Context, Sender
+from svcfw.core.context import Context, Sender, load
 from svcfw.core.latch import Latch
 from svcfw.core.loop import Loop
 from svcfw.core.message import Message, has_parent_authority, shaped
 from svcfw.core.stream import Stream
 from svcfw.core.wire.codec import Codec
-from svcfw.core.wire.errors import ChannelError, RouteError, TimeoutError
+from svcfw.core.wire.errors import ChannelError, TimeoutError
 from svcfw.core.wire.frames import DEAD, Frame
 from svcfw.core.wire.link import Goodbye
 from svcfw.core.wire.routes import RouteTable, check_direction, check_source
@@ -18,9 +18,6 @@ from svcfw.core.wire.routes import RouteTable, check_direction, check_source
 #: Extension tags of the codec.
 CONTEXT_TAG = 0x40
 SENDER_TAG = 0x41
-
-#: What a context below may call another one.
-MAX_NAME_CHARS = 200
 
 
 class Router(object):
@@ -52,6 +49,8 @@ class Router(object):
         self.transfers = None
         #: Who may write to handles of this context (svcfw.core.holders.Holders), once there is a Sender for one.
         self.holders = None
+        #: What this context does for its children, once it has any (svcfw.core.relay.Relay).
+        self.relay = None
         #: Who brings modules here from above (svcfw.core.importer.Importer); None at the top.
         self.importer = None
         #: For children: the packed core that this context itself was started from (bytes), and from which level
@@ -63,9 +62,10 @@ class Router(object):
         #: Whether this process's logging goes to the top already; see logs.install.
         self.forwards_logging = False
         self._lock = _thread.allocate_lock()
-        self._routes = RouteTable(own_id, self.parent_ids)
+        #: The way to each context below, and which of them are children of this one; changed by the driving thread.
+        self.routes = RouteTable(own_id, self.parent_ids)
+        self.child_ids = set()
         self._parent_link = None
-        self._child_ids = set()
         self._contexts = {}
         #: {handle: (function, policy, respondent's id, once)}; see add_handler.
         self._handlers = {}
@@ -76,9 +76,6 @@ class Router(object):
         self._ending_thread = None
         self._ended = Latch(self.loop)
         self._on_gone = {}
-        self.add_handler(self._on_add_route, handles.ADD_ROUTE, self._is_from_child)
-        self.add_handler(self._on_del_route, handles.DEL_ROUTE, self._is_from_child)
-        self.add_handler(self._on_allocate_id, handles.ALLOCATE_ID, self._is_from_child)
         self.add_handler(self._on_shutdown_request, handles.SHUTDOWN, has_parent_authority)
 
     # -- contexts
@@ -125,16 +122,18 @@ class Router(object):
             self._on_child_lost(stream, reason)
             on_lost(stream, reason)
 
+        if self.relay is None:
+            self.relay = load('svcfw.core.relay').Relay(self)
         stream = Stream(self.loop, link, read_fd, write_fd, context.name, event, lost)
-        self._routes.add_trusted(context.id, stream)
-        self._child_ids.add(context.id)
+        self.routes.add_trusted(context.id, stream)
+        self.child_ids.add(context.id)
         if self._parent_link is not None:
-            self._tell_parent(handles.ADD_ROUTE, (context.id, context.name))
+            self.tell_parent(handles.ADD_ROUTE, (context.id, context.name))
         return stream
 
     def streams(self):
         """The links to children, each once (set of Stream)."""
-        return self._routes.links()
+        return self.routes.links()
 
     def link_for(self, context_id):
         """The link that leads to a context (opaque, hashable); None for this one, and for none."""
@@ -142,14 +141,14 @@ class Router(object):
 
     def neighbour(self, context):
         """The child of this context by way of which another one is reached, or it itself; None where there is none."""
-        stream = self._routes.link_for(context.id)
+        stream = self.routes.link_for(context.id)
         if stream is None:
             return None
-        return next((self.context(each) for each in self._child_ids if self._routes.link_for(each) is stream), None)
+        return next((self.context(each) for each in self.child_ids if self.routes.link_for(each) is stream), None)
 
     def has_route(self, context):
         """Whether a context above or below this one is there, as far as is known here."""
-        return context.id in self.parent_ids or self._routes.link_for(context.id) is not None
+        return context.id in self.parent_ids or self.routes.link_for(context.id) is not None
 
     def calling(self, context, module):
         """Hook, called before a call goes out: what the other side will have to import."""
@@ -182,7 +181,7 @@ class Router(object):
 
     def grant(self, first, last, stream):
         """Let the context behind `stream` name these ids as its descendants."""
-        self._routes.grant(first, last, stream)
+        self.routes.grant(first, last, stream)
 
     # -- handlers
 
@@ -221,7 +220,7 @@ class Router(object):
             return self.codec.encode(value)
         holders.take()  # of a value that could not be encoded
         payload = self.codec.encode(value)
-        if self._routes.link_for(context_id) is not None:  # the end of one above is the end of this context, too
+        if self.routes.link_for(context_id) is not None:  # the end of one above is the end of this context, too
             holders.give(context_id)
         return payload
 
@@ -249,7 +248,7 @@ class Router(object):
             self._bounce(frame, str(e))
 
     def _stream_for(self, context_id):
-        stream = self._routes.link_for(context_id)
+        stream = self.routes.link_for(context_id)
         return stream if stream is not None else self._parent_link
 
     def _bounce(self, frame, reason):
@@ -270,7 +269,7 @@ class Router(object):
             self.shutdown('%s has shut down' % stream.name)
 
     def _on_frame(self, stream, frame):
-        reason = check_source(self._routes, stream, frame, self._parent_link)
+        reason = check_source(self.routes, stream, frame, self._parent_link)
         if reason is not None:
             # Not answered: whom it names did not send it.
             self.log(self, 30, '%s: refused a frame: %s' % (stream.name, reason))
@@ -278,7 +277,7 @@ class Router(object):
         if frame.dst == self.own_id:
             self._deliver(frame)
         else:
-            reason = check_direction(self._routes, frame.src, frame.dst)
+            reason = check_direction(self.routes, frame.src, frame.dst)
             if reason is not None:
                 self.log(self, 30, '%s: refused a frame: %s' % (stream.name, reason))
                 self._bounce(frame, reason)
@@ -333,7 +332,7 @@ class Router(object):
         """Other than the respondent: a neighbour on the way to it with the news that it will not answer."""
         if frame.src == self.own_id:
             return True
-        is_neighbour = frame.src in self._child_ids or frame.src in self.parent_ids
+        is_neighbour = frame.src in self.child_ids or frame.src in self.parent_ids
         return (
             is_neighbour and bool(frame.flags & DEAD) and self._stream_for(frame.src) is self._stream_for(respondent_id)
         )
@@ -343,30 +342,31 @@ class Router(object):
     def on_gone(self, context, function):
         """Call `function(reason)` once, on the driving thread, when `context` is lost."""
         with self._lock:
-            is_there = self._routes.link_for(context.id) is not None
+            is_there = self.routes.link_for(context.id) is not None
             if is_there:
                 self._on_gone.setdefault(context.id, []).append(function)
         if not is_there:
             self.loop.call_soon(lambda: function('%s is gone' % context))
 
     def _on_child_lost(self, stream, reason):
-        for context_id in self._routes.drop_link(stream):
-            self._gone(context_id, reason)
+        for context_id in self.routes.drop_link(stream):
+            self.gone(context_id, reason)
 
-    def _gone(self, context_id, reason):
+    def gone(self, context_id, reason):
+        """A context below is lost: whoever waits for it is told. Driving thread."""
         with self._lock:
             lost = [
                 handle for handle, (_, _, respondent_id, _) in self._handlers.items() if respondent_id == context_id
             ]
             callbacks = self._on_gone.pop(context_id, [])
             self._contexts.pop(context_id, None)
-        self._child_ids.discard(context_id)
+        self.child_ids.discard(context_id)
         deserted = [] if self.holders is None else self.holders.drop(context_id)
         self._kill_handlers(lost + deserted, reason)
         for handle in deserted:
             self.remove_handler(handle)
         if self._parent_link is not None:
-            self._tell_parent(handles.DEL_ROUTE, (context_id, reason))
+            self.tell_parent(handles.DEL_ROUTE, (context_id, reason))
         for callback in callbacks:
             self.loop.call_soon(lambda callback=callback: callback(reason))
 
@@ -376,49 +376,9 @@ class Router(object):
                 Frame(self.own_id, self.own_id, self.own_id, handle, 0, DEAD, reason.encode('utf-8', 'replace'))
             )
 
-    def _tell_parent(self, handle, value):
+    def tell_parent(self, handle, value):
+        """Send what is not answered to the context above."""
         self.send(Frame(self.parent_ids[0], self.own_id, self.own_id, handle, 0, 0, self.codec.encode(value)))
-
-    def _is_from_child(self, message):
-        """Policy: what concerns the tree goes from neighbour to neighbour, each of whom answers for those below it."""
-        return message.src_id in self._child_ids
-
-    def _on_add_route(self, message):
-        context_id, name = shaped(message.value(), (int, str))
-        self._routes.add(context_id, self._stream_for(message.src_id))
-        name = name[:MAX_NAME_CHARS]
-        self.context(context_id, name)
-        if self._parent_link is not None:
-            self._tell_parent(handles.ADD_ROUTE, (context_id, name))
-
-    def _on_del_route(self, message):
-        context_id, reason = shaped(message.value(), (int, str))
-        stream = self._stream_for(message.src_id)
-        if context_id == message.src_id or self._routes.link_for(context_id) is not stream:
-            raise RouteError('context %d is not below context %d' % (context_id, message.src_id))
-        self._routes.remove(context_id)
-        self._gone(context_id, reason)
-
-    def _on_allocate_id(self, message):
-        stream = self._stream_for(message.src_id)
-        if self.own_id == 0:
-            with self._lock:
-                first = self._unused_ids[0]
-                last = first + handles.ID_BLOCK - 1
-                self.grant(first, last, stream)
-                self._unused_ids[0] = last + 1
-            message.reply((first, last))
-            return
-
-        def granted(answer):
-            if answer.is_dead:
-                message.refuse(answer.reason)
-                return
-            first, last = shaped(answer.value(), (int, int))
-            self.grant(first, last, stream)
-            message.reply((first, last))
-
-        self.parent().request_async(handles.ALLOCATE_ID, None, granted)
 
     # -- a fork's copy
 
@@ -438,7 +398,7 @@ class Router(object):
         # A thread that there is no more may have held any of the locks.
         self._lock = _thread.allocate_lock()
         self._handlers.clear()
-        for stream in (self._routes.links() | {self._parent_link}) - {None}:
+        for stream in (self.routes.links() | {self._parent_link}) - {None}:
             stream.abandon()
         self.loop.abandon(self.closed)
 
@@ -466,7 +426,7 @@ class Router(object):
             self.closed = reason
             self._ending_thread = _thread.get_ident()
             lost = list(self._handlers)
-        for stream in self._routes.links():
+        for stream in self.routes.links():
             stream.say_goodbye()
         self.loop.call_soon(lambda: self._kill_handlers(lost, reason))
         for function in self._on_shutdown:

@@ -1,8 +1,8 @@
 """What programs that log in say, and what it means: tables, read by `dialogue`. Python 3.6.
 
 Sentences of OpenSSH are those of its sources from 7.4 to 10.0; it does not translate them. {names} in cause and remedy
-stand for groups of the pattern. Options of the user's stand in `backquotes`, by the names that `Router.ssh` and Spec have
-for them; who has other names for them translates (svcfw.ansible.errors).
+stand for groups of the pattern. Options of the user's stand in `backquotes`, by the names that `Router.ssh` and
+Spec have for them; who has other names for them translates (svcfw.ansible.errors).
 """
 
 import re
@@ -54,7 +54,7 @@ CHANGED_KEY = 'Find out why; if all is well, remove the old key: {command}'
 # How ssh says to mend a changed key. Servers write to the same stream: what a user may paste has to be just this.
 REMOVE_KEY = re.compile(r'remove with:\n\s*(ssh-keygen -f "[\w/.~ -]+" -R "[\w.:\[\]-]+")$', re.MULTILINE)
 
-# Of the only one that was to be tried, after its name: its version, the status it ended with, or nothing: it is not there.
+# Of the one to use, after its name: its version, the status it ended with, or nothing (it is not there).
 _BAD_PYTHON = [
     (
         'nopython',

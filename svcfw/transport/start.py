@@ -8,8 +8,8 @@ is held back until `release()`.
 import os
 
 from svcfw.boot import first_stage
-from svcfw.core import relay
 from svcfw.core.latch import Latch
+from svcfw.core.relay import Relay
 from svcfw.core.wire import limits
 from svcfw.core.wire.errors import ChannelError, StartError
 from svcfw.core.wire.link import Link, Noise, Ready
@@ -41,7 +41,7 @@ class Starter(object):
     def __init__(self, router, name, launch, on_ready, on_failed, timeout_s, on_ask=None, hold_back=False):
         if router.closed is not None:
             raise ChannelError(router.closed)
-        relay.serve(router)
+        router.relay = router.relay or Relay(router)
         self.context = router.context(router.allocate_id(), name)
         self.dialogue = None
         self._router = router

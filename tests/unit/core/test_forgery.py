@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from svcfw.core import handles, router
+from svcfw.core import handles, relay
 from svcfw.core.message import Message, has_parent_authority
 from svcfw.core.wire.errors import ChannelError, TimeoutError
 from svcfw.core.wire.frames import DEAD, Frame
@@ -100,7 +100,7 @@ def test_names_have_a_largest_size(scene: tuple[Served, Peer, Peer]) -> None:
     top, evil, _ = scene
     evil.send(Frame(0, 1, 1, handles.ADD_ROUTE, 0, 0, encoded(top, (64, 'x' * 10**6))))
     settled(top, evil)
-    assert len(str(top.router.context(64))) == router.MAX_NAME_CHARS
+    assert len(str(top.router.context(64))) == relay.MAX_NAME_CHARS
 
 
 def test_only_a_neighbour_speaks_of_the_tree(scene: tuple[Served, Peer, Peer]) -> None:

@@ -35,7 +35,7 @@ def test_items_come_in_their_order(latch: Latch) -> None:
 
 def test_a_timeout(latch: Latch) -> None:
     for timeout in (0, -1, 0.001):
-        with pytest.raises(TimeoutError, match='Latch .*: nothing arrived within'):
+        with pytest.raises(TimeoutError, match=r'Latch .*: nothing arrived within'):
             latch.get(timeout)
     latch.put('later')
     assert latch.get(0) == 'later'
