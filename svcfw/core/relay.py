@@ -56,18 +56,16 @@ class Relay(object):
         router = self._router
         stream = router.link_for(message.src_id)
 
-        def grant(first, last):
-            router.grant(first, last, stream)
-            message.reply((first, last))
-
         def granted(answer):
             if answer.is_dead:
                 message.refuse(answer.reason)
-            else:
-                grant(*shaped(answer.value(), (int, int)))
+                return
+            first, last = shaped(answer.value(), (int, int))
+            router.grant(first, last, stream)
+            message.reply((first, last))
 
         if router.own_id == 0:
-            grant(*router.reserve_ids(handles.ID_BLOCK))
+            message.reply(router.reserve_ids(handles.ID_BLOCK, stream))
         else:
             router.parent().request_async(handles.ALLOCATE_ID, None, granted)
 

@@ -170,12 +170,17 @@ class Router(object):
         with self._lock:
             self._unused_ids = [first, last + 1]
 
-    def reserve_ids(self, count):
-        """(first, last) of a block for the descendants of one child; None where ids have to be asked for."""
+    def reserve_ids(self, count, stream=None):
+        """(first, last) of a block for the descendants of one child; None where ids have to be asked for.
+
+        stream: whom they are granted to at once. RouteError: none is used up then.
+        """
         if self.own_id != 0:
             return None
         with self._lock:
             first = self._unused_ids[0]
+            if stream is not None:
+                self.grant(first, first + count - 1, stream)
             self._unused_ids[0] += count
         return first, first + count - 1
 
