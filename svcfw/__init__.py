@@ -1,6 +1,7 @@
 """svcfw: a tree of Python processes on other accounts and hosts, and services that they offer each other."""
 
 import importlib
+import sys
 
 __version__ = '0.1.0.dev0'
 
@@ -15,10 +16,12 @@ _PUBLIC = {
     'Message': 'svcfw.core.message',
     'Receiver': 'svcfw.core.channel',
     'Channel': 'svcfw.core.channel',
+    'CallChain': 'svcfw.core.chain',
     'Latch': 'svcfw.core.latch',
     'Select': 'svcfw.core.select',
     'Secret': 'svcfw.core.wire.values',
     'takes_router': 'svcfw.core.dispatch',
+    'call': 'svcfw.core.calls',
     'Error': 'svcfw.core.wire.errors',
     'CallError': 'svcfw.core.wire.errors',
     'ChannelError': 'svcfw.core.wire.errors',
@@ -43,7 +46,16 @@ def main(log_level='WARNING'):
     return importlib.import_module('svcfw.transport.toplevel').main(log_level)
 
 
-def __getattr__(name):  # Python 3.7; on 3.6 the submodules have to be named in full
+def __getattr__(name):
     if name in _PUBLIC:
         return getattr(importlib.import_module(_PUBLIC[name]), name)
     raise AttributeError('module svcfw has no attribute %r' % name)
+
+
+if sys.version_info < (3, 7):  # which asks the module's class alone
+
+    class _Module(type(sys)):
+        def __getattr__(self, name):
+            return __getattr__(name)
+
+    sys.modules[__name__].__class__ = _Module

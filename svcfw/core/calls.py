@@ -1,11 +1,11 @@
-"""The caller's side of calls: by which names functions and services are found elsewhere, and answers of services."""
+"""The caller's side of calls: by which names functions and services are found elsewhere, and their answers."""
 
 import sys
 
 from svcfw.core import handles
 from svcfw.core.context import Reply
 from svcfw.core.message import Message
-from svcfw.core.wire.errors import CallError, ChannelError
+from svcfw.core.wire.errors import CallError, ChannelError, Error, TimeoutError
 from svcfw.core.wire.frames import Frame
 
 #: The type (str) of a CallError that tells a caller elsewhere of a RefusedError.
@@ -31,6 +31,64 @@ class RefusedError(CallError):
         return RefusedError, (self.reason, self.service, self.method)
 
 
+def call(context, function, *args, timeout=None, **kwargs):
+    """As `context.call`, with a deadline: after `timeout` seconds TimeoutError here, and the callee is told.
+
+    A call that has not begun by then never will; of one that runs the outcome is discarded.
+    """
+    began = context.router.loop.clock()
+    return within(request_call(context, function, args, kwargs, timeout), timeout, began)
+
+
+def request_call(context, function, args, kwargs, timeout=None):
+    """Send the call of a function to `context`; returns its CallReply. As `Context.request_call`."""
+    name = name_for(context, function)
+    value = wire_call(context, name, args, kwargs)
+    reply = CallReply(context, name)
+    reply.handle = context.request_async(
+        handles.CALL_FUNCTION, value if timeout is None else (*value, timeout), reply.put
+    )
+    return reply
+
+
+def send_call(context, function, args, kwargs):
+    """Send a call that nobody waits for."""
+    context.send(handles.CALL_FUNCTION, wire_call(context, name_for(context, function), args, kwargs))
+
+
+def name_for(context, function):
+    """As `function_name`; the context may have the function's module from now on."""
+    name = function_name(function)
+    context.router.calling(context, name[0])
+    return name
+
+
+def wire_call(context, name, args, kwargs):
+    """What is sent for a call (tuple)."""
+    return context.router.codec.constant(name), args, dict(kwargs)
+
+
+def within(reply, timeout, began):
+    """The value of a CallReply; TimeoutError once `timeout` seconds (None: any) since `began` are over.
+
+    began: on the loop's clock. Whatever is there later, value or failure, is discarded, and the callee told.
+    """
+    clock = reply.context.router.loop.clock
+    failure = value = None
+    try:
+        value = reply.get(None if timeout is None else max(0, timeout - (clock() - began)))
+    except Error as e:
+        failure = e
+    if timeout is not None and clock() - began >= timeout:
+        reply.cancel()
+        raise TimeoutError(
+            '%s: %s has not answered within %s s' % (reply.context, '.'.join(reply.what), timeout)
+        ) from None
+    if failure is not None:
+        raise failure
+    return value
+
+
 def request_service(context, service, method, arguments, timeout=None):
     """Send a call to a service of `context`; returns its ServiceReply. As `Context.request_service`."""
     router = context.router
@@ -48,37 +106,48 @@ def request_service(context, service, method, arguments, timeout=None):
     return reply
 
 
-class ServiceReply(Reply):
-    """The answer of a service, to come."""
+class CallReply(Reply):
+    """The answer of a called function, to come."""
 
     is_cancelled = False
+    _cancel_handle = handles.CANCEL_CALL
 
     def get(self, timeout=None):
-        """As Reply.get; RefusedError for a call that was not carried out.
-
-        ChannelError once cancelled: an answer that was there already is discarded, too.
-        """
+        """As Reply.get. ChannelError once cancelled: an answer that was there already is discarded, too."""
         self._refuse_if_cancelled()
         try:
             value = Reply.get(self, timeout)
-        except CallError as e:
+        except CallError:
             self._refuse_if_cancelled()
-            if e.typename == REFUSED:
-                raise RefusedError(e.message, *self._what) from None
             raise
         self._refuse_if_cancelled()
         return value
 
     def cancel(self):
-        """Wait no more: a call that has not begun will not, one that runs sees it in `msg.cancelled`."""
+        """Wait no more: a call that has not begun will not; a method that runs sees it in `msg.cancelled`."""
         self.is_cancelled = True
         self.context.router.remove_handler(self.handle)
-        self.context.send(handles.CANCEL_SERVICE, self.handle)
+        self.context.send(self._cancel_handle, self.handle)
         self.close(_CANCELLED)
 
     def _refuse_if_cancelled(self):
         if self.is_cancelled:
             raise ChannelError(_CANCELLED)
+
+
+class ServiceReply(CallReply):
+    """The answer of a service, to come."""
+
+    _cancel_handle = handles.CANCEL_SERVICE
+
+    def get(self, timeout=None):
+        """As CallReply.get; RefusedError for a call that was not carried out."""
+        try:
+            return CallReply.get(self, timeout)
+        except CallError as e:
+            if e.typename == REFUSED:
+                raise RefusedError(e.message, *self.what) from None
+            raise
 
 
 def service_name(service):

@@ -98,11 +98,32 @@ class Receiver(object):
 
 
 class Channel(object):
-    """Both directions: a receiver here, and the handle of one context to send to."""
+    """Both directions: a receiver here, and the handle of one context to send to. A source for Select."""
 
     def __init__(self, router, context, handle):
         self.receiver = Receiver(router, respondent=context)
         self.sender = Sender(context, handle)
+        self._latch = self.receiver._latch  # as Select counts what is there
+
+    def __repr__(self):
+        return 'Channel(%r, %r)' % (self.receiver, self.sender)
+
+    @property
+    def notify(self):
+        """Called with the channel for each arrival; the hook of Select."""
+        return self.receiver.notify
+
+    @notify.setter
+    def notify(self, function):
+        self.receiver.notify = function and (lambda receiver: function(self))
+
+    @property
+    def closed(self):
+        """Why no further message will come (str); None as long as one may."""
+        return self.receiver.closed
+
+    def empty(self):
+        return self.receiver.empty()
 
     def send(self, value):
         self.sender.send(value)

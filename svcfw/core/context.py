@@ -1,8 +1,6 @@
 """Context: a process of the tree, as seen from another; Sender: one handle in it."""
 
-import sys
-
-from svcfw.core import handles
+from svcfw.core import handles, load
 from svcfw.core.latch import Latch
 from svcfw.core.wire.errors import ChannelError, TimeoutError
 from svcfw.core.wire.frames import DEAD, Frame
@@ -42,14 +40,16 @@ class Context(object):
         return self.call_async(function, *args, **kwargs).get()
 
     def call_async(self, function, *args, **kwargs):
-        """Start a call; returns a Reply, whose `get(timeout)` gives the value."""
-        name = self._name(function)
-        value = (self.router.codec.constant(name), args, kwargs)
-        return self._request_later(handles.CALL_FUNCTION, value, name)
+        """Start a call; returns a CallReply, whose `get(timeout)` gives the value."""
+        return self.request_call(function, args, kwargs)
+
+    def request_call(self, function, args=(), kwargs=(), timeout=None):
+        """The same with arguments as a tuple and a dict. timeout: seconds after which it need not begin any more."""
+        return _calls().request_call(self, function, args, kwargs, timeout)
 
     def call_no_reply(self, function, *args, **kwargs):
         """Start a call and forget it; what it raises is logged there."""
-        self.send(handles.CALL_FUNCTION, (self._name(function), args, kwargs))
+        _calls().send_call(self, function, args, kwargs)
 
     def call_service(self, service_name, method_name, **arguments):
         """Call an exposed method of a service of this context and return its value.
@@ -95,13 +95,12 @@ class Context(object):
             if self.router.has_route(self):
                 raise
 
-    def _name(self, function):
-        name = _calls().function_name(function)
-        self.router.calling(self, name[0])
-        return name
+    def on_gone(self, function):
+        """Call `function(reason)` once, on the loop, when this context is lost; soon, if it is gone already."""
+        self.router.on_gone(self, function)
 
-    def _request_later(self, handle, value, what=None):
-        reply = Reply(self, what or ('handle', str(handle)))
+    def _request_later(self, handle, value):
+        reply = Reply(self, ('handle', str(handle)))
         reply.handle = self.request_async(handle, value, reply.put)
         return reply
 
@@ -115,7 +114,7 @@ class Reply(Latch):
         """context: who was asked; what: names (tuple of str) that say for what."""
         Latch.__init__(self, context.router.loop)
         self.context = context
-        self._what = what
+        self.what = what
 
     def get(self, timeout=None):
         """The value, once; TimeoutError after `timeout` seconds, CallError, ChannelError.
@@ -136,7 +135,7 @@ class Reply(Latch):
                 return Latch.get(self, step)
             except TimeoutError:
                 waited += step
-                text = '%s: no answer to %s for %g s' % (self.context, '.'.join(self._what), waited)
+                text = '%s: no answer to %s for %g s' % (self.context, '.'.join(self.what), waited)
                 if timeout is not None and waited >= timeout:
                     raise TimeoutError(text)
                 router = self.context.router
@@ -171,12 +170,6 @@ class Sender(object):
         router = self.context.router
         payload = reason.encode('utf-8', 'replace')
         router.send(Frame(self.context.id, router.own_id, router.own_id, self.handle, 0, DEAD, payload))
-
-
-def load(module):
-    """A module that is not part of what every context starts from: it comes from above when it is wanted first."""
-    __import__(module)
-    return sys.modules[module]
 
 
 def _calls():

@@ -3,15 +3,13 @@
 import os
 import sys
 
-from svcfw.core import forks, handles, logs
+from svcfw.core import forks, handles, load, logs
 from svcfw.core.latch import Latch
 from svcfw.core.message import has_parent_authority
 from svcfw.core.wire.errors import CallError, ChannelError, Error
 
 #: Calls that may wait for the main thread; more are refused, so that a caller in a loop cannot fill the memory.
 MAX_PENDING_CALLS = 10000
-#: An error text that does not fit a frame keeps this much, its beginning and its end.
-MAX_ERROR_CHARS = 4 * 1024 * 1024
 
 
 def takes_router(function):
@@ -51,14 +49,7 @@ def fail(message, failure):
     try:
         message.fail(failure)
     except Error:
-        message.fail(CallError(failure.typename, _shortened(failure.message), _shortened(failure.traceback)))
-
-
-def _shortened(text):
-    if len(text) <= MAX_ERROR_CHARS:
-        return text
-    half = MAX_ERROR_CHARS // 2
-    return '%s\n... %d characters left out ...\n%s' % (text[:half], len(text) - 2 * half, text[-half:])
+        message.fail(load('svcfw.core.shorten').shortened(failure))
 
 
 class Dispatcher(object):
@@ -70,6 +61,7 @@ class Dispatcher(object):
         self._router = router
         self._calls = Latch(router.loop, brief=True)
         router.add_handler(self._on_call, handles.CALL_FUNCTION, policy=has_parent_authority)
+        router.add_handler(self._on_cancel, handles.CANCEL_CALL, policy=has_parent_authority)
         router.on_shutdown(lambda: self._calls.close('the context ended'))
 
     def _on_call(self, message):
@@ -78,25 +70,34 @@ class Dispatcher(object):
         if len(self._calls) >= MAX_PENDING_CALLS:
             message.fail(CallError('svcfw.BusyError', '%d calls are waiting already' % MAX_PENDING_CALLS, ''))
             return
-        self._calls.put(message)
+        self._calls.put((message, self._router.loop.clock()))
+
+    def _on_cancel(self, message):
+        """A caller waits no more: its call is not begun."""
+        if not message.is_dead:
+            reply_to = message.value()
+            self._calls.drop(lambda call: call[0].is_from(message.src_id, reply_to))
 
     def run(self):
         """Execute calls until the router is shut down. Main thread."""
         while True:
             try:
-                message = self._calls.get()
+                message, arrived = self._calls.get()
             except ChannelError:
                 return
             if self._router.closed is not None:
                 return  # nobody waits for the rest
             self.busy = True
-            self._execute(message)
+            self._execute(message, arrived)
             self.busy = False
 
-    def _execute(self, message):
+    def _execute(self, message, arrived):
         pid = os.getpid()
         try:
-            (module, name), args, kwargs = message.value()
+            (module, name), args, kwargs, *timeout = message.value()
+            if timeout and self._router.loop.clock() - arrived >= timeout[0]:
+                message.refuse('the caller waits no more')
+                return
             function = resolve(module, name)
             if getattr(function, 'svcfw_takes_router', False):
                 kwargs['router'] = self._router

@@ -9,6 +9,7 @@ DEL_ROUTE = 105
 ALLOCATE_ID = 106
 SHUTDOWN = 107
 GET_DATA = 108
+CANCEL_CALL = 109
 CALL_SERVICE = 110
 CANCEL_SERVICE = 111
 #: The operations of the Ansible layer (svcfw.ansible.target.agent).

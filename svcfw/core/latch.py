@@ -3,6 +3,7 @@
 import _thread
 from _collections import deque
 
+from svcfw.core import load
 from svcfw.core.loop import Waiter
 from svcfw.core.wire.errors import ChannelError, TimeoutError
 
@@ -10,11 +11,12 @@ from svcfw.core.wire.errors import ChannelError, TimeoutError
 class Latch(object):
     """Items put by any thread, got by any thread in the order of their arrival.
 
-    loop: the Loop that a waiting thread drives meanwhile; `router.loop`. brief: see Waiter.
+    loop: the Loop that a waiting thread drives meanwhile; `router.loop`. Without one the thread does no I/O while it
+    waits, which another one has to do: not for callbacks on a loop. brief: see Waiter.
     """
 
-    def __init__(self, loop, brief=False):
-        self._loop = loop
+    def __init__(self, loop=None, brief=False):
+        self._loop = loop or load('svcfw.core.noloop').NoLoop()
         self._brief = brief
         self._lock = _thread.allocate_lock()
         self._items = deque()
@@ -73,6 +75,12 @@ class Latch(object):
                     self._withdraw(waiter)
             if not in_time and not self._items:
                 raise TimeoutError('%r: nothing arrived within %g s' % (self, timeout))
+
+    def drop(self, is_unwanted):
+        """Take the items out of which `is_unwanted(item)` is true. It is called under a lock."""
+        with self._lock:
+            for item in [item for item in self._items if is_unwanted(item)]:
+                self._items.remove(item)
 
     def close(self, reason='the latch was closed'):
         """Wake all waiters with ChannelError(reason) once the items are gone. Idempotent."""

@@ -1,9 +1,8 @@
 """The handler that stands in for the pool of services of a child context until one is needed."""
 
 import _thread
-import sys
 
-from svcfw.core import handles, logs
+from svcfw.core import handles, load, logs
 from svcfw.core.dispatch import call_error
 from svcfw.core.message import has_parent_authority
 
@@ -46,8 +45,7 @@ class PoolStarter(object):
         """Importing the pool may have to ask the parent for it, which must not hold up the loop."""
         try:
             logs.install(self._router)
-            __import__(_POOL_MODULE)
-            module = sys.modules[_POOL_MODULE]
+            module = load(_POOL_MODULE)
         except Exception as e:
             failure = call_error(e)
             self._router.loop.call_soon(lambda: self._give_up(failure))

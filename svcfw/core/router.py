@@ -3,8 +3,8 @@
 import _thread
 import os
 
-from svcfw.core import forks, handles
-from svcfw.core.context import Context, Sender, load
+from svcfw.core import forks, handles, load
+from svcfw.core.context import Context, Sender
 from svcfw.core.latch import Latch
 from svcfw.core.loop import Loop
 from svcfw.core.message import Message, has_parent_authority, shaped

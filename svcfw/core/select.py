@@ -15,7 +15,7 @@ Event = collections.namedtuple('Event', 'source data')
 
 
 class Select(object):
-    """Waits on Receivers, Latches, Replies and other Selects, in the order in which their items arrived.
+    """Waits on Receivers, Channels, Latches, Replies and other Selects, in the order in which their items arrived.
 
     loop; sources; oneshot: a source leaves after its first item. Any number of threads may wait.
     """

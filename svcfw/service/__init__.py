@@ -9,6 +9,9 @@ pool = svcfw.service.Pool(router, services=[FileService(router)])
 context.call_service(FileService, 'read_file', path='/etc/hosts')
 """
 
+import importlib
+import sys
+
 from svcfw.service.activator import Activator
 from svcfw.service.deduplicating import DeduplicatingInvoker
 from svcfw.service.errors import PoolError, RefusedError
@@ -25,6 +28,7 @@ __all__ = [
     'AllowAny',
     'AllowParents',
     'DeduplicatingInvoker',
+    'FileService',
     'Invoker',
     'Policy',
     'Pool',
@@ -38,3 +42,19 @@ __all__ = [
     'expose',
     'no_reply',
 ]
+
+
+def __getattr__(name):
+    """FileService and its twenty modules are not loaded unless they are used."""
+    if name == 'FileService':
+        return importlib.import_module('svcfw.service.files').FileService
+    raise AttributeError('module svcfw.service has no attribute %r' % name)
+
+
+if sys.version_info < (3, 7):  # which asks the module's class alone
+
+    class _Module(type(sys)):
+        def __getattr__(self, name):
+            return __getattr__(name)
+
+    sys.modules[__name__].__class__ = _Module

@@ -4,7 +4,7 @@ import _thread
 import collections
 
 from svcfw.core import handles
-from svcfw.core.calls import service_name
+from svcfw.core.calls import service_name, within
 from svcfw.core.dispatch import call_error, fail
 from svcfw.core.latch import Latch
 from svcfw.core.select import Select
@@ -396,20 +396,8 @@ def call(context, service_name, method_name, timeout=None, **arguments):
 
     Whatever is there by then, value or failure, is discarded.
     """
-    clock = context.router.loop.clock
-    began = clock()
-    reply = context.request_service(service_name, method_name, arguments, timeout)
-    failure = value = None
-    try:
-        value = reply.get(None if timeout is None else max(0, timeout - (clock() - began)))
-    except Error as e:
-        failure = e
-    if timeout is not None and clock() - began >= timeout:
-        reply.cancel()
-        raise TimeoutError('%s: %s has not answered within %s s' % (context, method_name, timeout)) from None
-    if failure is not None:
-        raise failure
-    return value
+    began = context.router.loop.clock()
+    return within(context.request_service(service_name, method_name, arguments, timeout), timeout, began)
 
 
 def start_in_child(router, waiting):

@@ -9,6 +9,7 @@ import pytest
 from svcfw.core import channel
 from svcfw.core.channel import Channel, Receiver
 from svcfw.core.context import Sender
+from svcfw.core.select import Select, SelectError
 from svcfw.core.wire.errors import ChannelError, TimeoutError
 from tests.support.routers import LONG, Served, Tree, tree
 
@@ -148,6 +149,29 @@ def test_a_channel_carries_both_ways(pair: tuple[Served, Served]) -> None:
     ours.close()
     with pytest.raises(ChannelError):
         door.get(LONG)
+
+
+def test_channels_are_sources_of_a_select(pair: tuple[Served, Served]) -> None:
+    top, child = pair
+    doors = [Receiver(child.router) for _ in range(2)]
+    ours = [Channel(top.router, top.router.context(1), door.handle) for door in doors]
+    theirs = [sender_at(child, channel.receiver) for channel in ours]
+    theirs[1].send('before')
+    top.settle()
+    select = Select(top.router.loop, ours, oneshot=False)
+    event = select.get_event(LONG)
+    assert (event.source, event.data.value()) == (ours[1], 'before')
+    theirs[0].send('after')
+    event = select.get_event(LONG)
+    assert (event.source, event.data.value()) == (ours[0], 'after')
+    with pytest.raises(SelectError, match=r'Channel\(Receiver'):
+        select.add(ours[0])
+    theirs[1].close('the end')
+    event = select.get_event(LONG)
+    assert (event.source, str(event.data)) == (ours[1], 'the end')
+    select.remove(ours[0])
+    theirs[0].send('unheard by the select')
+    assert ours[0].get(LONG).value() == 'unheard by the select'
 
 
 def test_the_loss_of_its_context_ends_a_channel() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from svcfw.core import dispatch
+from svcfw.core import dispatch, shorten
 from svcfw.core.channel import Receiver
 from svcfw.core.context import Context, Sender
 from svcfw.core.wire.errors import CallError, ChannelError, EncodeError
@@ -199,11 +199,11 @@ class TestManyCalls:
 def test_a_failure_that_fits_no_frame_is_cut() -> None:
     class Full:
         def fail(self, error: CallError) -> None:
-            if len(error.message) > dispatch.MAX_ERROR_CHARS + 100:
+            if len(error.message) > shorten.MAX_CHARS + 100:
                 raise EncodeError('too large')
             self.answer = error
 
     message = Full()
-    dispatch.fail(message, CallError('a.B', 'x' * (dispatch.MAX_ERROR_CHARS + 200), 'there'))
+    dispatch.fail(message, CallError('a.B', 'x' * (shorten.MAX_CHARS + 200), 'there'))
     assert 'characters left out' in message.answer.message
     assert message.answer.traceback == 'there'

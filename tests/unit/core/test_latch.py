@@ -140,3 +140,33 @@ def test_the_end_of_the_loop_ends_the_wait(loop: Loop, latch: Latch) -> None:
     loop.call_soon(loop.close)
     with pytest.raises(ChannelError):
         latch.get(LONG)
+
+
+class TestWithoutALoop:
+    def test_items_come_in_their_order(self) -> None:
+        latch = Latch()
+        for item in (1, 2):
+            latch.put(item)
+        assert [latch.get(0), latch.get(0)] == [1, 2]
+        for timeout in (0, -1, 0.001):
+            with pytest.raises(TimeoutError):
+                latch.get(timeout)
+
+    def test_another_thread_wakes_those_who_wait(self) -> None:
+        latch, got = Latch(), []
+        threads = [threading.Thread(target=lambda: got.append(latch.get(LONG)), daemon=True) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        while len(latch._waiters) < 3:
+            threads[0].join(0.001)
+        for item in range(3):
+            latch.put(item)
+        for thread in threads:
+            thread.join(LONG)
+        assert sorted(got) == [0, 1, 2]
+
+    def test_its_end_wakes_them_too(self) -> None:
+        latch = Latch()
+        threading.Timer(0.01, latch.close, ['over']).start()
+        with pytest.raises(ChannelError, match='over'):
+            latch.get()
