@@ -37,7 +37,8 @@ def call(context, function, *args, timeout=None, **kwargs):
     A call that has not begun by then never will; of one that runs the outcome is discarded.
     """
     began = context.router.loop.clock()
-    return within(request_call(context, function, args, kwargs, timeout), timeout, began)
+    reply = request_call(context, function, args, kwargs, timeout)
+    return within(context, '.'.join(reply.what), reply, timeout, began)
 
 
 def request_call(context, function, args, kwargs, timeout=None):
@@ -68,12 +69,12 @@ def wire_call(context, name, args, kwargs):
     return context.router.codec.constant(name), args, dict(kwargs)
 
 
-def within(reply, timeout, began):
+def within(context, what, reply, timeout, began):
     """The value of a CallReply; TimeoutError once `timeout` seconds (None: any) since `began` are over.
 
     began: on the loop's clock. Whatever is there later, value or failure, is discarded, and the callee told.
     """
-    clock = reply.context.router.loop.clock
+    clock = context.router.loop.clock
     failure = value = None
     try:
         value = reply.get(None if timeout is None else max(0, timeout - (clock() - began)))
@@ -81,9 +82,7 @@ def within(reply, timeout, began):
         failure = e
     if timeout is not None and clock() - began >= timeout:
         reply.cancel()
-        raise TimeoutError(
-            '%s: %s has not answered within %s s' % (reply.context, '.'.join(reply.what), timeout)
-        ) from None
+        raise TimeoutError('%s: %s has not answered within %s s' % (context, what, timeout)) from None
     if failure is not None:
         raise failure
     return value

@@ -21,6 +21,7 @@ from svcfw.service.policy import AllowAny, AllowParents, Policy
 from svcfw.service.pool import Pool, call
 from svcfw.service.results import Results
 from svcfw.service.service import Service
+from svcfw.service.starting import get_or_create_pool, start_pool
 
 __all__ = [
     'NO_REPLY',
@@ -40,7 +41,9 @@ __all__ = [
     'arg_spec',
     'call',
     'expose',
+    'get_or_create_pool',
     'no_reply',
+    'start_pool',
 ]
 
 

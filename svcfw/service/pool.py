@@ -2,6 +2,7 @@
 
 import _thread
 import collections
+import threading
 
 from svcfw.core import handles
 from svcfw.core.calls import service_name, within
@@ -12,6 +13,7 @@ from svcfw.core.wire.errors import ChannelError, DecodeError, Error, TimeoutErro
 from svcfw.service.activation import Activation
 from svcfw.service.activator import Activator
 from svcfw.service.errors import PoolError, RefusedError, refusal
+from svcfw.service.limits import checked
 from svcfw.service.request import Request
 from svcfw.service.service import Service
 from svcfw.service.workers import Lane, Workers
@@ -23,24 +25,28 @@ ON_SHUTDOWN_S = 5.0
 MAX_PENDING = 10000
 
 _ACTIVE, _CLOSED, _STOPPED = 'active', 'closed', 'stopped'
+#: Held while a pool is made, since a router has one at most. Reentrant: constructors of services may look for it.
+making = threading.RLock()
 
 
 class Pool(object):
     """Serves CALL_SERVICE on a router with these services. A context manager: leaving it stops the pool.
 
-    router; services: instances of Service; size: number of threads; activator: makes services that are asked for.
-    PoolError for a second pool on a router, for two services of a name, for what is no service, and where the threads
-    cannot be started. A pool that could not be made leaves the router as it was.
+    router; services: instances of Service; size: number of threads; activator: makes services that are asked for;
+    limits: {name of a service: {'max_running': int or None, 'max_waiting': int}}, in place of what its class says.
+    PoolError for a second pool on a router, for two services of a name, for what is no service or limit, and where the
+    threads cannot be started. A pool that could not be made leaves the router as it was.
 
     Services take turns, and where there is more than one (or a parent may ask for more), the last free thread goes only
     to one none of whose calls run: a slow service does not starve the others.
     """
 
-    def __init__(self, router, services=(), size=DEFAULT_SIZE, activator=None):
+    def __init__(self, router, services=(), size=DEFAULT_SIZE, activator=None, limits=None):
         if type(size) is not int or size < 1:
             raise PoolError('the size of a pool is a whole number, of at least one thread, not %r' % (size,))
         self.router = router
         self.size = size
+        self._limits = checked(limits or {})
         self._activator = activator or Activator()
         self._state = _ACTIVE
         #: By name; a service that goes by several names has one invoker.
@@ -56,16 +62,20 @@ class Pool(object):
         #: The thread that runs `on_shutdown` of the services now, and what those wait on who wait for its end.
         self._ending_thread = None
         self._ended = Latch(router.loop)
-        self._claim_router()
+        with making:
+            self._begin(services)
+        router.on_shutdown(lambda: self.stop(join=False))
+
+    def _begin(self, services):
+        router = self.router
+        if router.services is not None:
+            raise PoolError('%s has a pool already: add the services to it' % router.name)
         try:
-            self._workers = Workers(router.loop, size, self._log_error, self._spares_a_thread)
+            self._workers = Workers(router.loop, self.size, self._log_error, self._spares_a_thread)
         except RuntimeError as e:
-            router.services = None
-            raise PoolError('%s: %d threads cannot be started (%s)' % (router.name, size, e))
-        except BaseException:
-            router.services = None
-            raise
+            raise PoolError('%s: %d threads cannot be started (%s)' % (router.name, self.size, e))
         self._lock = self._workers.lock
+        router.services = self
         try:
             for service in services:
                 self.add(service)
@@ -78,12 +88,6 @@ class Pool(object):
             self._state = _STOPPED
             self._end()
             raise
-        router.on_shutdown(lambda: self.stop(join=False))
-
-    def _claim_router(self):
-        if self.router.services is not None:
-            raise PoolError('%s has a pool already: add the services to it' % self.router.name)
-        self.router.services = self
 
     def __enter__(self):
         return self
@@ -106,6 +110,8 @@ class Pool(object):
 
     def _add(self, name, service):
         _require_service(name, service)
+        for limit, value in self._limits.get(name, {}).items():
+            setattr(service, limit, value)
         made = service.invoker_class(service, self._workers)
         with self._lock:
             self._require_active()
@@ -397,7 +403,8 @@ def call(context, service_name, method_name, timeout=None, **arguments):
     Whatever is there by then, value or failure, is discarded.
     """
     began = context.router.loop.clock()
-    return within(context.request_service(service_name, method_name, arguments, timeout), timeout, began)
+    reply = context.request_service(service_name, method_name, arguments, timeout)
+    return within(context, method_name, reply, timeout, began)
 
 
 def start_in_child(router, waiting):

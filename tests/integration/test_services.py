@@ -13,6 +13,7 @@ import pytest
 
 import svcfw.service
 from svcfw.core.context import Context
+from svcfw.core.select import Select
 from svcfw.core.wire.errors import CallError, ChannelError, TimeoutError
 from svcfw.transport.router import Router
 from tests.integration import remote_services as there
@@ -111,6 +112,19 @@ class TestHostedBelow:
             child.call_service(there.Place, 'echo', value=1)
         child.call(there.host)
         assert child.call_service(there.Place, 'echo', value=2) == 2
+
+    def test_a_pool_as_its_parent_wants_it(self, child: Context) -> None:
+        limits: Any = {there.Waiting: {'max_running': 1, 'max_waiting': 1}}
+        svcfw.service.start_pool(child, size=3, activator=there.Numbered, limits=limits)
+        assert pool_threads(child) == 3
+        assert child.call_service('the place', 'echo', value=1) == 1
+        replies = [child.call_service_async(there.Waiting, 'wait') for _ in range(3)]
+        with pytest.raises(svcfw.service.RefusedError, match='1 calls are waiting already'):
+            Select(child.router.loop, replies).get(LONG)
+        for reply in replies:
+            reply.cancel()
+        with pytest.raises(CallError, match=r'PoolError: .* has a pool already'):
+            svcfw.service.start_pool(child)
 
     def test_from_above_its_parent(self, child: Context, python: str | None) -> None:
         grandchild = child.call(there.start_child, python)
