@@ -30,6 +30,8 @@ _OPTIONS = {
     'python': 'ansible_python_interpreter',
     'preferred_python': 'svcfw_python',
     'host_key_checking': 'host_key_checking',
+    'transport': 'svcfw_transport',
+    'via': 'via',
 }
 _OPTION = re.compile(f'`({"|".join(_OPTIONS)})`')
 

@@ -95,6 +95,13 @@ class Context(object):
             if self.router.has_route(self):
                 raise
 
+    def disconnect(self, timeout=None):
+        """Let go of a context below at once: whoever waits for it gets ChannelError, its process ends, or is ended.
+
+        It is not asked, and need not be able to answer. ValueError for one that is not below; TimeoutError.
+        """
+        load('svcfw.transport.children').disconnect(self, timeout)
+
     def on_gone(self, function):
         """Call `function(reason)` once, on the loop, when this context is lost; soon, if it is gone already."""
         self.router.on_gone(self, function)

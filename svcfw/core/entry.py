@@ -5,7 +5,7 @@ import os
 import sys
 
 import svcfw
-from svcfw.core import logs
+from svcfw.core import handles, logs
 from svcfw.core.dispatch import Dispatcher
 from svcfw.core.importer import Importer
 from svcfw.core.poolstarter import PoolStarter
@@ -34,6 +34,7 @@ def main(config):
     Importer(router, sys.meta_path[0]).install()
     dispatcher = Dispatcher(router)
     PoolStarter(router)
+    PoolStarter(router, handles.CHILDREN, ('svcfw.transport.children', 'children for you'))
     router.on_shutdown(lambda: router.loop.call_soon(lambda: _end_running_call(router.loop, dispatcher)))
     stream = router.add_parent(Link(), read_fd, write_fd)
     stream.write_ahead(config['marker'])

@@ -12,6 +12,8 @@ GET_DATA = 108
 CANCEL_CALL = 109
 CALL_SERVICE = 110
 CANCEL_SERVICE = 111
+#: To start a child, or let go of one (svcfw.transport.children).
+CHILDREN = 112
 #: The operations of the Ansible layer (svcfw.ansible.target.agent).
 AGENT = 120
 FIRST_DYNAMIC = 1000

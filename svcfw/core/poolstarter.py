@@ -1,4 +1,4 @@
-"""The handler that stands in for the pool of services of a child context until one is needed."""
+"""The handlers that stand in for what a child context does not have until a context above needs it."""
 
 import _thread
 
@@ -6,25 +6,30 @@ from svcfw.core import handles, load, logs
 from svcfw.core.dispatch import call_error
 from svcfw.core.message import has_parent_authority
 
-_POOL_MODULE = 'svcfw.service.pool'
+_POOL = 'svcfw.service.pool', 'pool of services'
 
 
 class PoolStarter(object):
-    """Makes the pool of services when a context above calls one for the first time."""
+    """Makes the pool of services when a context above calls one for the first time; or whatever else takes a handle.
 
-    def __init__(self, router):
+    what: (module, what it is for users); module.start_in_child(router, [(message, when it came), ...]) takes over.
+    """
+
+    def __init__(self, router, handle=handles.CALL_SERVICE, what=_POOL):
         self._router = router
+        self._what = what
         self._has_begun = False
         #: (message, when it came) of each call.
         self._waiting = []
-        router.add_handler(self._on_call, handles.CALL_SERVICE)
-        router.add_handler(self._on_cancel, handles.CANCEL_SERVICE)
+        router.add_handler(self._on_call, handle)
+        if handle == handles.CALL_SERVICE:
+            router.add_handler(self._on_cancel, handles.CANCEL_SERVICE)
 
     def _on_call(self, message):
         if message.is_dead:
             return
         if not has_parent_authority(message):
-            message.refuse('%s has no pool of services' % self._router.name)
+            message.refuse('%s has no %s' % (self._router.name, self._what[1]))
             return
         self._waiting.append((message, self._router.loop.clock()))
         if not self._has_begun:
@@ -42,10 +47,10 @@ class PoolStarter(object):
             self._waiting = [each for each in self._waiting if not each[0].is_from(message.src_id, reply_to)]
 
     def _start(self):
-        """Importing the pool may have to ask the parent for it, which must not hold up the loop."""
+        """Importing it may have to ask the parent, which must not hold up the loop."""
         try:
             logs.install(self._router)
-            module = load(_POOL_MODULE)
+            module = load(self._what[0])
         except Exception as e:
             failure = call_error(e)
             self._router.loop.call_soon(lambda: self._give_up(failure))

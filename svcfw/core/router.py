@@ -98,6 +98,14 @@ class Router(object):
         """The context above this one; None at the top."""
         return self.context(self.parent_ids[0]) if self.parent_ids else None
 
+    def local(self, *args, **kwargs):
+        """Start a child on this machine; returns its Context. As `svcfw.Router.local`."""
+        return load('svcfw.transport.children').local(self, *args, **kwargs)
+
+    def ssh(self, *args, **kwargs):
+        """Start a child over ssh; returns its Context. As `svcfw.Router.ssh`."""
+        return load('svcfw.transport.children').ssh(self, *args, **kwargs)
+
     # -- links
 
     def add_parent(self, link, read_fd, write_fd):

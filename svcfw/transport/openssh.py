@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 
+import svcfw
 from svcfw.transport import failures, messages, process, sharing, ssh_config
 from svcfw.transport.dialogue import Dialogue
 from svcfw.transport.spec import DEFAULT_PROGRAM
@@ -97,7 +98,7 @@ def find_program(spec):
 
 
 def _cannot_run(spec, exc):
-    remedy = 'Install an OpenSSH client, or use the paramiko transport.'
+    remedy = 'Install an OpenSSH client%s.' % (' there' if svcfw.is_target else ', or use the paramiko transport')
     if spec.ssh_executable != DEFAULT_PROGRAM:
         remedy = 'Correct `ssh_executable`.'
     return failures.cannot_run(spec.host, spec.ssh_executable, exc, remedy)

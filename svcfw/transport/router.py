@@ -6,9 +6,10 @@ from svcfw.boot import bundle
 from svcfw.boot.responder import Responder
 from svcfw.core import handles, logsink
 from svcfw.core.loop import Waiter
+from svcfw.core.relay import Relay
 from svcfw.core.router import Router as CoreRouter
-from svcfw.transport import connect, spec
-from svcfw.transport.start import GRACE_S, LEAVE_S, start_and_wait
+from svcfw.transport import children, spec
+from svcfw.transport.start import GRACE_S, LEAVE_S
 
 #: How often a closing router looks whether its children's processes are gone.
 _LOOK_S = 0.005
@@ -28,6 +29,7 @@ class Router(CoreRouter):
         self.bundle = bundle.packed()
         self.log_level = logging.getLogger().getEffectiveLevel()
         self.responder = Responder(self)
+        self.relay = Relay(self)
         self._is_closed = False
         self._called = set()
         logsink.receive(self)
@@ -41,16 +43,22 @@ class Router(CoreRouter):
     def __exit__(self, *exc_info):
         self.close()
 
-    def local(self, python=None, name=None, timeout_s=spec.DEFAULT_TIMEOUT_S):
-        """Start a child on this machine; returns its Context. python: path of an interpreter, our own if None."""
-        return self._start(spec.Spec(transport=spec.LOCAL, host='localhost', python=python, timeout_s=timeout_s), name)
+    def local(self, python=None, name=None, timeout_s=spec.DEFAULT_TIMEOUT_S, via=None):
+        """Start a child on this machine; returns its Context.
 
-    def ssh(self, hostname, username=None, port=None, password=None, name=None, **options):
+        python: path of the interpreter to use, our own if None. via: a Context below, whose child it is to be, on that
+        machine; a python of None is that context's own then.
+        """
+        return children.local(self, python, name, timeout_s, via)
+
+    def ssh(self, hostname, username=None, port=None, password=None, name=None, via=None, **options):
         """Start a child over ssh; returns its Context.
 
-        options: the fields of svcfw.transport.spec.Spec; `transport` chooses between the program `ssh` and paramiko.
+        via: a Context below, whose child it is to be: its program `ssh`, with its keys and configuration, is run there.
+        options: the fields of svcfw.transport.spec.Spec; `transport` chooses between the program `ssh` and paramiko,
+        which is for children of this context alone.
         """
-        return self._start(spec.Spec(host=hostname, user=username, port=port, password=password, **options), name)
+        return children.ssh(self, hostname, username, port, password, name, via, **options)
 
     def allow_modules(self, *names):
         """Let contexts below import these modules or packages (names, str), and what they import.
@@ -69,10 +77,6 @@ class Router(CoreRouter):
         for name in names:
             self.responder.allow(context, name)
         self.responder.push(context, names)
-
-    def _start(self, options, name):
-        launch = connect.launcher(options)
-        return start_and_wait(self, name or options.host, launch, options.timeout_s)
 
     def calling(self, context, module):
         if (context.id, module) not in self._called:

@@ -114,6 +114,11 @@ class Starter(object):
         else:
             self.give_up(StartError('died', self.dialogue.host, 'its start was given up'))
 
+    def disconnect(self):
+        """Cut the link now; the process follows, or is made to."""
+        self._is_leaving = True
+        self.stream.close('%s: it was disconnected' % self.context)
+
     def has_ended(self):
         """Whether its process is gone, having looked."""
         return self._process.poll() is not None

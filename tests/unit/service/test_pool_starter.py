@@ -16,7 +16,14 @@ SLOW = 'tests.unit.service.slow_pool'
 
 
 @pytest.fixture
-def above(family: Family, monkeypatch: pytest.MonkeyPatch) -> Iterator[Context]:
+def starter(family: Family) -> poolstarter.PoolStarter:
+    router = family.child.router
+    made: poolstarter.PoolStarter = family.child.do(lambda: poolstarter.PoolStarter(router, what=(SLOW, 'pool')))
+    return made
+
+
+@pytest.fixture
+def above(family: Family, starter: poolstarter.PoolStarter) -> Iterator[Context]:
     """A child as the master sees it, whose pool takes until `importable.gate` to import."""
     router = family.child.router
     router.forwards_logging = True
@@ -24,8 +31,6 @@ def above(family: Family, monkeypatch: pytest.MonkeyPatch) -> Iterator[Context]:
     importable.begun.clear()
     importable.gate.clear()
     importable.made.clear()
-    monkeypatch.setattr(poolstarter, '_POOL_MODULE', SLOW)
-    family.child.do(lambda: poolstarter.PoolStarter(router))
     context: Context = family.master.router.context(1)
     yield context
     importable.gate.set()
@@ -81,10 +86,10 @@ def test_a_deadline_counts_from_the_arrival(family: Family, above: Context) -> N
         reply.get(LONG)
 
 
-def test_the_next_call_tries_again(above: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(poolstarter, '_POOL_MODULE', 'tests.unit.service.nowhere')
+def test_the_next_call_tries_again(above: Context, starter: poolstarter.PoolStarter) -> None:
+    starter._what = ('tests.unit.service.nowhere', 'pool')
     with pytest.raises(CallError, match='nowhere'):
         above.call_service(importable.Plain, 'echo', value=1)
-    monkeypatch.setattr(poolstarter, '_POOL_MODULE', SLOW)
+    starter._what = (SLOW, 'pool')
     importable.gate.set()
     assert above.call_service(importable.Plain, 'echo', value=2) == 2

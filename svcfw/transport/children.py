@@ -1,0 +1,130 @@
+"""Starts children of a context, and lets go of them: those of this one, and those that another one starts for us.
+
+What `local`, `ssh` and `disconnect` of Router and Context do, in every context. Python 3.6. The other side of a start
+elsewhere is `ChildrenForOthers`, made on the first request of a context above (svcfw.core.poolstarter).
+"""
+
+from svcfw.core import handles
+from svcfw.core.context import Context
+from svcfw.core.dispatch import call_error, fail
+from svcfw.core.latch import Latch
+from svcfw.core.message import has_parent_authority
+from svcfw.core.wire.errors import ChannelError, StartError, TimeoutError
+from svcfw.transport import connect
+from svcfw.transport.spec import DEFAULT_TIMEOUT_S, LOCAL, Spec
+from svcfw.transport.start import LEAVE_S, Starter, start_and_wait
+
+_START, _LET_GO = 'start', 'let go'
+#: Beyond its own time-outs, what a context that starts another one for us may take to answer.
+_MARGIN_S = 2 * LEAVE_S
+
+
+def local(router, python=None, name=None, timeout_s=DEFAULT_TIMEOUT_S, via=None):
+    """Router.local."""
+    spec = Spec(transport=LOCAL, host='localhost', python=python, timeout_s=timeout_s)
+    return _start(router, spec, name, via)
+
+
+def ssh(router, hostname, username=None, port=None, password=None, name=None, via=None, **options):
+    """Router.ssh."""
+    return _start(router, Spec(host=hostname, user=username, port=port, password=password, **options), name, via)
+
+
+def _start(router, spec, name, via):
+    name = name or spec.host
+    if via is None or via.id == router.own_id:
+        return start_and_wait(router, name, connect.launcher(spec), spec.timeout_s)
+    if via.id in router.parent_ids:
+        raise StartError('option', spec.host, '%s is not below this context' % via, 'Correct `via`.')
+    try:
+        return _start_elsewhere(router, spec, name, via)
+    except TimeoutError:
+        raise StartError('timeout', spec.host, 'no answer from %s, which was to start it' % via, 'Try again.') from None
+    except StartError as e:
+        raise StartError(e.kind, e.host, 'by way of %s: %s' % (via, e.cause), e.remedy, e.status) from None
+
+
+def _start_elsewhere(router, spec, name, via):
+    outcome = Latch(router.loop)
+
+    def answered(message):
+        try:
+            outcome.put(message)
+        except ChannelError:  # too late
+            if not message.is_dead:
+                error, context = message.value()
+                if error is None:
+                    _let_go(router, context.id)
+
+    via.request_async(handles.CHILDREN, (_START, vars(spec), name), answered)
+    try:
+        message = outcome.get(spec.timeout_s + _MARGIN_S)
+    finally:
+        outcome.close()
+    error, context = message.value()
+    if error is not None:
+        raise StartError(*error)
+    return context
+
+
+def disconnect(context, timeout=None):
+    """Context.disconnect."""
+    router = context.router
+    if context.id == router.own_id or context.id in router.parent_ids:
+        raise ValueError('%s is not below this context' % context)
+    gone = Latch(router.loop)
+    router.on_gone(context, gone.put)
+    router.loop.call_soon(lambda: _let_go(router, context.id))
+    try:
+        gone.get(timeout)
+    except TimeoutError:
+        raise TimeoutError('%s: not disconnected within %g s' % (context, timeout)) from None
+
+
+def _let_go(router, context_id):
+    """Cut the link of a context below, or have its parent do so. Loop thread."""
+    context = Context(router, context_id)
+    near = router.neighbour(context)
+    for starter in list(router.starters):
+        if starter.context == context:
+            starter.disconnect()
+    if near is not None and near != context:
+        near.send(handles.CHILDREN, (_LET_GO, context_id))
+
+
+class ChildrenForOthers(object):
+    """Starts children of this context for those above it, and lets go of them. Loop thread."""
+
+    def __init__(self, router):
+        self._router = router
+        router.remove_handler(handles.CHILDREN)
+        router.add_handler(self.accept, handles.CHILDREN, policy=has_parent_authority)
+
+    def accept(self, message):
+        if message.is_dead:
+            return
+        what, value, *name = message.value()
+        if what == _LET_GO:
+            _let_go(self._router, value)
+        else:
+            self._start(message, value, *name)
+
+    def _start(self, message, fields, name):
+        def failed(error):
+            message.reply(((error.kind, error.host, error.cause, error.remedy, error.status), None))
+
+        try:
+            spec = Spec(**fields)
+            launch = connect.launcher(spec)
+            Starter(self._router, name, launch, lambda context: message.reply((None, context)), failed, spec.timeout_s)
+        except StartError as e:
+            failed(e)
+        except Exception as e:
+            fail(message, call_error(e))
+
+
+def start_in_child(router, waiting):
+    """Take over from the handler that stood in. Called by svcfw.core.poolstarter."""
+    children = ChildrenForOthers(router)
+    for message, _ in waiting:
+        children.accept(message)
