@@ -30,8 +30,9 @@ _SET_PIPE_SIZE = 1031
 #: Buffers for one writev(); IOV_MAX is 1024, POSIX promises 16.
 MAX_BUFFERS = 16
 
+HAS_SHUT_DOWN = 'the peer has shut down'
 #: Events after which nothing follows, and why.
-_ENDS = {Goodbye: 'the peer has shut down', Closed: 'the connection was lost'}
+_ENDS = {Goodbye: HAS_SHUT_DOWN, Closed: 'the connection was lost'}
 
 
 class Stream(object):

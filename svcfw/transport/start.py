@@ -10,6 +10,7 @@ import os
 from svcfw.boot import first_stage
 from svcfw.core.latch import Latch
 from svcfw.core.relay import Relay
+from svcfw.core.stream import HAS_SHUT_DOWN
 from svcfw.core.wire import limits
 from svcfw.core.wire.errors import ChannelError, StartError
 from svcfw.core.wire.link import Link, Noise, Ready
@@ -218,7 +219,8 @@ class Starter(object):
             text = '%s, and its program ended with status %d' % (self._lost, status)
             if self._last_line:
                 text += '; the last it said: ' + self._last_line
-            self._router.log(self._router, WARNING, text)
+            has_shut_down = status == 0 and self._lost.endswith(HAS_SHUT_DOWN)  # as it was told to
+            self._router.log(self._router, INFO if has_shut_down else WARNING, text)
 
     def _fail_to_start(self, error):
         if not self._is_ready:

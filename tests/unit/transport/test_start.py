@@ -21,7 +21,7 @@ from svcfw.transport.start import Starter, start_and_wait
 from tests.support import called, children
 from tests.support.children import LONG
 from tests.support.routers import open_fds
-from tests.support.timing import seconds
+from tests.support.timing import seconds, wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -243,6 +243,19 @@ class TestTheEndOfARunningChild:
         run.result().call_no_reply(called.stop_myself)
         run.do(run.starter.leave)
         run.check_gone()
+
+    def test_one_that_was_told_to_end_is_no_loss(self, router: Router, caplog: pytest.LogCaptureFixture) -> None:
+        child = router.local(timeout_s=LONG)
+        child.shutdown(LONG)
+        wait_until(lambda: not router.starters, LONG, 'its process is gone')
+        assert caplog.messages == []
+
+    def test_one_that_ends_with_its_router_is_no_loss(self, router: Router, caplog: pytest.LogCaptureFixture) -> None:
+        run = Run(router, 'CHILD')
+        run.result()
+        router.shutdown()  # it may be gone before `close` has told the starter
+        run.check_gone()
+        assert caplog.messages == []
 
     def test_a_child_that_is_killed(self, router: Router) -> None:
         run = Run(router, 'CHILD')
