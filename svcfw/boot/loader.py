@@ -15,13 +15,13 @@ class Loader:
     """Finder and loader of the bundled modules. Tracebacks show their lines, since linecache asks get_source.
 
     sources: {module name: (file name as tracebacks show it, source bytes, is it a package)}
-    name: of the module that it is in the spec of. router: where data files come from, once there is one.
+    name: of the module that it is in the spec of. The class has `router`, by way of which data files come, once there
+    is one.
     """
 
-    router = name = None
-
-    def __init__(self, sources):
+    def __init__(self, sources, name=None):
         self.sources = sources
+        self.name = name
 
     def __getattr__(self, name):
         if name not in ('get_data', 'get_resource_reader', 'archive'):
@@ -33,10 +33,8 @@ class Loader:
     def find_spec(self, name, path=None, target=None):
         if name in self.sources:
             filename, _, package = self.sources[name]
-            loader = Loader(self.sources)
-            loader.router, loader.name = self.router, name
             # ModuleSpec by way of a module that has one: importlib.machinery may not be loaded yet.
-            spec = type(sys.__spec__)(name, loader, origin=filename, is_package=package)
+            spec = type(sys.__spec__)(name, Loader(self.sources, name), origin=filename, is_package=package)
             spec.has_location = True
             return spec
         return None

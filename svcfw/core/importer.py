@@ -27,7 +27,7 @@ class Importer(object):
     """
 
     def __init__(self, router, loader):
-        self._router = loader.router = router
+        self._router = type(loader).router = router
         self._loader = loader
         self.sources = loader.sources
         router.importer = self

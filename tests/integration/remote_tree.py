@@ -34,9 +34,11 @@ def by_itself(python, host, router):
     """Start two children with the methods of this context's own router, and call them. host: for ssh."""
     near, far = router.local(python=python, name='near'), router.ssh(python=python, **host)
     below = router.local(via=near, name='below')
-    try:
-        router.ssh('k3', transport='paramiko')
-    except StartError as e:
-        text = str(e)
+    text = ''
+    for wrong in ({'transport': 'paramiko'}, {'via': router.parent()}):
+        try:
+            router.ssh('k3', **wrong)
+        except StartError as e:
+            text += str(e)
     near.disconnect()
     return [each.call(version) for each in (far,)], str(below), text, router.has_route(near)

@@ -93,6 +93,7 @@ def test_the_router_of_a_child_starts_children(child: Context, sshd: Sshd) -> No
     versions, below, text, is_there = child.call(there.by_itself, need_python('3.13'), over(sshd))
     assert (versions, below, is_there) == ([(3, 13)], 'below', False)
     assert 'paramiko is for children of the program itself' in text
+    assert 'context 0 is not below this context' in text
     with pytest.raises(CallError, match=r'StartError: .*/no/such, is not there'):
         child.call(there.by_itself, '/no/such', over(sshd))
 

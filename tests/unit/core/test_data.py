@@ -47,6 +47,10 @@ def refusals():
         except OSError as e:
             texts.append(type(e).__name__)
     try:
+        texts.append(pkgutil.get_data('svcfw', 'none'))  # which was there before there was a router
+    except OSError as e:
+        texts.append(type(e).__name__)
+    try:
         texts.append(pkgutil.get_data('ctdata', 'large'))
     except OSError as e:
         texts.append(str(e))
@@ -138,7 +142,7 @@ def test_each_python_finds_them(router: Router, program: Callable[[str], object]
     assert child.call(program('by_pkgutil')) == (HELLO.encode(), b'\0\1\2')
     assert child.call(program('by_path')) == [HELLO.encode(), HELLO.encode(), b'space']
     *errors, large = child.call(program('refusals'))
-    assert errors == ['FileNotFoundError'] * 5
+    assert errors == ['FileNotFoundError'] * 6
     assert 'larger than the 33554432 bytes that travel' in large
     minor = int(version.partition('.')[2])
     if minor >= 7:
