@@ -21,7 +21,8 @@ class Router(CoreRouter):
     """The top of a tree of contexts. A context manager: leaving it ends all of them.
 
     standby: have a spare thread do the I/O while the program computes; a program that only serves needs none.
-    Children are started with `local` and `ssh`; both block until the child is up, and raise StartError.
+    Children are started with `local` and `ssh`; both block until the child is up, and raise StartError; ChannelError
+    where the context that is to start it (`via`) is lost.
     """
 
     def __init__(self, standby=True):
