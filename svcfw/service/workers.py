@@ -161,8 +161,10 @@ class Workers(object):
     def _main(self):
         waiter = None
         try:
-            while not self._ended:
+            while True:
                 with self.lock:
+                    if self._ended:  # `end` wakes those only that it finds waiting
+                        break
                     if waiter is not None:
                         self._rousing, waiter = False, None
                     lane = self._find()
