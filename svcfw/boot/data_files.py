@@ -24,7 +24,7 @@ Found = None | bool | bytes | list[tuple[str, bool]]
 
 
 class DataError(Exception):
-    """A file that is there and is not given away; the text says why."""
+    """A file that is there and is not given away; the text says why, and not where it is."""
 
 
 def question(value: object) -> tuple[str, list[str], bool]:
@@ -43,6 +43,13 @@ def look(spec: Any, parts: list[str], *, wants_content: bool) -> Found:
     """
     if len(parts) > MAX_PARTS or not all(map(_is_name, parts)):
         return None
+    try:
+        return _look(spec, parts, wants_content)
+    except OSError as exc:
+        raise DataError(exc.strerror or type(exc).__name__) from exc
+
+
+def _look(spec: Any, parts: list[str], wants_content: bool) -> Found:
     found: Found = None
     for root in _roots(spec):
         here = root.joinpath(*parts) if parts else root
@@ -79,7 +86,7 @@ def _is_inside(path: Path, root: Path) -> bool:
 def _entries(folder: Any) -> Iterator[tuple[str, bool]]:
     for count, entry in enumerate(folder.iterdir()):
         if count >= MAX_ENTRIES:
-            raise DataError(f'{folder} has more than {MAX_ENTRIES} entries')
+            raise DataError(f'more than {MAX_ENTRIES} entries')
         if _can_travel(entry.name):
             yield entry.name, entry.is_dir()
 
@@ -100,10 +107,8 @@ def _content(file: Any) -> bytes:
         fd, opened = -1, file.open('rb')
     with opened:
         if fd >= 0 and not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise DataError(f'{file} is no plain file')
+            raise DataError('no plain file')
         content: bytes = opened.read(MAX_FILE_BYTES + 1)
     if len(content) > MAX_FILE_BYTES:
-        raise DataError(
-            f'{file} is larger than the {MAX_FILE_BYTES} bytes that travel with a package: send it by FileService'
-        )
+        raise DataError(f'larger than the {MAX_FILE_BYTES} bytes that travel with a package: send it by FileService')
     return content

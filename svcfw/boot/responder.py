@@ -128,7 +128,7 @@ class Responder:
         spec = _spec_or_none(package)
         try:
             message.reply(None if spec is None else data_files.look(spec, parts, wants_content=wants_content))
-        except (data_files.DataError, OSError) as exc:
+        except data_files.DataError as exc:
             message.fail(CallError('OSError', str(exc)))
 
     def _may_have(self, package: str, peer: _Peer) -> bool:

@@ -32,7 +32,7 @@ class Data(object):
         parts = os.path.normpath(path).split('/')
         for length in range(len(parts) - 1, 1, -1):
             package = '.'.join(parts[1:length])
-            if self._is_package(package):
+            if parts[0] == ROOT and self._is_package(package):
                 return Entry(self._router, package, parts[length:]).read_bytes()
         raise FileNotFoundError(errno.ENOENT, 'no file of a package that came from above', path)
 

@@ -9,7 +9,7 @@ from svcfw.core.context import Context
 from svcfw.core.dispatch import call_error, fail
 from svcfw.core.latch import Latch
 from svcfw.core.message import has_parent_authority
-from svcfw.core.wire.errors import ChannelError, StartError, TimeoutError
+from svcfw.core.wire.errors import ChannelError, Error, StartError, TimeoutError
 from svcfw.transport import connect
 from svcfw.transport.spec import DEFAULT_TIMEOUT_S, LOCAL, Spec
 from svcfw.transport.start import LEAVE_S, Starter, start_and_wait
@@ -50,21 +50,30 @@ def _start_elsewhere(router, spec, name, via):
     def answered(message):
         try:
             outcome.put(message)
-        except ChannelError:  # too late
-            if not message.is_dead:
-                error, context = message.value()
-                if error is None:
-                    _let_go(router, context.id)
+        except ChannelError:
+            _let_go_of_late(message)
 
     via.request_async(handles.CHILDREN, (_START, vars(spec), name), answered)
     try:
-        message = outcome.get(spec.timeout_s + _MARGIN_S)
+        return _started(outcome.get(spec.timeout_s + _MARGIN_S))
     finally:
         outcome.close()
+
+
+def _started(message):
+    """The Context that another one has started for us, by its answer. StartError, CallError, ChannelError."""
     error, context = message.value()
     if error is not None:
         raise StartError(*error)
     return context
+
+
+def _let_go_of_late(message):
+    try:
+        context = _started(message)
+    except Error:
+        return
+    _let_go(message.router, context.id)
 
 
 def disconnect(context, timeout=None):

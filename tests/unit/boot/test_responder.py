@@ -272,7 +272,7 @@ class TestData:
         monkeypatch.setattr(module.data_files, 'MAX_FILE_BYTES', 10)
         write({'rspkg/__init__.py': '', 'rspkg/big': 'x' * 11})
         scene.allow('rspkg')
-        with pytest.raises(CallError, match=r'rspkg/big is larger than the 10 bytes .* send it by FileService'):
+        with pytest.raises(CallError, match=r'^OSError: larger than the 10 bytes .* send it by FileService'):
             scene.ask_for_data(('rspkg', ['big'], True))
 
     @pytest.mark.parametrize('value', [None, 'rspkg', ('rspkg', 'x', True), ('rspkg', [b'x'], True), (1, [], True)])

@@ -41,7 +41,7 @@ def by_path():
 
 def refusals():
     texts = []
-    for path in ('<svcfw>/ctdata/none', '<svcfw>/ctdata/../secret.txt', '<svcfw>/none/x', '/etc/passwd', ''):
+    for path in ('<svcfw>/ctdata/none', '<svcfw>/ctdata/../secret.txt', '<svcfw>/none/x', '/ctdata/hello.txt', ''):
         try:
             texts.append(ctdata.__loader__.get_data(path))
         except OSError as e:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from svcfw.core import poolstarter
+from svcfw.core import handles, poolstarter
 from svcfw.core.context import Context
 from svcfw.core.wire.errors import CallError, ChannelError
 from tests.support.routers import LONG
@@ -84,6 +84,13 @@ def test_a_deadline_counts_from_the_arrival(family: Family, above: Context) -> N
     importable.gate.set()
     with pytest.raises(ChannelError, match='waits no more'):
         reply.get(LONG)
+
+
+def test_only_those_above_are_served(family: Family) -> None:
+    what = ('tests.unit.service.nowhere', 'children for you')
+    family.child.do(lambda: poolstarter.PoolStarter(family.child.router, handles.CHILDREN, what))
+    with pytest.raises(ChannelError, match='child has no children for you'):
+        family.grandchild.router.context(1).request(handles.CHILDREN, None, LONG)
 
 
 def test_the_next_call_tries_again(above: Context, starter: poolstarter.PoolStarter) -> None:
