@@ -59,3 +59,7 @@ if sys.version_info < (3, 7):  # which asks the module's class alone
             return __getattr__(name)
 
     sys.modules[__name__].__class__ = _Module
+
+
+def __dir__():
+    return sorted(set(globals()) | set(_PUBLIC))

@@ -1,0 +1,9 @@
+from typing import Any
+
+from svcfw.core.message import Message
+
+class Policy:
+    def is_authorized(self, service: Any, msg: Message) -> bool: ...
+
+class AllowAny(Policy): ...
+class AllowParents(Policy): ...
