@@ -1,5 +1,7 @@
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, ParamSpec, TypeVar, overload
+from typing import Any, Generic, ParamSpec, overload
+
+from typing_extensions import TypeVar
 
 from svcfw.core.calls import ServiceReply
 from svcfw.core.dispatch import _TakesRouter
@@ -10,6 +12,7 @@ from svcfw.service.service import Service
 
 _P = ParamSpec('_P')
 _T = TypeVar('_T')
+_V = TypeVar('_V', default=Any)
 
 STUCK_S: float
 
@@ -44,11 +47,11 @@ class Context:
     def request_async(self, handle: int, value: Any, on_reply: Callable[[Message], object]) -> int: ...
     def shutdown(self, timeout: float | None = None) -> None: ...
 
-class Reply(Latch[Any], Generic[_T]):
+class Reply(Latch[Any], Generic[_V]):
     handle: int
     context: Context
     def __init__(self, context: Context, what: tuple[str, ...]) -> None: ...
-    def get(self, timeout: float | None = None) -> _T: ...
+    def get(self, timeout: float | None = None) -> _V: ...
 
 class Sender:
     context: Context

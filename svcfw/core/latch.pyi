@@ -1,9 +1,11 @@
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic
+
+from typing_extensions import TypeVar
 
 from svcfw.core.loop import Loop
 
-_T = TypeVar('_T')
+_T = TypeVar('_T', default=Any)
 
 class Latch(Generic[_T]):
     notify: Callable[[Any], object] | None

@@ -7,7 +7,8 @@ import pytest
 
 CAPABILITIES = frozenset({
     'root', 'sshd', 'sudo', 'python3.6', 'python3.13', 'core-2.16', 'core-2.17', 'core-2.18', 'core-2.19', 'core-2.20',
-    'core-2.21', 'core-devel', 'sshpass', 'mitogen', 'molecule', 'pip', 'collections', 'doas', 'rsync', 'pexpect',
+    'core-2.21', 'core-devel', 'sshpass', 'mitogen', 'molecule', 'mypy', 'pip', 'collections', 'doas', 'rsync',
+    'pexpect',
 })  # fmt: skip
 
 
