@@ -19,6 +19,7 @@ PAGE = Path(__file__).with_name('reference.md')
 #: Sections, and the modules whose public names they hold, beyond what the packages re-export.
 LIBRARY = {
     'svcfw.transport.router': ('Router',),
+    'svcfw.transport.spec': ('Spec',),
     'svcfw.core.router': ('Router',),
     'svcfw.core.context': ('Context', 'Reply', 'Sender'),
     'svcfw.core.calls': ('call', 'CallReply', 'ServiceReply'),

@@ -12,6 +12,8 @@ from tests.support.timing import seconds
 
 DOCUMENTS = [CHECKOUT / 'README.md', *sorted((CHECKOUT / 'docs').glob('*.md'))]
 FENCE = re.compile(r'^```(\w*)\n(.*?)^```$', re.M | re.S)
+# With pages whose programs another test runs.
+PAGES = [*DOCUMENTS, *sorted((CHECKOUT / 'docs' / 'topics').glob('*.md'))]
 LINK = re.compile(r'\]\(([^)#:]+)\)')
 
 # Code blocks that other tests run in another form, or that install from an index.
@@ -25,7 +27,7 @@ def blocks(language: str) -> list[tuple[str, str]]:
     ]
 
 
-@pytest.mark.parametrize('path', DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize('path', PAGES, ids=lambda path: path.name)
 def test_links_lead_somewhere(path: Path) -> None:
     dangling = [link for link in LINK.findall(path.read_text()) if not (path.parent / link).exists()]
     assert not dangling

@@ -1,15 +1,12 @@
 """Each name of svcfw that the page for users of Mitogen gives exists, with the parameters that it shows."""
 
 import ast
-import importlib
 import inspect
 import re
 from pathlib import Path
-from typing import Any
 
-import svcfw
-import svcfw.service
 from svcfw.transport.spec import Spec
+from tests.support.public import resolve
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / 'docs' / 'migrate-from-mitogen.md'
@@ -26,45 +23,6 @@ def names() -> list[tuple[str, str]]:
             found.update(dict.fromkeys(_NAME.findall(cells[1])))
         found.update(dict.fromkeys(each for each in _NAME.findall(line) if each[0].startswith('svcfw.')))
     return list(found)
-
-
-def resolve(name: str) -> Any:
-    """What a name stands for: from a module on, or from a public name of `svcfw` or `svcfw.service`."""
-    first, *rest = name.split('.')
-    if first == 'svcfw':
-        for length in range(len(name.split('.')), 0, -1):
-            module = '.'.join(name.split('.')[:length])
-            try:
-                return follow(importlib.import_module(module), name.split('.')[length:])
-            except ModuleNotFoundError:
-                continue
-    if first in svcfw.service.__all__:
-        return follow(getattr(svcfw.service, first), rest)
-    return follow(getattr(svcfw, first), rest)
-
-
-def follow(thing: Any, path: list[str]) -> Any:
-    for name in path:
-        if inspect.isclass(thing) and not hasattr(thing, name):
-            if not any(name in declared(base) for base in thing.__mro__):
-                raise AttributeError(f'{thing} has no {name}')
-            return None  # of an instance
-        thing = getattr(thing, name)
-    return thing
-
-
-def declared(cls: type) -> set[str]:
-    """The attributes that the stub says an instance has."""
-    stub = ROOT.joinpath(*cls.__module__.split('.')).with_suffix('.pyi')
-    if not stub.exists():
-        return set()
-    return {
-        each.target.id
-        for node in ast.parse(stub.read_text()).body
-        if isinstance(node, ast.ClassDef) and node.name == cls.__name__
-        for each in node.body
-        if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name)
-    }
 
 
 def objection(name: str, arguments: str) -> str | None:
