@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,6 +47,8 @@ SERVICES = {
     'svcfw.service.grants': ('Grant',),
     'svcfw.service.errors': ('TransferError',),
 }
+#: Classes whose docstring says of each parameter what the attribute of that name is.
+WITH_FIELDS = ('svcfw.transport.spec.Spec',)
 HEADING = """# Reference
 
 Made from the docstrings by `python -m docs.make_reference`; do not edit. The [guide](guide.md) explains how it fits
@@ -72,7 +75,7 @@ def describe(name: str, thing: Any) -> Iterator[str]:
     """One entry, with those of its methods."""
     if inspect.isclass(thing):
         yield f'### class `{name}{signature(thing.__init__) if "__init__" in vars(thing) else ""}`\n'
-        yield from doc(thing)
+        yield from fields(thing) if name in WITH_FIELDS else doc(thing)
         for member, value in members(thing):
             yield f'- **`{member}{signature(value) if callable(value) else ""}`**'
             yield textwrap.indent('\n'.join(doc(value)), '  ')
@@ -104,6 +107,17 @@ def signature(function: Any) -> str:
         if name not in ('self', 'cls')
     ]
     return str(found.replace(parameters=parameters, return_annotation=inspect.Signature.empty))
+
+
+def fields(cls: type) -> Iterator[str]:
+    """The docstring of a class, its fields as a list."""
+    head, _, text = (inspect.getdoc(cls) or '').partition('\n\n')
+    name = '|'.join(inspect.signature(cls).parameters)
+    _, *parts = re.split(rf'(?:^|(?<=\. ))((?:{name})(?:, (?:{name}))*): ', ' '.join(text.split()))
+    yield f'{head}\n'
+    for names, meaning in zip(parts[::2], parts[1::2], strict=True):
+        yield f'- **`{names}`**: {meaning.strip()}'
+    yield ''
 
 
 def doc(thing: Any) -> list[str]:

@@ -1,7 +1,11 @@
 """The reference says what the docstrings say."""
 
 import importlib.util
+import inspect
+import re
 from pathlib import Path
+
+from svcfw.transport.spec import Spec
 
 DOCS = Path(__file__).parents[3] / 'docs'
 
@@ -13,3 +17,12 @@ def test_the_page_is_what_would_be_written_now() -> None:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     assert (DOCS / 'reference.md').read_text('utf-8') == module.page(), 'run python -m docs.make_reference'
+
+
+def test_each_field_of_a_spec_is_listed() -> None:
+    listed = {
+        name
+        for names in re.findall(r'^- \*\*`([\w, ]+)`\*\*: ', (DOCS / 'reference.md').read_text('utf-8'), re.M)
+        for name in names.split(', ')
+    }
+    assert set(inspect.signature(Spec).parameters) - listed == {'unknown'}
