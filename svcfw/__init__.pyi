@@ -1,6 +1,8 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from svcfw.core.calls import call as call
+from svcfw.core.chain import CallChain as CallChain
 from svcfw.core.channel import Channel as Channel
 from svcfw.core.channel import Receiver as Receiver
 from svcfw.core.context import Context as Context

@@ -11,7 +11,6 @@ _T = TypeVar('_T')
 _T_co = TypeVar('_T_co', covariant=True)
 
 MAX_PENDING_CALLS: int
-MAX_ERROR_CHARS: int
 
 # The function as it is, for who calls it here. Callers elsewhere leave `router` out, which no type can say of a
 # parameter that is given by name: `Context.call` checks what such a function returns, and not its arguments.

@@ -3,18 +3,20 @@ from typing import Any
 
 from svcfw.core.context import Context
 from svcfw.core.holders import Holders
+from svcfw.core.importer import Importer
 from svcfw.core.loop import Loop
 from svcfw.core.message import Message
+from svcfw.core.relay import Relay
 from svcfw.core.stream import Stream
 from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.frames import Frame
 from svcfw.core.wire.link import Link
+from svcfw.core.wire.routes import RouteTable
 from svcfw.service.pool import Pool
 from svcfw.service.transfers import Transfers
 
 CONTEXT_TAG: int
 SENDER_TAG: int
-MAX_NAME_CHARS: int
 
 class Router:
     own_id: int
@@ -27,6 +29,10 @@ class Router:
     services: Pool | None
     transfers: Transfers | None
     holders: Holders | None
+    relay: Relay | None
+    importer: Importer | None
+    routes: RouteTable
+    child_ids: set[int]
     bundle: bytes | None
     log_level: int
     starters: set[Any]
@@ -58,7 +64,7 @@ class Router:
     def calling(self, context: Context, module: str) -> None: ...
     def allocate_id(self) -> int: ...
     def add_ids(self, first: int, last: int) -> None: ...
-    def reserve_ids(self, count: int) -> tuple[int, int] | None: ...
+    def reserve_ids(self, count: int, stream: Stream | None = None) -> tuple[int, int] | None: ...
     def grant(self, first: int, last: int, stream: Stream) -> None: ...
     def add_handler(
         self,
@@ -72,6 +78,8 @@ class Router:
     def encode_for(self, context_id: int, value: Any) -> bytes: ...
     def send(self, frame: Frame) -> None: ...
     def on_gone(self, context: Context, function: Callable[[str], object]) -> None: ...
+    def gone(self, context_id: int, reason: str) -> None: ...
+    def tell_parent(self, handle: int, value: Any) -> None: ...
     def is_fork(self) -> bool: ...
     def abandon(self) -> None: ...
     def on_shutdown(self, function: Callable[[], object]) -> None: ...

@@ -1,12 +1,12 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, TypeAlias
 
-from svcfw.core.channel import Receiver
+from svcfw.core.channel import Channel, Receiver
 from svcfw.core.latch import Latch
 from svcfw.core.loop import Loop
 from svcfw.core.wire.errors import Error
 
-_Source: TypeAlias = Receiver | Latch[Any] | Select
+_Source: TypeAlias = Receiver | Channel | Latch[Any] | Select
 
 class SelectError(Error): ...
 

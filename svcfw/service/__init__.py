@@ -54,6 +54,10 @@ def __getattr__(name):
     raise AttributeError('module svcfw.service has no attribute %r' % name)
 
 
+def __dir__():
+    return [*globals(), 'FileService']
+
+
 if sys.version_info < (3, 7):  # which asks the module's class alone
 
     class _Module(type(sys)):

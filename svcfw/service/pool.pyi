@@ -1,4 +1,5 @@
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, ParamSpec, Self, TypeVar, overload
 
 from svcfw.core.context import Context
@@ -13,12 +14,18 @@ _S = TypeVar('_S', bound=Service)
 DEFAULT_SIZE: int
 ON_SHUTDOWN_S: float
 MAX_PENDING: int
+making: AbstractContextManager[Any]
 
 class Pool:
     router: Router
     size: int
     def __init__(
-        self, router: Router, services: Iterable[Service] = (), size: int = 16, activator: Activator | None = None
+        self,
+        router: Router,
+        services: Iterable[Service] = (),
+        size: int = 16,
+        activator: Activator | None = None,
+        limits: Mapping[str, Mapping[str, int | None]] | None = None,
     ) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(self, *exc_info: object) -> None: ...

@@ -18,6 +18,7 @@ class _SshOptions(TypedDict, total=False):
     host_key_checking: bool
     timeout_s: float
     python: str | None
+    preferred_python: str | None
     modules_python: str | None
     cwd: str | None
     env: Mapping[str, str] | None

@@ -26,6 +26,7 @@ class Spec:
     host_key_checking: bool
     timeout_s: float
     python: str | None
+    preferred_python: str | None
     modules_python: str | None
     cwd: str | None
     env: Mapping[str, str] | None
@@ -46,6 +47,7 @@ class Spec:
         host_key_checking: bool = True,
         timeout_s: float = 10,
         python: str | None = None,
+        preferred_python: str | None = None,
         modules_python: str | None = None,
         cwd: str | None = None,
         env: Mapping[str, str] | None = None,
@@ -53,3 +55,4 @@ class Spec:
         **unknown: object,
     ) -> None: ...
     def pythons(self) -> list[str]: ...
+    def boot_text(self, size: int) -> str: ...

@@ -5,7 +5,7 @@ from typing import Any, assert_type
 
 import svcfw
 import svcfw.service
-from svcfw.core.context import Reply
+from svcfw.core.calls import CallReply
 from svcfw.core.latch import Latch
 from svcfw.service.files import FileService
 from svcfw.service.request import Request
@@ -59,7 +59,7 @@ def name_of(number: int, router: svcfw.Router | None = None) -> str:
     return f'{router.name} {number}'
 
 
-def first(latch: svcfw.Latch, replies: 'list[Reply[int]]') -> int:  # at run time neither takes an index
+def first(latch: svcfw.Latch, replies: 'list[CallReply[int]]') -> int:  # at run time neither takes an index
     latch.put('one')
     return replies[0].get()
 
@@ -79,14 +79,19 @@ def main(router: svcfw.Router) -> None:
     child = router.local(name='child')
     assert_type(child, svcfw.Context)
     assert_type(child.call(add, 1, b=2), int)
-    assert_type(child.call_async(os.getpid), 'Reply[int]')
+    assert_type(child.call_async(os.getpid), 'CallReply[int]')
     assert_type(child.call_async(add, 1).get(timeout=10), int)
     assert_type(child.call(name_of, 3), str)
     assert_type(child.call(os.path.basename, '/a/b'), str)
     child.call_no_reply(add, 1)
+    assert_type(svcfw.call(child, add, 1, timeout=10), int)
+    with svcfw.CallChain(child) as chain:
+        assert_type(chain.call(add, 1), int)
+    child.on_gone(lambda reason: None)
     with svcfw.service.Pool(router, services=[Numbers(router)], size=2) as pool:
         assert_type(pool.get_service(Numbers), Numbers)
         assert_type(pool.get_service(Numbers).power(2.0), float)
+        assert_type(svcfw.service.get_or_create_pool(router), svcfw.service.Pool)
         print(router.myself().call_service(Numbers, 'power', number=3))
         print(svcfw.service.call(router.myself(), Numbers.name(), 'later', timeout=10.0))
     receiver = svcfw.Receiver(router)

@@ -57,6 +57,9 @@ def uses(router: svcfw.Router, child: svcfw.Context) -> None:
     child.call(add, 1, 2, 3)  # wrong: call-overload
     child.call_async(add, c=1)  # wrong: call-overload
     child.call_no_reply(add)  # wrong: call-overload
+    svcfw.CallChain(child).call(add, 'one')  # wrong: call-overload
+    svcfw.call(child, 'add')  # wrong: arg-type
+    svcfw.service.start_pool(child, activator=svcfw.service.Activator())  # wrong: arg-type
     child.call(add(1))  # wrong: call-overload
     text: str = child.call(add, 1)  # wrong: assignment
     text = child.call(measure, '/')  # wrong: assignment

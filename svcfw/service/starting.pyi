@@ -1,0 +1,15 @@
+from collections.abc import Mapping
+
+from svcfw.core.context import Context
+from svcfw.core.router import Router
+from svcfw.service.activator import Activator
+from svcfw.service.pool import Pool
+from svcfw.service.service import Service
+
+def get_or_create_pool(router: Router, size: int = 16, activator: Activator | None = None) -> Pool: ...
+def start_pool(
+    context: Context,
+    size: int = 16,
+    activator: type[Activator] | None = None,
+    limits: Mapping[str | type[Service], Mapping[str, int | None]] | None = None,
+) -> None: ...
