@@ -1,5 +1,5 @@
 from collections.abc import Callable, Hashable, Iterable
-from typing import Any
+from typing import Any, Unpack
 
 from svcfw.core.context import Context
 from svcfw.core.holders import Holders
@@ -14,6 +14,7 @@ from svcfw.core.wire.link import Link
 from svcfw.core.wire.routes import RouteTable
 from svcfw.service.pool import Pool
 from svcfw.service.transfers import Transfers
+from svcfw.transport.spec import _SshOptions
 
 CONTEXT_TAG: int
 SENDER_TAG: int
@@ -58,6 +59,23 @@ class Router:
         on_lost: Callable[[Stream, str], object],
     ) -> Stream: ...
     def streams(self) -> set[Stream]: ...
+    def local(
+        self,
+        python: str | None = None,
+        name: str | None = None,
+        timeout_s: float = 10,
+        via: Context | None = None,
+    ) -> Context: ...
+    def ssh(
+        self,
+        hostname: str,
+        username: str | None = None,
+        port: int | None = None,
+        password: str | None = None,
+        name: str | None = None,
+        via: Context | None = None,
+        **options: Unpack[_SshOptions],
+    ) -> Context: ...
     def link_for(self, context_id: int) -> Hashable | None: ...
     def neighbour(self, context: Context) -> Context | None: ...
     def has_route(self, context: Context) -> bool: ...

@@ -1,35 +1,22 @@
-from collections.abc import Mapping, Sequence
-from typing import Self, TypedDict, Unpack
+from typing import Self, Unpack
 
 from svcfw.boot.responder import Responder
 from svcfw.core.context import Context
 from svcfw.core.router import Router as CoreRouter
-from svcfw.transport.spec import _Transport
-
-# What `ssh` hands on to svcfw.transport.spec.Spec, which says what each means.
-class _SshOptions(TypedDict, total=False):
-    transport: _Transport
-    passphrase: str | None
-    private_key_file: str | None
-    ssh_executable: str
-    ssh_args: Sequence[str] | None
-    ssh_common_args: Sequence[str]
-    ssh_extra_args: Sequence[str]
-    host_key_checking: bool
-    timeout_s: float
-    python: str | None
-    preferred_python: str | None
-    modules_python: str | None
-    cwd: str | None
-    env: Mapping[str, str] | None
-    verbosity: int
+from svcfw.transport.spec import _SshOptions
 
 class Router(CoreRouter):
     responder: Responder
     def __init__(self, standby: bool = True) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(self, *exc_info: object) -> None: ...
-    def local(self, python: str | None = None, name: str | None = None, timeout_s: float = 10) -> Context: ...
+    def local(
+        self,
+        python: str | None = None,
+        name: str | None = None,
+        timeout_s: float = 10,
+        via: Context | None = None,
+    ) -> Context: ...
     def ssh(
         self,
         hostname: str,
@@ -37,6 +24,7 @@ class Router(CoreRouter):
         port: int | None = None,
         password: str | None = None,
         name: str | None = None,
+        via: Context | None = None,
         **options: Unpack[_SshOptions],
     ) -> Context: ...
     def allow_modules(self, *names: str) -> None: ...

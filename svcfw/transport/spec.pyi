@@ -1,5 +1,5 @@
 from collections.abc import Mapping, Sequence
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypedDict
 
 _Transport: TypeAlias = Literal['auto', 'ssh', 'paramiko', 'local']
 
@@ -10,6 +10,24 @@ LOCAL: Literal['local']
 TRANSPORTS: tuple[_Transport, ...]
 DEFAULT_TIMEOUT_S: int
 DEFAULT_PROGRAM: str
+
+# What `ssh` of a Router hands on to Spec.
+class _SshOptions(TypedDict, total=False):
+    transport: _Transport
+    passphrase: str | None
+    private_key_file: str | None
+    ssh_executable: str
+    ssh_args: Sequence[str] | None
+    ssh_common_args: Sequence[str]
+    ssh_extra_args: Sequence[str]
+    host_key_checking: bool
+    timeout_s: float
+    python: str | None
+    preferred_python: str | None
+    modules_python: str | None
+    cwd: str | None
+    env: Mapping[str, str] | None
+    verbosity: int
 
 class Spec:
     transport: _Transport

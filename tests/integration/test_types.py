@@ -100,7 +100,7 @@ def type_of(value: Any) -> Any:
 def test_the_options_of_ssh_are_the_fields_of_a_spec() -> None:
     (options,) = (
         node
-        for node in ast.parse(stub('svcfw.transport.router').read_text()).body
+        for node in ast.parse(stub('svcfw.transport.spec').read_text()).body
         if isinstance(node, ast.ClassDef) and node.name == '_SshOptions'
     )
     named = {ast.unparse(node.target) for node in options.body if isinstance(node, ast.AnnAssign)}

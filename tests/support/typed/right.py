@@ -56,6 +56,7 @@ def add(a: int, b: int = 0) -> int:
 @svcfw.takes_router
 def name_of(number: int, router: svcfw.Router | None = None) -> str:
     assert router is not None
+    assert_type(router.local(via=None), svcfw.Context)
     return f'{router.name} {number}'
 
 
@@ -78,6 +79,7 @@ def files(child: svcfw.Context, path: str) -> None:
 def main(router: svcfw.Router) -> None:
     child = router.local(name='child')
     assert_type(child, svcfw.Context)
+    router.local(name='grandchild', via=child).disconnect(timeout=10)
     assert_type(child.call(add, 1, b=2), int)
     assert_type(child.call_async(os.getpid), 'CallReply[int]')
     assert_type(child.call_async(add, 1).get(timeout=10), int)

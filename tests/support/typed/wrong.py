@@ -68,6 +68,7 @@ def uses(router: svcfw.Router, child: svcfw.Context) -> None:
     child.call_service(Numbers)  # wrong: call-arg
     child.cal(add, 1)  # wrong: attr-defined
     router.local(3.11)  # wrong: arg-type
+    router.ssh('web1', via='gateway')  # wrong: arg-type
     router.ssh('web1', user='root')  # wrong: call-arg
     router.ssh('web1', transport='telnet')  # wrong: arg-type
     router.ssh('web1', ssh_args=3)  # wrong: arg-type
