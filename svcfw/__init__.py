@@ -49,7 +49,7 @@ def main(log_level='WARNING'):
 def __getattr__(name):
     if name in _PUBLIC:
         return getattr(importlib.import_module(_PUBLIC[name]), name)
-    raise AttributeError('svcfw has no %s' % name)
+    raise AttributeError('module svcfw has no attribute %r' % name)
 
 
 if sys.version_info < (3, 7):  # which asks the module's class alone
