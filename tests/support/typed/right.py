@@ -86,6 +86,7 @@ def main(router: svcfw.Router) -> None:
     assert_type(child.call(name_of, 3), str)
     assert_type(child.call(os.path.basename, '/a/b'), str)
     child.call_no_reply(add, 1)
+    assert_type(name_of(4, router), str)
     assert_type(svcfw.call(child, add, 1, timeout=10), int)
     with svcfw.CallChain(child) as chain:
         assert_type(chain.call(add, 1), int)
