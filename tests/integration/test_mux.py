@@ -24,7 +24,8 @@ HERE = Target(link())
 def test_forty_workers_start_one_multiplexer(mux):
     program = (
         'import sys; from pathlib import Path; from svcfw.mux.client import Client\n'
-        'client = Client.connect(60, Path(sys.argv[1])); print(client.mux_pid, flush=True); sys.stdin.read(); client.close()'
+        'client = Client.connect(60, Path(sys.argv[1])); print(client.mux_pid, flush=True)\n'
+        'sys.stdin.read(); client.close()'
     )
     workers = [
         subprocess.Popen(
