@@ -310,7 +310,8 @@ def test_the_interpreter_of_modules_is_tried_where_there_is_no_other(controller:
     cases = {'host': {'ansible_python_interpreter': '/opt/odd/python'}}
     run = controller.play(inventory(bare, 'svcfw-ssh', cases, 'plain'), [PING], '-v')
     assert verdicts(run, 'host') == [('ping', 'ok')], run.output
-    assert 'L0' in run.output
+    assert ', /opt/odd/python 3' in run.output
+    assert 'svcfw: L' not in run.output, 'each way that is not the fastest is told at -v'
 
 
 def test_an_account_that_cannot_run_our_interpreter_finds_its_own(controller: Controller, fresh: Host) -> None:

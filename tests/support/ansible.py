@@ -68,6 +68,7 @@ class Controller:
             'XDG_RUNTIME_DIR': str(self.runtime),
             'ANSIBLE_SSH_CONTROL_PATH_DIR': str(self.runtime / 'cp'),
             'ANSIBLE_HOME': str(home / '.ansible'),
+            'ANSIBLE_TIMEOUT': str(int(seconds(10))),
             'ANSIBLE_CONFIG': str(directory / 'ansible.cfg'),
             'ANSIBLE_CALLBACK_PLUGINS': str(CALLBACKS),
             'ANSIBLE_CALLBACKS_ENABLED': 'collect',
