@@ -96,14 +96,15 @@ USED_BY = {
 @dataclass(frozen=True)
 class Doctoring:
     """`edits` make the fact `name` another one. `says`: what -v has to show (a regular expression); '' where no fast
-    path depends on it. `lines`: of ansible-core that have the fact. `variables`: of the host, to come to where it
-    matters. `tasks`: the names of those that use it."""
+    path depends on it. `lines`: of ansible-core that have the fact. `variables` (of the host) and `env`: to come to
+    where it matters. `tasks`: the names of those that use it."""
 
     name: str
     says: str
     edits: tuple[Edit, ...]
     lines: tuple[str, ...] = (OLD, NEW)
     variables: tuple[tuple[str, object], ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -116,4 +117,4 @@ def doctor(core: Core, doctoring: Doctoring, folder: Path) -> dict[str, str]:
     package = Package(site_packages(core) / 'ansible', folder / 'ansible')
     for edit in doctoring.edits:
         edit.apply(package)
-    return {'PYTHONPATH': str(folder)}
+    return {'PYTHONPATH': str(folder), **dict(doctoring.env)}

@@ -230,6 +230,15 @@ DOCTORINGS = (
         ),
         variables=(('ansible_sshpass_prompt', 'word:'),),
     ),
+    Doctoring(
+        '_populate_agent',
+        'svcfw: L3, stock ssh: private_key is set, and this ansible-core puts it into an agent in another way',
+        (word('_populate_agent', '_fill_agent', CONNECTIONS),),
+        lines=(NEW,),
+        variables=(('ansible_private_key', "{{ lookup('file', ansible_ssh_private_key_file) }}\n"),),
+        # The agent's socket lies there, and its name must not be long.
+        env=(('ANSIBLE_SSH_AGENT', 'auto'), ('ANSIBLE_LOCAL_TEMP', '/tmp')),
+    ),
     # -- what core keeps of its modules
     Doctoring(
         'ansiballz_cache',
