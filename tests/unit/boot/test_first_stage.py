@@ -161,3 +161,14 @@ def test_hints_come_first_in_their_order(path_of, tmp_path: Path) -> None:
     env = path_of(python3='3.13', second='3.8', third='3.9')
     broken(tmp_path / 'bin' / 'first')
     assert run(['/bin/sh', '-c', text('first', 'second', 'third')], env)[1] == "(3, 8) b'frames'\n"
+
+
+def test_what_a_shim_adds_to_the_path_stays_there(shell: list[str], tmp_path: Path) -> None:
+    shim = tmp_path / 'shim'
+    shim.write_text(f'#!/bin/sh\nPATH={tmp_path}/added:$PATH exec {need_python("3.8")} "$@"\n')
+    shim.chmod(0o755)
+    report = zlib.compress(b'import os; print(os.environ["PATH"])')
+    line = first_stage.text(len(report), [str(shim)])
+    done = subprocess.run([*shell, line], input=report, capture_output=True, timeout=seconds(20), check=True)
+    plain = subprocess.run([*shell, 'printenv PATH'], capture_output=True, timeout=seconds(20), check=True)
+    assert done.stdout == plain.stdout
