@@ -5,6 +5,7 @@ stock differ in is left out (`tests/support/compare.py`); what is meant to diffe
 """
 
 import functools
+import re
 import shutil
 import subprocess
 from base64 import b64encode
@@ -46,6 +47,10 @@ DISCOVERY_MODES = ('auto', 'auto_silent', 'auto_legacy', 'auto_legacy_silent')
 #: One topic over one way on a busy machine; most take less than a minute on an idle one.
 TOPIC_S = 900
 
+#: Now and then stock ssh waits in vain for a become command that has gone ahead. Such a run is no reference.
+HAS_MISSED_PROMPT = re.compile(r"^[^!]*'[^']*Timeout \(\d+s\) waiting for privilege escalation prompt:[^!]* != ")
+ATTEMPTS = 3
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3 * seconds(TOPIC_S))]
 
 
@@ -59,19 +64,19 @@ class Outcome:
     folder: str
 
 
-PlayOver = Callable[[Topic, str], Outcome]
+PlayOver = Callable[..., Outcome]
 
 
 @pytest.fixture(scope='module')
 def play_over(farm: Farm, tmp_path_factory: pytest.TempPathFactory) -> PlayOver:
-    """Runs a topic's playbook over a way, or a reference, on new hosts; each combination once."""
+    """Runs a topic's playbook over a way, or a reference, on new hosts; each combination, and attempt, once."""
     top = tmp_path_factory.mktemp('parity')
     top.chmod(0o755)
     source = make_source(top / 'source')
 
     @functools.cache
-    def play_once(topic: Topic, way: str) -> Outcome:
-        return play(farm, top, source, topic, way)
+    def play_once(topic: Topic, way: str, attempt: int = 0) -> Outcome:
+        return play(farm, top / str(attempt), source, topic, way)
 
     return play_once
 
@@ -205,12 +210,15 @@ def test_a_topic_goes_as_over_stock(play_over: PlayOver, topic: Topic, way: str)
         pytest.skip('is about other hosts')
     for capability in topic.needs:
         need_on_hosts(capability)
-    stock = play_over(topic, reference_of(way))
-    ours = play_over(topic, way)
-    assert stock.run.recap, stock.run.output
-    lines = differences(stock, ours)
     meant = [] if way == 'stock' else deviations.of(topic.name, way)
-    unmeant = [line for line in lines if not any(each.matches(line) for each in meant)]
+    ours = play_over(topic, way)
+    for attempt in range(ATTEMPTS):
+        stock = play_over(topic, reference_of(way), attempt)
+        assert stock.run.recap, stock.run.output
+        lines = differences(stock, ours)
+        unmeant = [line for line in lines if not any(each.matches(line) for each in meant)]
+        if not any(HAS_MISSED_PROMPT.search(line) for line in unmeant):
+            break
     assert not unmeant, '\n'.join(unmeant) + '\n\n' + ours.run.output[-6000:]
     vanished = [each.pattern for each in meant if each.must_show and not any(each.matches(line) for line in lines)]
     assert not vanished, f'no longer different: {vanished}'
