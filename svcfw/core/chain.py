@@ -12,7 +12,8 @@ from svcfw.core.wire.limits import MAX_FRAME_BYTES
 
 #: What the answer of a call takes beside the value.
 _BESIDE_BYTES = 64
-#: As callee: {(caller's id, chain's id): the CallError that the chain has failed with}. Main thread.
+#: As callee: {(caller's id, chain's id): [the CallError that the chain has failed with, whether a call that somebody
+#: waits for was told]}. Main thread.
 _failed = {}  # type: dict
 
 
@@ -41,31 +42,31 @@ class CallChain(object):
 
     def call_async(self, function, *args, **kwargs):
         """Start a call; returns its ChainReply."""
-        name, arguments = self._step(function, args, kwargs)
+        name, arguments = self._step(function, args, kwargs, True)
         reply = ChainReply(self.context, name)
         value = wire_call(self.context, name_for(self.context, run), arguments, {})
         reply.handle = self.context.request_async(handles.CALL_FUNCTION, value, reply.put)
         return reply
 
     def call_no_reply(self, function, *args, **kwargs):
-        """Start a call and forget it: what it raises is what the later calls raise."""
-        _, arguments = self._step(function, args, kwargs)
+        """Start a call and forget it: what it raises is what the later calls raise; logged there if none follows."""
+        _, arguments = self._step(function, args, kwargs, False)
         self.context.call_no_reply(run, *arguments)
 
     def reset(self):
         """Forget a failure, from after the calls that were begun before."""
         if self._is_used:
             self._is_used = False
-            self.context.call_no_reply(forget, *self._key())
+            self.context.call_no_reply(forget, self._key())
 
     def __del__(self):
         if self._is_used and self.context.router.closed is None:
             self.context.router.loop.call_soon(self.reset)  # this may run anywhere, under any lock
 
-    def _step(self, function, args, kwargs):
+    def _step(self, function, args, kwargs, is_heard):
         self._is_used = True
         name = name_for(self.context, function)
-        return name, (self._key(), name, args, kwargs)
+        return name, (self._key(), name, args, kwargs, is_heard)
 
     def _key(self):
         return self.context.router.own_id, self._id
@@ -86,10 +87,14 @@ class ChainReply(Reply):
 
 
 @takes_router
-def run(key, name, args, kwargs, router):
-    """One call of a chain: (CallError or None, the value as it travels). Encoded here, since that may fail, too."""
+def run(key, name, args, kwargs, is_heard, router):
+    """One call of a chain: (CallError or None, the value as it travels). Encoded here, since that may fail, too.
+
+    is_heard: whether somebody waits for what this returns.
+    """
     if key in _failed:
-        return _failed[key], b''
+        _failed[key][1] |= is_heard
+        return _failed[key][0], b''
     pid = os.getpid()
     try:
         function = resolve(*name)
@@ -103,10 +108,14 @@ def run(key, name, args, kwargs, router):
         return None, payload
     except BaseException as e:  # as of any call
         forks.end_if_fork(pid, e)
-        _failed[key] = failure = shortened(call_error(e))
+        failure = shortened(call_error(e))
+        _failed[key] = [failure, is_heard]
         return failure, b''
 
 
-def forget(*key):
+@takes_router
+def forget(key, router):
     """A chain is over, or begins anew."""
-    _failed.pop(key, None)
+    failure, is_heard = _failed.pop(key, (None, True))
+    if not is_heard:
+        router.log(router, 40, 'a chain of calls failed, and nobody was told: %s' % failure)

@@ -35,6 +35,11 @@ class CallChain:
 class ChainReply(Reply[_V], Generic[_V]): ...
 
 def run(
-    key: tuple[int, bytes], name: tuple[str, str], args: tuple[Any, ...], kwargs: dict[str, Any], router: Router
+    key: tuple[int, bytes],
+    name: tuple[str, str],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    is_heard: bool,
+    router: Router,
 ) -> tuple[CallError | None, bytes]: ...
-def forget(*key: Any) -> None: ...
+def forget(key: tuple[int, bytes], router: Router) -> None: ...

@@ -353,12 +353,17 @@ class Router(object):
     # -- the tree
 
     def on_gone(self, context, function):
-        """Call `function(reason)` once, on the driving thread, when `context` is lost."""
+        """Call `function(reason)` once, on the driving thread, when `context` is lost.
+
+        The loss of one above is the end of this context: see `on_shutdown`.
+        """
         with self._lock:
-            is_there = self.routes.link_for(context.id) is not None
-            if is_there:
+            if self.routes.link_for(context.id) is not None:
                 self._on_gone.setdefault(context.id, []).append(function)
-        if not is_there:
+                return
+        if context.id in (self.own_id, *self.parent_ids):
+            self.on_shutdown(lambda: function(self.closed))
+        else:
             self.loop.call_soon(lambda: function('%s is gone' % context))
 
     def _on_child_lost(self, stream, reason):

@@ -409,7 +409,8 @@ def call(context, service_name, method_name, timeout=None, **arguments):
 
 def start_in_child(router, waiting):
     """Make the pool of a child context and hand it the messages that came before. Called by svcfw.core.poolstarter."""
-    pool = router.services or Pool(router)
+    with making:
+        pool = router.services or Pool(router)
     for msg, arrived in waiting:
         pool.accept(msg, arrived)
 

@@ -31,6 +31,8 @@ def ssh(router, hostname, username=None, port=None, password=None, name=None, vi
 
 
 def _start(router, spec, name, via):
+    if not isinstance(via, (Context, type(None))):
+        raise TypeError('via is a Context, not %r' % (via,))
     name = name or spec.host
     if via is None or via.id == router.own_id:
         return start_and_wait(router, name, connect.launcher(spec), spec.timeout_s)

@@ -102,9 +102,16 @@ class TestChains:
         reply = chain.call_async(there.note, 1)
         assert svcfw.Select(child.router.loop, [reply]).get(LONG) == 1
 
-    def test_a_forgotten_chain_leaves_nothing(self, child: Context) -> None:
-        CallChain(child).call_no_reply(there.fail, 'x')
-        wait_until(lambda: child.call(there.failed_chains) == 0, LONG, 'the chain is forgotten')
+    def test_a_forgotten_chain_leaves_nothing(self, child: Context, caplog: pytest.LogCaptureFixture) -> None:
+        with CallChain(child) as chain:
+            chain.call_no_reply(there.fail, 'told')
+            with pytest.raises(CallError, match='told'):
+                chain.call(there.note, 1)
+        CallChain(child).call_no_reply(there.fail, 'unheard')
+        wait_until(lambda: 'nobody was told' in caplog.text, LONG, 'the failure is in the log')
+        assert child.call(there.failed_chains) == 0
+        assert 'ValueError: unheard' in caplog.text
+        assert 'told: ValueError: told' not in caplog.text
 
     def test_a_lost_context_is_the_end(self, child: Context) -> None:
         chain = CallChain(child)

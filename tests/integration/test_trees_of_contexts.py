@@ -129,5 +129,7 @@ class TestDisconnecting:
         assert not any(map(is_running, pids))
 
     def test_what_is_not_below(self, router: Router) -> None:
+        with pytest.raises(TypeError, match="via is a Context, not 'gate'"):
+            router.local(via='gate')
         with pytest.raises(ValueError, match='not below'):
             router.myself().disconnect()

@@ -12,6 +12,7 @@ from svcfw.core.wire.errors import ChannelError, TimeoutError
 from svcfw.core.wire.frames import Frame
 from svcfw.core.wire.link import Goodbye
 from tests.support.routers import LONG, Served, Tree, tree
+from tests.support.timing import wait_until
 
 
 @pytest.fixture
@@ -149,6 +150,17 @@ class TestTheTree:
 
 
 class TestTheEnd:
+    def test_the_loss_of_one_above_is_the_end(self, family: tuple[Served, ...]) -> None:
+        _, child, grandchild, _ = family
+        gone: list[str] = []
+        for context_id in (0, 1, 64):
+            grandchild.router.on_gone(grandchild.router.context(context_id), gone.append)
+        grandchild.settle()
+        assert gone == []
+        child.do(lambda: child.router.shutdown('over'))
+        wait_until(lambda: len(gone) == 3, LONG, 'all of them were told')
+        assert set(gone) == {'parent has shut down'}
+
     def test_a_lost_child_wakes_who_waits_for_it_or_below_it(self, made: Tree) -> None:
         top = made.master()
         peer, other = made.peer(top, 1, 'child', ids=(64, 127)), made.peer(top, 2, 'other')

@@ -1,11 +1,14 @@
 """Pools that are made where there is none, and with limits of their own."""
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from svcfw.service import Activator, Pool, PoolError, get_or_create_pool, start_pool
+from svcfw.service import pool as module
+from svcfw.service.workers import Workers
 from tests.support.routers import LONG
 from tests.unit.service.services import Echo, Family
 
@@ -25,6 +28,41 @@ def test_one_pool_however_many_ask(family: Family) -> None:
     again = get_or_create_pool(router, activator=Activator())
     assert again is not found[0]
     again.stop()
+
+
+def test_a_call_that_comes_while_a_pool_is_made(family: Family, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is for that pool; in a child it might have one made."""
+    router = family.master.router
+    began, go = threading.Event(), threading.Event()
+    failures: list[Exception] = []
+
+    class SlowWorkers(Workers):
+        def __init__(self, *args: Any) -> None:
+            began.set()
+            assert go.wait(LONG)
+            super().__init__(*args)
+
+    def run(function: Callable[..., Any], *args: Any) -> threading.Thread:
+        def work() -> None:
+            try:
+                function(*args)
+            except Exception as e:
+                failures.append(e)
+
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        return thread
+
+    monkeypatch.setattr(module, 'Workers', SlowWorkers)
+    making = run(Pool, router)
+    assert began.wait(LONG)
+    calling = run(module.start_in_child, router, [])
+    calling.join(0.05)
+    go.set()
+    for thread in (making, calling):
+        thread.join(LONG)
+    assert failures == []
+    router.services.stop()
 
 
 @pytest.mark.parametrize(
