@@ -25,7 +25,7 @@ ON_SHUTDOWN_S = 5.0
 MAX_PENDING = 10000
 
 _ACTIVE, _CLOSED, _STOPPED = 'active', 'closed', 'stopped'
-#: Held while a pool is made, since a router has one at most. Reentrant: constructors of services may look for it.
+#: Held while it is decided which is the pool of a router, and never while anything of the user runs.
 making = threading.RLock()
 
 
@@ -62,20 +62,15 @@ class Pool(object):
         #: The thread that runs `on_shutdown` of the services now, and what those wait on who wait for its end.
         self._ending_thread = None
         self._ended = Latch(router.loop)
-        with making:
-            self._begin(services)
-        router.on_shutdown(lambda: self.stop(join=False))
-
-    def _begin(self, services):
-        router = self.router
-        if router.services is not None:
-            raise PoolError('%s has a pool already: add the services to it' % router.name)
+        #: (Message, when it came) of calls that come while the services are added; None from then on.
+        self._early = []
+        self._require_free_router()
         try:
-            self._workers = Workers(router.loop, self.size, self._log_error, self._spares_a_thread)
+            self._workers = Workers(router.loop, size, self._log_error, self._spares_a_thread)
         except RuntimeError as e:
-            raise PoolError('%s: %d threads cannot be started (%s)' % (router.name, self.size, e))
+            raise PoolError('%s: %d threads cannot be started (%s)' % (router.name, size, e))
         self._lock = self._workers.lock
-        router.services = self
+        self._claim_router()
         try:
             for service in services:
                 self.add(service)
@@ -87,6 +82,21 @@ class Pool(object):
         except BaseException:
             self._state = _STOPPED
             self._end()
+            raise
+        self._take_early()
+        router.on_shutdown(lambda: self.stop(join=False))
+
+    def _require_free_router(self):
+        if self.router.services is not None:
+            raise PoolError('%s has a pool already: add the services to it' % self.router.name)
+
+    def _claim_router(self):
+        try:
+            with making:
+                self._require_free_router()
+                self.router.services = self
+        except PoolError:
+            self._workers.end()
             raise
 
     def __enter__(self):
@@ -233,6 +243,9 @@ class Pool(object):
         with self._lock:
             self._state = _STOPPED
             activations = list(self._activations.values())
+            early, self._early = self._early or (), None
+        for msg, _ in early:
+            msg.refuse('the pool was stopped')
         invokers = self._each_invoker()
         self.router.remove_handler(handles.CANCEL_SERVICE)
         self.router.remove_handler(handles.CALL_SERVICE)
@@ -259,7 +272,24 @@ class Pool(object):
 
         arrived: when it came, on the loop's clock, if not just now: its deadline counts from there.
         """
-        self._accept(msg, self._submit, arrived)
+        if self._early is None or not self._keep(msg, arrived):
+            self._accept(msg, self._submit, arrived)
+
+    def _keep(self, msg, arrived):
+        """Whether it has to wait until all services that the pool is made with are there."""
+        with self._lock:
+            if self._early is not None:
+                self._early.append((msg, self.router.loop.clock() if arrived is None else arrived))
+            return self._early is not None
+
+    def _take_early(self):
+        while True:
+            with self._lock:
+                if not self._early:
+                    self._early = None
+                    return
+                msg, arrived = self._early.pop(0)
+            self._accept(msg, self._submit, arrived)
 
     def accept_own(self, msg):
         """Take one from this context itself. On a thread of the pool it is carried out before this returns."""
@@ -364,6 +394,9 @@ class Pool(object):
             reply_to = msg.value()
             with self._lock:
                 self._awaiting = {each for each in self._awaiting if not each.is_from(msg.src_id, reply_to)}
+                self._early = self._early and [
+                    each for each in self._early if not each[0].is_from(msg.src_id, reply_to)
+                ]
             for invoker in self._each_invoker():
                 invoker.cancel(msg.src_id, reply_to)
 

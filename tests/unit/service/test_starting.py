@@ -1,15 +1,15 @@
 """Pools that are made where there is none, and with limits of their own."""
 
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from svcfw.service import Activator, Pool, PoolError, get_or_create_pool, start_pool
-from svcfw.service import pool as module
-from svcfw.service.workers import Workers
+from svcfw.core import handles
+from svcfw.service import Activator, Invoker, Pool, PoolError, get_or_create_pool, start_pool
+from svcfw.service.pool import start_in_child
 from tests.support.routers import LONG
+from tests.support.timing import wait_until
 from tests.unit.service.services import Echo, Family
 
 
@@ -30,38 +30,40 @@ def test_one_pool_however_many_ask(family: Family) -> None:
     again.stop()
 
 
-def test_a_call_that_comes_while_a_pool_is_made(family: Family, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is for that pool; in a child it might have one made."""
-    router = family.master.router
+class SlowInvoker(Invoker):
+    """Takes until `go` to be made."""
+
     began, go = threading.Event(), threading.Event()
-    failures: list[Exception] = []
 
-    class SlowWorkers(Workers):
-        def __init__(self, *args: Any) -> None:
-            began.set()
-            assert go.wait(LONG)
-            super().__init__(*args)
+    def max_running(self) -> int:
+        self.began.set()
+        assert self.go.wait(LONG)
+        return 1
 
-    def run(function: Callable[..., Any], *args: Any) -> threading.Thread:
-        def work() -> None:
-            try:
-                function(*args)
-            except Exception as e:
-                failures.append(e)
 
-        thread = threading.Thread(target=work, daemon=True)
-        thread.start()
-        return thread
+class SlowEcho(Echo):
+    invoker_class = SlowInvoker
 
-    monkeypatch.setattr(module, 'Workers', SlowWorkers)
-    making = run(Pool, router)
-    assert began.wait(LONG)
-    calling = run(module.start_in_child, router, [])
-    calling.join(0.05)
-    go.set()
-    for thread in (making, calling):
-        thread.join(LONG)
-    assert failures == []
+
+def test_a_call_that_comes_while_services_are_added(family: Family) -> None:
+    """It waits for the one that is being added, and has no other one made. Nobody else waits meanwhile."""
+    router = family.master.router
+    waiting: list[Any] = []
+    router.add_handler(waiting.append, handles.CALL_SERVICE)
+    replies = [family.master_from(family.child).call_service_async(SlowEcho, 'echo', value=i) for i in range(2)]
+    family.child.settle()
+    wait_until(lambda: len(waiting) == 2, LONG, 'the calls have come')
+    making = threading.Thread(target=lambda: Pool(router, [SlowEcho(router)], size=2), daemon=True)
+    making.start()
+    assert SlowInvoker.began.wait(LONG)
+    start_in_child(router, [(message, router.loop.clock()) for message in waiting])
+    assert get_or_create_pool(router) is router.services
+    with pytest.raises(PoolError, match='has a pool already'):
+        Pool(router)
+    SlowInvoker.go.set()
+    assert [reply.get(LONG) for reply in replies] == [0, 1]
+    making.join(LONG)
+    assert list(router.services.stats()) == [SlowEcho.name()]
     router.services.stop()
 
 
