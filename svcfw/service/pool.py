@@ -63,7 +63,7 @@ class Pool(object):
         self._ending_thread = None
         self._ended = Latch(router.loop)
         #: (Message, when it came) of calls that come while the services are added; None from then on.
-        self._early = []
+        self._early = []  # type: list | None
         self._require_free_router()
         try:
             self._workers = Workers(router.loop, size, self._log_error, self._spares_a_thread)
