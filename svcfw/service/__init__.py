@@ -21,7 +21,6 @@ from svcfw.service.policy import AllowAny, AllowParents, Policy
 from svcfw.service.pool import Pool, call
 from svcfw.service.results import Results
 from svcfw.service.service import Service
-from svcfw.service.starting import get_or_create_pool, start_pool
 
 __all__ = [
     'NO_REPLY',
@@ -47,15 +46,22 @@ __all__ = [
 ]
 
 
+#: Names that few contexts use, and where they live: what is imported has to be sent to each.
+_LATER = {
+    'FileService': 'svcfw.service.files',
+    'get_or_create_pool': 'svcfw.service.starting',
+    'start_pool': 'svcfw.service.starting',
+}
+
+
 def __getattr__(name):
-    """FileService and its twenty modules are not loaded unless they are used."""
-    if name == 'FileService':
-        return importlib.import_module('svcfw.service.files').FileService
+    if name in _LATER:
+        return getattr(importlib.import_module(_LATER[name]), name)
     raise AttributeError('module svcfw.service has no attribute %r' % name)
 
 
 def __dir__():
-    return [*globals(), 'FileService']
+    return [*globals(), *_LATER]
 
 
 if sys.version_info < (3, 7):  # which asks the module's class alone

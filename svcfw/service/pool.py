@@ -4,7 +4,7 @@ import _thread
 import collections
 import threading
 
-from svcfw.core import handles
+from svcfw.core import handles, load
 from svcfw.core.calls import service_name, within
 from svcfw.core.dispatch import call_error, fail
 from svcfw.core.latch import Latch
@@ -13,7 +13,6 @@ from svcfw.core.wire.errors import ChannelError, DecodeError, Error, TimeoutErro
 from svcfw.service.activation import Activation
 from svcfw.service.activator import Activator
 from svcfw.service.errors import PoolError, RefusedError, refusal
-from svcfw.service.limits import checked
 from svcfw.service.request import Request
 from svcfw.service.service import Service
 from svcfw.service.workers import Lane, Workers
@@ -46,7 +45,7 @@ class Pool(object):
             raise PoolError('the size of a pool is a whole number, of at least one thread, not %r' % (size,))
         self.router = router
         self.size = size
-        self._limits = checked(limits or {})
+        self._limits = load('svcfw.service.limits').checked(limits) if limits else {}
         self._activator = activator or Activator()
         self._state = _ACTIVE
         #: By name; a service that goes by several names has one invoker.
