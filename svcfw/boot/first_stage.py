@@ -35,15 +35,16 @@ BAD_PYTHON = 'SVCFW-BAD-PYTHON'
 
 # $0 is this script itself, $1 the Python code, $2 what was tried before, the rest are the candidates still to try.
 # A program that is found may not start (a shim without its version, a library that is gone), and exec leaves nobody to
-# try the next one: so it is started once for nothing, for some 8 ms. It may be a script that adds to PATH before it
-# starts a Python (pyenv's shims do): the PATH of the login goes along. A Python too old for us comes back here (see
-# _TRY_THE_REST) with the candidates it left over.
+# try the next one: so it is started once for nothing, for some 8 ms, and says which Python it is. A shim (of pyenv,
+# asdf, mise) sets variables on its way to that, PATH among them, which tasks would see: that Python itself is taken.
+# A Python too old for us comes back here (see _TRY_THE_REST) with the candidates it left over.
 _SCRIPT = (
     'c=$1 t=$2;shift 2;'
     'for p in "$@";do shift;t="$t $p";'
-    'command -v "$p">/dev/null 2>&1||continue;'
-    '"$p" -S -c "import zlib"</dev/null>/dev/null 2>&1||{{ t="$t(status $?)";continue;}};'
-    'exec "$p" -c "$c" "$0" "$c" "$t" "$PATH" "$@";'
+    'w=$(command -v "$p")||continue;'
+    'q=$("$p" -S -c "import sys,zlib;print(sys.executable)"</dev/null 2>/dev/null)||{{ t="$t(status $?)";continue;}};'
+    'case $w in */shims/*)p=$q;esac;'
+    'exec "$p" -c "$c" "$0" "$c" "$t" "$@";'
     'done;'
     'echo "{complaint}$t">&2;exit 127'
 )
@@ -51,14 +52,13 @@ _SCRIPT = (
 # Must parse on Python 2 as well, on one line, without a single quote and without a backslash. In order:
 # - empty entries leave sys.path, since they mean the current directory, which may belong to someone else than the
 #   account we run as (become): nothing may be imported from a file before that;
-# - after a search, PATH is what it was before;
 # - a Python that is too old gives way;
 # - exactly as many bytes as the second stage has are read, by os.read: what follows in the pipe are frames;
 # - the second stage is unpacked and run; `b`, `d` and `s` are what it starts from (see loader.py).
 _CODE = (
     'import os,sys;'
-    'sys.path=[p for p in sys.path if p];'
-    'a=sys.argv;{path}'
+    'sys.path[:]=filter(None,sys.path);'
+    'a=sys.argv;'
     'v=sys.version_info;'
     'v<(3,6)and {too_old};'
     'import zlib;'
@@ -68,8 +68,7 @@ _CODE = (
     's=d.decompress(b).split(bytes(1));'
     'exec(s[0])'
 )
-_SAME_PATH = 'os.environ["PATH"]=a[4];'
-_TRY_THE_REST = 'os.execv("/bin/sh",["sh","-c",a[1],a[1],a[2],a[3]+"(%d.%d)"%v[:2]]+a[5:])'
+_TRY_THE_REST = 'os.execv("/bin/sh",["sh","-c",a[1],a[1],a[2],a[3]+"(%d.%d)"%v[:2]]+a[4:])'
 _GIVE_UP = 'sys.exit("' + NO_PYTHON + ': tried "+sys.executable+"(%d.%d)"%v[:2])'
 
 _PLAIN = frozenset('abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-')
@@ -103,12 +102,12 @@ def argv(python, size):
     python: list of str, the interpreter and options of its own, ['/usr/bin/python3'].
     size: length in bytes of what `second_stage` returned.
     """
-    return [*python, '-c', _CODE.format(size=size, path='', too_old=_GIVE_UP)]
+    return [*python, '-c', _CODE.format(size=size, too_old=_GIVE_UP)]
 
 
 def search_argv(size, hints=(), only=None):
     """The search as an argv list, for whatever takes one (docker exec, chroot): list of str. Arguments as in `text`."""
-    code = _CODE.format(size=size, path=_SAME_PATH, too_old=_TRY_THE_REST)
+    code = _CODE.format(size=size, too_old=_TRY_THE_REST)
     candidates = [*hints, *(name for name in CANDIDATES if name not in hints)] if only is None else [only]
     script = _SCRIPT.format(complaint=NO_PYTHON + ': tried' if only is None else BAD_PYTHON + ':')
     return ['/bin/sh', '-c', 'eval "$0"', script, code, '', *candidates]

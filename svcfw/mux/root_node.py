@@ -20,7 +20,7 @@ MAX_LOGGED_LINES = 20
 #: After a login has failed that was to replace a stale one, it is not tried again for so long.
 LAST_RESORT_S = 60.0
 #: An agent that has acknowledged nothing for so long will not: TCP, too, gives a silent host up after a quarter of an
-#: hour (tcp_retries2). Of a retired one, whose clients may be gone, unnoticed as nothing can be read from them.
+#: hour (tcp_retries2). Of a retired one that no client needs sooner.
 STALLED_S, RETIRED_STALLED_S = 900.0, 15.0
 _OVERFULL = 'See whether the host has memory and processes left.'
 
@@ -103,10 +103,12 @@ class RootNode(Node):
     def is_idle(self) -> bool:
         return super().is_idle() and not self.flow.is_busy()
 
-    def end_if_stalled(self) -> None:
-        """Give up on a host that takes nothing of what is under way to it."""
+    def end_if_stalled(self, is_needed: Callable[[Node], bool]) -> None:
+        """Give up on a host that takes nothing of what is under way to it. is_needed(node): whether a client waits."""
         stalled_s = self.flow.stalled_s()
-        if stalled_s > (RETIRED_STALLED_S if self._is_retired else STALLED_S) and not self.dead:
+        is_long = stalled_s > STALLED_S
+        is_in_vain = self._is_retired and stalled_s > RETIRED_STALLED_S and not is_needed(self)
+        if (is_long or is_in_vain) and not self.dead:
             self.expel(
                 f'{self.host}: it has taken nothing for {stalled_s:.0f} s. See whether it, or a disk there, hangs.'
             )

@@ -134,9 +134,9 @@ class Server:
                 client.close()
                 continue
             _allow_beyond(client.fileno())
-            session = Session(self, next(self._session_ids))
-            self._sessions[session.id] = session
             fd = client.detach()
+            session = Session(self, next(self._session_ids), fd)
+            self._sessions[session.id] = session
             session.stream = Stream(
                 self._loop, Link(), fd, fd, f'client {session.id}', session.on_event, session.on_closed
             )
@@ -289,7 +289,7 @@ class Server:
         self._loop.call_later(pause_s, self._look_for_idle)
         now = self._loop.clock()
         for node in (*self._roots.values(), *self._retired):
-            node.end_if_stalled()
+            node.end_if_stalled(self._is_needed)
         for node in list(self._roots.values()):
             if node.is_idle() and now - node.idle_since() > self._idle_timeout_s:
                 self.retire(node)
@@ -300,6 +300,9 @@ class Server:
         is_needed = self._sessions or self._roots or self._retired
         if not is_needed and now - self._idle_since > self._idle_timeout_s:
             self._stop_unless_wanted()
+
+    def _is_needed(self, node: Node) -> bool:
+        return any(session.needs(node) for session in self._sessions.values())
 
     def _stop_unless_wanted(self) -> None:
         """Stop, unless a client is just coming: under the lock that they take before they start another one."""

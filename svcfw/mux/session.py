@@ -2,6 +2,7 @@
 
 import logging
 import os
+import select
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -39,10 +40,14 @@ Failure = tuple[str, str, int, str]
 
 
 class Session:
-    """One client, known to agents by `id`. Everything runs on the loop thread. `stream` is set right after."""
+    """One client, known to agents by `id`, on the socket `fd`. Everything runs on the loop thread.
 
-    def __init__(self, server: 'Server', session_id: int) -> None:
+    `stream`, which owns the socket, is set right after.
+    """
+
+    def __init__(self, server: 'Server', session_id: int, fd: int) -> None:
         self.id = session_id
+        self._fd = fd
         self.stream: Stream
         self.server = server
         self._codec = server.router.codec
@@ -203,6 +208,17 @@ class Session:
         """What was told to this node is done, or will not be."""
         self._owing.discard(node)
         node.release(self)
+
+    def needs(self, node: Node) -> bool:
+        """Whether the client is still there and has something under way on this node.
+
+        That it has left is not noticed while nothing is read from it, since a host takes nothing of what it sends.
+        """
+        if node not in self._held and node not in self._owing:
+            return False
+        poller = select.poll()
+        poller.register(self._fd, 0)
+        return not self.stream.closed and not poller.poll(0)
 
     # -- one request after the other
 

@@ -11,7 +11,7 @@ import signal
 from svcfw.ansible.target import child
 
 #: The end of the command decides, not a signal for the whole process group, and not which group is in the foreground.
-_IGNORED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGTSTP, signal.SIGTTOU)
+_IGNORED = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGTSTP, signal.SIGTTOU)
 
 
 def stand_before():
@@ -27,6 +27,8 @@ def stand_before():
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for number in _IGNORED:
             signal.signal(number, signal.SIG_IGN)
+        # The agent is gone and the terminal with it: as sudo does, pass that on.
+        signal.signal(signal.SIGHUP, lambda number, frame: _pass_on(command, number))
         child.close_all_but(-1)  # subprocess waits until nobody else holds a pipe of its own
         status = _status_of(command)
         _empty_foreground()
@@ -35,9 +37,19 @@ def stand_before():
         os._exit(255)
 
 
+def _pass_on(command, number):
+    try:
+        os.kill(command, number)
+    except OSError:
+        pass  # it has ended
+
+
 def _empty_foreground():
     """Give the terminal to a process group that ends at once: nobody is left to be hung up."""
-    member = os.fork()
+    try:
+        member = os.fork()
+    except OSError:  # no more processes for this account: the status counts for more
+        return
     if member == 0:
         try:
             os.setpgid(0, 0)

@@ -163,12 +163,31 @@ def test_hints_come_first_in_their_order(path_of, tmp_path: Path) -> None:
     assert run(['/bin/sh', '-c', text('first', 'second', 'third')], env)[1] == "(3, 8) b'frames'\n"
 
 
-def test_what_a_shim_adds_to_the_path_stays_there(shell: list[str], tmp_path: Path) -> None:
-    shim = tmp_path / 'shim'
-    shim.write_text(f'#!/bin/sh\nPATH={tmp_path}/added:$PATH exec {need_python("3.8")} "$@"\n')
-    shim.chmod(0o755)
+def test_a_shim_leaves_no_variables_behind(shell: list[str], tmp_path: Path) -> None:
+    python = need_python('3.8')
+    folder = tmp_path / 'shims'
+    folder.mkdir()
+    write_script(folder / 'python3', f'PATH={tmp_path}/added:$PATH PYENV_VERSION=3.8 exec {python} "$@"')
+    path = f'{folder}:{os.environ["PATH"]}'
+    report = zlib.compress(b'import os, sys; print(os.environ["PATH"], "PYENV_VERSION" in os.environ, sys.executable)')
+    done = subprocess.run(
+        [*shell, first_stage.text(len(report))],
+        input=report, capture_output=True, env={**os.environ, 'PATH': path}, timeout=seconds(20), check=True,
+    )  # fmt: skip
+    assert done.stdout.decode() == f'{path} False {python}\n'
+
+
+def test_a_wrapper_is_taken_with_what_it_sets(tmp_path: Path) -> None:
+    wrapper = tmp_path / 'wrapper'
+    write_script(wrapper, f'PATH=/its/own exec {need_python("3.8")} "$@"')
     report = zlib.compress(b'import os; print(os.environ["PATH"])')
-    line = first_stage.text(len(report), [str(shim)])
-    done = subprocess.run([*shell, line], input=report, capture_output=True, timeout=seconds(20), check=True)
-    plain = subprocess.run([*shell, 'printenv PATH'], capture_output=True, timeout=seconds(20), check=True)
-    assert done.stdout == plain.stdout
+    done = subprocess.run(
+        ['/bin/sh', '-c', first_stage.text(len(report), only=str(wrapper))],
+        input=report, capture_output=True, timeout=seconds(20), check=True,
+    )  # fmt: skip
+    assert done.stdout == b'/its/own\n'
+
+
+def write_script(path: Path, text: str) -> None:
+    path.write_text(f'#!/bin/sh\n{text}\n')
+    path.chmod(0o755)

@@ -275,9 +275,9 @@ class FakeServer:
 class FakeClient:
     """A session as its client sees it, with the server behind it."""
 
-    def __init__(self, *, up: bool = True) -> None:
+    def __init__(self, *, up: bool = True, fd: int = -1) -> None:
         self.server = FakeServer(up=up)
-        self.session = Session(self.server, 7)  # type: ignore[arg-type]
+        self.session = Session(self.server, 7, fd)  # type: ignore[arg-type]
         self.stream = FakeStream()
         self.session.stream = self.stream  # type: ignore[assignment]
         self.stream.on_closed = self.session.on_closed  # type: ignore[assignment]

@@ -580,21 +580,26 @@ def test_a_child_that_a_stale_parent_does_not_start(child):
 
 
 @pytest.mark.parametrize(
-    ('is_retired', 'limit_s'), [(False, module.STALLED_S), (True, module.RETIRED_STALLED_S)], ids=['used', 'retired']
+    ('is_retired', 'is_needed', 'limit_s'),
+    [(False, False, module.STALLED_S), (True, True, module.STALLED_S), (True, False, module.RETIRED_STALLED_S)],
 )
-def test_a_host_that_takes_nothing_is_given_up(root, is_retired, limit_s):
+def test_a_host_that_takes_nothing_is_given_up(root, is_retired, is_needed, limit_s):
     come_up(root)
     closed = []
     root.router.links[1] = SimpleNamespace(close=closed.append)
     root.hold('a client')
     if is_retired:
         root.retire()
+
+    def look():
+        root.end_if_stalled(lambda node: is_needed)
+
     root.router.loop.now += 2 * limit_s
-    root.end_if_stalled()  # nothing is under way
+    look()  # nothing is under way
     root.tell(ops.PUT, 7, (bytes(10_000),))
     root.router.loop.now += limit_s
-    root.end_if_stalled()
+    look()
     assert closed == []
     root.router.loop.now += 1
-    root.end_if_stalled()
+    look()
     assert closed == [f'h: it has taken nothing for {limit_s + 1:.0f} s. See whether it, or a disk there, hangs.']

@@ -56,7 +56,7 @@ class Root:
     def idle_since(self):
         return 0.0
 
-    def end_if_stalled(self):
+    def end_if_stalled(self, is_needed):
         self.looks = getattr(self, 'looks', 0) + 1
 
     def hold(self, holder):

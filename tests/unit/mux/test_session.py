@@ -1,5 +1,7 @@
 """A session alone: the order of requests, what holds what back, and that nobody is left waiting."""
 
+import socket
+
 import pytest
 
 from svcfw.ansible.target import ops
@@ -589,3 +591,15 @@ def test_a_refusal_of_anothers_command_is_asked_for_in_its_own_words(client, chi
     client.ask(ops.FLUSH, key=b'k')
     other.come_up(REFUSED)
     assert [handle for handle, _, _ in client.take()] == [protocol.BECOME_BUILD]
+
+
+def test_a_client_needs_a_node_while_it_is_there_and_has_something_under_way():
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        client = FakeClient(fd=ours.fileno())
+        assert not client.session.needs(client.node)
+        client.ask(ops.FLUSH)
+        assert client.session.needs(client.node)
+        theirs.sendall(b'unread')
+        theirs.close()
+        assert not client.session.needs(client.node)
