@@ -87,7 +87,7 @@ def _entries(folder: Any) -> Iterator[tuple[str, bool]]:
     for count, entry in enumerate(folder.iterdir()):
         if count >= MAX_ENTRIES:
             raise DataError(f'more than {MAX_ENTRIES} entries')
-        if _can_travel(entry.name):
+        if _can_travel(entry.name) and entry.name != '__pycache__':  # of this machine's interpreters
             yield entry.name, entry.is_dir()
 
 

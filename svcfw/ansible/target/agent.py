@@ -5,6 +5,7 @@ import os
 import pwd
 import sys
 import time
+from collections import deque
 
 from svcfw.ansible.target import files, login_files, ops
 from svcfw.ansible.target.programs import Programs
@@ -97,6 +98,9 @@ class Agent(object):
         self._standing = Standing(is_lent, more, is_below=is_below)
         self._programs = Programs(router, self.shell, self._jobs, self._over, is_lent)
         self._children = None
+        #: Whether requests have to wait for an import, and those that do.
+        self._is_holding = False
+        self._held = deque()
         self._answered = {  # type: dict
             ops.COMMAND: self._programs.command,
             ops.MODULE: self._programs.module,
@@ -132,6 +136,37 @@ class Agent(object):
     def _on_message(self, message):
         if message.is_dead:
             return
+        if self._is_holding:
+            self._held.append(message)
+        else:
+            self._take(message)
+
+    def _load(self, name):
+        """A module (its name, str) of ours that most targets never need.
+
+        It may have to come from above, and the loop is driven until it is there: requests that arrive meanwhile have to
+        wait, as they would find it half made, or be carried out before those that came earlier.
+        """
+        was_holding, self._is_holding = self._is_holding, True
+        try:
+            return importlib.import_module(name)
+        finally:
+            if not was_holding:
+                self._is_holding = bool(self._held)
+                if self._held:
+                    self._loop.call_soon(self._go_on)
+
+    def _go_on(self):
+        """Take one of the requests that had to wait; once there is none, others need not wait any more."""
+        if not self._held:
+            self._is_holding = False
+            return
+        try:
+            self._take(self._held.popleft())
+        finally:
+            self._loop.call_soon(self._go_on)
+
+    def _take(self, message):
         try:
             self._carry_out(message, *message.value())
         finally:
@@ -239,7 +274,7 @@ class Agent(object):
 
     def _child(self, message, session_id, *arguments):
         if self._children is None:
-            module = importlib.import_module('svcfw.ansible.target.children')
+            module = self._load('svcfw.ansible.target.children')
             self._children = module.Children(self._router, self._is_lent)
         self._children.start(message, session_id, *arguments)
 
@@ -293,7 +328,7 @@ class Agent(object):
         """One of the flows to the controller, which share its link."""
         if self._pace is None:
             # Most targets never send much.
-            self._pace = importlib.import_module('svcfw.core.wire.pace').Pace()
+            self._pace = self._load('svcfw.core.wire.pace').Pace()
         return self._pace.flow()
 
     def _over(self, job):

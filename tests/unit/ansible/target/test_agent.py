@@ -5,6 +5,7 @@ import os
 import signal
 import stat
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -594,3 +595,55 @@ def test_but_it_does_not_wait_for_ever(served, monkeypatch):
     monkeypatch.setattr(module, 'END_S', 0.01)
     served.router.starters.add(Starter(5))
     served.agent._end()
+
+
+# -- what is imported late -------------------------------------------------------------------------------------------
+
+
+class Children:
+    """In the place of those of a module that comes from above; `started` by all of them."""
+
+    started: list = []
+
+    def __init__(self, router, is_lent):
+        pass
+
+    def start(self, message, session_id, *arguments):
+        Children.started.append(message)
+        if len(Children.started) == 2:
+            raise ValueError('the second one fails')
+        message.reply(None)
+
+    def give_up(self, session_id):
+        pass
+
+
+def test_requests_wait_while_a_module_comes_from_above(served, monkeypatch):
+    arrived = []
+
+    def import_module(name):
+        assert name == 'svcfw.ansible.target.children'
+        arrived.extend(served.ask(ops.CHILD, 'name', [], False, '', 1) for _ in range(2))
+        arrived.append(served.ask(ops.EXPAND, '~'))
+        assert Children.started == []
+        return SimpleNamespace(Children=Children)
+
+    monkeypatch.setattr(Children, 'started', [])
+    monkeypatch.setattr(module, 'importlib', SimpleNamespace(import_module=import_module))
+    first = served.ask(ops.CHILD, 'name', [], False, '', 1)
+    assert first.replies == [None]
+    served.router.until(lambda: arrived[-1].is_answered, 'the last answer')
+    assert Children.started == [first, *arrived[:2]]
+    assert [len(each.failures) for each in arrived] == [1, 0, 0]
+    served.router.until(lambda: not served.agent._is_holding, 'the end of it')
+    assert served.ask(ops.EXPAND, '~').replies == [os.path.expanduser('~')]
+
+
+def test_requests_go_on_after_an_import_that_fails(served, monkeypatch):
+    def import_module(name):
+        raise ImportError(name)
+
+    monkeypatch.setattr(module, 'importlib', SimpleNamespace(import_module=import_module))
+    assert served.ask(ops.CHILD, 'name', [], False, '', 1).failures
+    served.router.until(lambda: not served.agent._is_holding, 'the end of it')
+    assert served.ask(ops.EXPAND, '~').replies == [os.path.expanduser('~')]
