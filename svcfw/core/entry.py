@@ -29,8 +29,7 @@ def main(config):
     router = Router(_forward_log, config['id'], config['parents'], config['name'])
     router.bundle = config['bundle']
     router.log_level = config['log_level']
-    if config['ids']:
-        router.add_ids(*config['ids'])
+    router.ids = config['ids']
     Importer(router, sys.meta_path[0]).install()
     dispatcher = Dispatcher(router)
     PoolStarter(router)

@@ -4,6 +4,7 @@ Routes and ids go from neighbour to neighbour, each of whom answers for those be
 it has itself; whatever else is asked for, data files too, goes up.
 """
 
+import _thread
 import zlib
 
 from svcfw.core import handles
@@ -14,11 +15,24 @@ from svcfw.core.wire.errors import CallError, DecodeError, RouteError
 MAX_NAME_CHARS = 200
 
 
+_making = _thread.allocate_lock()
+
+
+def relay_of(router):
+    """The Relay of a router, made when its first child is about to be. Any thread."""
+    with _making:
+        router.relay = router.relay or Relay(router)
+    return router.relay
+
+
 class Relay(object):
-    """Answers the children of one router, on its loop. Made with the first of them (`Router.add_child`)."""
+    """Answers the children of one router, on its loop, and gives them their ids. See `relay_of`."""
 
     def __init__(self, router):
         self._router = router
+        self._lock = _thread.allocate_lock()
+        first, last = router.ids or (0, -1)
+        self._unused_ids = [first, last + 1] if router.own_id else [1, 1 << 32]
         for handle, function in (
             (handles.ADD_ROUTE, self._on_add_route),
             (handles.DEL_ROUTE, self._on_del_route),
@@ -52,6 +66,32 @@ class Relay(object):
         router.routes.remove(context_id)
         router.gone(context_id, reason)
 
+    def allocate_id(self):
+        """Router.allocate_id."""
+        while True:
+            with self._lock:
+                first, end = self._unused_ids
+                if first < end:
+                    self._unused_ids[0] += 1
+                    return first
+            block = self._router.parent().request(handles.ALLOCATE_ID, None)
+            with self._lock:
+                self._unused_ids = [block[0], block[1] + 1]
+
+    def reserve_ids(self, count, stream=None):
+        """(first, last) of a block for the descendants of one child; None where ids have to be asked for.
+
+        stream: whom they are granted to at once. RouteError: none is used up then.
+        """
+        if self._router.own_id != 0:
+            return None
+        with self._lock:
+            first = self._unused_ids[0]
+            if stream is not None:
+                self._router.routes.grant(first, first + count - 1, stream)
+            self._unused_ids[0] += count
+        return first, first + count - 1
+
     def _on_allocate_id(self, message):
         router = self._router
         stream = router.link_for(message.src_id)
@@ -61,11 +101,11 @@ class Relay(object):
                 message.refuse(answer.reason)
                 return
             first, last = shaped(answer.value(), (int, int))
-            router.grant(first, last, stream)
+            router.routes.grant(first, last, stream)
             message.reply((first, last))
 
         if router.own_id == 0:
-            message.reply(router.reserve_ids(handles.ID_BLOCK, stream))
+            message.reply(self.reserve_ids(handles.ID_BLOCK, stream))
         else:
             router.parent().request_async(handles.ALLOCATE_ID, None, granted)
 

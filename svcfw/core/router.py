@@ -65,12 +65,13 @@ class Router(object):
         #: The way to each context below, and which of them are children of this one; changed by the driving thread.
         self.routes = RouteTable(own_id, self.parent_ids)
         self.child_ids = set()
+        #: (first, last) of the ids that were granted to this context at its start, for children; None for none.
+        self.ids = None
         self._parent_link = None
         self._contexts = {}
         #: {handle: (function, policy, respondent's id, once)}; see add_handler.
         self._handlers = {}
         self._next_handle = handles.FIRST_DYNAMIC
-        self._unused_ids = [1, 1 << 32] if own_id == 0 else [0, 0]
         self._on_shutdown = []
         #: The thread that runs the functions of `on_shutdown` now, and what those wait on who wait for their end.
         self._ending_thread = None
@@ -130,8 +131,6 @@ class Router(object):
             self._on_child_lost(stream, reason)
             on_lost(stream, reason)
 
-        if self.relay is None:
-            self.relay = load('svcfw.core.relay').Relay(self)
         stream = Stream(self.loop, link, read_fd, write_fd, context.name, event, lost)
         self.routes.add_trusted(context.id, stream)
         self.child_ids.add(context.id)
@@ -163,38 +162,7 @@ class Router(object):
 
     def allocate_id(self):
         """An id for a new child. Asks the parent for more when the present block is used up (blocks for one answer)."""
-        while True:
-            with self._lock:
-                first, end = self._unused_ids
-                if first < end:
-                    self._unused_ids[0] += 1
-                    return first
-            block = self.parent().request(handles.ALLOCATE_ID, None)
-            with self._lock:
-                self._unused_ids = [block[0], block[1] + 1]
-
-    def add_ids(self, first, last):
-        """Use this block of ids, granted by the parent, for children."""
-        with self._lock:
-            self._unused_ids = [first, last + 1]
-
-    def reserve_ids(self, count, stream=None):
-        """(first, last) of a block for the descendants of one child; None where ids have to be asked for.
-
-        stream: whom they are granted to at once. RouteError: none is used up then.
-        """
-        if self.own_id != 0:
-            return None
-        with self._lock:
-            first = self._unused_ids[0]
-            if stream is not None:
-                self.grant(first, first + count - 1, stream)
-            self._unused_ids[0] += count
-        return first, first + count - 1
-
-    def grant(self, first, last, stream):
-        """Let the context behind `stream` name these ids as its descendants."""
-        self.routes.grant(first, last, stream)
+        return load('svcfw.core.relay').relay_of(self).allocate_id()
 
     # -- handlers
 

@@ -25,6 +25,8 @@ BURST_S = 0.00004
 BURST_BYTES = 16 * 1024
 #: A payload up to this size is copied to its header: cheaper than a buffer of its own.
 SMALL_BYTES = 4096
+#: What is still read of a peer that takes no more: above what a pipe or socket holds.
+MAX_LAST_READS = 100
 #: fcntl.F_SETPIPE_SZ of Python 3.10.
 _SET_PIPE_SIZE = 1031
 #: Buffers for one writev(); IOV_MAX is 1024, POSIX promises 16.
@@ -58,6 +60,7 @@ class Stream(object):
         self._written_at = 0.0
         self._wants_write = False
         self._paused = 0
+        self._is_broken = False
         self._read_bytes = limits.READ_BYTES
         self._is_wide = False
         self._events = deque()
@@ -85,7 +88,7 @@ class Stream(object):
             self.when_room(waiter.set)
             self._loop.wait(waiter)
         with self._lock:
-            if self.closed:
+            if self.closed or self._is_broken:
                 raise ChannelError('%s: the connection is closed' % self.name)
             header, payload = self._link.frame_header(frame), frame.payload
             if len(payload) < SMALL_BYTES:
@@ -151,6 +154,8 @@ class Stream(object):
         with self._lock:
             self._paused += change
             self._watch()
+        if self._events:  # what was read at once with that for which there was no room
+            self._loop.call_soon(self._deliver)
 
     # -- the write queue; under the lock
 
@@ -200,6 +205,7 @@ class Stream(object):
             self._watch()
         except OSError as e:
             reason = e.strerror
+            self._is_broken = True
             self._queue.clear()
             self._loop.call_soon(lambda: self._on_broken(reason))
 
@@ -263,8 +269,8 @@ class Stream(object):
         return True
 
     def _deliver(self):
-        """Hand out what has come. If a callback waits, or fails, the loop sees to the rest in its next turn."""
-        while self._events and not self.closed:
+        """Hand out what has come, up to a pause. If a callback waits, or fails, the loop sees to the rest soon."""
+        while self._events and not self.closed and (not self._paused or self._is_broken):
             event = self._events.popleft()
             if self._events and not self._delivery_due:
                 self._delivery_due = True
@@ -280,9 +286,10 @@ class Stream(object):
         self._deliver()
 
     def _on_broken(self, reason):
-        """The peer takes no more; its last words may still be there."""
-        while not self.closed and self._on_readable():
-            pass
+        """The peer takes no more; its last words may still be there, and are not for ever."""
+        for _ in range(MAX_LAST_READS):
+            if self.closed or not self._on_readable():
+                break
         self._end(reason)
 
     def _end(self, reason):

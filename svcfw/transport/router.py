@@ -6,7 +6,6 @@ from svcfw.boot import bundle
 from svcfw.boot.responder import Responder
 from svcfw.core import handles, logsink
 from svcfw.core.loop import Waiter
-from svcfw.core.relay import Relay
 from svcfw.core.router import Router as CoreRouter
 from svcfw.transport import children, spec
 from svcfw.transport.start import GRACE_S, LEAVE_S
@@ -30,7 +29,6 @@ class Router(CoreRouter):
         self.bundle = bundle.packed()
         self.log_level = logging.getLogger().getEffectiveLevel()
         self.responder = Responder(self)
-        self.relay = Relay(self)
         self._is_closed = False
         self._called = set()
         logsink.receive(self)

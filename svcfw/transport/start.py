@@ -9,7 +9,7 @@ import os
 
 from svcfw.boot import first_stage
 from svcfw.core.latch import Latch
-from svcfw.core.relay import Relay
+from svcfw.core.relay import relay_of
 from svcfw.core.stream import HAS_SHUT_DOWN
 from svcfw.core.wire import limits
 from svcfw.core.wire.errors import ChannelError, StartError
@@ -42,8 +42,8 @@ class Starter(object):
     def __init__(self, router, name, launch, on_ready, on_failed, timeout_s, on_ask=None, hold_back=False):
         if router.closed is not None:
             raise ChannelError(router.closed)
-        router.relay = router.relay or Relay(router)
-        self.context = router.context(router.allocate_id(), name)
+        relay = relay_of(router)
+        self.context = router.context(relay.allocate_id(), name)
         self.dialogue = None
         self._router = router
         self._loop = router.loop
@@ -55,7 +55,7 @@ class Starter(object):
         self._has_failed = False
         self._is_leaving = False
         self._lost = self._last_line = ''
-        ids = router.reserve_ids(CHILD_IDS)
+        ids = relay.reserve_ids(CHILD_IDS)
         self._second_stage = self._make_second_stage(ids)
         self._process, self.dialogue = launch(len(self._second_stage))
         router.starters.add(self)
@@ -85,7 +85,7 @@ class Starter(object):
             self.context, Link(self._marker), read_fd, write_fd, self._on_event, self._on_lost
         )
         if ids:
-            self._router.grant(ids[0], ids[1], self.stream)
+            self._router.routes.grant(ids[0], ids[1], self.stream)
         self._loop.watch(self._err_fd, self._on_stderr)
         if self._process.tty_fd is not None:
             self._loop.watch(self._process.tty_fd, self._on_tty)

@@ -9,6 +9,7 @@ from typing import Any
 
 from svcfw.core.context import Context
 from svcfw.core.loop import Waiter
+from svcfw.core.relay import relay_of
 from svcfw.core.router import Router
 from svcfw.core.wire.frames import Frame
 from svcfw.core.wire.link import Link
@@ -56,9 +57,10 @@ class Served:
 
         def join() -> None:
             fd = sock.detach()
+            relay_of(self.router)
             stream = self.router.add_child(context, Link(), fd, fd, lambda *args: None, lambda *args: None)
             if ids:
-                self.router.grant(*ids, stream)
+                self.router.routes.grant(*ids, stream)
 
         self.do(join)
         return context
@@ -120,7 +122,7 @@ class Tree:
         fd = theirs.detach()
         child.do(lambda: child.router.add_parent(Link(), fd, fd))
         if ids:
-            child.router.add_ids(*ids)
+            child.router.ids = ids
         parent.add_child(context_id, name, ours, ids)
         return child
 

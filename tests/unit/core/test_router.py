@@ -8,9 +8,10 @@ import pytest
 from svcfw.core import handles
 from svcfw.core.channel import Receiver
 from svcfw.core.context import Context, Sender
+from svcfw.core.relay import relay_of
 from svcfw.core.wire.errors import ChannelError, TimeoutError
 from svcfw.core.wire.frames import Frame
-from svcfw.core.wire.link import Goodbye
+from svcfw.core.wire.link import Goodbye, Link
 from tests.support.routers import LONG, Served, Tree, tree
 from tests.support.timing import wait_until
 
@@ -25,7 +26,7 @@ def made() -> Iterator[Tree]:
 def family(made: Tree) -> tuple[Served, Served, Served, Served]:
     """0 - 1 - 64, and 2 beside them."""
     top = made.master()
-    assert top.router.reserve_ids(127) == (1, 127)
+    assert relay_of(top.router).reserve_ids(127) == (1, 127)
     child = made.child(top, 1, 'child', ids=(64, 127))
     grandchild = made.child(child, 64, 'grandchild')
     sibling = made.child(top, 2, 'sibling')
@@ -124,16 +125,16 @@ class TestTheTree:
         first = grandchild.router.allocate_id()
         assert grandchild.router.allocate_id() == first + 1
         assert sibling.router.allocate_id() >= first + handles.ID_BLOCK
-        assert child.router.reserve_ids(10) is None
-        assert top.router.reserve_ids(10)[0] > first
+        assert relay_of(child.router).reserve_ids(10) is None
+        assert relay_of(top.router).reserve_ids(10)[0] > first
 
     def test_a_refused_block_is_told_on(self, family: tuple[Served, ...], monkeypatch: Any) -> None:
         top, _, grandchild, _ = family
         monkeypatch.setattr('svcfw.core.wire.routes.MAX_BLOCKS', 1)
-        before = top.router._unused_ids[0]
+        before = top.router.allocate_id()
         with pytest.raises(ChannelError, match='too many blocks'):
             grandchild.router.allocate_id()
-        assert top.router._unused_ids[0] == before
+        assert top.router.allocate_id() == before + 1
 
     def test_routes_are_told_up(self, family: tuple[Served, ...]) -> None:
         top = family[0]
@@ -256,3 +257,23 @@ class TestTheEnd:
         peer.sock.close()
         with pytest.raises(ChannelError):
             reply.get(LONG)
+
+
+def test_a_child_that_reads_no_answers_gets_few(made: Tree) -> None:
+    """A thousand small requests come by one read; each answer is large."""
+    top = made.master()
+    peer = made.peer(top, 1, 'peer')
+    answered: list[int] = []
+
+    def answer(message: Any) -> None:
+        answered.append(message.frame.reply_to)
+        message.reply(bytes(1024 * 1024))
+
+    top.router.add_handler(answer, 500)
+    link = Link()
+    requests = [Frame(0, 1, 1, 500, 1000 + i, 0, b'') for i in range(1000)]
+    peer.sock.sendall(b''.join(map(link.frame_header, requests)))
+    wait_until(lambda: answered, LONG, 'the first answer')
+    top.settle()
+    assert len(answered) < 10
+    assert [peer.receive().handle for _ in range(1000)] == [request.reply_to for request in requests]

@@ -272,6 +272,20 @@ class TestReceiving:
         end.stream.resume_reading()
         end.drive_until(lambda: end.events)
 
+    def test_what_was_read_together_with_what_made_it_pause_waits_too(self, end: End) -> None:
+        def react(event: Any) -> None:
+            if event.payload in (b'0', b'2'):
+                end.stream.pause_reading()
+
+        end.react = react
+        end.peer.sock.sendall(b''.join(Link().frame_header(frame(b'%d' % i)) + b'%d' % i for i in range(4)))
+        for expected in ([b'0'], [b'0', b'1', b'2'], [b'0', b'1', b'2', b'3']):
+            end.drive_until(lambda expected=expected: end.payloads()[: len(expected)] == expected)
+            end.turn()
+            assert end.payloads() == expected
+            end.stream.resume_reading()
+            end.turn()
+
     def test_a_pause_does_not_hold_up_writing(self, end: End) -> None:
         end.stream.pause_reading()
         payload = bytes(1024 * 1024)
@@ -320,6 +334,31 @@ class TestTheEnd:
         end.peer.sock.sendall(Link().goodbye())
         assert end.drive_until_closed() == 'it: the peer has shut down'
         assert end.payloads() == [b'0', b'1', b'2']
+
+    def test_the_last_words_are_heard_in_spite_of_a_pause(self, end: End) -> None:
+        end.stream.pause_reading()
+        end.peer.send(frame(b'last'))
+        end.peer.sock.shutdown(socket.SHUT_RD)
+        end.stream.send(frame(b'x'))
+        assert 'Broken pipe' in end.drive_until_closed()
+        assert end.payloads() == [b'last']
+
+    def test_last_words_without_end_hold_up_nobody(self, end: End) -> None:
+        """A peer that closes its reading end, and goes on writing as fast as we read."""
+        end.react = lambda event: end.peer.send(event)
+        end.peer.send(frame(b'more'))
+        end.peer.sock.shutdown(socket.SHUT_RD)
+        end.stream.send(frame(b'x'))
+        assert 'Broken pipe' in end.drive_until_closed()
+
+    def test_no_answer_to_last_words_is_kept(self, end: End) -> None:
+        end.react = lambda event: pytest.raises(ChannelError, end.stream.send, frame(b'answer'))
+        end.peer.send(frame(b'question'))
+        end.peer.sock.shutdown(socket.SHUT_RD)
+        end.stream.send(frame(b'x'))
+        assert 'Broken pipe' in end.drive_until_closed()
+        assert not end.errors
+        assert end.payloads() == [b'question']
 
     def test_a_peer_that_takes_no_more(self, end: End) -> None:
         end.peer.sock.shutdown(socket.SHUT_RD)
