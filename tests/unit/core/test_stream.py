@@ -352,7 +352,11 @@ class TestTheEnd:
         assert 'Broken pipe' in end.drive_until_closed()
 
     def test_no_answer_to_last_words_is_kept(self, end: End) -> None:
-        end.react = lambda event: pytest.raises(ChannelError, end.stream.send, frame(b'answer'))
+        def react(event: Any) -> None:
+            with pytest.raises(ChannelError):
+                end.stream.send(frame(b'answer'))
+
+        end.react = react
         end.peer.send(frame(b'question'))
         end.peer.sock.shutdown(socket.SHUT_RD)
         end.stream.send(frame(b'x'))
