@@ -8,8 +8,8 @@ from svcfw.core import handles
 from svcfw.core.context import Context
 from svcfw.core.dispatch import call_error, fail
 from svcfw.core.latch import Latch
-from svcfw.core.message import has_parent_authority
-from svcfw.core.wire.errors import ChannelError, Error, StartError, TimeoutError
+from svcfw.core.message import has_parent_authority, shaped
+from svcfw.core.wire.errors import START_KINDS, ChannelError, DecodeError, Error, StartError, TimeoutError
 from svcfw.transport import connect
 from svcfw.transport.spec import DEFAULT_TIMEOUT_S, LOCAL, Spec
 from svcfw.transport.start import LEAVE_S, Starter, start_and_wait
@@ -48,31 +48,47 @@ def _start(router, spec, name, via):
 
 def _start_elsewhere(router, spec, name, via):
     outcome = Latch(router.loop)
+    known = frozenset(router.routes.behind(router.routes.link_for(via.id)))
 
     def answered(message):
         try:
             outcome.put(message)
         except ChannelError:
-            _let_go_of_late(message)
+            _let_go_of_late(message, via, known)
 
     via.request_async(handles.CHILDREN, (_START, vars(spec), name), answered)
     try:
-        return _started(outcome.get(spec.timeout_s + _MARGIN_S))
-    finally:
+        return _started(outcome.get(spec.timeout_s + _MARGIN_S), via, known)
+    except DecodeError as e:
+        raise StartError('died', spec.host, 'the answer is none: %s' % e, 'Try again.') from None
+    except BaseException:  # Ctrl-C too
         outcome.close()
+        for _ in range(len(outcome)):  # it came at the last moment
+            message = outcome.get(0)
+            router.loop.call_soon(lambda: _let_go_of_late(message, via, known))
+        raise
 
 
-def _started(message):
-    """The Context that another one has started for us, by its answer. StartError, CallError, ChannelError."""
-    error, context = message.value()
+def _started(message, via, known):
+    """The Context that `via` has started for us, by its answer. StartError, CallError, ChannelError, DecodeError.
+
+    What is meant for it must not go to another one because `via` says so: it is behind the same link, and was not among
+    `known`, the ids that were there before.
+    """
+    error, context = shaped(message.value(), ((tuple, type(None)), (Context, type(None))))
     if error is not None:
-        raise StartError(*error)
+        kind, *_ = shaped(error, (str, str, str, str, (int, type(None))))
+        raise StartError(kind if kind in START_KINDS else 'died', *error[1:])
+    routes = message.router.routes
+    link = routes.link_for(via.id)
+    if context is None or link is None or routes.link_for(context.id) is not link or context.id in known:
+        raise DecodeError('it names no context that it has started')
     return context
 
 
-def _let_go_of_late(message):
+def _let_go_of_late(message, via, known):
     try:
-        context = _started(message)
+        context = _started(message, via, known)
     except Error:
         return
     _let_go(message.router, context.id)

@@ -283,15 +283,20 @@ def start_and_wait(router, name, launch, timeout_s):
     Raises StartError; ChannelError for a router that was shut down; what `launch` raises.
     """
     outcome = Latch(router.loop)
+    starters = []
 
     def start():
         try:
-            Starter(router, name, launch, outcome.put, outcome.put, timeout_s)
+            starters.append(Starter(router, name, launch, outcome.put, outcome.put, timeout_s))
         except Exception as e:
             outcome.put(e)
 
     router.loop.call_soon(start)
-    result = outcome.get(timeout_s + LEAVE_S)
+    try:
+        result = outcome.get(timeout_s + LEAVE_S)
+    except BaseException:  # Ctrl-C: nobody will know of it
+        router.loop.call_soon(lambda: [starter.leave() for starter in router.starters.intersection(starters)])
+        raise
     if isinstance(result, Exception):
         raise result
     return result

@@ -51,9 +51,13 @@ class RouteTable(object):
         """Forget an id; one that is not routed is no error."""
         self._links.pop(context_id, None)
 
+    def behind(self, link):
+        """The ids (list) that are routed by a link, the child's own first. Any thread."""
+        return [context_id for context_id, known in list(self._links.items()) if known == link]
+
     def drop_link(self, link):
         """Forget a link and all it was granted; returns the ids that were routed by it, the child's own first."""
-        lost = [context_id for context_id, known in self._links.items() if known == link]
+        lost = self.behind(link)
         for context_id in lost:
             del self._links[context_id]
         self._blocks = [block for block in self._blocks if block[2] != link]

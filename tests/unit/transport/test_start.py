@@ -5,6 +5,7 @@ import shlex
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -304,3 +305,27 @@ class TestStartAndWait:
 
 def test_graces_are_longer_than_an_end_takes() -> None:
     assert seconds(1) > start._MAX_POLL_S
+
+
+@pytest.mark.parametrize('is_up', [True, False])
+def test_what_nobody_waits_for_any_more_is_ended(
+    router: Router, is_up: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Ctrl-C while a child is starting, or just has."""
+    silent = tmp_path / 'python'
+    silent.write_text('#!/bin/sh\nexec sleep 1000\n')
+    silent.chmod(0o755)
+
+    class Interrupted(Latch):
+        def get(self, timeout: float | None = None) -> Any:
+            if is_up:
+                assert isinstance(Latch.get(self, timeout), Context)
+            else:
+                wait_until(lambda: router.starters, LONG, 'the start')
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr('svcfw.transport.start.Latch', Interrupted)
+        router.local(None if is_up else str(silent), timeout_s=LONG)
+    wait_until(lambda: not router.starters, LONG, 'the end of its process')
+    assert not router.streams()
