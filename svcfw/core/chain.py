@@ -57,7 +57,8 @@ class CallChain(object):
         """Forget a failure, from after the calls that were begun before."""
         if self._is_used:
             self._is_used = False
-            self.context.call_no_reply(forget, self._key())
+            key, self._id = self._key(), os.urandom(8)  # whatever becomes of `forget`, this is another chain
+            self.context.call_no_reply(forget, key)
 
     def __del__(self):
         if self._is_used and self.context.router.closed is None:
@@ -90,7 +91,8 @@ class ChainReply(Reply):
 def run(key, name, args, kwargs, is_heard, router):
     """One call of a chain: (CallError or None, the value as it travels). Encoded here, since that may fail, too.
 
-    is_heard: whether somebody waits for what this returns.
+    is_heard: whether somebody waits for what this returns. What comes after a call that was refused does not get here:
+    see svcfw.core.dispatch.
     """
     if key in _failed:
         _failed[key][1] |= is_heard

@@ -60,6 +60,8 @@ class Dispatcher(object):
         self.busy = False
         self._router = router
         self._calls = Latch(router.loop, brief=True)
+        #: Keys of chains (svcfw.core.chain) of which a call was refused, until they are forgotten.
+        self._refused_chains = set()
         router.add_handler(self._on_call, handles.CALL_FUNCTION, policy=has_parent_authority)
         router.add_handler(self._on_cancel, handles.CANCEL_CALL, policy=has_parent_authority)
         router.on_shutdown(lambda: self._calls.close('the context ended'))
@@ -67,10 +69,26 @@ class Dispatcher(object):
     def _on_call(self, message):
         if message.is_dead:
             return
-        if len(self._calls) >= MAX_PENDING_CALLS:
-            message.fail(CallError('svcfw.BusyError', '%d calls are waiting already' % MAX_PENDING_CALLS, ''))
-            return
-        self._calls.put((message, self._router.loop.clock()))
+        waiting = len(self._calls)
+        if waiting >= MAX_PENDING_CALLS or self._refused_chains:
+            waiting = self._waiting_for(message.value(), waiting)
+        if waiting < MAX_PENDING_CALLS:
+            self._calls.put((message, self._router.loop.clock()))
+        else:
+            self._tell(message, CallError('svcfw.BusyError', '%d calls are waiting already' % MAX_PENDING_CALLS))
+
+    def _waiting_for(self, call, waiting):
+        """How many calls wait, as a chain counts them: none of it may run after one that was refused."""
+        (module, function), args = call[:2]
+        if module != 'svcfw.core.chain':
+            return waiting
+        refused = self._refused_chains
+        if function == 'forget':
+            refused.discard(args[0])
+            return waiting // 2  # it is as good as never refused: that would leave a failure here
+        if waiting >= MAX_PENDING_CALLS:
+            refused.add(args[0])
+        return MAX_PENDING_CALLS if args[0] in refused else waiting
 
     def _on_cancel(self, message):
         """A caller waits no more: its call is not begun."""
@@ -109,10 +127,9 @@ class Dispatcher(object):
             message.reply(value)
         except BaseException as e:  # KeyboardInterrupt and the like end the call, not the context that others share
             forks.end_if_fork(pid, e)
-            self._report(message, e)
+            self._tell(message, call_error(e))
 
-    def _report(self, message, error):
-        failure = call_error(error)
+    def _tell(self, message, failure):
         if message.wants_reply():
             fail(message, failure)
         else:

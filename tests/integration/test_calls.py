@@ -9,6 +9,7 @@ import svcfw
 from svcfw.core.chain import CallChain
 from svcfw.core.channel import Receiver
 from svcfw.core.context import Context
+from svcfw.core.dispatch import MAX_PENDING_CALLS
 from svcfw.core.wire.errors import CallError, ChannelError, TimeoutError
 from svcfw.transport.router import Router
 from tests.integration import remote_calls as there
@@ -92,6 +93,40 @@ class TestChains:
             with pytest.raises(CallError, match=kind):
                 chain.call(there.note, 1)
         assert child.call(there.taken) == []
+
+    @pytest.mark.parametrize('is_heard', [True, False])
+    def test_after_a_refused_call_none_runs(
+        self, child: Context, is_heard: bool, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """There is room again for those that are sent after it."""
+        chain, other = CallChain(child), CallChain(child)
+        handle = child.call(there.let_go_from_now_on)
+        receiver = Receiver(child.router)
+        busy = child.call_async(there.wait_for_go, receiver.to_sender())
+        assert receiver.get(LONG).value() == 'waiting'
+        accepted = [chain.call_async(there.note, 'first')]
+        accepted += [child.call_async(there.note, 'no chain') for _ in range(MAX_PENDING_CALLS - 1)]
+        if is_heard:
+            refused = [chain.call_async(there.note, 'refused'), other.call_async(there.note, 'refused')]
+            with pytest.raises(CallError, match='BusyError'):
+                refused[-1].get(LONG)
+        else:
+            chain.call_no_reply(there.note, 'refused')
+            other.call_no_reply(there.note, 'refused')
+            wait_until(lambda: caplog.text.count('BusyError') == 2, LONG, 'they are in the log')
+        other.reset()
+        child.send(handle, None)
+        assert busy.get(LONG) == 'gone on'
+        assert [reply.get(LONG) for reply in accepted] == ['first', *['no chain'] * (MAX_PENDING_CALLS - 1)]
+        with pytest.raises(CallError, match='BusyError'):
+            chain.call(there.note, 'after it')
+        assert other.call(there.note, 'reset') == 'reset'
+        chain.reset()
+        assert chain.call(there.note, 'reset, too') == 'reset, too'
+        taken = child.call(there.taken)
+        assert (taken[0], taken[-2:]) == ('first', ['reset', 'reset, too'])
+        assert 'after it' not in taken
+        assert 'refused' not in taken
 
     def test_it_is_a_call_as_any_other(self, child: Context) -> None:
         chain = CallChain(child)
