@@ -79,8 +79,11 @@ class Latch(object):
     def drop(self, is_unwanted):
         """Take the items out of which `is_unwanted(item)` is true. It is called under a lock."""
         with self._lock:
-            for item in [item for item in self._items if is_unwanted(item)]:
-                self._items.remove(item)
+            for item in filter(is_unwanted, list(self._items)):
+                try:
+                    self._items.remove(item)
+                except ValueError:
+                    pass  # a thread that need not wait takes its item without the lock
 
     def close(self, reason='the latch was closed'):
         """Wake all waiters with ChannelError(reason) once the items are gone. Idempotent."""

@@ -341,9 +341,7 @@ class Router(object):
     def gone(self, context_id, reason):
         """A context below is lost: whoever waits for it is told. Driving thread."""
         with self._lock:
-            lost = [
-                handle for handle, (_, _, respondent_id, _) in self._handlers.items() if respondent_id == context_id
-            ]
+            lost = [handle for handle, entry in list(self._handlers.items()) if entry[2] == context_id]
             callbacks = self._on_gone.pop(context_id, [])
             self._contexts.pop(context_id, None)
         self.child_ids.discard(context_id)

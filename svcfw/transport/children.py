@@ -63,8 +63,8 @@ def _start_elsewhere(router, spec, name, via):
         raise StartError('died', spec.host, 'the answer is none: %s' % e, 'Try again.') from None
     except BaseException:  # Ctrl-C too
         outcome.close()
-        for _ in range(len(outcome)):  # it came at the last moment
-            message = outcome.get(0)
+        if not outcome.empty():  # it came at the last moment
+            message = outcome.get()
             router.loop.call_soon(lambda: _let_go_of_late(message, via, known))
         raise
 

@@ -170,3 +170,20 @@ class TestWithoutALoop:
         threading.Timer(0.01, latch.close, ['over']).start()
         with pytest.raises(ChannelError, match='over'):
             latch.get()
+
+
+def test_items_that_are_taken_while_others_are_dropped() -> None:
+    """Who need not wait takes no lock."""
+    latch: Latch[int] = Latch()
+    for item in range(6):
+        latch.put(item)
+    taken: list[int] = []
+
+    def is_unwanted(item: int) -> bool:
+        if item % 2 == 0:
+            taken.append(latch.get(0))
+        return item > 0
+
+    latch.drop(is_unwanted)
+    assert taken == [0, 2, 4]
+    assert latch.empty()

@@ -126,7 +126,7 @@ class TestLate:
     ) -> None:
         class Impatient(Latch):
             def get(self, timeout: float | None = None) -> Any:
-                if timeout == 0:
+                if timeout is None:
                     return Latch.get(self, timeout)
                 assert web.has_answered.wait(LONG)
                 web.top.settle()

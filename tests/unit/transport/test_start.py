@@ -324,8 +324,8 @@ def test_what_nobody_waits_for_any_more_is_ended(
                 wait_until(lambda: router.starters, LONG, 'the start')
             raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr('svcfw.transport.start.Latch', Interrupted)
+    monkeypatch.setattr('svcfw.transport.start.Latch', Interrupted)
+    with pytest.raises(KeyboardInterrupt):
         router.local(None if is_up else str(silent), timeout_s=LONG)
     wait_until(lambda: not router.starters, LONG, 'the end of its process')
     assert not router.streams()
