@@ -32,7 +32,11 @@ class Relay(object):
         self._router = router
         self._lock = _thread.allocate_lock()
         first, last = router.ids or (0, -1)
-        self._unused_ids = [first, last + 1] if router.own_id else [1, 1 << 32]
+        if router.own_id == 0:
+            first, last = 1, (1 << 32) - 1
+        self._unused_ids = [first, last + 1]
+        #: (first, last) of all ids that contexts below this one may have, or have had.
+        self._blocks = [(first, last)]
         for handle, function in (
             (handles.ADD_ROUTE, self._on_add_route),
             (handles.DEL_ROUTE, self._on_del_route),
@@ -74,9 +78,14 @@ class Relay(object):
                 if first < end:
                     self._unused_ids[0] += 1
                     return first
-            block = self._router.parent().request(handles.ALLOCATE_ID, None)
+            first, last = self._router.parent().request(handles.ALLOCATE_ID, None)
             with self._lock:
-                self._unused_ids = [block[0], block[1] + 1]
+                self._unused_ids = [first, last + 1]
+                self._blocks.append((first, last))
+
+    def was_below(self, context_id):
+        """Whether this is a context below this one, or may have been."""
+        return any(first <= context_id <= last for first, last in list(self._blocks))
 
     def reserve_ids(self, count, stream=None):
         """(first, last) of a block for the descendants of one child; None where ids have to be asked for.
@@ -102,6 +111,7 @@ class Relay(object):
                 return
             first, last = shaped(answer.value(), (int, int))
             router.routes.grant(first, last, stream)
+            self._blocks.append((first, last))
             message.reply((first, last))
 
         if router.own_id == 0:

@@ -9,6 +9,7 @@ from svcfw.core.context import Context
 from svcfw.core.dispatch import call_error, fail
 from svcfw.core.latch import Latch
 from svcfw.core.message import has_parent_authority, shaped
+from svcfw.core.relay import relay_of
 from svcfw.core.wire.errors import START_KINDS, ChannelError, DecodeError, Error, StartError, TimeoutError
 from svcfw.transport import connect
 from svcfw.transport.spec import DEFAULT_TIMEOUT_S, LOCAL, Spec
@@ -97,7 +98,7 @@ def _let_go_of_late(message, via, known):
 def disconnect(context, timeout=None):
     """Context.disconnect."""
     router = context.router
-    if context.id == router.own_id or context.id in router.parent_ids:
+    if not relay_of(router).was_below(context.id):
         raise ValueError('%s is not below this context' % context)
     gone = Latch(router.loop)
     router.on_gone(context, gone.put)

@@ -9,6 +9,7 @@ import pytest
 from svcfw.core import handles
 from svcfw.core.context import Context
 from svcfw.core.latch import Latch
+from svcfw.core.relay import relay_of
 from svcfw.core.wire.errors import StartError, TimeoutError
 from svcfw.core.wire.frames import Frame
 from svcfw.transport import children
@@ -137,3 +138,23 @@ class TestLate:
             web.start(web.names_new)
         asked = web.peer.receive()
         assert (asked.handle, web.top.router.codec.decode(asked.payload)) == (handles.CHILDREN, ('let go', NEW))
+
+
+def test_only_what_is_or_was_below_is_let_go_of() -> None:
+    with tree() as made:
+        top = made.master()
+        relay_of(top.router).reserve_ids(127)
+        child = made.child(top, 1, 'child', ids=(64, 127))
+        made.peer(top, 2, 'sibling')
+        below = made.peer(child, 64, 'below')
+        context = child.router.context(64)
+        below.sock.close()
+        context.disconnect(LONG)
+        context.disconnect(LONG)
+        Context(child.router, 65).disconnect(LONG)
+        for other in (0, 1, 2, 128):
+            with pytest.raises(ValueError, match='is not below'):
+                Context(child.router, other).disconnect(LONG)
+        while child.router.allocate_id() <= 127:
+            pass
+        Context(child.router, 128 + handles.ID_BLOCK // 2).disconnect(LONG)
