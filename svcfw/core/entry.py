@@ -34,7 +34,7 @@ def main(config):
     dispatcher = Dispatcher(router)
     PoolStarter(router)
     PoolStarter(router, handles.CHILDREN, ('svcfw.transport.children', 'children for you'))
-    router.on_shutdown(lambda: router.loop.call_soon(lambda: _end_running_call(router.loop, dispatcher)))
+    router.ended.notify = lambda _: router.loop.call_soon(lambda: _end_running_call(router.loop, dispatcher))
     stream = router.add_parent(Link(), read_fd, write_fd)
     stream.write_ahead(config['marker'])
     dispatcher.run()
@@ -69,7 +69,7 @@ def _take_stdio():
 
 
 def _end_running_call(loop, dispatcher):
-    """The parent is gone while the main thread computes: nobody waits for the result, so the process ends.
+    """The context has ended while the main thread computes: nobody waits for the result, so the process ends.
 
     By SIGTERM, for a program that wants to clean up, and without mercy after a while.
     """

@@ -30,6 +30,8 @@ class Relay(object):
 
     def __init__(self, router):
         self._router = router
+        #: Whether children were started here: see svcfw.transport.leaving.
+        self.has_starters = False
         self._lock = _thread.allocate_lock()
         first, last = router.ids or (0, -1)
         if router.own_id == 0:

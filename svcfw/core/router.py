@@ -73,9 +73,9 @@ class Router(object):
         self._handlers = {}
         self._next_handle = handles.FIRST_DYNAMIC
         self._on_shutdown = []
-        #: The thread that runs the functions of `on_shutdown` now, and what those wait on who wait for their end.
+        #: The thread that runs the functions of `on_shutdown` now; `ended` is closed when they have run.
         self._ending_thread = None
-        self._ended = Latch(self.loop)
+        self.ended = Latch(self.loop)
         self._on_gone = {}
         self.add_handler(self._on_shutdown_request, handles.SHUTDOWN, has_parent_authority)
 
@@ -419,7 +419,7 @@ class Router(object):
             except BaseException as e:  # SystemExit of one is no reason to skip the others
                 self._on_loop_error(e)
         self._ending_thread = None
-        self._ended.close('the end')
+        self.ended.close('the end')
 
     def join_shutdown(self, timeout_s):
         """Wait until a shutdown that has begun has run its functions, for so many seconds at most. Any thread.
@@ -428,7 +428,7 @@ class Router(object):
         """
         if self._ending_thread != _thread.get_ident():
             try:
-                self._ended.get(timeout_s)
+                self.ended.get(timeout_s)
             except (ChannelError, TimeoutError):
                 pass
 

@@ -4,6 +4,7 @@ from typing import Any, Unpack
 from svcfw.core.context import Context
 from svcfw.core.holders import Holders
 from svcfw.core.importer import Importer
+from svcfw.core.latch import Latch
 from svcfw.core.loop import Loop
 from svcfw.core.message import Message
 from svcfw.core.relay import Relay
@@ -35,6 +36,7 @@ class Router:
     routes: RouteTable
     child_ids: set[int]
     ids: tuple[int, int] | None
+    ended: Latch[Any]
     bundle: bytes | None
     log_level: int
     starters: set[Any]

@@ -5,13 +5,10 @@ import logging
 from svcfw.boot import bundle
 from svcfw.boot.responder import Responder
 from svcfw.core import handles, logsink
-from svcfw.core.loop import Waiter
+from svcfw.core.relay import relay_of
 from svcfw.core.router import Router as CoreRouter
-from svcfw.transport import children, spec
-from svcfw.transport.start import GRACE_S, LEAVE_S
-
-#: How often a closing router looks whether its children's processes are gone.
-_LOOK_S = 0.005
+from svcfw.transport import children, leaving, spec
+from svcfw.transport.start import LEAVE_S
 
 _log = logging.getLogger('svcfw')
 
@@ -29,6 +26,7 @@ class Router(CoreRouter):
         self.bundle = bundle.packed()
         self.log_level = logging.getLogger().getEffectiveLevel()
         self.responder = Responder(self)
+        relay_of(self)
         self._is_closed = False
         self._called = set()
         logsink.receive(self)
@@ -94,21 +92,8 @@ class Router(CoreRouter):
         self._is_closed = True
         self.shutdown()
         self.join_shutdown(LEAVE_S)
-        over = Waiter(self.loop)
-        self.loop.call_soon(lambda: self._leave(over))
-        self.loop.wait(over, self.loop.clock() + LEAVE_S + GRACE_S)
+        leaving.end_children(self, LEAVE_S)
         self.loop.close()
-
-    def _leave(self, over):
-        for starter in list(self.starters):
-            starter.leave()
-        self._wait_for_processes(over)
-
-    def _wait_for_processes(self, over):
-        if self.starters:
-            self.loop.call_later(_LOOK_S, lambda: self._wait_for_processes(over))
-        else:
-            over.set()
 
 
 def _has_no_pool(message):

@@ -14,6 +14,7 @@ from svcfw.core.stream import HAS_SHUT_DOWN
 from svcfw.core.wire import limits
 from svcfw.core.wire.errors import ChannelError, StartError
 from svcfw.core.wire.link import Link, Noise, Ready
+from svcfw.transport import leaving
 from svcfw.transport.dialogue import STDERR, STDIN, STDOUT, TTY, Ask, Fail, Send
 
 #: Ids that a child may give to children of its own before it has to ask for more.
@@ -58,6 +59,9 @@ class Starter(object):
         ids = relay.reserve_ids(CHILD_IDS)
         self._second_stage = self._make_second_stage(ids)
         self._process, self.dialogue = launch(len(self._second_stage))
+        if router.parent_ids and not relay.has_starters:
+            leaving.with_context(router, LEAVE_S)
+        relay.has_starters = True
         router.starters.add(self)
         self._join(ids)
         if not hold_back:
@@ -106,12 +110,12 @@ class Starter(object):
         if not self._is_ready:
             self._failed(error)
 
-    def leave(self):
-        """Have the child end; it is killed if it takes too long, or is not up yet."""
+    def leave(self, leave_s=LEAVE_S):
+        """Have the child end; it is killed if it takes longer than that, or is not up yet."""
         if self._is_ready:
             self._is_leaving = True
             self.stream.say_goodbye()
-            self._loop.call_later(LEAVE_S, self._end)
+            self._loop.call_later(leave_s, self._end)
         else:
             self.give_up(StartError('died', self.dialogue.host, 'its start was given up'))
 

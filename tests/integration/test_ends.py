@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,10 +11,10 @@ import pytest
 
 from svcfw.core.channel import Receiver
 from svcfw.core.context import Context
-from svcfw.core.wire.errors import CallError, ChannelError
+from svcfw.core.wire.errors import CallError, ChannelError, StartError
 from svcfw.transport.router import Router
 from tests.integration import remote_ends as there
-from tests.support import children
+from tests.support import called, children
 from tests.support.routers import LONG
 from tests.support.timing import wait_until
 
@@ -145,3 +146,38 @@ class TestReceivers:
         other.shutdown(LONG)
         with pytest.raises(ChannelError):
             receiver.get(LONG)
+
+
+@pytest.mark.parametrize('how', ['shutdown', 'close', 'lost', 'busy'])
+def test_what_a_context_has_started_ends_with_it(router: Router, child: Context, tmp_path: Path, how: str) -> None:
+    """A child that is stopped, one whose program hangs before it is one, and one that is well."""
+    silent = tmp_path / 'python'
+    silent.write_text('#!/bin/sh\nexec sleep 1000\n')
+    silent.chmod(0o755)
+    pid = child.call(os.getpid)
+    stopped, well = router.local(via=child), router.local(via=child)
+    stopped_pid = stopped.call(os.getpid)
+    assert well.call(os.getpid) != stopped_pid
+    starting = threading.Thread(target=start_in_vain, args=(router, str(silent), child), daemon=True)
+    starting.start()
+    wait_until(lambda: len(children.children_of(pid)) == 3, LONG, 'all three are there')
+    pids = list(children.children_of(pid))
+    os.kill(stopped_pid, signal.SIGSTOP)
+    if how == 'busy':
+        receiver = Receiver(router)
+        child.call_no_reply(called.hang, receiver.to_sender())
+        assert receiver.get(LONG).value() == pid
+    if how == 'shutdown':
+        child.shutdown(LONG)
+    elif how == 'lost':
+        router.loop.call_soon(lambda: [stream.close('cut') for stream in router.streams()])
+    else:
+        router.close()
+    for each in (pid, *pids):
+        children.wait_until_gone(each)
+    starting.join(LONG)
+
+
+def start_in_vain(router: Router, python: str, via: Context) -> None:
+    with pytest.raises((StartError, ChannelError)):
+        router.local(python, via=via, timeout_s=LONG)
