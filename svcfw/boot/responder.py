@@ -38,7 +38,8 @@ MAX_PRELOADED_BYTES = 512 * 1024
 
 #: A longer name is no module's.
 MAX_NAME_CHARS = 500
-#: Packages that one link asked for without leave, and that are sent on their own should they be allowed later.
+#: Packages that those behind one link asked for without leave, and that are sent should they be allowed later. Beyond
+#: that whatever is allowed is sent.
 MAX_REFUSED = 1000
 
 _NEVER = frozenset(sys.stdlib_module_names)
@@ -67,19 +68,21 @@ class Responder:
             self._require_program()
         peer = self._peer(context.id)
         peer.called.add(module)
-        if package not in peer.allowed:
-            peer.allowed.add(package)
-            if peer.refused.pop(package, None):
-                # It remembers that there is no such module.
-                self.push(context, [module])
+        peer.allowed.add(package)
+        if (package, context.id) in peer.refused or peer.forgets:
+            # It remembers, or may remember, that there is no such module.
+            peer.refused.discard((package, context.id))
+            self.push(context, [module])
 
     def allow_everyone(self, packages: Iterable[str]) -> None:
         """Let all contexts below have these packages, those too that asked in vain before."""
         for package in map(_package, packages):
             self._denied.discard(package)
             self._allowed.add(package)
-            for peer in list(self._peers.values()):
-                for context_id in peer.refused.pop(package, ()):
+            for link, peer in list(self._peers.items()):
+                refused = {context_id for name, context_id in list(peer.refused) if name == package}
+                peer.refused -= {(package, context_id) for context_id in refused}
+                for context_id in self._router.routes.behind(link) if peer.forgets else refused:
                     self.push(self._router.context(context_id), [package])
 
     def deny_everyone(self, packages: Iterable[str]) -> None:
@@ -137,10 +140,14 @@ class Responder:
     def _refuse(self, name: str, peer: _Peer, context_id: int) -> None:
         """Remember what was asked for in vain, and tell of it once."""
         package = name.partition('.')[0]
-        if package in peer.refused or len(peer.refused) >= MAX_REFUSED or len(name) >= MAX_NAME_CHARS:
+        if (package, context_id) in peer.refused or len(name) >= MAX_NAME_CHARS:
             return
-        peer.refused[package] = {context_id}
-        if _spec_or_none(package) is not None:
+        if len(peer.refused) >= MAX_REFUSED:
+            peer.forgets = True
+            return
+        is_news = all(package != known for known, _ in list(peer.refused))
+        peer.refused.add((package, context_id))
+        if is_news and _spec_or_none(package) is not None:
             context = self._router.context(context_id)
             remedy = f'router.allow_modules({package!r}) lets it have that'
             if package in self._denied:
@@ -203,11 +210,12 @@ class _Peer:
     """What we know of those behind one link."""
 
     def __init__(self) -> None:
-        #: Packages they may have; modules called there; packages they wanted in vain, and who of them; modules they
-        #: were sent.
+        #: Packages they may have; modules called there; packages that one of them wanted in vain, and its id, and
+        #: whether there were more than are remembered; modules they were sent.
         self.allowed = {'svcfw'}
         self.called: set[str] = set()
-        self.refused: dict[str, set[int]] = {}
+        self.refused: set[tuple[str, int]] = set()
+        self.forgets = False
         self.sent = set(bundle.sources())
 
 

@@ -138,7 +138,8 @@ class Relay(object):
                 message.refuse(reply.reason)
                 return
             modules = reply.value()
-            self._router.importer.accept(modules)
+            # That those below may not have one, or that there is none, says nothing about what this context may have.
+            self._router.importer.accept([module for module in modules if module[3] is not None])
             message.reply(modules)
 
         self._router.parent().request_async(handles.GET_MODULE, name, answer)

@@ -154,6 +154,15 @@ class Derived(Base):
     name = 'derived'
 
 
+def import_junk(count):
+    """Ask for modules that are nowhere."""
+    for i in range(count):
+        try:
+            importlib.import_module(f'svcfw_junk{i}')
+        except ImportError:
+            pass
+
+
 def import_module(name):
     importlib.import_module(name)
 

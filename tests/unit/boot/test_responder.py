@@ -36,6 +36,7 @@ class FakeRouter:
         self.contexts: dict[int, FakeContext] = {}
         self.handlers: dict[int, Any] = {}
         self.logged: list[tuple[int, str]] = []
+        self.routes = types.SimpleNamespace(behind=lambda link: [10 * link, 10 * link + 1])
 
     def log(self, router: Any, level: int, text: str) -> None:
         self.logged.append((level, text))
@@ -168,6 +169,19 @@ def test_what_was_refused_is_sent_when_it_is_allowed(scene: Scene, write: Write)
     assert [set(unpacked(each)) for each in scene.context.sent] == [{'rslate', 'rslate.m'}]
     scene.allow('rslate.m')
     assert len(scene.context.sent) == 1
+
+
+def test_what_may_have_been_refused_is_sent_when_it_is_allowed(scene: Scene, write: Write) -> None:
+    """One behind the link has asked for so many names that no more are remembered."""
+    write({'rslate.py': '', 'rsall.py': ''})
+    for i in range(module.MAX_REFUSED):
+        scene.ask(f'rs{i}', 11)
+    scene.ask('rslate')
+    scene.ask('rsall')
+    scene.allow('rslate')
+    assert [set(unpacked(each)) for each in scene.context.sent] == [{'rslate'}]
+    scene.responder.allow_everyone(['rsall'])
+    assert 'rsall' in unpacked(scene.router.contexts[10].sent[-1])
 
 
 def test_a_link_that_is_gone_is_forgotten(scene: Scene, write: Write) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from svcfw.boot.responder import MAX_REFUSED
 from svcfw.core import handles
 from svcfw.core.context import Context
 from svcfw.core.wire.errors import CallError
@@ -126,6 +127,18 @@ def test_what_was_never_allowed_is_refused_and_may_be_allowed_later(child: Conte
         with pytest.raises(CallError, match='No module named'):
             child.call(called.import_module, 'ctsecret')
     assert child.call(ctsecret.value) == 'secret'
+
+
+def test_what_one_below_may_not_have_is_no_reason_to_do_without(router: Router, child: Context, write: Write) -> None:
+    write({'ctshared.py': 'def value():\n    return "shared"\n'})
+    import ctshared  # type: ignore[import-not-found]
+
+    below = router.local(via=child, timeout_s=LONG)
+    below.call(called.import_junk, MAX_REFUSED)
+    with pytest.raises(CallError, match='No module named'):
+        below.call(called.import_module, 'ctshared')
+    assert child.call(ctshared.value) == 'shared'
+    assert below.call(ctshared.value) == 'shared'
 
 
 def test_a_module_that_is_nowhere_is_asked_for_once(child: Context, asked: list[str]) -> None:
