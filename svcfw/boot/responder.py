@@ -8,6 +8,7 @@ allowed by the program. Looking for a module never imports it: a target could ha
 from __future__ import annotations
 
 import ast
+import importlib.machinery
 import importlib.util
 import logging
 import re
@@ -129,6 +130,8 @@ class Responder:
             message.reply(None)
             return
         spec = _spec_or_none(package)
+        if spec is not None and not self._may_have_data(package, peer):
+            spec = None
         try:
             message.reply(None if spec is None else data_files.look(spec, parts, wants_content=wants_content))
         except data_files.DataError as exc:
@@ -136,6 +139,16 @@ class Responder:
 
     def _may_have(self, package: str, peer: _Peer) -> bool:
         return package not in self._denied and (package in peer.allowed or package in self._allowed)
+
+    def _may_have_data(self, package: str, peer: _Peer) -> bool:
+        """Any folder beside the program could be a namespace package, which a mere `try: import docker` asks for.
+
+        So the files of such a one are given only where a module in it is called, or imported by what was sent.
+        """
+        if _package(package) in self._allowed or not all(map(_is_namespace, [*parents(package), package])):
+            return True
+        reasons = [name for name in peer.called | peer.imported if name.startswith(package + '.')]
+        return any(_spec_or_none(name) is not None and not _is_namespace(name) for name in reasons)
 
     def _refuse(self, name: str, peer: _Peer, context_id: int) -> None:
         """Remember what was asked for in vain, and tell of it once."""
@@ -177,6 +190,7 @@ class Responder:
             answer.append((name, source.is_package, source.path, source.packed))
             for imported in source.imports:
                 peer.allowed.add(imported.partition('.')[0])
+                peer.imported.add(imported)
                 if imported not in queued and imported not in peer.sent and self._may_have(_package(imported), peer):
                     queued.add(imported)
                     found = self._source(imported)
@@ -216,6 +230,8 @@ class _Peer:
         self.called: set[str] = set()
         self.refused: set[tuple[str, int]] = set()
         self.forgets = False
+        #: What the sources that they were sent import.
+        self.imported: set[str] = set()
         self.sent = set(bundle.sources())
 
 
@@ -245,6 +261,12 @@ def _spec_or_none(name: str) -> Any:
         return _spec(name) if _is_name(name) else None
     except (AttributeError, ImportError, ValueError):
         return None
+
+
+def _is_namespace(name: str) -> bool:
+    """Whether this is a package that consists of nothing but a folder, or of several."""
+    spec = _spec_or_none(name)
+    return spec is not None and spec.origin is None and spec.submodule_search_locations is not None
 
 
 def _is_name(name: str) -> bool:
@@ -305,10 +327,20 @@ def _spec(name: str) -> Any:
             return None
         path = list(parent_spec.submodule_search_locations)
     for finder in sys.meta_path:
-        spec = finder.find_spec(name, path)
+        try:
+            spec = finder.find_spec(name, path)
+        except KeyError:  # a namespace package in one that is not imported, where that of the library looks
+            spec = _namespace(name, path or [])
         if spec is not None:
             return spec
     return None
+
+
+def _namespace(name: str, path: list[str]) -> Any:
+    spec = importlib.machinery.ModuleSpec(name, None, is_package=True)
+    folders = [Path(folder, name.rpartition('.')[2]) for folder in path]
+    spec.submodule_search_locations = [str(folder) for folder in folders if folder.is_dir()]
+    return spec
 
 
 def _without_main_guard(tree: ast.Module, text: str, path: str) -> str:

@@ -272,6 +272,31 @@ class TestData:
         assert scene.ask_for_data(('rsother', ['d'], True)) is None
         assert not {'rspkg', 'rspkg.a'} & set(sys.modules), 'looking imports nothing'
 
+    def test_a_folder_that_is_imported_just_in_case_is_no_package(self, scene: Scene, write: Write) -> None:
+        """`try: import docker`, and beside the program lies a folder of that name."""
+        write({'rsuser.py': 'try:\n    import rsplain\nexcept ImportError:\n    pass\n'})
+        write({'rsplain/.env': 'secret', 'rsplain/setup.py': '', 'rsplain/sub/m.py': ''})
+        scene.allow('rsuser')
+        scene.ask('rsuser')
+        for asked in ('rsplain', 'rsplain.setup', 'rsplain.sub', 'rsplain.sub.m'):
+            scene.ask(asked)
+        assert scene.ask_for_data(('rsplain', ['.env'], True)) is None
+        assert scene.ask_for_data(('rsplain', [], False)) is None
+        assert scene.ask_for_data(('rsplain.sub', [], False)) is None
+        scene.responder.allow_everyone(['rsplain'])
+        assert scene.ask_for_data(('rsplain', ['.env'], True)) == b'secret'
+
+    @pytest.mark.parametrize('is_called', [True, False])
+    def test_of_a_namespace_package_with_a_module_in_use(self, scene: Scene, write: Write, is_called: bool) -> None:
+        write({'rsuser.py': 'import rsspace.sub.m\n'})
+        write({'rsspace/sub/m.py': '', 'rsspace/sub/d': 'data', 'rsspace/other/d': '', 'rsspace/real/__init__.py': ''})
+        write({'rsspace/real/data/d': 'data'})
+        scene.allow('rsspace.sub.m' if is_called else 'rsuser')
+        scene.ask('rsuser')
+        assert scene.ask_for_data(('rsspace.sub', ['d'], True)) == b'data'
+        assert scene.ask_for_data(('rsspace.other', ['d'], True)) is None
+        assert scene.ask_for_data(('rsspace.real.data', ['d'], True)) == b'data', 'its parent has it, too'
+
     @pytest.mark.parametrize(
         'name', ['', '.', 'rspkg.', 'rspkg/..', '/etc', 'json', '__main__', 'rspkg.' + 'x' * 10**6]
     )
