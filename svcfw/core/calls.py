@@ -19,8 +19,6 @@ class RefusedError(CallError):
     reason: str; service, method: names (str), '' where it is raised rather than received.
     """
 
-    code = 'refused'
-
     def __init__(self, reason, service='', method=''):
         CallError.__init__(self, REFUSED, reason)
         self.reason = self.message
