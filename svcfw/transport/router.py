@@ -28,7 +28,8 @@ class Router(CoreRouter):
         self.responder = Responder(self)
         relay_of(self)
         self._is_closed = False
-        self._called = set()
+        #: {id of a context: names of the modules that it may have because functions in them are called there}
+        self._called = {}
         logsink.receive(self)
         self.add_handler(_has_no_pool, handles.CALL_SERVICE)  # until there is one
         if standby:
@@ -76,9 +77,14 @@ class Router(CoreRouter):
         self.responder.push(context, names)
 
     def calling(self, context, module):
-        if (context.id, module) not in self._called:
+        if module not in self._called.get(context.id, ()):
             self.responder.allow(context, module)
-            self._called.add((context.id, module))
+            if context.id == self.own_id or self.has_route(context):
+                self._called.setdefault(context.id, set()).add(module)
+
+    def gone(self, context_id, reason):
+        CoreRouter.gone(self, context_id, reason)
+        self._called.pop(context_id, None)
 
     def add_child(self, *args):
         stream = CoreRouter.add_child(self, *args)

@@ -147,3 +147,16 @@ class TestMain:
 
         assert ctprogram.main(None) == 'mine'
         del sys.modules['ctprogram']
+
+
+def test_nothing_is_kept_of_contexts_that_are_gone() -> None:
+    with Router() as router:
+        before = len(router._called)
+        for _ in range(2):
+            child = router.local()
+            assert child.call(called.pid) == child.call(called.pid)
+            assert len(router._called) == before + 1
+            child.disconnect(LONG)
+            with pytest.raises(ChannelError):
+                child.call(called.pid)
+            assert len(router._called) == before
