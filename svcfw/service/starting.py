@@ -21,7 +21,7 @@ def start_pool(context, size=DEFAULT_SIZE, activator=None, limits=None):
     PoolError for what is no limit, TypeError for what is no activator; CallError for what fails there: it has a pool
     already, above all.
     """
-    named = checked({service_name(service): values for service, values in (limits or {}).items()})
+    named = {service_name(service): values for service, values in checked(limits or {}).items()}
     found_by = None
     if activator is not None:
         if not (isinstance(activator, type) and issubclass(activator, Activator)):

@@ -67,6 +67,15 @@ def test_a_call_that_comes_while_services_are_added(family: Family) -> None:
     router.services.stop()
 
 
+@pytest.mark.parametrize('limits', [{'a.B': None}, {'a.B': 1}, [('a.B', {'max_running': 1})], 'a.B'])
+def test_what_is_no_dict_of_limits(family: Family, limits: Any) -> None:
+    with pytest.raises(PoolError, match='is no dict of'):
+        Pool(family.master.router, limits=limits)
+    assert family.master.router.services is None
+    with pytest.raises(PoolError, match='is no dict of'):
+        start_pool(family.master.router.myself(), limits=limits)
+
+
 @pytest.mark.parametrize(
     'limits',
     [{'max_running': 0}, {'max_running': '2'}, {'max_waiting': None}, {'max_waiting': -1}, {'max_walking': 1}],
