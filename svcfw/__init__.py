@@ -58,6 +58,9 @@ if sys.version_info < (3, 7):  # which asks the module's class alone
         def __getattr__(self, name):
             return __getattr__(name)
 
+        def __dir__(self):
+            return __dir__()
+
     sys.modules[__name__].__class__ = _Module
 
 

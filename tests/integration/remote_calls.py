@@ -74,4 +74,6 @@ def public_names():
         svcfw.nothing  # noqa: B018
     except AttributeError as e:
         text = str(e)
+    assert {'CallError', 'is_target'} <= set(dir(svcfw))
+    assert 'FileService' in dir(svcfw.service)
     return [CallError.__name__, svcfw.ChannelError.__name__, Latch.__name__, svcfw.service.FileService.__name__, text]
