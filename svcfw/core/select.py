@@ -14,6 +14,10 @@ class SelectError(Error):
 Event = collections.namedtuple('Event', 'source data')
 
 
+#: The sources of a select are named up to so many.
+MAX_NAMED = 10
+
+
 class Select(object):
     """Waits on Receivers, Channels, Latches, Replies and other Selects, in the order in which their items arrived.
 
@@ -40,7 +44,10 @@ class Select(object):
         return len(self._sources)
 
     def __repr__(self):
-        return 'Select(%s)' % ', '.join(map(repr, self._sources))
+        # In the error of each `get(0)`, for one: it may not take long.
+        sources = self._sources[: MAX_NAMED + 1]
+        names = map(repr, sources) if len(sources) <= MAX_NAMED else ['%d sources' % len(self)]
+        return 'Select(%s)' % ', '.join(names)
 
     def __bool__(self):
         return bool(self._sources)

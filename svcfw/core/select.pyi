@@ -8,6 +8,8 @@ from svcfw.core.wire.errors import Error
 
 _Source: TypeAlias = Receiver | Channel | Latch[Any] | Select
 
+MAX_NAMED: int
+
 class SelectError(Error): ...
 
 class Event(NamedTuple):

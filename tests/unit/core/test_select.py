@@ -225,3 +225,10 @@ def test_many_threads_take_each_item_once(loop: Loop) -> None:
         thread.join(LONG)
         assert not thread.is_alive()
     assert sorted(got) == list(range(500))
+
+
+def test_many_sources_are_not_named(loop: Loop) -> None:
+    """Whoever looks again and again has no time for that."""
+    select: Select[Any] = Select(loop, [Latch(loop) for _ in range(1000)])
+    with pytest.raises(TimeoutError, match=r'^Select\(1000 sources\): nothing arrived in time$'):
+        select.get(0)
