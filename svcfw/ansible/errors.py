@@ -1,7 +1,7 @@
 """Our errors as those that the stock connection raises in the same place.
 
 Which class it is decides what the user sees: AnsibleConnectionFailure makes a host UNREACHABLE, AnsibleError a task
-FAILED.
+FAILED. Some of their words are a target's: these are escaped, and further lines of them marked.
 """
 
 import re
@@ -10,6 +10,7 @@ from typing import Any
 
 from ansible.errors import AnsibleAuthenticationFailure, AnsibleConnectionFailure, AnsibleError
 
+from svcfw.core.printable import lines
 from svcfw.core.wire.errors import ChannelError, Error, StartError
 from svcfw.mux import rundir
 from svcfw.mux.client import GONE, DeferredError
@@ -61,7 +62,7 @@ def translate(
     elif isinstance(error, ChannelError):
         translated = AnsibleConnectionFailure(_lost(error, host, place))
     else:
-        why = f'{error}' if str(_log_path()) in str(error) else f'{error}.{_see_log()}'
+        why = lines(str(error)) if str(_log_path()) in str(error) else f'{lines(str(error))}.{_see_log()}'
         translated = AnsibleConnectionFailure(f'{place}: svcfw cannot work on this controller: {why}')
     # 2.19+ appends the texts of causes to a message; ours holds it already.
     with suppress(AttributeError):
@@ -79,7 +80,7 @@ def _see_log() -> str:
 
 def _lost(error: ChannelError, host: str, place: str) -> str:
     # Who finds a link lost names the context, which is the host again.
-    reason = str(error).removeprefix(f'{host}: ')
+    reason = lines(str(error)).removeprefix(f'{host}: ')
     if reason.startswith(GONE):
         return f'{place}: {reason}.{_see_log()}'
     cause = _LOST if reason.startswith(_LOST) else f'{_LOST}: {reason}'
@@ -91,7 +92,7 @@ _LOST = 'the connection was lost'
 
 def _start_error(error: StartError, place: str, *, has_password: bool) -> AnsibleError:
     remedy = _OPTION.sub(lambda match: _OPTIONS[match.group(1)], error.remedy)
-    what = ' '.join(part for part in (f'{place}: {error.cause}.', remedy) if part)
+    what = ' '.join(part for part in (f'{place}: {lines(error.cause)}.', lines(remedy)) if part)
     message = f'Failed to connect to the host via svcfw: {what}'
     if error.kind in _LOGGED_KINDS:
         message += _see_log()
@@ -105,24 +106,25 @@ def _start_error(error: StartError, place: str, *, has_password: bool) -> Ansibl
 
 
 def _deferred_error(error: DeferredError, command: str, local_path: str) -> AnsibleError:
+    path, cause = lines(error.path), lines(error.cause)
     if error.op in ('put_file', 'fetch_file'):
-        ends = (local_path, error.path) if error.op == 'put_file' else (error.path, local_path)
-        return AnsibleError(f'failed to transfer file to {ends[0]} {ends[1]}:\n\n{error.cause}')
+        ends = (local_path, path) if error.op == 'put_file' else (path, local_path)
+        return AnsibleError(f'failed to transfer file to {ends[0]} {ends[1]}:\n\n{cause}')
     if error.op == 'chmod':
-        return AnsibleError(f'Failed to set permissions on remote files (rc: {error.status}, err: {error.cause})')
+        return AnsibleError(f'Failed to set permissions on remote files (rc: {error.status}, err: {cause})')
     if error.op == 'mkdtemp':
-        return AnsibleConnectionFailure(_no_temporary_directory(error, command))
-    return AnsibleError(f'{error.op} {error.path}: {error.cause}')
+        return AnsibleConnectionFailure(_no_temporary_directory(error, cause, command))
+    return AnsibleError(f'{lines(error.op)} {path}: {cause}')
 
 
-def _no_temporary_directory(error: DeferredError, command: str) -> str:
+def _no_temporary_directory(error: DeferredError, cause: str, command: str) -> str:
     # Core's own words, since core would have said them had it waited for the answer; people search for them.
-    if 'No space left on device' in error.cause:
-        return error.cause
+    if 'No space left on device' in cause:
+        return cause
     return (
         'Failed to create temporary directory. '
         'In some cases, you may have been able to authenticate and did not have permissions on the target directory. '
         'Consider changing the remote tmp path in ansible.cfg to a path rooted in "/tmp", '
         'for more error information use -vvv. '
-        f'Failed command was: {command}, exited with result {error.status}, stderr output: {error.cause}'
+        f'Failed command was: {command}, exited with result {error.status}, stderr output: {cause}'
     )

@@ -24,6 +24,7 @@ from ansible import constants
 
 from svcfw.ansible.options import text
 from svcfw.ansible.progress import Progress
+from svcfw.core import printable
 from svcfw.mux.client import Interest
 from svcfw.mux.telling import About, Cost
 
@@ -69,6 +70,7 @@ class Told:
 
         All but L0 is said at -v, once for a host and run.
         """
+        reason = printable.line(reason)
         line = f'svcfw: {level}, {reason}'
         if level in _LEVELS:
             self._way = f'{level}, {reason}'
@@ -99,7 +101,7 @@ class Told:
         self._show(3, f'svcfw: {_spent(total_s, self._costs)}{"; " + self._way if self._way else ""}')
 
     def retries(self, error: Exception, pause_s: float) -> None:
-        self._show(2, f'svcfw: trying again in {pause_s:.0f} s: {error}')
+        self._show(2, f'svcfw: trying again in {pause_s:.0f} s: {printable.lines(str(error))}')
 
     def progress(self, what: str) -> Progress:
         """Of a transfer, which may become a long one."""
@@ -115,18 +117,20 @@ class Told:
             self._carried_by(news)  # it was not to be: whatever may say why
         elif self._is_first(news.context):
             age = 'new' if news.is_new else 'reused'
+            # Its facts are what the target states.
+            python, user = printable.line(f'{news.python} {news.version}'), printable.line(news.user)
             if news.is_root:
-                self._show(1, f'svcfw: {news.way}, {news.python} {news.version}, {age} context')
+                self._show(1, f'svcfw: {news.way}, {python}, {age} context')
                 self._carried_by(news)
             else:
-                self._show(2, f'svcfw: as {news.user}, {news.python} {news.version}, {age} context')
+                self._show(2, f'svcfw: as {user}, {python}, {age} context')
 
     def _carried_by(self, news: About) -> None:
         if not news.is_root or not news.command:
             return
         self._show(3, f'SSH: EXEC {shlex.join(map(_short, news.command))}')
         for line in news.said.splitlines():
-            self._show(4, f'SSH: {line}')
+            self._show(4, f'SSH: {printable.line(line)}')
         if not news.is_new:
             self._show(4, 'svcfw: ssh spoke before this run began; after meta: reset_connection it will speak again')
 

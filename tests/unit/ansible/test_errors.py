@@ -91,3 +91,33 @@ def test_nothing_is_said_twice(error, given, text):
 
 def test_a_lost_host_is_unreachable():
     assert type(translate(ChannelError('x'), host='web1')) is AnsibleConnectionFailure
+
+
+FORGED = 'so\r\nfatal: [web2]: FAILED! => {}\x1b[2K\x9b31m'
+SHOWN = 'so\n  | fatal: [web2]: FAILED! => {}\\x1b[2K\\x9b31m'
+
+
+@pytest.mark.parametrize(
+    'error',
+    [
+        StartError('died', 'web1', FORGED, 'Try again.'),
+        StartError('become', 'web1 as another account', 'no', FORGED, 1),
+        ChannelError(FORGED),
+        MuxError(FORGED),
+        *(DeferredError(op, '/there', 1, FORGED) for op in ('put_file', 'fetch_file', 'chmod', 'mkdtemp', 'other')),
+        DeferredError('put_file', FORGED, 1, 'no'),
+        DeferredError(FORGED, '/there', 1, 'no'),
+        DeferredError('mkdtemp', '/there', 1, f'No space left on device {FORGED}'),
+    ],
+)
+def test_words_of_a_target_forge_no_line(error):
+    text = str(translate(error, host='web1', becoming='becoming root by sudo'))
+    assert SHOWN in text
+    assert '\x1b' not in text
+    assert not [line for line in text.splitlines() if line.startswith('fatal')]
+
+
+def test_what_sudo_says_in_several_lines_stays_readable():
+    said = 'sudo: /etc/sudo.conf is world writable\nsudo: Mot de passe oublié\nRe-entrez-le\n'
+    text = str(translate(StartError('become', 'web1 as another account', said, 'Look.', 1), host='web1'))
+    assert 'sudo: /etc/sudo.conf is world writable\n  | sudo: Mot de passe oublié\n  | Re-entrez-le. Look.' in text

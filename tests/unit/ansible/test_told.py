@@ -166,3 +166,15 @@ def test_retries_at_two():
     user = User(2)
     user.task().retries(StartError('refused', 'web1', 'nobody there', 'Check it.'), 3)
     assert user.lines == [(2, 'svcfw: trying again in 3 s: web1: nobody there. Check it.')]
+
+
+def test_words_of_a_target_forge_no_line():
+    user = User(4)
+    forged = 'x\nfatal: [web2]: FAILED!\x1b[2K'
+    task = user.task()
+    task.hear(ROOT._replace(python=forged, version=forged, said='debug1: one\x1b[2K\rfatal'))
+    task.hear(ROOT._replace(context='1.2', is_root=False, user=forged))
+    task.level('L3', forged)
+    task.retries(StartError('died', 'web1', forged), 1)
+    assert not [line for _, line in user.lines if '\x1b' in line or '\r' in line or '\nfatal' in line]
+    assert len([line for _, line in user.lines if 'fatal: [web2]' in line]) == 4
