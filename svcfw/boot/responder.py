@@ -111,7 +111,7 @@ class Responder:
     def _on_get_module(self, message: Message) -> None:
         if message.is_dead:
             return
-        name = message.value()
+        name = message.small_value()
         if type(name) is not str:
             raise DecodeError('a module name is text')
         peer = self._peer(message.src_id)
@@ -123,7 +123,7 @@ class Responder:
         """A file of a package whose modules the context may have. Nothing is imported for that either."""
         if message.is_dead:
             return
-        package, parts, wants_content = data_files.question(message.value())
+        package, parts, wants_content = data_files.question(message.small_value())
         peer = self._peer(message.src_id)
         if not self._may_have(_package(package), peer):
             self._refuse(package, peer, message.src_id)

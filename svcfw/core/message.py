@@ -2,6 +2,7 @@
 
 from svcfw.core.wire.errors import CallError, ChannelError, DecodeError
 from svcfw.core.wire.frames import DEAD, ERROR, Frame
+from svcfw.core.wire.limits import FEW_VALUES, MAX_VALUES
 
 
 class Message(object):
@@ -41,9 +42,16 @@ class Message(object):
 
     def value(self):
         """The value sent. Raises ChannelError for a dead message, the CallError for a failed call, DecodeError."""
+        return self._decoded(MAX_VALUES)
+
+    def small_value(self):
+        """The same; DecodeError where it consists of many values. For handlers: others wait while they decode."""
+        return self._decoded(FEW_VALUES)
+
+    def _decoded(self, max_values):
         if self.frame.flags & DEAD:
             raise ChannelError(self.reason)
-        value = self.router.codec.decode(self.frame.payload)
+        value = self.router.codec.decode(self.frame.payload, max_values)
         if self.frame.flags & ERROR:
             raise value if isinstance(value, CallError) else CallError('TypeError', 'error reply without an error', '')
         return value

@@ -43,7 +43,7 @@ class PoolStarter(object):
     def _on_cancel(self, message):
         """A caller waits no more."""
         if not message.is_dead:
-            reply_to = message.value()
+            reply_to = message.small_value()
             self._waiting = [each for each in self._waiting if not each[0].is_from(message.src_id, reply_to)]
 
     def _start(self):

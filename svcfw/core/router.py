@@ -10,10 +10,10 @@ from svcfw.core.loop import Loop
 from svcfw.core.message import Message, has_parent_authority, shaped
 from svcfw.core.stream import Stream
 from svcfw.core.wire.codec import Codec
-from svcfw.core.wire.errors import ChannelError, TimeoutError
+from svcfw.core.wire.errors import ChannelError, ProtocolError, TimeoutError
 from svcfw.core.wire.frames import DEAD, Frame
 from svcfw.core.wire.link import Goodbye
-from svcfw.core.wire.routes import RouteTable, check_direction, check_source
+from svcfw.core.wire.routes import RouteTable
 
 #: Extension tags of the codec.
 CONTEXT_TAG = 0x40
@@ -120,23 +120,7 @@ class Router(object):
 
         on_event(stream, event) gets what is not a frame, on_lost(stream, reason) the end, once. Driving thread.
         """
-
-        def event(stream, event):
-            if type(event) is Frame:
-                self._on_frame(stream, event)
-            else:
-                on_event(stream, event)
-
-        def lost(stream, reason):
-            self._on_child_lost(stream, reason)
-            on_lost(stream, reason)
-
-        stream = Stream(self.loop, link, read_fd, write_fd, context.name, event, lost)
-        self.routes.add_trusted(context.id, stream)
-        self.child_ids.add(context.id)
-        if self._parent_link is not None:
-            self.tell_parent(handles.ADD_ROUTE, (context.id, context.name))
-        return stream
+        return load('svcfw.core.relay').relay_of(self).add_child(context, link, read_fd, write_fd, on_event, on_lost)
 
     def streams(self):
         """The links to children, each once (set of Stream)."""
@@ -217,7 +201,7 @@ class Router(object):
         if not forks.HAS_HOOK:
             self.is_fork()
         if frame.dst == self.own_id:
-            self.loop.call_soon(lambda: self._deliver(frame))
+            self.loop.call_soon(lambda: self.deliver(frame))
             return
         stream = self._stream_for(frame.dst)
         try:
@@ -226,18 +210,18 @@ class Router(object):
                 raise ChannelError('there is no route to %s' % (known or 'context %d' % frame.dst))
             stream.send(frame)
         except ChannelError as e:
-            self._bounce(frame, str(e))
+            self.bounce(frame, str(e))
 
     def _stream_for(self, context_id):
         stream = self.routes.link_for(context_id)
         return stream if stream is not None else self._parent_link
 
-    def _bounce(self, frame, reason):
+    def bounce(self, frame, reason):
         """Tell the sender of a frame with an answer due, in the name of whom it was for, that there will be none."""
         if frame.reply_to and not frame.flags & DEAD:
             dead = Frame(frame.src, frame.dst, self.own_id, frame.reply_to, 0, DEAD, reason.encode('utf-8', 'replace'))
             if frame.src == self.own_id:
-                self.loop.call_soon(lambda: self._deliver(dead))
+                self.loop.call_soon(lambda: self.deliver(dead))
             else:
                 self.send(dead)
 
@@ -245,55 +229,39 @@ class Router(object):
 
     def _on_parent_event(self, stream, event):
         if type(event) is Frame:
-            self._on_frame(stream, event)
+            if event.dst == self.own_id:
+                self.deliver(event)
+            elif self.relay is not None:
+                self.relay.forward(stream, event)
+            else:
+                self.bounce(event, 'there is no route to context %d' % event.dst)
         elif isinstance(event, Goodbye):
             self.shutdown('%s has shut down' % stream.name)
 
-    def _on_frame(self, stream, frame):
-        reason = check_source(self.routes, stream, frame, self._parent_link)
-        if reason is not None:
-            # Not answered: whom it names did not send it.
-            self.log(self, 30, '%s: refused a frame: %s' % (stream.name, reason))
-            return
-        if frame.dst == self.own_id:
-            self._deliver(frame)
+    def refused(self, link, text, level=30, counts=True):
+        """Log why a frame is refused that came by `link`; who is below has no more than its conduct admits.
+
+        counts: its link is ended if this happens too often.
+        """
+        text = '%s: refused a frame: %s' % (link.name if link else self.name, text)
+        conduct = self.relay and self.relay.conducts.get(link)
+        if conduct:
+            conduct.refused(level, text, counts)
         else:
-            reason = check_direction(self.routes, frame.src, frame.dst)
-            if reason is not None:
-                self.log(self, 30, '%s: refused a frame: %s' % (stream.name, reason))
-                self._bounce(frame, reason)
-            else:
-                self._forward(stream, frame)
-        if stream is not self._parent_link and stream.is_full():
-            self._hold_back(stream, stream)  # a child that does not read its answers may ask for no more
+            self.log(self, level, text)
 
-    def _hold_back(self, source, target):
-        """Read from `source` only what `target`, which is full, takes."""
-        source.pause_reading()
-        target.when_room(source.resume_reading)
-
-    def _forward(self, source, frame):
-        target = self._stream_for(frame.dst)
-        if target is None or target is source:
-            self._bounce(frame, 'there is no route to context %d' % frame.dst)
-            return
-        try:
-            target.send(frame)
-        except ChannelError as e:
-            self._bounce(frame, str(e))
-            return
-        if target.is_full():
-            self._hold_back(source, target)
-
-    def _deliver(self, frame):
+    def deliver(self, frame):
+        """Have the handler called that a frame for this context is for. Driving thread."""
         handler = self._handlers.get(frame.handle)
         message = Message(self, frame)
         if handler is None:
             message.refuse('%s has no handle %d' % (self.name, frame.handle))
             return
         function, policy, respondent_id, once = handler
+        link = self.routes.link_for(frame.src)
+        counts = frame.src in self.child_ids  # for those below it a child does not answer
         if respondent_id is not None and respondent_id != frame.src and not self._speaks_for(frame, respondent_id):
-            self.log(self, 30, '%s: an answer from context %d, which was not asked' % (self.name, frame.src))
+            self.refused(link, 'an answer from context %d, which was not asked' % frame.src, 30, counts)
         else:
             try:
                 if policy is not None and not policy(message):
@@ -305,8 +273,8 @@ class Router(object):
             except Exception as e:
                 # Whoever sent it may have sent nonsense; it harms nobody else, and nobody waits in vain.
                 if not message.is_dead:
-                    text = '%s: %r: %s: %s' % (self.name, message, type(e).__name__, e)
-                    self.log(self, 40, text)
+                    text = '%r: %s: %s' % (message, type(e).__name__, e)
+                    self.refused(link, text, 40, counts and isinstance(e, ProtocolError))
                     message.refuse(text)
 
     def _speaks_for(self, frame, respondent_id):
@@ -334,10 +302,6 @@ class Router(object):
         else:
             self.loop.call_soon(lambda: function('%s is gone' % context))
 
-    def _on_child_lost(self, stream, reason):
-        for context_id in self.routes.drop_link(stream):
-            self.gone(context_id, reason)
-
     def gone(self, context_id, reason):
         """A context below is lost: whoever waits for it is told. Driving thread."""
         with self._lock:
@@ -356,7 +320,7 @@ class Router(object):
 
     def _kill_handlers(self, lost, reason):
         for handle in lost:
-            self._deliver(
+            self.deliver(
                 Frame(self.own_id, self.own_id, self.own_id, handle, 0, DEAD, reason.encode('utf-8', 'replace'))
             )
 

@@ -110,7 +110,7 @@ class ChildNode(Node):
 
     def _on_message(self, message: Message) -> None:
         try:
-            self._take(message.value())
+            self._take(message.small_value())
         except ChannelError as exc:
             self.given_up = True
             self.fail(self._parent.judged(message, exc))

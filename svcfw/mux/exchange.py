@@ -11,6 +11,8 @@ from svcfw.core.wire.limits import WINDOW_BYTES
 from svcfw.mux.node import Node
 
 _WITH_OUTPUT = frozenset({ops.COMMAND, ops.MODULE, ops.FETCH})
+#: Parts that the client has not taken. Credit bounds their bytes only, and an honest agent's parts have 8 KiB at least.
+MAX_PARTS = 2000
 #: The type of other answers, where it is not None.
 _ANSWERS = {ops.EXPAND: str, ops.PUT_KEPT: bool}
 _PART = (str, bytes, bytes)
@@ -41,6 +43,7 @@ class Exchange:
         self._on_part = on_part
         self._on_end = on_end
         self._credit = WINDOW_BYTES
+        self._parts = 0
         #: Once it is over: how long it took over there, if the agent was asked to tell; and what came of output.
         self.target_us = 0
         self.received_bytes = 0
@@ -52,7 +55,7 @@ class Exchange:
 
     def _on_message(self, message: Message) -> None:
         try:
-            value = message.value()
+            value = message.small_value()
             if self._is_part(value):
                 self._receive(len(value[1]) + len(value[2]))
                 self._on_part(value[1], value[2])
@@ -89,9 +92,12 @@ class Exchange:
         raise DecodeError(f'that is no answer to {self._operation!r}')
 
     def _receive(self, size: int) -> None:
+        if self._parts >= MAX_PARTS:
+            raise WindowError(f'more than {MAX_PARTS} parts arrived before the first was taken')
         if size > self._credit:
             raise WindowError(f'{size} bytes arrived, {self._credit} were granted')
         self._credit -= size
+        self._parts += 1
         self.received_bytes += size
 
     def _grant_when_taken(self, size: int) -> None:
@@ -99,6 +105,7 @@ class Exchange:
 
         def taken() -> None:
             self._credit += size
+            self._parts -= 1
             self._node.tell(ops.GRANT, self._session, (self._handle, size))
 
         if self._client.is_full():

@@ -71,7 +71,7 @@ class RootNode(Node):
             return  # `lost` or the starter know why
         try:
             assert self.context is not None
-            self.adopt(self.context, message.value())
+            self.adopt(self.context, message.small_value())
             self._deadline.cancel()
         except Error as exc:
             self.fail(StartError('died', self.host, f'its agent did not start: {exc}', _OVERFULL))

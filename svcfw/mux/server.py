@@ -4,7 +4,6 @@ import fcntl
 import hashlib
 import itertools
 import logging
-import logging.handlers
 import os
 import resource
 import secrets
@@ -17,11 +16,12 @@ from typing import Any
 from svcfw.core import handles
 from svcfw.core.loop import Waiter
 from svcfw.core.message import Message
+from svcfw.core.relay import relay_of
 from svcfw.core.stream import Stream
 from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.errors import DecodeError, Error
 from svcfw.core.wire.link import Link
-from svcfw.mux import keeping, protocol, rundir
+from svcfw.mux import keeping, logfile, protocol, rundir
 from svcfw.mux.flow import LinkFlow
 from svcfw.mux.node import Node
 from svcfw.mux.root_node import RootNode
@@ -31,7 +31,8 @@ from svcfw.mux.telling import Telling
 from svcfw.transport.router import Router
 from svcfw.transport.spec import Spec
 
-MAX_LOG_BYTES = 1024 * 1024
+#: Payload of one frame from a target, of which we may hold three copies. Agents send parts below 1 MiB.
+MAX_AGENT_FRAME_BYTES = 8 * 1024 * 1024
 #: How many workers may be waiting to be accepted: they all start at once.
 BACKLOG = 512
 #: How often to look for what nobody uses; more often where that is to be noticed soon.
@@ -46,12 +47,7 @@ _log = logging.getLogger('svcfw.mux')
 def serve(folder: Path, ready_fd: int) -> None:
     """The life of the process: listen in `folder`, write a byte to `ready_fd`, serve, leave nothing."""
     # No umask of our own: children on this machine inherit it, and in this folder nobody else can read anyhow.
-    handler = logging.handlers.RotatingFileHandler(rundir.log_path(folder), maxBytes=MAX_LOG_BYTES, backupCount=1)
-    logging.basicConfig(
-        handlers=[handler],
-        level=logging.getLevelNamesMapping().get(os.environ.get('SVCFW_LOG', '').upper(), logging.WARNING),
-        format='%(asctime)s %(levelname)s %(name)s: %(message)s',
-    )
+    logfile.configure(folder)
     try:
         server = Server(folder)
         os.write(ready_fd, b'1')
@@ -67,6 +63,7 @@ class Server:
 
     def __init__(self, folder: Path) -> None:
         self.router = Router(standby=False)
+        relay_of(self.router).max_frame_bytes = MAX_AGENT_FRAME_BYTES
         self.store = Store()
         self._loop = self.router.loop
         self._over = Waiter(self._loop)
@@ -254,7 +251,7 @@ class Server:
         if message.is_dead:
             return
         try:
-            value = message.value()
+            value = message.small_value()
             if type(value) is int:
                 if message.src_id in self._flows:  # the agents of accounts below count for themselves
                     self._flows[message.src_id].acknowledged(value)

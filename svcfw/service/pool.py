@@ -390,7 +390,7 @@ class Pool(object):
 
     def _on_cancel(self, msg):
         if not msg.is_dead:
-            reply_to = msg.value()
+            reply_to = msg.small_value()
             with self._lock:
                 self._awaiting = {each for each in self._awaiting if not each.is_from(msg.src_id, reply_to)}
                 self._early = self._early and [
@@ -469,7 +469,7 @@ def _failure(error):
 
 def _envelope(msg, arrived):
     """(service, method, deadline, encoded arguments) of a message; the rest of it stays closed. DecodeError."""
-    value = msg.value()
+    value = msg.small_value()
     if type(value) is not tuple or len(value) != 4:
         raise DecodeError('no call of a service')
     name, method_name, timeout_s, arguments = value

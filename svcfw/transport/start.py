@@ -27,6 +27,10 @@ GRACE_S = 1.0
 _POLL_S, _MAX_POLL_S = 0.002, 0.25
 #: A line of what a child prints is shown up to this length.
 MAX_LINE_BYTES = 8 * 1024
+#: So much of it is read at once: shorter lines are more records, and others wait meanwhile.
+SHOWN_BYTES = 4 * 1024
+#: What is still read of a program that has ended: more than a pipe holds.
+MAX_LAST_READS = 20
 INFO, WARNING = 20, 30
 
 
@@ -86,8 +90,14 @@ class Starter(object):
     def _join(self, ids):
         write_fd, read_fd, self._err_fd = self._process.release()
         self.stream = self._router.add_child(
-            self.context, Link(self._marker), read_fd, write_fd, self._on_event, self._on_lost
+            self.context,
+            Link(self._marker, self._router.relay.max_frame_bytes),
+            read_fd,
+            write_fd,
+            self._on_event,
+            self._on_lost,
         )
+        self._conduct = self._router.relay.conducts[self.stream]
         if ids:
             self._router.routes.grant(ids[0], ids[1], self.stream)
         self._loop.watch(self._err_fd, self._on_stderr)
@@ -168,7 +178,7 @@ class Starter(object):
             self._close_tty()
 
     def _on_stderr(self):
-        data = _read(self._err_fd)
+        data = _read(self._err_fd, SHOWN_BYTES if self._is_ready else limits.READ_BYTES)
         if data == b'':
             self._close_err()
         elif data and self._is_ready:
@@ -177,12 +187,15 @@ class Starter(object):
             self.act(self.dialogue.receive(STDERR, data))
 
     def _show(self, data):
-        """What a running child prints, line by line, to the log."""
+        """What a running child prints, line by line, to the log: as much as its conduct admits."""
         lines = (self._printed + data).split(b'\n')
         self._printed = lines.pop()[-MAX_LINE_BYTES:]
-        for line in lines:
-            text = self._last_line = line[:MAX_LINE_BYTES].decode('utf-8', 'replace')
-            self._router.log(self._router, INFO, '%s: %s' % (self.context.name, text))
+        if lines:
+            self._last_line = _text(lines[-1])
+        for number, line in enumerate(lines):
+            if not self._conduct.admits(INFO, len(line), len(lines) - number):
+                break
+            self._router.log(self._router, INFO, '%s: %s' % (self.context.name, _text(line)))
 
     # -- the end
 
@@ -232,13 +245,13 @@ class Starter(object):
 
     def _read_last_words(self):
         """The end may have been noticed before what was shown last."""
-        while self._process.tty_fd is not None and not self._is_ready:
-            data = _read(self._process.tty_fd)
+        for _ in range(MAX_LAST_READS):
+            data = _read(self._process.tty_fd) if self._process.tty_fd is not None and not self._is_ready else None
             if not data:
                 break
             self.act(self.dialogue.receive(TTY, data))
-        while self._err_fd is not None:
-            data = _read(self._err_fd)
+        for _ in range(MAX_LAST_READS):  # whatever it has started may go on for ever
+            data = _read(self._err_fd) if self._err_fd is not None else None
             if not data:
                 return
             if self._is_ready:
@@ -271,10 +284,14 @@ class Starter(object):
                 self._show(b'\n')
 
 
-def _read(fd):
+def _text(line):
+    return line[:MAX_LINE_BYTES].decode('utf-8', 'replace')
+
+
+def _read(fd, size=limits.READ_BYTES):
     """What there is: bytes, b'' at the end, None for nothing yet."""
     try:
-        return os.read(fd, limits.READ_BYTES)
+        return os.read(fd, size)
     except BlockingIOError:
         return None
     except OSError:

@@ -95,9 +95,9 @@ class Codec(object):
             found = self._constants[value] = Encoded(self.encode(value))
         return found
 
-    def decode(self, data):
+    def decode(self, data, max_values=MAX_VALUES):
         """The value that `data` (bytes) is, from the first byte to the last. Raises DecodeError for what is none."""
-        reader = _Reader(self._by_tag, data)
+        reader = _Reader(self._by_tag, data, max_values)
         try:
             (value,) = reader.take(1, 0)
         except (IndexError, struct.error):
@@ -238,10 +238,10 @@ class _Reader(object):
 
     __slots__ = ('_data', '_extensions', '_values', '_weak_keys', 'at')
 
-    def __init__(self, extensions, data):
+    def __init__(self, extensions, data, max_values):
         self.at = 0
         self._data = data
-        self._values = MAX_VALUES
+        self._values = max_values
         self._weak_keys = MAX_WEAK_KEYS
         self._extensions = extensions
 

@@ -73,7 +73,8 @@ def pack_header(frame):
 class FrameReader(object):
     """Cuts a stream of bytes into frames. Linear in the bytes fed, however they are split."""
 
-    def __init__(self):
+    def __init__(self, max_bytes=MAX_FRAME_BYTES):
+        self._max_bytes = max_bytes
         #: A piece of a header, which the next bytes go on with.
         self._header = b''
         #: The frame whose header is there, what there is of its payload, and how many bytes are missing.
@@ -100,8 +101,8 @@ class FrameReader(object):
         end = len(data)
         while end - start >= HEADER_BYTES:
             magic, version, flags, dst, src, auth, handle, reply_to, size = HEADER.unpack_from(data, start)
-            if magic != MAGIC or version != VERSION or flags & ~_KNOWN_FLAGS or size > MAX_FRAME_BYTES:
-                raise _header_error(magic, version, flags, size)
+            if magic != MAGIC or version != VERSION or flags & ~_KNOWN_FLAGS or size > self._max_bytes:
+                raise _header_error(magic, version, flags, size, self._max_bytes)
             start += HEADER_BYTES
             payload = data[start : start + size]
             frame = Frame(dst, src, auth, handle, reply_to, flags, payload)
@@ -131,9 +132,9 @@ class FrameReader(object):
         return frame
 
 
-def _header_error(magic, version, flags, size):
+def _header_error(magic, version, flags, size, limit):
     if magic != MAGIC or version != VERSION:
         return FrameError('no frame of version %d: magic %#06x, version %d' % (VERSION, magic, version))
     if flags & ~_KNOWN_FLAGS:
         return FrameError('unknown flags %#04x' % flags)
-    return FrameError('a payload of %d bytes is announced, the limit is %d' % (size, MAX_FRAME_BYTES))
+    return FrameError('a payload of %d bytes is announced, the limit is %d' % (size, limit))

@@ -11,6 +11,10 @@ MAX_DEPTH = 100
 #: the size of a frame does not bound what decoding it allocates; this does, to 250 MiB at the very worst (measured).
 MAX_VALUES = 1024 * 1024
 
+#: Values in one message that a loop decodes, while everybody else waits: log records, routes, names of modules, what an
+#: agent answers. The largest of ours, an agent's facts, has 16; so many take 0.1 ms, whatever they are.
+FEW_VALUES = 256
+
 #: Dict keys and set members in one message that are neither str nor bytes. Only those two have a keyed hash; others can
 #: be chosen to collide, and n of them cost n * n / 2 comparisons: measured, 0.7 s for this many ints.
 MAX_WEAK_KEYS = 10000
@@ -32,6 +36,11 @@ READ_BYTES = 64 * 1024
 
 #: The read() after one that came back full: what a socketpair gives at once.
 BULK_READ_BYTES = 256 * 1024
+
+#: The read() after one whose frames were this small on average: to cut 64 KiB into frames of 28 bytes takes 2 ms, for
+#: which others would wait.
+SHORT_READ_BYTES = 8 * 1024
+SMALL_FRAME_BYTES = 256
 
 #: A block of this size is allocated, untouched, and freed, for glibc's malloc() to learn that such come and go: it then
 #: keeps up to twice as much instead of having the kernel map and clear the buffers of each large message anew (2.5 us

@@ -2,7 +2,7 @@
 
 from svcfw.core.wire.errors import ChannelError, LinkError, ProtocolError
 from svcfw.core.wire.frames import GOODBYE, Frame, FrameReader, pack_header
-from svcfw.core.wire.limits import MAX_NOISE_BYTES
+from svcfw.core.wire.limits import MAX_FRAME_BYTES, MAX_NOISE_BYTES
 
 #: States. The peer's marker has not come yet; the same, and we have said goodbye.
 WAITING = 'waiting for its marker'
@@ -80,15 +80,16 @@ class Link(object):
     """The protocol of one link; bytes in, events out.
 
     marker: bytes that the peer writes before its first frame; None where the stream holds nothing but frames.
+    max_frame_bytes: the largest payload that the peer may send.
     Not thread-safe, but receiving and sending need not exclude each other.
     """
 
-    def __init__(self, marker=None):
+    def __init__(self, marker=None, max_frame_bytes=MAX_FRAME_BYTES):
         self.state = WAITING if marker else OPEN
         self._marker = marker
         self._noise_bytes = 0
         self._held = b''
-        self._reader = FrameReader()
+        self._reader = FrameReader(max_frame_bytes)
 
     def receive_data(self, data):
         """Take the next bytes of the stream, at least one; returns a list of Frame, Noise, Ready and Goodbye.

@@ -66,23 +66,3 @@ class RouteTable(object):
     def links(self):
         """The links in use, each once."""
         return set(self._links.values())
-
-
-def check_source(table, link, frame, parent_link):
-    """Why `frame`, which came by `link`, is not from whom it says, or None. What the parent sends is believed."""
-    if link == parent_link:
-        return None
-    if table.link_for(frame.src) != link:
-        return 'context %d is not behind this link' % frame.src
-    if frame.auth != frame.src and table.link_for(frame.auth) != link:
-        return 'it has not the authority of context %d' % frame.auth
-    return None
-
-
-def check_direction(table, src, dst):
-    """Why a frame from `src` may not be passed on to `dst`, or None: one must be an ancestor of the other."""
-    if table.link_for(src) is not None:
-        allowed = dst == table.own_id or dst in table.parent_ids
-    else:
-        allowed = src == table.own_id or src in table.parent_ids
-    return None if allowed else 'context %d is neither above nor below context %d' % (dst, src)

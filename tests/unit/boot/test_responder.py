@@ -62,6 +62,8 @@ class FakeMessage:
     def value(self) -> Any:
         return self._value
 
+    small_value = value
+
     def reply(self, value: Any) -> None:
         self.answer = value
 

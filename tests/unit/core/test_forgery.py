@@ -154,3 +154,61 @@ def test_a_child_that_reads_no_answers_is_not_heard_for_ever(made: Tree) -> None
         ask_for_ever()
     top.settle()
     assert len(answered) < 20
+
+
+NONSENSE = {
+    'a forged source': lambda: Frame(0, 2, 2, 500),
+    'another sibling': lambda: Frame(2, 1, 1, 500),
+    'an answer that was not asked for': lambda: Frame(0, 1, 1, 1000),
+    'no value': lambda: Frame(0, 1, 1, handles.ADD_ROUTE, 0, 0, b'\xff'),
+    'a route that was not granted': lambda: Frame(0, 1, 1, handles.ADD_ROUTE, 0, 0, b'\x10\x02\x80\x80'),
+    'very many values': lambda: Frame(0, 1, 1, handles.ADD_ROUTE, 0, 0, b'\x11\0\0\x02\0' + b'\x16\0' * 512),
+}
+
+
+@pytest.mark.parametrize('kind', NONSENSE)
+def test_who_is_refused_again_and_again_is_not_heard_any_more(made: Tree, monkeypatch: Any, kind: str) -> None:
+    monkeypatch.setattr('svcfw.core.conduct.MAX_REFUSED', 10)
+    monkeypatch.setattr('svcfw.core.conduct.REFUSED_PER_S', 0)
+    top = made.master()
+    evil, victim = made.peer(top, 1, 'evil', ids=(64, 127)), made.peer(top, 2, 'victim')
+    assert top.router.add_handler(print, respondent=top.router.context(2)) == 1000
+    gone: list[str] = []
+    top.router.on_gone(top.router.context(1), gone.append)
+    for _ in range(10):
+        evil.send(NONSENSE[kind]())
+    settled(top, evil)
+    assert not gone
+    evil.send(NONSENSE[kind]())
+    assert evil.is_closed()
+    top.settle()
+    assert 'refused too many frames; the last: ' in gone[0]
+    assert len(top.logged) == 12
+    assert top.router.link_for(2) is not None
+    victim.send(Frame(0, 2, 2, 499, 999))
+    assert victim.receive().handle == 999
+
+
+def test_for_those_below_it_a_child_does_not_answer(scene: tuple[Served, Peer, Peer], monkeypatch: Any) -> None:
+    top, evil, _ = scene
+    monkeypatch.setattr('svcfw.core.conduct.Bucket.take', lambda self, cost=1: False)
+    evil.send(Frame(0, 1, 1, handles.ADD_ROUTE, 0, 0, encoded(top, (64, 'below'))))
+    evil.send(Frame(0, 64, 64, handles.CANCEL_SERVICE, 0, 0, b'\xff'))
+    top.router.add_handler(lambda message: message.small_value(), handles.CANCEL_SERVICE)
+    settled(top, evil)
+    assert top.router.link_for(1) is not None
+
+
+def test_there_is_a_largest_number_of_contexts_behind_one_link(scene: Any, monkeypatch: Any) -> None:
+    top, evil, _ = scene
+    monkeypatch.setattr(relay, 'MAX_DESCENDANTS', 3)
+
+    def claim(context_id: int) -> Any:
+        evil.send(Frame(0, 1, 1, handles.ADD_ROUTE, 0, 0, encoded(top, (context_id, 'x'))))
+        settled(top, evil)
+        return top.router.link_for(context_id)
+
+    assert all(claim(context_id) for context_id in (64, 65, 66, 66, 65))
+    assert claim(67) is None
+    evil.send(Frame(0, 1, 1, handles.DEL_ROUTE, 0, 0, encoded(top, (65, 'gone'))))
+    assert claim(67) is not None

@@ -40,8 +40,8 @@ def wait_for(caplog: pytest.LogCaptureFixture, text: str) -> logging.LogRecord:
 def test_records(child: Context, caplog: pytest.LogCaptureFixture) -> None:
     child.call(called.log, 'my.module', logging.ERROR, 'it is bad: %s tëxt')
     record = wait_for(caplog, 'it is bad')
-    assert (record.name, record.levelno) == ('svcfw.remote.child', logging.ERROR)
-    assert record.getMessage() == 'my.module: it is bad: %s tëxt'
+    assert (record.name, record.levelno) == ('svcfw.remote', logging.ERROR)
+    assert record.getMessage() == 'child: my.module: it is bad: %s tëxt'
     child.call(called.log, 'my.module', logging.INFO, 'less so')
     wait_for(caplog, 'less so')
     assert 'not wanted' not in caplog.text, 'what is below the level of the parent stays there'
@@ -50,7 +50,7 @@ def test_records(child: Context, caplog: pytest.LogCaptureFixture) -> None:
 def test_logging_is_imported_by_who_uses_it_only(child: Context, caplog: pytest.LogCaptureFixture) -> None:
     assert not child.call(bare.has_imported, 'logging')
     child.call(called.log, 'my.module', logging.ERROR, 'the first record')
-    assert wait_for(caplog, 'the first record').name == 'svcfw.remote.child'
+    assert wait_for(caplog, 'the first record').name == 'svcfw.remote'
 
 
 def test_a_fork_logs_for_itself(child: Context, caplog: pytest.LogCaptureFixture) -> None:
@@ -96,7 +96,7 @@ class TestAtTheTop:
     def scene(self, made: Tree) -> tuple[Served, Peer]:
         top = made.master()
         logsink.receive(top.router)
-        return top, made.peer(top, 1, 'evil')
+        return top, made.peer(top, 1, 'evil', ids=(64, 127))
 
     def tell(self, scene: tuple[Served, Peer], value: Any) -> None:
         top, peer = scene
@@ -109,6 +109,25 @@ class TestAtTheTop:
         (record,) = caplog.records
         assert record.levelno == logging.CRITICAL
         assert len(record.getMessage()) < logs.MAX_NAME_CHARS + logs.MAX_TEXT_CHARS + 10
+
+    def test_names_and_levels_that_a_child_chooses_are_not_kept(self, scene: tuple[Served, Peer], caplog: Any) -> None:
+        self.tell(scene, (30, 'warm', 'up'))
+        loggers = set(logging.Logger.manager.loggerDict)
+        for i in range(200):
+            self.tell(scene, (-i if i % 2 else i + 10**6, f'name{i}.of.child', 'text'))
+        for i in range(64):
+            scene[1].send(Frame(0, 1, 1, handles.ADD_ROUTE, 0, 0, scene[0].router.codec.encode((64 + i, f'n{i}.x'))))
+            value = scene[0].router.codec.encode((40, 'n', 't'))
+            scene[1].send(Frame(0, 64 + i, 64 + i, handles.FORWARD_LOG, 0, 0, value))
+        self.tell(scene, (30, 'and', 'last'))
+        assert 'n63.x: n: t' in caplog.text
+        assert set(logging.Logger.manager.loggerDict) == loggers
+        assert len(logging.getLogger(logsink.LOGGER)._cache) <= logging.CRITICAL + 1  # type: ignore[attr-defined]
+
+    def test_no_text_looks_like_another_record(self, scene: tuple[Served, Peer], caplog: Any) -> None:
+        self.tell(scene, (30, 'a\nERROR root: forged', 'text\r\nERROR root: forged\x1b[31m'))
+        (record,) = caplog.records
+        assert record.getMessage() == ('evil: a\n  | ERROR root: forged: text\n  | ERROR root: forged\\x1b[31m')
 
     @pytest.mark.parametrize('value', [None, (1, 2, 3), ('40', 'a', 'b'), (40, 'a'), (40, None, 'b')])
     def test_nonsense_is_no_record(self, scene: tuple[Served, Peer], caplog: Any, value: Any) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from svcfw.core.loop import Loop, Waiter
-from svcfw.core.stream import HIGH_WATER_BYTES, Stream
+from svcfw.core.stream import HIGH_WATER_BYTES, TURN_S, Stream
+from svcfw.core.wire import limits
 from svcfw.core.wire.errors import ChannelError
 from svcfw.core.wire.frames import Frame
 from svcfw.core.wire.link import Closed, Goodbye, Link, Ready
@@ -303,6 +304,89 @@ class TestReceiving:
         end.stream.resume_reading()
 
 
+class Shared:
+    """Two streams on one loop, whose clock goes on by `cost_s` for each frame that is handled."""
+
+    def __init__(self, cost_s: float) -> None:
+        self.now = 0.0
+        self.turns: list[list[str]] = []
+        self.reads: list[int] = []
+        self.loop = Loop(print, lambda: self.now)
+        self.peers: dict[str, Peer] = {}
+        self.streams: dict[str, Stream] = {}
+        self._cost_s = cost_s
+        for name in ('evil', 'good'):
+            ours, theirs = socket.socketpair()
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024 * 1024)
+            theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1024 * 1024)
+            self.peers[name] = Peer(theirs)
+            fd = ours.detach()
+            self.streams[name] = Stream(self.loop, Link(), fd, fd, name, self._on_event, lambda *args: None)
+
+    def _on_event(self, stream: Stream, event: Any) -> None:
+        self.turns[-1].append(stream.name)
+        self.now += self._cost_s
+
+    def flood(self, count: int) -> None:
+        one = Link().frame_header(frame())
+        self.peers['evil'].sock.sendall(one * count)
+
+    def turn(self) -> list[str]:
+        """What one turn of the loop has handled."""
+        self.turns.append([])
+        self.loop._turn(self.now)
+        return self.turns[-1]
+
+    def close(self) -> None:
+        for name, stream in self.streams.items():
+            stream.close('the test is over')
+            self.peers[name].sock.close()
+        self.loop.close()
+
+
+@pytest.fixture(params=[TURN_S / 5, TURN_S * 3])
+def shared(request: pytest.FixtureRequest) -> Iterator[Shared]:
+    made = Shared(request.param)
+    yield made
+    made.close()
+
+
+class TestFairness:
+    def test_a_flood_is_handled_in_turns_with_what_others_send(self, shared: Shared) -> None:
+        shared.flood(500)
+        shared.turn()
+        for _ in range(10):
+            shared.peers['good'].send(frame())
+            handled = shared.turn()
+            assert handled.count('good') == 1
+            assert 1 <= handled.count('evil') <= 2 * 5, 'what was read before, and what was then'
+
+    def test_nothing_is_lost_or_read_before_its_time(self, shared: Shared) -> None:
+        shared.flood(3000)
+        held = []
+        while sum(map(len, shared.turns)) < 3000:
+            shared.turn()
+            held.append(len(shared.streams['evil']._events))
+        assert max(held) <= limits.READ_BYTES // 28
+
+    def test_after_a_read_of_small_frames_less_is_read_at_once(self, shared: Shared) -> None:
+        shared.flood(12000)
+        shared.turn()
+        while shared.streams['evil']._events:
+            shared.turn()
+        shared.turn()
+        assert 0 < len(shared.streams['evil']._events) <= limits.SHORT_READ_BYTES // 28
+
+    def test_what_was_read_waits_while_the_stream_is_paused(self, shared: Shared) -> None:
+        shared.flood(100)
+        shared.turn()
+        shared.streams['evil'].pause_reading()
+        assert [shared.turn() for _ in range(3)] == [[], [], []]
+        shared.streams['evil'].resume_reading()
+        while sum(map(len, shared.turns)) < 100:
+            assert shared.turn()
+
+
 class TestTheEnd:
     def test_a_lost_peer(self, end: End) -> None:
         end.peer.send(frame(b'last'))
@@ -368,6 +452,23 @@ class TestTheEnd:
         end.peer.sock.shutdown(socket.SHUT_RD)
         end.stream.send(frame(b'x'))
         assert 'Broken pipe' in end.drive_until_closed()
+
+    def test_a_peer_that_takes_no_more_and_talks_for_ever_is_heard_for_a_while(self, end: End) -> None:
+        end.peer.sock.shutdown(socket.SHUT_RD)
+        stop = threading.Event()
+
+        def talk() -> None:
+            while not stop.is_set():
+                try:
+                    end.peer.send(frame(bytes(10000)))
+                except OSError:
+                    return
+
+        thread, _ = in_thread(talk)
+        end.stream.send(frame(b'x'))
+        assert 'Broken pipe' in end.drive_until_closed()
+        stop.set()
+        thread.join(LONG)
 
     def test_it_is_told_once_and_the_descriptors_are_closed(self) -> None:
         before = set(os.listdir('/proc/self/fd'))

@@ -216,6 +216,8 @@ class FakeMessage:
             raise self._value
         return self._value
 
+    small_value = value
+
 
 class FakeRouter:
     def __init__(self) -> None:

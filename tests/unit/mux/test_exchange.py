@@ -5,7 +5,7 @@ import pytest
 from svcfw.ansible.target import ops
 from svcfw.core.wire.errors import ChannelError, DecodeError
 from svcfw.core.wire.limits import WINDOW_BYTES
-from svcfw.mux.exchange import Exchange
+from svcfw.mux.exchange import MAX_PARTS, Exchange
 from tests.unit.mux.fakes import FakeNode, FakeStream
 
 
@@ -76,6 +76,17 @@ def test_credit_is_granted_for_each_part_once_the_client_has_room():
     asked.client.make_room()
     assert asked.node.told == [grant, grant]
     assert len(asked.parts) == 2
+
+
+def test_parts_of_nothing_do_not_pile_up_before_a_client_that_does_not_read():
+    asked = Asked(ops.COMMAND)
+    asked.client.full = True
+    for _ in range(MAX_PARTS):
+        asked.node.answer((ops.PART, b'', b''))
+    assert not asked.ends
+    asked.node.answer((ops.PART, b'', b''))
+    assert 'parts arrived before the first was taken' in str(asked.ends[0])
+    assert asked.node.expelled == [str(asked.ends[0])]
 
 
 def test_a_dead_node_is_not_asked():

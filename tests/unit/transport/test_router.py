@@ -130,7 +130,7 @@ class TestMain:
             'def main(router):\n    router.local(name="kid").call(noise)\n    print("done")\n',
         )
         assert (done.returncode, done.stdout) == (0, 'done\n')
-        assert 'WARNING svcfw.remote.kid: there: careful' in done.stderr
+        assert 'WARNING svcfw.remote: kid: there: careful' in done.stderr
         assert 'INFO svcfw: kid: printed' in done.stderr
 
     def test_an_exception_is_the_programs_end(self, tmp_path: Path) -> None:
