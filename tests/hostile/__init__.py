@@ -1,0 +1,1 @@
+"""What hostile targets do, and what becomes of everybody else meanwhile."""

@@ -1,0 +1,96 @@
+"""With any one hostile host a good host's calls take what they took, and multiplexer and log do not grow.
+
+Bounds are the real ones; what decides them is tested with fakes in tests/unit/core (test_stream, test_conduct,
+test_forgery). Figures are printed (pytest -rP).
+"""
+
+import os
+import signal
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from svcfw.core.conduct import MAX_RECORDS, RECORDS_PER_S
+from svcfw.core.wire.errors import Error
+from svcfw.mux import rundir
+from svcfw.mux.client import Client, Target
+from tests.hostile.peer import BEHAVIOURS
+from tests.support.mux import Mux, link, resident_bytes
+from tests.support.timing import seconds
+
+ROOT = Path(__file__).parents[2]
+HERE = Target(link())
+MiB = 1024 * 1024
+#: How long a flood goes on before anything is measured; then rounds of so many calls, with and without it.
+WARM_UP_S, SETTLE_S = 0.5, 0.05
+ROUNDS, CALLS = 4, 20
+#: What a call may take longer, beside half of what it took: turns of the loop in which a flood has its part.
+SLACK_S = 0.002
+
+
+def hostile(mux: Mux, behaviour: str) -> Target:
+    """A target that behaves so."""
+    python = mux.folder / behaviour
+    peer = f'PYTHONPATH={ROOT} exec {sys.executable} {ROOT}/tests/hostile/peer.py {behaviour} {sys.executable}'
+    python.write_text(f'#!/bin/sh\n{peer} "$@"\n')
+    python.chmod(0o755)
+    return Target(link(host=behaviour, python=str(python)))
+
+
+def calls(client: Client) -> list[float]:
+    """How long each call of a good host takes."""
+    times = []
+    for _ in range(CALLS):
+        began = time.perf_counter()
+        assert client.run_command(HERE, 'echo on', None, '/bin/sh').stdout == b'on\n'
+        times.append(time.perf_counter() - began)
+    return times
+
+
+def compared(mux: Mux, client: Client) -> tuple[list[float], list[float]]:
+    """The same while the hostile host is stopped, and while it is not, in turns: others use this machine, too."""
+    usual: list[float] = []
+    flooded: list[float] = []
+    for _ in range(ROUNDS):
+        for number, times in ((signal.SIGSTOP, usual), (signal.SIGCONT, flooded)):
+            for pid in mux.processes('peer.py'):
+                os.kill(pid, number)
+            time.sleep(SETTLE_S)
+            times += calls(client)
+    return usual, flooded
+
+
+def log_bytes(mux: Mux) -> int:
+    path = rundir.log_path(mux.folder)
+    return sum(each.stat().st_size for each in path.parent.glob(path.name + '*'))
+
+
+@pytest.mark.parametrize('behaviour', [name for name in BEHAVIOURS if name != 'nothing'])
+def test_one_hostile_host_harms_nobody(mux: Mux, monkeypatch: pytest.MonkeyPatch, behaviour: str) -> None:
+    monkeypatch.setenv('SVCFW_LOG', 'INFO')
+    client, evil = mux.client(), mux.client()
+    calls(client)
+    before = resident_bytes(client.mux_pid)
+    began = time.monotonic()
+    try:
+        evil.facts(hostile(mux, behaviour))
+    except Error:
+        pass  # it was cut off before its answer was passed on
+    time.sleep(WARM_UP_S)
+    usual, flooded = compared(mux, client)
+    usual_s, flooded_s = statistics.median(usual), statistics.median(flooded)
+    took_s = time.monotonic() - began
+    grown = resident_bytes(client.mux_pid) - before
+    print(
+        f'{behaviour}: median {usual_s * 1000:.1f} -> {flooded_s * 1000:.1f} ms, longest {max(flooded) * 1000:.0f} ms, '
+        f'memory +{grown / MiB:.1f} MiB, log {log_bytes(mux) / 1024:.0f} KiB in {took_s:.1f} s'
+    )
+    for pid in mux.processes('peer.py'):
+        os.kill(pid, signal.SIGKILL)  # or its end would be waited for
+    assert flooded_s < 1.5 * usual_s + seconds(SLACK_S)
+    assert grown < 64 * MiB
+    assert mux.log.count('\n') < MAX_RECORDS + RECORDS_PER_S * took_s + 100
+    assert '\x1b' not in mux.log
