@@ -204,6 +204,18 @@ def failures(peer: Peer) -> None:
     peer.flood(peer.frame(handles.AGENT, (n, ops.PUT, '/x', 1, 'no')) for n in _numbers())
 
 
+def forged_lines(peer: Peer) -> None:
+    """Words with lines in them that look like others'."""
+    forged = 'so\r\n1999-01-01 00:00:00,000 ERROR svcfw.mux: good is lost\x1b[1A\x9b31m\u2028x'
+    first = peer.ids[0]
+    peer.send(peer.frame(handles.FORWARD_LOG, (30, forged, forged)))
+    peer.send(peer.frame(handles.ADD_ROUTE, (first, forged)))
+    peer.send(peer.frame(handles.FORWARD_LOG, (30, 'x', forged), src=first))
+    peer.send(peer.frame(handles.DEL_ROUTE, (first, forged)))
+    os.write(2, forged.encode() + b'\n')
+    nothing(peer)
+
+
 def prints(peer: Peer) -> None:
     """Lines without end."""
     peer.read_on()
@@ -216,7 +228,7 @@ BEHAVIOURS: dict[str, Callable[[Peer], None]] = {
     for function in (
         nothing, log_names, log_below_the_level, log_much, forged_sources, siblings, nonsense, unknown_handles,
         unknown_modules, modules, modules_unread, empty_sets, large_frames, parts_of_frames, routes,
-        acknowledgements, failures, prints,
+        acknowledgements, failures, forged_lines, prints,
     )
 }  # fmt: skip
 

@@ -5,6 +5,7 @@ test_forgery). Figures are printed (pytest -rP).
 """
 
 import os
+import re
 import signal
 import statistics
 import sys
@@ -21,6 +22,8 @@ from tests.hostile.peer import BEHAVIOURS
 from tests.support.mux import Mux, link, resident_bytes
 from tests.support.timing import seconds
 
+#: How a record begins, or a line of one that is marked.
+_IS_OURS = re.compile(r'20\d\d-\d\d-\d\d |  \| ')
 ROOT = Path(__file__).parents[2]
 HERE = Target(link())
 MiB = 1024 * 1024
@@ -93,4 +96,6 @@ def test_one_hostile_host_harms_nobody(mux: Mux, monkeypatch: pytest.MonkeyPatch
     assert flooded_s < 1.5 * usual_s + seconds(SLACK_S)
     assert grown < 64 * MiB
     assert mux.log.count('\n') < MAX_RECORDS + RECORDS_PER_S * took_s + 100
+    assert all(_IS_OURS.match(line) for line in mux.log.splitlines())
     assert '\x1b' not in mux.log
+    assert behaviour != 'forged_lines' or mux.log.count('good is lost') > 3
