@@ -18,7 +18,7 @@ def call(context, about, method, **arguments):
     try:
         return context.call_service(SERVICE, method, **arguments)
     except CallError as e:
-        raise _explained(context, about, e) from e
+        raise explained(context, about, e) from e
 
 
 def send(context, parts, into, about, on_progress):
@@ -57,7 +57,7 @@ def _wait(thread, context, about):
     try:
         return thread.wait()
     except (CallError, TransferError) as e:
-        raise _explained(context, about, e) from e
+        raise explained(context, about, e) from e
 
 
 class _CallingThread(object):
@@ -120,7 +120,7 @@ def nonsense(context, about):
     return TransferError('%s: %s: the other side does not answer as a FileService does' % (context, about))
 
 
-def _explained(context, path, error):
+def explained(context, path, error):
     """The exception to raise for what became of a file of another context: what it says names both."""
     if isinstance(error, CallError):
         return TransferError('%s: %s: %s' % (context, path, error.message))

@@ -8,7 +8,7 @@ import zlib
 
 from svcfw.core.wire.errors import DecodeError
 from svcfw.service.errors import TransferError
-from svcfw.service.sending import END
+from svcfw.service.sending import END, WAIT
 
 DATA, PACKED, ZEROS, COPY = 'data', 'packed', 'zeros', 'copy'
 #: zlib at level 1 packs about 90 MiB/s: a path that is slower than this gains from it.
@@ -33,17 +33,22 @@ class FileParts(object):
         self._left = 0  # of the piece of data that is being sent
 
     def begin(self, sending):
-        """There is nothing to be asked."""
+        self._source.follow(sending.wake)
 
     @property
     def done(self):
         return self._source.offset
 
     def next(self, n, bytes_per_second):
-        """A message with at most `n` bytes; None at the end. TransferError if the file has changed."""
+        """A message with at most `n` bytes; WAIT for a source of which no more has come; None at the end.
+
+        TransferError if the file has changed.
+        """
         source = self._source
         if self._pieces is None:
             part = source.read(n)
+            if part is None:
+                return WAIT
             return self._message(part, bytes_per_second) if part else None
         if not self._left:
             kind, offset, self._left = next(self._pieces, (DATA, 0, 0))

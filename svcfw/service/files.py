@@ -3,6 +3,7 @@
 import _thread
 import collections
 
+from svcfw.core import load
 from svcfw.core.context import Context, Sender
 from svcfw.core.message import has_parent_authority
 from svcfw.core.wire.errors import ChannelError
@@ -14,21 +15,17 @@ from svcfw.service.exposed import arg_spec, expose
 from svcfw.service.file_parts import FileParts, FilePlace
 from svcfw.service.grants import Grants
 from svcfw.service.policy import AllowAny, AllowParents
-from svcfw.service.put import Put
 from svcfw.service.receiving import Receiving
 from svcfw.service.sending import Sending
 from svcfw.service.service import Service
 from svcfw.service.sink import Sink, Wanted
-from svcfw.service.sinks import Held
-from svcfw.service.source import Content, Source, decoded
+from svcfw.service.source import Source, decoded
 from svcfw.service.transfers import HASHED_BYTES, INLINE_BYTES, Transfers
 from svcfw.service.tree_parts import TreeParts
 from svcfw.service.tree_place import TreePlace
 
 #: Transfers that one context may have under way here; more are refused.
 MAX_OF_ONE = 64
-#: A content that is kept for contexts behind this one: what the store's memory takes.
-MAX_HELD_BYTES = 64 * 1024 * 1024
 
 
 class FileService(Service):
@@ -51,6 +48,7 @@ class FileService(Service):
         self._grants = Grants()
         self._lock = _thread.allocate_lock()
         self._of_contexts = collections.Counter()
+        self._held = None
 
     # -- for this context; any thread
 
@@ -230,26 +228,20 @@ class FileService(Service):
     @expose(policy=AllowParents())
     @arg_spec(spec={'digest': bytes, 'size': int})
     def begin_hold(self, digest, size, msg):
-        """Take a content to be passed on; answers as `begin_put` does, or None for one that is too large."""
-        store = self._transfers.store
-        if store.get(digest) is not None:
-            return {'is_done': True}
-        if size > MAX_HELD_BYTES:
-            return None
-        held = Held()
-        place = FilePlace(held, lambda said: store.put(said, held.content()), size)
-        into = self._receive(place, lambda *outcome: None, msg)
-        return {'is_done': False, 'into': into, 'offset': 0, 'signature': None}
+        """Take a content to be passed on; answers as `begin_put` does, or None where there is no room for it.
+
+        Done is it also when it is on its way here already.
+        """
+        return self._holding().begin(digest, size, msg)
 
     @expose(policy=AllowParents())
     @arg_spec(spec={'target': Context, 'path': str, 'digest': bytes, 'wanted': dict})
-    def relay(self, target, path, digest, wanted):
-        """Put a content that is held here to a file of `target`, which is below. False if it is not held any more."""
-        content = self._transfers.store.get(digest)
-        if content is None:
-            return False
-        Put(target, Content(content, digest, {}), path, wanted).run()
-        return True
+    def relay(self, target, path, digest, wanted, msg):
+        """Put a content that is held here, or arrives, to a file of `target`, which is below: True once it is there.
+
+        False if it is not held any more, or has not arrived whole.
+        """
+        return self._holding().relay(target, path, digest, wanted, msg)
 
     @expose(policy=AllowParents())
     @arg_spec(spec={'path': str, 'max_bytes': int})
@@ -258,6 +250,13 @@ class FileService(Service):
         self._transfers.keep_in(path, max_bytes)
 
     # -- inside
+
+    def _holding(self):
+        holding = load('svcfw.service.holding')
+        with self._lock:
+            if self._held is None:
+                self._held = holding.Holding(self.router, self._receive, self._on_pool)
+            return self._held
 
     def _send(self, parts, into, msg, done=None):
         """Begin a Sending, which closes `parts`; `done()` is called once all has arrived."""

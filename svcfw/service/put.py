@@ -1,5 +1,6 @@
 """Put: one content on its way to one file of another context."""
 
+from svcfw.core import load
 from svcfw.service.file_calls import call, checked, send
 from svcfw.service.file_parts import FileParts
 from svcfw.service.source import Source
@@ -13,90 +14,90 @@ class Put(object):
     """
 
     def __init__(self, context, source, to, wanted, packs=False, on_progress=None):
-        self._context = context
+        self.context = context
+        self.source = source
+        self.to = to
+        self.wanted = wanted
         self._router = context.router
         self._transfers = Transfers.of(self._router)
-        self._source = source
-        self._to = to
-        self._wanted = wanted
+        self._token = source.token
         self._packs = packs
         self._on_progress = on_progress
 
     def run(self):
         """Returns when the file is in its place."""
-        source = self._source
+        source = self.source
+        between = self._context_between() if source.size > INLINE_BYTES else None
         digest = self._transfers.known_digest(source)
-        if source.size <= HASHED_BYTES and digest is None:
+        if digest is None and (between is not None or source.size <= HASHED_BYTES):
             digest = self._transfers.digest(source)
-        if source.size <= INLINE_BYTES or not self._relayed():
-            # What has the same content, or may have, waits until it can be taken from there.
-            with self._transfers.alone((self._context.id, digest or source.size)):
+        # What has the same content, or may have, waits until it can be taken from there.
+        with self._transfers.alone((self.context.id, digest or source.size)):
+            if between is None or not self._put_through(between, digest):
                 self._put(digest)
         self._report(source.size)
 
-    def _put(self, digest):
-        source = self._source
-        is_inline = source.size <= INLINE_BYTES and not self._transfers.was_given(self._context.id, digest)
-        answer = self._begin(digest, source.whole() if is_inline else None)
-        if not answer['is_done']:
-            digest = self._send(answer)
-        if digest is not None:
-            self._transfers.has_given(self._context.id, digest)
+    def _context_between(self):
+        """The one that is next on the way; None if there is none."""
+        neighbour = self._router.neighbour(self.context)
+        return None if neighbour == self.context else neighbour
 
-    def _begin(self, digest, data):
-        """Ask the receiver to take the file. A content that it may have by another name is offered again by digest."""
-        source = self._source
-        arguments = {'path': self._to, 'size': source.size, 'token': source.token, 'wanted': self._wanted}
-        answer = self._ask('begin_put', digest=digest, data=data, **arguments)
+    def _put_through(self, between, digest):
+        """Whether that has been done."""
+        self._token = digest  # what is left of it can be gone on with straight and from there
+        return load('svcfw.service.through').Through(self, between, digest).run()
+
+    def _put(self, digest):
+        source = self.source
+        is_inline = source.size <= INLINE_BYTES and not self._transfers.was_given(self.context.id, digest)
+        answer = self.begin(digest, source.whole() if is_inline else None)
+        if not answer['is_done']:
+            digest = self.send(answer)
+        if digest is not None:
+            self._transfers.has_given(self.context.id, digest)
+
+    def begin(self, digest, data):
+        """Ask the receiver to take the file; its answer, as of FileService.begin_put, checked.
+
+        A content that it may have by another name is offered again by digest.
+        """
+        source = self.source
+        arguments = {'path': self.to, 'size': source.size, 'token': self._token, 'wanted': self.wanted}
+        answer = self._ask(digest=digest, data=data, **arguments)
         if digest is None and not answer['is_done'] and answer['same_size']:
             digest = self._transfers.digest(source)
             if digest in answer['same_size']:
                 answer['into'].close('the content need not travel')
-                answer = self._ask('begin_put', digest=digest, data=None, **arguments)
+                answer = self._ask(digest=digest, data=None, **arguments)
         return answer
 
-    def _ask(self, method, **arguments):
-        return checked(self._context, self._to, call(self._context, self._to, method, **arguments), self._source.size)
+    def _ask(self, **arguments):
+        answer = call(self.context, self.to, 'begin_put', **arguments)
+        return checked(self.context, self.to, answer, self.source.size)
 
-    def _send(self, answer):
-        try:
-            digest = self._transfers.begin_sending(self._source)
-            if digest is not None:
-                self._source.trust(digest)
-            return self._send_parts(answer)
-        finally:
-            self._transfers.end_sending(self._source)
+    def send(self, answer):
+        """Send what an answer to `begin`, or to FileService.begin_hold, asks for; the SHA-256 of all."""
+        with self.source.again() as source:
+            try:
+                digest = self._transfers.begin_sending(source)
+                if digest is not None:
+                    source.trust(digest)
+                return self._send_parts(source, answer)
+            finally:
+                self._transfers.end_sending(source)
 
-    def _send_parts(self, answer):
-        source = self._source
+    def _send_parts(self, source, answer):
         pieces = None
         if answer.get('signature') is not None and isinstance(source, Source):
             pieces = self._transfers.match(source, answer['signature'])
         else:
             source.skip(answer['offset'])
         parts = FileParts(source, pieces, self._packs)
-        send(answer['into'].context, parts, answer['into'], self._to, self._report)
+        send(answer['into'].context, parts, answer['into'], self.to, self._report)
         digest = source.digest()  # our own: what the other side says of a file of ours is not to be believed
         self._transfers.remember_digest(source, digest)
         return digest
 
-    def _relayed(self):
-        """Send it by way of the context that is next on the way, which keeps it for others behind it. False: cannot."""
-        neighbour = self._router.neighbour(self._context)
-        if neighbour is None or neighbour == self._context:
-            return False
-        source = self._source
-        digest = self._transfers.digest(source)
-        with self._transfers.alone((neighbour.id, digest)):
-            answer = call(neighbour, self._to, 'begin_hold', digest=digest, size=source.size)
-            if answer is None:
-                return False
-            if not checked(neighbour, self._to, answer, source.size)['is_done']:
-                self._send(answer)
-        return call(
-            neighbour, self._to, 'relay', target=self._context, path=self._to, digest=digest, wanted=self._wanted
-        )
-
     def _report(self, done):
         if self._on_progress is not None:
-            self._on_progress(done, self._source.size)
+            self._on_progress(done, self.source.size)

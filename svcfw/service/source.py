@@ -70,6 +70,9 @@ class Source(object):
         self.identity = identity(status)
         self.metadata = metadata(status)
         self.size = status.st_size
+        self._rewind()
+
+    def _rewind(self):
         self.offset = 0
         self._data_ends = 0  # up to here the file was found to hold data
         self._hash = hashlib.sha256()
@@ -83,6 +86,18 @@ class Source(object):
 
     def fileno(self):
         return self._fd
+
+    def again(self):
+        """Another Source of the same open file, from its beginning, to be closed on its own."""
+        other = Source.__new__(Source)
+        other.path, other.size = self.path, self.size
+        other.identity, other.metadata = self.identity, self.metadata
+        other._fd = os.dup(self._fd)
+        other._rewind()
+        return other
+
+    def follow(self, wake):
+        """Nothing of it is still to come."""
 
     def trust(self, digest):
         """Take `digest` (bytes) for that of the whole file and hash nothing from now on. For who calls `check` last."""
@@ -187,6 +202,14 @@ class Content(object):
     """Bytes that are held, with the face of a Source. digest: their SHA-256; metadata: of the file they are for."""
 
     identity = None
+    #: Why not all of it can be read.
+    failure = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc_info):
+        pass
 
     def __init__(self, content, digest, metadata):
         self._content = memoryview(content)
@@ -212,6 +235,12 @@ class Content(object):
         return self._digest
 
     whole_digest = digest
+
+    def again(self):
+        return Content(self._content, self._digest, self.metadata)
+
+    def follow(self, wake):
+        """It is all there."""
 
     def trust(self, digest):
         """It is known anyway."""

@@ -15,6 +15,8 @@ from svcfw.service.store import Store
 INLINE_BYTES = 64 * 1024
 #: A file of at most this size is hashed before it is sent; a larger one if the receiver has one of its size.
 HASHED_BYTES = 1024 * 1024
+#: Contents on their way to others that a context between keeps in memory, together; larger ones are on its disk.
+MAX_HELD_BYTES = 64 * 1024 * 1024
 #: Of how many pairs of a file and a copy it is remembered what the copy lacks.
 MAX_MATCHES = 8
 MAX_PACES = 4096

@@ -7,6 +7,7 @@ from svcfw.core.context import Sender
 from svcfw.core.dispatch import takes_router
 from svcfw.core.latch import Latch
 from svcfw.core.wire.errors import Error
+from svcfw.service import holding
 from svcfw.service.exposed import expose
 from svcfw.service.files import FileService
 from svcfw.service.policy import AllowParents
@@ -136,3 +137,17 @@ def lie(answers, router):
 
         setattr(Liar, method, expose(policy=AllowParents())(answer))
     Pool(router, [Liar(router)])
+
+
+def limit_held_bytes(size):
+    """From now on what is larger does not pass through this context's memory."""
+    holding.MAX_HELD_BYTES = size
+
+
+@takes_router
+def forget_held(router):
+    """Forget the contents that have passed through this context."""
+    spools = router.services.get_service(FileService.name())._held._spools
+    with spools._lock:
+        for spool in list(spools._spools.values()):
+            spools._drop(spool)

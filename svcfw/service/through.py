@@ -1,0 +1,88 @@
+"""Through: a content on its way by way of the context between, which passes it on. Loaded for those behind one."""
+
+from svcfw.core.wire.errors import CallError, ChannelError
+from svcfw.service.errors import TransferError
+from svcfw.service.file_calls import SERVICE, call, checked, explained, nonsense
+from svcfw.service.transfers import MAX_HELD_BYTES
+
+#: How often another sender of the same content may fail before this one goes straight.
+ATTEMPTS = 4
+_LOST = '%s.%s' % (ChannelError.__module__, ChannelError.__name__)
+
+
+class Through(object):
+    """One Put by way of `neighbour`; digest: of its source."""
+
+    def __init__(self, put, neighbour, digest):
+        self._put = put
+        self._neighbour = neighbour
+        self._digest = digest
+
+    def run(self):
+        """Whether the file is in its place; False: it has to go straight, and nothing has changed there."""
+        source = self._put.source
+        if source.size > MAX_HELD_BYTES and self._is_partly_there():
+            return True
+        for _ in range(ATTEMPTS):
+            passed = self._pass()
+            if passed is not None:
+                return passed
+            source.check()
+        return False
+
+    def _is_partly_there(self):
+        """Ask the target first: of what it has a part of, only the rest travels, straight. Whether that was so."""
+        answer = self._put.begin(self._digest, None)
+        if answer['is_done']:
+            return True
+        if not answer['offset'] and answer.get('signature') is None:
+            answer['into'].close('it comes by way of %s' % self._neighbour)
+            return False
+        self._put.send(answer)
+        return True
+
+    def _pass(self):
+        """As `run`; None: it was another's to send, who has failed."""
+        put, neighbour = self._put, self._neighbour
+        answer = call(neighbour, put.to, 'begin_hold', digest=self._digest, size=put.source.size)
+        if answer is None:
+            return self._go_straight('it has no room for it')
+        is_mine = not checked(neighbour, put.to, answer, put.source.size)['is_done']
+        arguments = {'target': put.context, 'path': put.to, 'digest': self._digest, 'wanted': put.wanted}
+        reply = neighbour.call_service_async(SERVICE, 'relay', **arguments)
+        try:
+            failure = self._feed(answer) if is_mine else None
+            passed = self._outcome(reply)
+        except BaseException:
+            reply.cancel()
+            raise
+        if passed or not is_mine:
+            return passed or None
+        return self._go_straight(failure)
+
+    def _feed(self, answer):
+        """Send it to the neighbour; what went wrong there (TransferError) or None."""
+        try:
+            self._put.send(answer)
+        except TransferError as e:
+            self._put.source.check()
+            return e  # it may have reached the target all the same, or that has failed, which has its own answer
+        return None
+
+    def _outcome(self, reply):
+        """The answer to `relay` (bool)."""
+        try:
+            passed = reply.get()
+        except CallError as e:
+            error = explained(self._neighbour, self._put.to, e)
+            raise (ChannelError(e.message) if e.typename == _LOST else error) from e
+        if type(passed) is not bool:
+            raise nonsense(self._neighbour, self._put.to)
+        return passed
+
+    def _go_straight(self, reason):
+        router = self._put.context.router
+        router.log(router, 30, '%s does not pass %s on to %s, which gets it straight: %s' % (
+            self._neighbour, self._put.to, self._put.context, reason
+        ))  # fmt: skip
+        return False
