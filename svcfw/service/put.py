@@ -2,7 +2,7 @@
 
 from svcfw.core import load
 from svcfw.service.file_calls import call, checked, send
-from svcfw.service.file_parts import FileParts
+from svcfw.service.file_parts import DATA, FileParts
 from svcfw.service.source import Source
 from svcfw.service.transfers import HASHED_BYTES, INLINE_BYTES, Transfers
 
@@ -75,23 +75,28 @@ class Put(object):
         answer = call(self.context, self.to, 'begin_put', **arguments)
         return checked(self.context, self.to, answer, self.source.size)
 
-    def send(self, answer):
-        """Send what an answer to `begin`, or to FileService.begin_hold, asks for; the SHA-256 of all."""
+    def send(self, answer, allow=None):
+        """Send what an answer to `begin`, or to FileService.begin_hold, asks for; the SHA-256 of all.
+
+        allow(n): called before each piece of `n` bytes that differs from what is there; what it raises ends the transfer.
+        """
         with self.source.again() as source:
             try:
                 digest = self._transfers.begin_sending(source)
                 if digest is not None:
                     source.trust(digest)
-                return self._send_parts(source, answer)
+                return self._send_parts(source, answer, allow)
             finally:
                 self._transfers.end_sending(source)
 
-    def _send_parts(self, source, answer):
+    def _send_parts(self, source, answer, allow):
         pieces = None
         if answer.get('signature') is not None and isinstance(source, Source):
             pieces = self._transfers.match(source, answer['signature'])
         else:
             source.skip(answer['offset'])
+        if allow is not None:
+            pieces = _allowed(pieces or [(DATA, source.offset, source.size - source.offset)], allow)
         parts = FileParts(source, pieces, self._packs)
         send(answer['into'].context, parts, answer['into'], self.to, self._report)
         digest = source.digest()  # our own: what the other side says of a file of ours is not to be believed
@@ -101,3 +106,10 @@ class Put(object):
     def _report(self, done):
         if self._on_progress is not None:
             self._on_progress(done, self.source.size)
+
+
+def _allowed(pieces, allow):
+    for piece in pieces:
+        if piece[0] == DATA:
+            allow(piece[2])
+        yield piece

@@ -3,11 +3,15 @@
 from svcfw.core.wire.errors import CallError, ChannelError
 from svcfw.service.errors import TransferError
 from svcfw.service.file_calls import SERVICE, call, checked, explained, nonsense
-from svcfw.service.transfers import MAX_HELD_BYTES
+from svcfw.service.transfers import MAX_HELD_BYTES, Transfers
 
 #: How often another sender of the same content may fail before this one goes straight.
 ATTEMPTS = 4
 _LOST = '%s.%s' % (ChannelError.__module__, ChannelError.__name__)
+
+
+class _TooMuch(Exception):
+    """What differs comes to more than the whole."""
 
 
 class Through(object):
@@ -15,6 +19,7 @@ class Through(object):
 
     def __init__(self, put, neighbour, digest):
         self._put = put
+        self._transfers = Transfers.of(put.context.router)
         self._neighbour = neighbour
         self._digest = digest
 
@@ -31,14 +36,27 @@ class Through(object):
         return False
 
     def _is_partly_there(self):
-        """Ask the target first: of what it has a part of, only the rest travels, straight. Whether that was so."""
+        """Ask the target first: of what it has a part of, only the rest travels, straight. Whether that was enough.
+
+        What others have an older version of, or a part, goes to each in the same way until all that comes to as much as
+        the whole: so it crosses the link twice at the most, however many there are.
+        """
         answer = self._put.begin(self._digest, None)
         if answer['is_done']:
             return True
         if not answer['offset'] and answer.get('signature') is None:
             answer['into'].close('it comes by way of %s' % self._neighbour)
             return False
-        self._put.send(answer)
+        straight = self._transfers.tally((self._neighbour.id, self._digest))
+
+        def allow(n):
+            if straight.add(n) > self._put.source.size:
+                raise _TooMuch('it comes by way of %s' % self._neighbour)
+
+        try:
+            self._put.send(answer, allow)
+        except _TooMuch:
+            return False
         return True
 
     def _pass(self):
@@ -62,6 +80,7 @@ class Through(object):
 
     def _feed(self, answer):
         """Send it to the neighbour; what went wrong there (TransferError) or None."""
+        self._transfers.forget_tally((self._neighbour.id, self._digest))
         try:
             self._put.send(answer)
         except TransferError as e:

@@ -19,6 +19,7 @@ HASHED_BYTES = 1024 * 1024
 MAX_HELD_BYTES = 64 * 1024 * 1024
 #: Of how many pairs of a file and a copy it is remembered what the copy lacks.
 MAX_MATCHES = 8
+MAX_TALLIES = 4096
 MAX_PACES = 4096
 MAX_DIGESTS = 65536
 #: A file written to within this time before it was hashed may be written to again with the same time stamp: a tick of
@@ -38,6 +39,7 @@ class Transfers(object):
         self._given = collections.OrderedDict()
         self._matches = collections.OrderedDict()
         self._under_way = {}
+        self._tallies = collections.OrderedDict()
         self._sent = collections.Counter()  # how many send a file at this time, by its token
 
     @classmethod
@@ -81,6 +83,19 @@ class Transfers(object):
             if len(self._matches) > MAX_MATCHES:
                 self._matches.popitem(last=False)
         return iter(shared)
+
+    def tally(self, key):
+        """The Tally that all have who give this key (hashable), until `forget_tally`."""
+        with self._lock:
+            tally = self._tallies.setdefault(key, Tally())
+            if len(self._tallies) > MAX_TALLIES:
+                self._tallies.popitem(last=False)
+        return tally
+
+    def forget_tally(self, key):
+        """Who asks from now on gets a new one; those who have this one go on with it."""
+        with self._lock:
+            self._tallies.pop(key, None)
 
     def flow(self, context):
         """A Flow for a transfer to `context`."""
@@ -139,6 +154,20 @@ class Transfers(object):
     def alone(self, key):
         """A context manager under which nobody else is who gave the same key (hashable). Blocks."""
         return _Alone(self._lock, self._under_way, key)
+
+
+class Tally(object):
+    """A sum. Any thread."""
+
+    def __init__(self):
+        self._lock = _thread.allocate_lock()
+        self._sum = 0
+
+    def add(self, n):
+        """The new sum."""
+        with self._lock:
+            self._sum += n
+            return self._sum
 
 
 class _Alone(object):

@@ -138,12 +138,21 @@ class TestOnce:
         assert written() - before < MIB
         assert same(file, tmp_path / 'copy')
 
+    def test_what_is_quite_another_file_by_now_crosses_twice_at_most(self, between: Context, tmp_path: Path) -> None:
+        targets = below(between)
+        assert put_to_all(targets, made(tmp_path / 'old')) == [None] * 4
+        file, before = made(tmp_path / 'file'), written()
+        assert put_to_all(targets, file) == [None] * 4
+        assert written() - before < 2 * SIZE * 1.1 + 60_000
+        assert all(same(file, tmp_path / f'copy {i}') for i in range(4))
+
     @pytest.mark.slow
     def test_at_real_size_with_bounded_memory(self, router: Router, tmp_path: Path) -> None:
         need_long('256 MiB to four contexts below one')
         between = router.local()
         targets, file = below(between), made(tmp_path / 'file', 256 * MIB)
-        put_to_all(targets, made(tmp_path / 'small', MIB))
+        for i, target in enumerate(targets):
+            FileService.put(target, str(made(tmp_path / f'small {i}', MIB)), str(tmp_path / f'other {i}'))
         base = between.call(there.peak_memory)
         between.call(there.reset_peak)
         before = written()
