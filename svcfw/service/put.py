@@ -78,7 +78,7 @@ class Put(object):
     def send(self, answer, allow=None):
         """Send what an answer to `begin`, or to FileService.begin_hold, asks for; the SHA-256 of all.
 
-        allow(n): called before each piece of `n` bytes that differs from what is there; what it raises ends the transfer.
+        allow(n): called before each piece of `n` bytes that is not there yet; what it raises ends the transfer.
         """
         with self.source.again() as source:
             try:

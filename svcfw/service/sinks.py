@@ -1,4 +1,4 @@
-"""What can stand in the place of a Sink: a file object, memory."""
+"""What can stand in the place of a Sink: a file object."""
 
 import hashlib
 
@@ -40,24 +40,3 @@ class FileObject(object):
         """TransferError unless this is the SHA-256 of what was written."""
         if self._hash.digest() != digest:
             raise TransferError('it did not arrive as it was sent. Fetch it again')
-
-
-class Held(object):
-    """Memory in the place of a Sink."""
-
-    def __init__(self):
-        self._content = bytearray()
-
-    @property
-    def offset(self):
-        return len(self._content)
-
-    def write(self, data):
-        self._content += data
-
-    def write_zeros(self, n):
-        self._content += bytes(n)
-
-    def content(self):
-        """What has come (bytearray)."""
-        return self._content

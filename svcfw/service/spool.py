@@ -32,7 +32,7 @@ class Spool(object):
         self.readers = 0
         self.is_filling = True
         self.fd = fd
-        self._memory = memoryview(bytearray(size)) if fd is None else None
+        self._memory = memoryview(bytearray(size if fd is None else 0))
         self._hash = hashlib.sha256()
         self._lock = _thread.allocate_lock()
         self._waiting = []  # functions to be called once there is more
@@ -40,7 +40,7 @@ class Spool(object):
     @property
     def memory_bytes(self):
         """What it takes of memory."""
-        return 0 if self._memory is None else self.size
+        return len(self._memory)
 
     # -- writing
 
@@ -124,7 +124,7 @@ class Spool(object):
 
     def close(self):
         """Give back what it takes, once nobody reads or writes. Idempotent."""
-        self._memory = None
+        self._memory = memoryview(b'')
         if self.fd is not None and self.fd >= 0:
             os.close(self.fd)
             self.fd = -1

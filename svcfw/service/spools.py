@@ -7,7 +7,7 @@ from svcfw.service.spool import Spool, SpoolSource
 
 #: How long one that has come stays on the disk when nobody reads it any more: for those whose turn comes later.
 KEPT_S = 60.0
-#: Of what is free on a disk they take a part of this at most.
+#: Of what is free on a disk they take at most one part of so many.
 FREE_PART = 2
 _NEW_FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -99,34 +99,36 @@ class Spools(object):
         return self._spools.get(spool.digest) is spool and not spool.readers and not spool.is_filling
 
     def _make_file(self, size):
-        """A descriptor of a new file without a name, where there is room for so much; else None."""
-        fd = new_file()
-        if fd is None:
-            return None
+        """A descriptor of a new file, where there is room for so much; else None."""
         idle = sorted(filter(self._is_idle, self._on_disk), key=lambda spool: spool.used_at)
-        while not self._has_room(fd, size):
+        while True:
+            for folder in folders():
+                fd = unnamed_file(folder)
+                if fd is not None and self._has_room(fd, size):
+                    return fd
+                if fd is not None:
+                    os.close(fd)
             if not idle:
-                os.close(fd)
                 return None
             self._drop(idle.pop(0))
-        return fd
 
     def _has_room(self, fd, size):
-        system = os.fstatvfs(fd)
+        disk = os.fstatvfs(fd)
         to_come = sum(spool.size - spool.offset for spool in self._on_disk)
-        return (size + to_come) * FREE_PART <= system.f_bavail * system.f_frsize
+        return (size + to_come) * FREE_PART <= disk.f_bavail * disk.f_frsize
 
 
-def new_file():
-    """A descriptor of an empty file that has no name and is on a disk, if that can be said of any folder; else None."""
-    for folder in (os.environ.get('TMPDIR'), '/var/tmp', '/tmp'):
-        if not folder:
-            continue
-        path = os.path.join(folder, '.svcfw-' + os.urandom(8).hex())
-        try:
-            fd = os.open(path, _NEW_FLAGS, 0o600)
-            os.unlink(path)
-        except OSError:
-            continue
-        return fd
-    return None
+def folders():
+    """Where files for a while may be; /tmp last, which may be memory."""
+    return filter(None, (os.environ.get('TMPDIR'), '/var/tmp', '/tmp'))
+
+
+def unnamed_file(folder):
+    """A descriptor of a new empty file without a name: nobody else can open it. None where that cannot be had."""
+    path = os.path.join(folder, '.svcfw-' + os.urandom(8).hex())
+    try:
+        fd = os.open(path, _NEW_FLAGS, 0o600)
+    except OSError:
+        return None
+    os.unlink(path)
+    return fd

@@ -7,7 +7,7 @@ from svcfw.core.context import Sender
 from svcfw.core.dispatch import takes_router
 from svcfw.core.latch import Latch
 from svcfw.core.wire.errors import Error
-from svcfw.service import holding
+from svcfw.service import holding, spools
 from svcfw.service.exposed import expose
 from svcfw.service.files import FileService
 from svcfw.service.policy import AllowParents
@@ -130,7 +130,7 @@ def lie(answers, router):
         def name(cls):
             return FileService.name()
 
-    for method in ('look', 'begin_fetch', 'begin_put', 'begin_put_tree'):
+    for method in ('look', 'begin_fetch', 'begin_put', 'begin_put_tree', 'begin_hold', 'relay'):
 
         def answer(self, method=method, **arguments):
             return answers.get(method)
@@ -144,10 +144,27 @@ def limit_held_bytes(size):
     holding.MAX_HELD_BYTES = size
 
 
+def spools_of(router):
+    return router.services.get_service(FileService.name())._held._spools
+
+
 @takes_router
 def forget_held(router):
     """Forget the contents that have passed through this context."""
-    spools = router.services.get_service(FileService.name())._held._spools
+    spools = spools_of(router)
     with spools._lock:
         for spool in list(spools._spools.values()):
             spools._drop(spool)
+
+
+@takes_router
+def passing(router):
+    """(how many contents pass through this context, or have, and are kept; how many read them)"""
+    every = list(spools_of(router)._spools.values())
+    return len(every), sum(spool.readers for spool in every)
+
+
+def keep_spools_in(folder, free_part):
+    """Where this context keeps what passes through it, and what of a disk that may take."""
+    spools.folders = lambda: [folder]
+    spools.FREE_PART = free_part

@@ -5,7 +5,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -161,3 +160,166 @@ class TestOnce:
         assert all(same(file, tmp_path / f'copy {i}') for i in range(4))
         # To each target there may be 16 MiB under way; with all in memory it would be more.
         assert between.call(there.peak_memory) - base < 200 * 1024
+
+
+class TestWhenItFails:
+    """Others get theirs, the long link carries no more than it must, nothing is left where it passed."""
+
+    @pytest.fixture
+    def file(self, tmp_path: Path) -> Path:
+        return made(tmp_path / 'file')
+
+    def put_all_under_way(self, between: Context, targets: list[Context], file: Path, event: Callable[[], Any]) -> Any:
+        """Put it to all at once; in mid-transfer, when the first sends it and the others wait for it, `event()`."""
+        with concurrent.futures.ThreadPoolExecutor(len(targets)) as threads:
+            futures: list[concurrent.futures.Future[None]] = []
+            has_begun: list[bool] = []
+
+            def put(i: int, on_progress: Any = None) -> None:
+                FileService.put(targets[i], str(file), str(file.parent / f'copy {i}'), on_progress=on_progress)
+
+            def begin_others(done: int, total: int) -> None:
+                if done > SIZE // 4 and not has_begun:
+                    has_begun.append(True)
+                    futures.extend(threads.submit(put, i) for i in range(1, len(targets)))
+                    everybody = (1, len(targets))
+                    wait_until(lambda: between.call(there.passing) == everybody, seconds(10), 'all wait for it')
+                    event()
+
+            futures.append(threads.submit(put, 0, begin_others))
+            futures[0].exception()
+            return [future.exception() for future in futures]
+
+    def check_nothing_is_left(self, between: Context) -> None:
+        wait_until(lambda: between.call(there.passing)[1] == 0, seconds(10), 'nobody reads any more')
+        between.call(there.forget_held)
+        assert not [name for name in between.call(there.descriptors) if 'svcfw-' in name]
+
+    def test_a_slow_receiver_holds_up_nobody(self, between: Context, file: Path, tmp_path: Path) -> None:
+        targets = below(between)
+        slow = targets[1].call(there.process_id)
+        before = written()
+        with concurrent.futures.ThreadPoolExecutor(1) as thread:
+            os.kill(slow, signal.SIGSTOP)
+            try:
+                late = thread.submit(FileService.put, targets[1], str(file), str(tmp_path / 'copy 1'))
+                assert put_to_all([targets[0], *targets[2:]], file) == [None] * 3
+                assert not late.done()
+            finally:
+                os.kill(slow, signal.SIGCONT)
+            late.result()
+        assert written() - before < SIZE * 1.1 + 60_000
+        assert all(same(file, tmp_path / f'copy {i}') for i in range(3))
+
+    @pytest.mark.parametrize('victim', [0, 2])
+    def test_a_receiver_that_is_killed(self, between: Context, file: Path, tmp_path: Path, victim: int) -> None:
+        targets = below(between)
+        pid = targets[victim].call(there.process_id)
+        before = written()
+        outcome = self.put_all_under_way(between, targets, file, lambda: end(pid))
+        assert isinstance(outcome.pop(victim), ChannelError)
+        assert outcome == [None] * 3
+        assert written() - before < SIZE * 1.1 + 100_000
+        assert all(same(file, tmp_path / f'copy {i}') for i in range(4) if i != victim)
+        self.check_nothing_is_left(between)
+
+    def test_a_receiver_that_was_the_only_one_is_killed(self, between: Context, file: Path, tmp_path: Path) -> None:
+        (target,) = below(between, 1)
+        made(file, 8 * SIZE)
+        pid = target.call(there.process_id)
+        before = written()
+        (outcome,) = self.put_all_under_way(between, [target], file, lambda: end(pid))
+        assert isinstance(outcome, ChannelError)
+        assert written() - before < 8 * SIZE / 2
+        self.check_nothing_is_left(between)
+        assert between.call(there.passing) == (0, 0)
+
+    def test_who_sends_it_gives_up(self, between: Context, file: Path, tmp_path: Path) -> None:
+        class EnoughError(Exception):
+            pass
+
+        def give_up() -> None:
+            raise EnoughError
+
+        outcome = self.put_all_under_way(between, below(between), file, give_up)
+        assert isinstance(outcome[0], EnoughError)
+        assert outcome[1:] == [None] * 3
+        assert all(same(file, tmp_path / f'copy {i}') for i in range(1, 4))
+        self.check_nothing_is_left(between)
+
+    def test_a_source_that_changes(self, between: Context, file: Path, tmp_path: Path) -> None:
+        def change() -> None:
+            with open(file, 'r+b') as changed:
+                changed.seek(-1000, os.SEEK_END)
+                changed.write(b'changed')
+
+        for outcome in self.put_all_under_way(between, below(between), file, change):
+            assert isinstance(outcome, TransferError)
+            assert 'has changed while it was read' in str(outcome)
+        wait_until(lambda: os.listdir(tmp_path) == ['file'], seconds(10), 'what had come is gone')
+        self.check_nothing_is_left(between)
+
+    def test_a_target_that_cannot_take_it(self, between: Context, file: Path) -> None:
+        (target,) = below(between, 1)
+        before = written()
+        with pytest.raises(TransferError, match='no/such/folder: No such file or directory'):
+            FileService.put(target, str(file), '/no/such/folder')
+        assert written() - before < MIB
+
+    @pytest.fixture
+    def small_disk(self, tmp_path: Path) -> Iterator[Path]:
+        need_root()
+        folder = tmp_path / 'disk'
+        folder.mkdir()
+        subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=4m', 'none', folder], check=True)
+        yield folder
+        subprocess.run(['umount', '-l', folder], check=True)
+
+    @pytest.mark.parametrize(
+        ('free_part', 'reason'),
+        [(2, 'it has no room for it'), (0, 'No space left on device')],
+        ids=['in advance', 'in mid-transfer'],
+    )
+    def test_a_full_disk(
+        self, between: Context, file: Path, tmp_path: Path, small_disk: Path, free_part: int, reason: str,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:  # fmt: skip
+        between.call(there.keep_spools_in, str(small_disk), free_part)
+        targets = below(between, 2)
+        assert put_to_all(targets, file) == [None] * 2
+        assert all(same(file, tmp_path / f'copy {i}') for i in range(2))
+        assert 'which gets it straight' in caplog.text
+        assert reason in caplog.text
+        assert os.listdir(small_disk) == []
+
+
+class TestWhoMay:
+    def test_a_context_below_has_no_use_of_it(self, between: Context, tmp_path: Path) -> None:
+        first, target = below(between, 2)
+        file = made(tmp_path / 'file')
+        FileService.put(first, str(file), str(tmp_path / 'copy'))
+        assert 'was not granted' in target.call(there.outcome, between, str(tmp_path / 'copy'))
+        for method, arguments in (
+            ('begin_hold', {'digest': bytes(32), 'size': 1}),
+            ('relay', {'target': target, 'path': '/x', 'digest': bytes(32), 'wanted': {}}),
+        ):
+            outcome = target.call(remote_services.outcome, between, FileService.name(), method, **arguments)
+            assert 'AllowParents' in outcome[1]
+
+    @pytest.mark.parametrize(
+        ('held', 'relayed'),
+        [({'is_done': True}, False), ({'is_done': True}, 7), ({'is_done': 1}, True), ('nonsense', True), (None, True)],
+    )
+    def test_one_between_that_lies(
+        self, between: Context, tmp_path: Path, held: Any, relayed: Any, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """It is waited for no longer than it takes to find out."""
+        (target,), file = below(between, 1), made(tmp_path / 'file')
+        liar = between
+        liar.call(there.lie, {'begin_hold': held, 'relay': relayed})
+        if held is None or relayed is False:
+            FileService.put(target, str(file), str(tmp_path / 'copy'))
+            assert same(file, tmp_path / 'copy')
+        else:
+            with pytest.raises(TransferError, match='does not answer as a FileService'):
+                FileService.put(target, str(file), str(tmp_path / 'copy'))

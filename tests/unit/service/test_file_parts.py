@@ -4,16 +4,18 @@ import hashlib
 import io
 import os
 import zlib
+from typing import ClassVar
 
 import pytest
 
 from svcfw.core.wire.errors import DecodeError
 from svcfw.service.errors import TransferError
 from svcfw.service.file_parts import COPY, DATA, PACKED, ZEROS, FileParts, FilePlace
-from svcfw.service.sending import END
+from svcfw.service.sending import END, WAIT
 from svcfw.service.sink import Sink, Wanted
-from svcfw.service.sinks import FileObject, Held
+from svcfw.service.sinks import FileObject
 from svcfw.service.source import Content, Source
+from svcfw.service.spool import Spool, SpoolSource
 
 FAST, SLOW = 10**9, 10**6
 
@@ -130,8 +132,25 @@ def test_an_end_that_is_none():
     assert target.end(digest, 3) == digest
 
 
-def test_memory_in_the_place_of_a_file():
-    held = Held()
-    held.write(b'abc')
-    held.write_zeros(2)
-    assert (held.content(), held.offset) == (b'abc\0\0', 5)
+def test_what_has_not_come_yet_is_waited_for():
+    data = b'abc'
+    spool = Spool(hashlib.sha256(data).digest(), len(data))
+    parts = FileParts(SpoolSource(spool, lambda: None))
+    parts.begin(Sending)
+    Sending.woken.clear()
+    assert parts.next(10, FAST) is WAIT
+    spool.write(data)
+    assert Sending.woken == [1]
+    assert parts.next(10, FAST) == (DATA, b'abc')
+    assert parts.next(10, FAST) is WAIT
+    spool.finish(spool.digest)
+    assert parts.next(10, FAST) is None
+    assert parts.end() == (END, spool.digest, 3)
+
+
+class Sending:
+    woken: ClassVar = []
+
+    @classmethod
+    def wake(cls):
+        cls.woken.append(1)

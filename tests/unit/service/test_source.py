@@ -147,3 +147,17 @@ def test_a_content_has_the_same_face():
     content.skip(3)
     assert joined(read_all(content, 400)) == bytes(1000)
     assert content.digest() == content.whole_digest()
+
+
+def test_another_one_of_the_same_open_file(tmp_path):
+    path = tmp_path / 'file'
+    path.write_bytes(b'0123456789')
+    with Source(str(path)) as source:
+        source.trust(b'said')
+        source.read(4)
+        path.unlink()
+        with source.again() as again:
+            assert again.read(100) == b'0123456789'
+            assert again.digest() == hashlib.sha256(b'0123456789').digest()
+            assert (again.token, again.size, again.metadata) == (source.token, source.size, source.metadata)
+        assert source.read(100) == b'456789'

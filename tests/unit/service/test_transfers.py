@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from svcfw.service.source import Source
-from svcfw.service.transfers import MAX_PACES, Transfers
+from svcfw.service.transfers import MAX_PACES, MAX_TALLIES, Transfers
 
 
 class Context:
@@ -94,3 +94,20 @@ def test_alone(transfers):
         thread.join()
     assert set(most) == {1}
     assert not transfers._under_way
+
+
+def test_a_tally_is_shared_until_it_is_forgotten(transfers):
+    first = transfers.tally('key')
+    assert transfers.tally('other').add(5) == 5
+    assert first.add(3) == 3
+    assert transfers.tally('key').add(4) == 7
+    transfers.forget_tally('key')
+    transfers.forget_tally('none')
+    assert transfers.tally('key').add(1) == 1
+    assert first.add(1) == 8  # for those who have it
+
+
+def test_tallies_that_are_not_used_any_more_go(transfers):
+    for number in range(MAX_TALLIES + 10):
+        transfers.tally(number)
+    assert len(transfers._tallies) == MAX_TALLIES
