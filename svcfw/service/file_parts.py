@@ -23,13 +23,15 @@ class FileParts(object):
     """The parts of a Source from its position on.
 
     pieces: what to send, as `svcfw.service.blocks.match` says, if not all; packs: use zlib on slow paths.
-    done: how many bytes of the file have been taken apart.
+    done: how many bytes of the file have been taken apart; is_starved: whether it waits for the source, of which no
+    more has come.
     """
 
     def __init__(self, source, pieces=None, packs=False):
         self._source = source
         self._pieces = pieces
         self._packs = packs
+        self.is_starved = False
         self._left = 0  # of the piece of data that is being sent
 
     def begin(self, sending):
@@ -47,7 +49,8 @@ class FileParts(object):
         source = self._source
         if self._pieces is None:
             part = source.read(n)
-            if part is None:
+            self.is_starved = part is None
+            if self.is_starved:
                 return WAIT
             return self._message(part, bytes_per_second) if part else None
         if not self._left:

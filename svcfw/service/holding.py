@@ -70,15 +70,16 @@ class Holding(object):
         except (OSError, ValueError):  # it is there for those who read it now
             pass
 
-    def relay(self, target, path, digest, wanted, msg):
+    def relay(self, target, path, digest, wanted, progress, msg):
         """As FileService.relay."""
         source = self._open(digest)
         if source is None:
             return False
-        put = Put(target, source, path, wanted)
+        report = None if progress is None else _Progress(progress, source.size)
+        put = Put(target, source, path, wanted, on_progress=report)
         try:
             if self._router.neighbour(target) == target:
-                return self._send(put, source, target, path, msg)
+                return self._send(put, msg)
             put.run()  # it is behind one more
         except Exception:
             has_failed = source.failure is not None
@@ -97,8 +98,9 @@ class Holding(object):
             source = None if content is None else Content(content, digest, {})
         return source
 
-    def _send(self, put, source, target, path, msg):
-        """Send it to a child, without a thread that waits; what there is to be answered now."""
+    def _send(self, put, msg):
+        """Do a Put to a child without a thread that waits; what there is to be answered now."""
+        source = put.source
         answer = put.begin(source.digest(), None)
         if answer['is_done']:
             source.close()
@@ -112,14 +114,28 @@ class Holding(object):
             elif has_failed:
                 msg.reply(False)
             else:
-                fail(msg, call_error(explained(target, path, error)))
+                fail(msg, call_error(explained(put.context, put.to, error)))
 
         def schedule():
             self._on_pool(sending.pump)
 
         one = source.again()
         one.skip(answer['offset'])
-        flow = self._transfers.flow(target)
-        sending = Sending(FileParts(one), answer['into'], flow, schedule, over)
+        flow = self._transfers.flow(put.context)
+        sending = Sending(FileParts(one), answer['into'], flow, schedule, over, put.report)
         sending.wake()
         return NO_REPLY
+
+
+class _Progress(object):
+    """Tells a Sender how far it is, once for each hundredth."""
+
+    def __init__(self, to, size):
+        self._to = to
+        self._step = size // 100
+        self._next = 0
+
+    def __call__(self, done, total):
+        if done >= self._next:
+            self._next = done + self._step
+            self._to.send(done)

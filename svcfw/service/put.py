@@ -22,7 +22,7 @@ class Put(object):
         self._transfers = Transfers.of(self._router)
         self._token = source.token
         self._packs = packs
-        self._on_progress = on_progress
+        self.on_progress = on_progress
 
     def run(self):
         """Returns when the file is in its place."""
@@ -30,12 +30,13 @@ class Put(object):
         between = self._context_between() if source.size > INLINE_BYTES else None
         digest = self._transfers.known_digest(source)
         if digest is None and (between is not None or source.size <= HASHED_BYTES):
-            digest = self._transfers.digest(source)
+            with self._transfers.alone(source.token):
+                digest = self._transfers.digest(source)
         # What has the same content, or may have, waits until it can be taken from there.
         with self._transfers.alone((self.context.id, digest or source.size)):
             if between is None or not self._put_through(between, digest):
                 self._put(digest)
-        self._report(source.size)
+        self.report(source.size)
 
     def _context_between(self):
         """The one that is next on the way; None if there is none."""
@@ -98,14 +99,14 @@ class Put(object):
         if allow is not None:
             pieces = _allowed(pieces or [(DATA, source.offset, source.size - source.offset)], allow)
         parts = FileParts(source, pieces, self._packs)
-        send(answer['into'].context, parts, answer['into'], self.to, self._report)
+        send(answer['into'].context, parts, answer['into'], self.to, self.report)
         digest = source.digest()  # our own: what the other side says of a file of ours is not to be believed
         self._transfers.remember_digest(source, digest)
         return digest
 
-    def _report(self, done):
-        if self._on_progress is not None:
-            self._on_progress(done, self.source.size)
+    def report(self, done):
+        if self.on_progress is not None:
+            self.on_progress(done, self.source.size)
 
 
 def _allowed(pieces, allow):

@@ -87,7 +87,7 @@ class Sending(object):
         """A peer that is there and takes nothing must not hold a descriptor for ever."""
         if not self._is_over:
             now = self._flow.total_acknowledged
-            if now == acknowledged:
+            if now == acknowledged and not self._parts.is_starved:
                 self.give_up(TransferError('%s has taken nothing for %d s' % (self._to.context, STALL_S)))
             self._watch_progress()
 

@@ -1,5 +1,7 @@
 """Through: a content on its way by way of the context between, which passes it on. Loaded for those behind one."""
 
+from svcfw.core.context import Sender
+from svcfw.core.latch import Latch
 from svcfw.core.wire.errors import CallError, ChannelError
 from svcfw.service.errors import TransferError
 from svcfw.service.file_calls import SERVICE, call, checked, explained, nonsense
@@ -32,8 +34,15 @@ class Through(object):
             passed = self._pass()
             if passed is not None:
                 return passed
-            source.check()
-        return False
+            self._require_unchanged()
+        return self._go_straight('those who sent it there have failed')
+
+    def _require_unchanged(self):
+        """TransferError if the file is not what it was when it was opened."""
+        try:
+            self._put.source.check()
+        except TransferError as e:
+            raise explained(self._put.context, self._put.to, e) from e
 
     def _is_partly_there(self):
         """Ask the target first: of what it has a part of, only the rest travels, straight. Whether that was enough.
@@ -66,14 +75,12 @@ class Through(object):
         if answer is None:
             return self._go_straight('it has no room for it')
         is_mine = not checked(neighbour, put.to, answer, put.source.size)['is_done']
-        arguments = {'target': put.context, 'path': put.to, 'digest': self._digest, 'wanted': put.wanted}
-        reply = neighbour.call_service_async(SERVICE, 'relay', **arguments)
+        relay = _Relay(put, neighbour, self._digest, not is_mine)
         try:
             failure = self._feed(answer) if is_mine else None
-            passed = self._outcome(reply)
-        except BaseException:
-            reply.cancel()
-            raise
+            passed = relay.outcome()
+        finally:
+            relay.close()
         if passed or not is_mine:
             return passed or None
         return self._go_straight(failure)
@@ -84,20 +91,9 @@ class Through(object):
         try:
             self._put.send(answer)
         except TransferError as e:
-            self._put.source.check()
+            self._require_unchanged()
             return e  # it may have reached the target all the same, or that has failed, which has its own answer
         return None
-
-    def _outcome(self, reply):
-        """The answer to `relay` (bool)."""
-        try:
-            passed = reply.get()
-        except CallError as e:
-            error = explained(self._neighbour, self._put.to, e)
-            raise (ChannelError(e.message) if e.typename == _LOST else error) from e
-        if type(passed) is not bool:
-            raise nonsense(self._neighbour, self._put.to)
-        return passed
 
     def _go_straight(self, reason):
         router = self._put.context.router
@@ -105,3 +101,50 @@ class Through(object):
             self._neighbour, self._put.to, self._put.context, reason
         ))  # fmt: skip
         return False
+
+
+class _Relay(object):
+    """The request that `neighbour` pass on what it holds. watches: whether to report how far that is, as it goes on."""
+
+    def __init__(self, put, neighbour, digest, watches):
+        self._put = put
+        self._neighbour = neighbour
+        self._router = router = put.context.router
+        self._events = Latch(router.loop)
+        self._handle = router.add_handler(self._on_progress, respondent=neighbour)
+        progress = Sender(router.myself(), self._handle) if watches and put.on_progress is not None else None
+        arguments = {'target': put.context, 'path': put.to, 'digest': digest, 'wanted': put.wanted}
+        self._reply = neighbour.call_service_async(SERVICE, 'relay', progress=progress, **arguments)
+        self._reply.notify = self._events.put
+        if not self._reply.empty() or self._reply.closed is not None:
+            self._events.put(self._reply)
+
+    def _on_progress(self, message):
+        """Loop thread. One at a time is enough, and as much as a neighbour can make us keep."""
+        if self._events.empty():
+            self._events.put(message)
+
+    def outcome(self):
+        """The answer (bool)."""
+        while True:
+            event = self._events.get()
+            if event is self._reply:
+                break
+            if not event.is_dead:
+                done = event.value()
+                if type(done) is not int or not 0 <= done <= self._put.source.size:
+                    raise nonsense(self._neighbour, self._put.to)
+                self._put.report(done)
+        try:
+            passed = self._reply.get()
+        except CallError as e:
+            error = explained(self._neighbour, self._put.to, e)
+            raise (ChannelError(e.message) if e.typename == _LOST else error) from e
+        if type(passed) is not bool:
+            raise nonsense(self._neighbour, self._put.to)
+        return passed
+
+    def close(self):
+        """Its outcome is known, or not wanted any more."""
+        self._router.remove_handler(self._handle)
+        self._reply.cancel()

@@ -35,6 +35,9 @@ class TreeParts(object):
     done, total: bytes of contents that were sent or need not be, and of those looked at so far. TransferError, OSError.
     """
 
+    #: Files are there as a whole.
+    is_starved = False
+
     def __init__(self, root, follow, transfers, context_id):
         self._transfers = transfers
         self._context_id = context_id

@@ -233,16 +233,6 @@ class TestThroughAContextBetween:
         with pytest.raises(TransferError, match='no/such/folder: No such file or directory'):
             FileService.put(target, str(file), '/no/such/folder')
 
-    def test_what_is_too_large_to_be_kept_goes_straight(
-        self, router: Router, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        target = router.local().call(remote_services.start_child, None)
-        file = tmp_path / 'file'
-        with open(file, 'wb') as sparse:
-            sparse.truncate(65 * MIB)
-        FileService.put(target, str(file), str(tmp_path / 'copy'))
-        assert (tmp_path / 'copy').stat().st_size == 65 * MIB
-
 
 class TestWhoMay:
     @pytest.fixture

@@ -19,6 +19,7 @@ from svcfw.service.files import FileService
 from svcfw.transport.router import Router
 from tests.integration import remote_files as there
 from tests.integration import remote_services
+from tests.support.interpreters import need_python
 from tests.support.need import need_long, need_root
 from tests.support.timing import seconds, wait_until
 
@@ -96,6 +97,26 @@ class TestOnce:
             FileService.put(target, str(file), str(tmp_path / f'copy {i}'))
         assert written() - before < SIZE * 1.1 + 60_000
         assert all(same(file, tmp_path / f'copy {i}') for i in range(4))
+
+    def test_through_the_oldest_python(self, router: Router, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        between = router.local(python=need_python('3.6'))
+        between.call(there.limit_held_bytes, LIMIT)
+        monkeypatch.setattr(through, 'MAX_HELD_BYTES', LIMIT)
+        self.test_a_content_crosses_the_long_link_once(between, tmp_path, SIZE)
+
+    def test_progress_of_each(self, between: Context, tmp_path: Path) -> None:
+        targets, file = below(between), made(tmp_path / 'file')
+        seen: list[list[tuple[int, int]]] = [[] for _ in targets]
+
+        def put(i: int) -> Callable[[], Any]:
+            to = str(tmp_path / f'copy {i}')
+            return lambda: FileService.put(targets[i], str(file), to, on_progress=lambda *args: seen[i].append(args))
+
+        assert at_once(*[put(i) for i in range(4)]) == [None] * 4
+        for each in seen:
+            assert each == sorted(each)
+            assert each[-1] == (SIZE, SIZE)
+            assert len(each) > 3
 
     def test_for_those_behind_one_more(self, between: Context, tmp_path: Path) -> None:
         (nearer,) = below(between, 1)

@@ -139,9 +139,11 @@ def test_what_has_not_come_yet_is_waited_for():
     parts.begin(Sending)
     Sending.woken.clear()
     assert parts.next(10, FAST) is WAIT
+    assert parts.is_starved
     spool.write(data)
     assert Sending.woken == [1]
     assert parts.next(10, FAST) == (DATA, b'abc')
+    assert not parts.is_starved
     assert parts.next(10, FAST) is WAIT
     spool.finish(spool.digest)
     assert parts.next(10, FAST) is None
