@@ -235,14 +235,19 @@ class FileService(Service):
         return self._holding().begin(digest, size, msg)
 
     @expose(policy=AllowParents())
-    @arg_spec(spec={'target': Context, 'path': str, 'digest': bytes, 'wanted': dict, 'progress': (Sender, type(None))})
-    def relay(self, target, path, digest, wanted, progress, msg):
+    @arg_spec(
+        spec={
+            'target': Context, 'path': str, 'digest': bytes, 'wanted': dict, 'packs': bool,
+            'progress': (Sender, type(None)),
+        }
+    )  # fmt: skip
+    def relay(self, target, path, digest, wanted, packs, progress, msg):
         """Put a content that is held here, or arrives, to a file of `target`, which is below: True once it is there.
 
-        False if it is not held any more, or has not arrived whole. progress: where to tell how many bytes are on their
-        way, about a hundred times.
+        False if it is not held any more, or has not arrived whole. packs: as for `put`; progress: where to tell how
+        many bytes are on their way, about a hundred times.
         """
-        return self._holding().relay(target, path, digest, wanted, progress, msg)
+        return self._holding().relay(target, path, digest, (wanted, packs), progress, msg)
 
     @expose(policy=AllowParents())
     @arg_spec(spec={'path': str, 'max_bytes': int})

@@ -70,13 +70,14 @@ class Holding(object):
         except (OSError, ValueError):  # it is there for those who read it now
             pass
 
-    def relay(self, target, path, digest, wanted, progress, msg):
-        """As FileService.relay."""
+    def relay(self, target, path, digest, options, progress, msg):
+        """As FileService.relay. options: `wanted` and `packs`."""
         source = self._open(digest)
         if source is None:
             return False
         report = None if progress is None else _Progress(progress, source.size)
-        put = Put(target, source, path, wanted, on_progress=report)
+        wanted, packs = options
+        put = Put(target, source, path, wanted, packs, report)
         try:
             if self._router.neighbour(target) == target:
                 return self._send(put, msg)
@@ -122,7 +123,7 @@ class Holding(object):
         one = source.again()
         one.skip(answer['offset'])
         flow = self._transfers.flow(put.context)
-        sending = Sending(FileParts(one), answer['into'], flow, schedule, over, put.report)
+        sending = Sending(FileParts(one, None, put.packs), answer['into'], flow, schedule, over, put.report)
         sending.wake()
         return NO_REPLY
 

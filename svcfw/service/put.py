@@ -21,7 +21,7 @@ class Put(object):
         self._router = context.router
         self._transfers = Transfers.of(self._router)
         self._token = source.token
-        self._packs = packs
+        self.packs = packs
         self.on_progress = on_progress
 
     def run(self):
@@ -98,7 +98,7 @@ class Put(object):
             source.skip(answer['offset'])
         if allow is not None:
             pieces = _allowed(pieces or [(DATA, source.offset, source.size - source.offset)], allow)
-        parts = FileParts(source, pieces, self._packs)
+        parts = FileParts(source, pieces, self.packs)
         send(answer['into'].context, parts, answer['into'], self.to, self.report)
         digest = source.digest()  # our own: what the other side says of a file of ours is not to be believed
         self._transfers.remember_digest(source, digest)

@@ -183,7 +183,9 @@ class SpoolSource(object):
         """It is known anyway."""
 
     def check(self):
-        """It cannot change."""
+        """It cannot change. TransferError if the rest will not come."""
+        if self._spool.failure is not None:
+            raise TransferError(self._spool.failure)
 
     def close(self):
         """Idempotent."""

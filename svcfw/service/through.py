@@ -2,7 +2,7 @@
 
 from svcfw.core.context import Sender
 from svcfw.core.latch import Latch
-from svcfw.core.wire.errors import CallError, ChannelError
+from svcfw.core.wire.errors import CallError, ChannelError, Error
 from svcfw.service.errors import TransferError
 from svcfw.service.file_calls import SERVICE, call, checked, explained, nonsense
 from svcfw.service.transfers import MAX_HELD_BYTES, Transfers
@@ -83,7 +83,7 @@ class Through(object):
             relay.close()
         if passed or not is_mine:
             return passed or None
-        return self._go_straight(failure)
+        return self._go_straight(failure or 'it did not keep it')
 
     def _feed(self, answer):
         """Send it to the neighbour; what went wrong there (TransferError) or None."""
@@ -113,7 +113,7 @@ class _Relay(object):
         self._events = Latch(router.loop)
         self._handle = router.add_handler(self._on_progress, respondent=neighbour)
         progress = Sender(router.myself(), self._handle) if watches and put.on_progress is not None else None
-        arguments = {'target': put.context, 'path': put.to, 'digest': digest, 'wanted': put.wanted}
+        arguments = {'target': put.context, 'path': put.to, 'digest': digest, 'wanted': put.wanted, 'packs': put.packs}
         self._reply = neighbour.call_service_async(SERVICE, 'relay', progress=progress, **arguments)
         self._reply.notify = self._events.put
         if not self._reply.empty() or self._reply.closed is not None:
@@ -131,10 +131,7 @@ class _Relay(object):
             if event is self._reply:
                 break
             if not event.is_dead:
-                done = event.value()
-                if type(done) is not int or not 0 <= done <= self._put.source.size:
-                    raise nonsense(self._neighbour, self._put.to)
-                self._put.report(done)
+                self._put.report(self._checked(event))
         try:
             passed = self._reply.get()
         except CallError as e:
@@ -144,7 +141,18 @@ class _Relay(object):
             raise nonsense(self._neighbour, self._put.to)
         return passed
 
+    def _checked(self, event):
+        """How many bytes are on their way, as the neighbour says."""
+        try:
+            done = event.value()
+        except Error as e:
+            raise nonsense(self._neighbour, self._put.to) from e
+        if type(done) is not int or not 0 <= done <= self._put.source.size:
+            raise nonsense(self._neighbour, self._put.to)
+        return done
+
     def close(self):
         """Its outcome is known, or not wanted any more."""
         self._router.remove_handler(self._handle)
-        self._reply.cancel()
+        if self._reply.closed is None:
+            self._reply.cancel()

@@ -118,6 +118,12 @@ class TestOnce:
             assert each[-1] == (SIZE, SIZE)
             assert len(each) > 3
 
+    def test_packed_on_both_links(self, between: Context, tmp_path: Path) -> None:
+        (target,), file = below(between, 1), tmp_path / 'file'
+        file.write_bytes(b'the same line again and again\n' * 200_000)
+        FileService.put(target, str(file), str(tmp_path / 'copy'), packs=True)
+        assert same(file, tmp_path / 'copy')
+
     def test_for_those_behind_one_more(self, between: Context, tmp_path: Path) -> None:
         (nearer,) = below(between, 1)
         nearer.call(there.limit_held_bytes, LIMIT)
@@ -322,7 +328,10 @@ class TestWhoMay:
         assert 'was not granted' in target.call(there.outcome, between, str(tmp_path / 'copy'))
         for method, arguments in (
             ('begin_hold', {'digest': bytes(32), 'size': 1}),
-            ('relay', {'target': target, 'path': '/x', 'digest': bytes(32), 'wanted': {}}),
+            (
+                'relay',
+                {'target': target, 'path': '/x', 'digest': bytes(32), 'wanted': {}, 'packs': False, 'progress': None},
+            ),
         ):
             outcome = target.call(remote_services.outcome, between, FileService.name(), method, **arguments)
             assert 'AllowParents' in outcome[1]

@@ -17,6 +17,7 @@ from svcfw.service.receiving import Receiving
 from svcfw.service.sending import START, Sending
 from svcfw.service.sinks import FileObject
 from svcfw.service.source import Content
+from svcfw.service.spool import Spool, SpoolSource
 from tests.support.routers import tree
 from tests.support.timing import seconds, wait_until
 
@@ -158,3 +159,23 @@ def test_a_lost_context_ends_both(pair):
     pair.master.do(lambda: pair.master.router.link_for(1).close('it was lost'))
     assert isinstance(pair.sent.get(), ChannelError)
     assert pair.pace._under_way == 0
+
+
+def test_a_receiver_for_which_nothing_has_come_yet_is_not_stalled(pair):
+    into = pair.receive(3)
+    spool = Spool(hashlib.sha256(b'abc').digest(), 3)
+    parts = FileParts(SpoolSource(spool, lambda: None))
+    sending = pair.sending = Sending(parts, into, pair.pace.flow(), lambda: pair.sending.pump(), pair.sent)
+    sending.wake()
+    wait_until(lambda: parts.is_starved, seconds(20), 'it waits for the content')
+    pair.master.do(lambda: sending._look(sending._flow.total_acknowledged))
+    spool.write(b'abc')
+    spool.finish(spool.digest)
+    assert pair.sent.get() == spool.digest
+
+
+def test_a_receiver_that_takes_nothing_is_stalled(pair):
+    pair.send(os.urandom(3000000), pair.receive(3000000, schedule=lambda: None))
+    wait_until(lambda: pair.sending._flow.under_way, seconds(20), 'something is under way')
+    pair.master.do(lambda: pair.sending._look(0))
+    assert 'has taken nothing for' in str(pair.sent.get())

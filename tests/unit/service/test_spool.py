@@ -80,8 +80,11 @@ def test_what_breaks_off(spool):
     woken = []
     source = reader(spool, woken)
     assert source.read(1) is None
+    source.check()
     spool.fail('the connection was lost')
     assert woken == [1]
+    with pytest.raises(TransferError, match='the connection was lost'):
+        source.check()
     with pytest.raises(TransferError, match='the connection was lost'):
         source.read(1)
     with pytest.raises(TransferError, match='the connection was lost'):
