@@ -38,6 +38,7 @@ PATTERNS = (
     (re.compile(r'"(start|end|delta)": "[^"]*"'), 'TIME'),  # in the text of a result that could not be read
     (re.compile(r'\.\d+\.\d{4}-\d\d-\d\d@\d\d:\d\d:\d\d~'), '.BACKUP~'),
     (re.compile(r'\bparity\.?[a-z0-9_]{8}$'), 'parityN'),  # of the module tempfile
+    (re.compile(r'^Paused for \d+\.\d+ seconds$'), 'Paused for N seconds'),
     (re.compile(r'BECOME-SUCCESS-\w+'), 'BECOME-SUCCESS-N'),
     (re.compile(r'/[^\s\'"=]*/farm\d*/(?:\d+-)?'), 'FARM/'),  # keys and known hosts, within arguments
     # `unarchive` tries its handlers in any order.
