@@ -65,7 +65,7 @@ def test_one_that_goes_on_from_farther_on(spool):
     assert (other.offset, other.read(3)) == (0, DATA[:3])
 
 
-@pytest.mark.parametrize('said', [DIGEST, hashlib.sha256(b'another').digest()])
+@pytest.mark.parametrize('said', [DIGEST, hashlib.sha256(b'another').digest()], ids=['announced', 'another'])
 def test_what_is_not_what_was_announced_is_not_passed_on_as_right(spool, said):
     source = reader(spool, [])
     spool.write(DATA[:-1] + bytes([DATA[-1] ^ 1]))
