@@ -24,19 +24,13 @@ class TransferError(Error):
     The caller elsewhere gets a CallError with this type's name.
     """
 
-    code = 'transfer'
-
 
 class CacheFolderError(Error):
     """A folder that contents cannot be kept in safely; the message names it and says why."""
 
-    code = 'cache-folder'
-
 
 class ManifestError(Error):
     """What a peer says of a folder cannot be so, or would lead outside of it."""
-
-    code = 'manifest'
 
 
 def transfer_error(error):
