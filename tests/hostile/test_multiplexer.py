@@ -28,8 +28,8 @@ ROOT = Path(__file__).parents[2]
 HERE = Target(link())
 MiB = 1024 * 1024
 #: How long a flood goes on before anything is measured; then rounds of so many calls, with and without it.
-WARM_UP_S, SETTLE_S = 0.5, 0.05
-ROUNDS, CALLS = 4, 20
+WARM_UP_S, SETTLE_S = 0.3, 0.05
+ROUNDS, CALLS = 3, 20
 #: What a call may take longer, beside half of what it took: turns of the loop in which a flood has its part.
 SLACK_S = 0.002
 
