@@ -8,7 +8,6 @@ from svcfw.service.request import Request
 from svcfw.service.service import Service
 
 MAX_OF_ONE: int
-MAX_HELD_BYTES: int
 
 class FileService(Service):
     @staticmethod
@@ -76,5 +75,14 @@ class FileService(Service):
     def begin_put_tree(self, path: str, preserves: bool, owner: bool, msg: Request) -> dict[str, Any]: ...
     def begin_fetch_tree(self, path: str, into: Sender, follow: bool, lacks_all: bool, msg: Request) -> None: ...
     def begin_hold(self, digest: bytes, size: int, msg: Request) -> dict[str, Any] | None: ...
-    def relay(self, target: Context, path: str, digest: bytes, wanted: dict[str, Any]) -> bool: ...
+    def relay(
+        self,
+        target: Context,
+        path: str,
+        digest: bytes,
+        wanted: dict[str, Any],
+        packs: bool,
+        progress: Sender | None,
+        msg: Request,
+    ) -> Any: ...
     def keep_in(self, path: str, max_bytes: int) -> None: ...
