@@ -147,6 +147,8 @@ class ChildrenForOthers(object):
             Starter(self._router, name, launch, lambda context: message.reply((None, context)), failed, spec.timeout_s)
         except StartError as e:
             failed(e)
+        except ChannelError as e:  # it is ending: for who asked, as if it had gone before
+            message.refuse(str(e))
         except Exception as e:
             fail(message, call_error(e))
 

@@ -167,9 +167,9 @@ def test_a_shim_leaves_no_variables_behind(shell: list[str], tmp_path: Path) -> 
     python = need_python('3.8')
     folder = tmp_path / 'shims'
     folder.mkdir()
-    write_script(folder / 'python3', f'PATH={tmp_path}/added:$PATH PYENV_VERSION=3.8 exec {python} "$@"')
+    write_script(folder / 'python3', f'PATH={tmp_path}/added:$PATH SET_BY_SHIM=1 exec {python} "$@"')
     path = f'{folder}:{os.environ["PATH"]}'
-    report = zlib.compress(b'import os, sys; print(os.environ["PATH"], "PYENV_VERSION" in os.environ, sys.executable)')
+    report = zlib.compress(b'import os, sys; print(os.environ["PATH"], "SET_BY_SHIM" in os.environ, sys.executable)')
     done = subprocess.run(
         [*shell, first_stage.text(len(report))],
         input=report, capture_output=True, env={**os.environ, 'PATH': path}, timeout=seconds(20), check=True,
