@@ -5,6 +5,7 @@ Logins are those of the account that runs the tests, by key. Accounts with passw
 
 import getpass
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -13,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.support.need import need_program
+from tests.support.need import need, need_program
 from tests.support.timing import seconds, wait_until
 
 LOOPBACK = '127.0.0.1'
@@ -141,6 +142,8 @@ def running_sshd(directory: Path, extra: str = '') -> Iterator[Sshd]:
     """A server under `directory`, which is made; `extra` is more sshd_config text. Skips where there is no sshd."""
     sshd = need_program('sshd', 'sshd')
     keygen = need_program('sshd', 'ssh-keygen')
+    shell = os.path.basename(pwd.getpwuid(os.geteuid()).pw_shell)
+    need('sshd', shell not in ('nologin', 'false'), 'this account has no login shell')
     directory.mkdir(parents=True, exist_ok=True)
     server = Sshd(directory, sshd, keygen, extra)
     server.start()
@@ -167,8 +170,9 @@ def free_port(host: str) -> int:
 def is_open(host: str, port: int) -> bool:
     """Whether something accepts TCP connections there."""
     try:
-        with socket.create_connection((host, port), timeout=seconds(1)):
-            return True
+        with socket.create_connection((host, port), timeout=seconds(1)) as connection:
+            # Where nobody listens, a client that happens to get this very port for itself is connected to itself.
+            return bool(connection.getsockname() != connection.getpeername())
     except OSError:
         return False
 
