@@ -4,8 +4,10 @@ Logins are those of the account that runs the tests, by key. Accounts with passw
 """
 
 import getpass
+import itertools
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -18,6 +20,12 @@ from tests.support.need import need, need_program
 from tests.support.timing import seconds, wait_until
 
 LOOPBACK = '127.0.0.1'
+
+# Below the ports that systems give to clients, and for each of the processes that run tests side by side another part.
+PORTS_OF_ONE = 1000
+WORKER = int(os.environ.get('PYTEST_XDIST_WORKER', 'gw0').removeprefix('gw'))
+FIRST_PORT = 12000 + PORTS_OF_ONE * (WORKER % 16)
+PORTS = itertools.cycle(random.sample(range(FIRST_PORT, FIRST_PORT + PORTS_OF_ONE), PORTS_OF_ONE))
 
 # MaxStartups: the default refuses parallel logins beyond ten. UsePAM no: PAM wants root and the machine's own set-up.
 CONFIG = """\
@@ -160,11 +168,18 @@ def make_key(keygen: str, path: Path) -> None:
 
 
 def free_port(host: str) -> int:
-    """A TCP port of `host` that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-    return port
+    """A TCP port of `host` on which nobody listens, now or once its server has stopped.
+
+    Not one that the system chooses: those are given to clients as well, and to the next who asks.
+    """
+    while True:
+        port = next(PORTS)
+        with socket.socket() as probe:
+            try:
+                probe.bind((host, port))
+            except OSError:
+                continue
+        return port
 
 
 def is_open(host: str, port: int) -> bool:
