@@ -13,6 +13,7 @@ apart and building it again gives the same text (`payload`). Never log in_data: 
 """
 
 import functools
+import logging
 import os
 from collections.abc import Callable
 from functools import partial
@@ -23,7 +24,7 @@ from ansible.errors import AnsibleError, AnsibleFileNotFound
 from ansible.plugins.connection import ssh
 from ansible.utils.display import Display
 
-from svcfw.ansible import agent_keys, become, localfile, operations, options, payload
+from svcfw.ansible import agent_keys, become, localfile, offering, operations, options, payload
 from svcfw.ansible.errors import translate
 from svcfw.ansible.options import played, text
 from svcfw.ansible.payload_cache import PayloadCache
@@ -32,6 +33,7 @@ from svcfw.ansible.shortcuts import Other, Shortcuts
 from svcfw.ansible.told import Told
 from svcfw.core.wire.errors import Error, StartError
 from svcfw.mux.client import Become, Client, DeferredError, Result, Target
+from svcfw.mux.services.offer import Offer
 
 Answer = tuple[int, bytes, bytes]
 Value = TypeVar('Value')
@@ -59,7 +61,7 @@ class Connection(ssh.Connection):
         self._off: dict[str, str] = {}
         self._operations = operations.record(self._shell, partial(self._turn_off, 'shell commands'))
         self._escalations = become.Escalations(self._shell, partial(self._turn_off, 'become'))
-        self._told = Told(self._show, _verbosity)
+        self._told = Told(self._show, _verbosity, say=_say_line)
         self._session = Session(self._connect_mux, self._told.retries)
         self._shortcuts = Shortcuts(self._session)
         self._modules_python: str | None = None
@@ -234,7 +236,10 @@ class Connection(ssh.Connection):
         interest = self._told.interest(options.ssh_verbosity(self))
         if interest is not None:
             wishes['interest'] = interest
-        return self.connect_client(**wishes)
+        client = self.connect_client(**wishes)
+        if client is not None:
+            client.on_said = self._told.service
+        return client
 
     def _target(self, child: Any = None) -> Target:
         timeout_s = options.connect_timeout_s(self)
@@ -351,10 +356,11 @@ class Connection(ssh.Connection):
         except payload.UnknownForm as exc:
             reason = str(exc)
         matched = None if module is None else payload.match_module(inner, module)
+        offered = offering.offer(self, self._becomes(target), None if module is None else module.module)
         if matched is not None:
             found, environment = matched
             self._say('L0', 'modules run from memory')
-            result = self._session.call(target, lambda client: client.run_module(target, found, environment))
+            result = self._session.call(target, lambda client: client.run_module(target, found, environment, **_given(offered)))
             if self.get_option('svcfw_payload_cache'):
                 self._payloads.keep(found.fqn)
             return result
@@ -362,9 +368,18 @@ class Connection(ssh.Connection):
         if python is not None:
             variables, words = python
             self._say('L1', f'a payload of unknown form ({reason}): its source runs in the warm interpreter')
-            return self._session.call(target, lambda client: client.run_source(target, in_data, words, variables))
+            return self._session.call(
+                target, lambda client: client.run_source(target, in_data, words, variables, **_given(offered))
+            )
         self._say('L2', 'input for something else than a Python without arguments')
         return None
+
+    def _becomes(self, target: Target) -> str | None:
+        """The account that a task at this target becomes."""
+        present = self._escalations.present
+        if target.become is None or present is None:
+            return None
+        return present.user(getattr(self, '_play_context', None))
 
     def _fetch(self, remote_path: str, local_path: str) -> None:
         target = self._target()
@@ -417,6 +432,17 @@ class Connection(ssh.Connection):
             self._turn_off('kept payloads', self._payloads.off)
         for path, reason in self._off.items():
             self._say('fast path off', f'{path}: {reason}')
+
+
+def _say_line(level: int, line: str) -> None:
+    if level >= logging.WARNING:
+        _display.warning(line)
+    else:
+        _display.display(line)
+
+
+def _given(offered: Offer | None) -> dict[str, Any]:
+    return {} if offered is None else {'offer': offered}
 
 
 def _verbosity() -> int:

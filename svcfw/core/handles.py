@@ -14,6 +14,12 @@ CALL_SERVICE = 110
 CANCEL_SERVICE = 111
 #: To start a child, or let go of one (svcfw.transport.children).
 CHILDREN = 112
+#: What a context above says of those that are neither above nor below (svcfw.core.beside), and what one of these sends
+#: to another, for the context above both to pass on.
+ADMIT = 113
+BESIDE = 114
+#: A line that a service has said, for the run that it serves (svcfw.mux.services).
+SERVICE_LINE = 115
 #: The operations of the Ansible layer (svcfw.ansible.target.agent).
 AGENT = 120
 FIRST_DYNAMIC = 1000

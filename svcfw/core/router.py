@@ -51,6 +51,8 @@ class Router(object):
         self.holders = None
         #: What this context does for its children, once it has any (svcfw.core.relay.Relay).
         self.relay = None
+        #: Who else may speak to this context, by the word of one above (svcfw.core.beside.Beside), if anybody may.
+        self.beside = None
         #: Who brings modules here from above (svcfw.core.importer.Importer); None at the top.
         self.importer = None
         #: For children: the packed core that this context itself was started from (bytes), and from which level
@@ -139,7 +141,12 @@ class Router(object):
 
     def has_route(self, context):
         """Whether a context above or below this one is there, as far as is known here."""
-        return context.id in self.parent_ids or self.routes.link_for(context.id) is not None
+        return context.id in self.parent_ids or self._hears_of(context.id)
+
+    def _hears_of(self, context_id):
+        """Whether its loss would be told: it is below, or beside."""
+        is_beside = self.beside is not None and context_id in self.beside.facts
+        return is_beside or self.routes.link_for(context_id) is not None
 
     def calling(self, context, module):
         """Hook, called before a call goes out: what the other side will have to import."""
@@ -185,7 +192,7 @@ class Router(object):
             return self.codec.encode(value)
         holders.take()  # of a value that could not be encoded
         payload = self.codec.encode(value)
-        if self.routes.link_for(context_id) is not None:  # the end of one above is the end of this context, too
+        if self._hears_of(context_id):  # the end of one above is the end of this context, too
             holders.give(context_id)
         return payload
 
@@ -294,7 +301,7 @@ class Router(object):
         The loss of one above is the end of this context: see `on_shutdown`.
         """
         with self._lock:
-            if self.routes.link_for(context.id) is not None:
+            if self._hears_of(context.id):
                 self._on_gone.setdefault(context.id, []).append(function)
                 return
         if context.id in (self.own_id, *self.parent_ids):
@@ -304,6 +311,12 @@ class Router(object):
 
     def gone(self, context_id, reason):
         """A context below is lost: whoever waits for it is told. Driving thread."""
+        self.tell_of_loss(context_id, reason)
+        if self._parent_link is not None:
+            self.tell_parent(handles.DEL_ROUTE, (context_id, reason))
+
+    def tell_of_loss(self, context_id, reason):
+        """The same for those in this context alone."""
         with self._lock:
             lost = [handle for handle, entry in list(self._handlers.items()) if entry[2] == context_id]
             callbacks = self._on_gone.pop(context_id, [])
@@ -313,8 +326,6 @@ class Router(object):
         self._kill_handlers(lost + deserted, reason)
         for handle in deserted:
             self.remove_handler(handle)
-        if self._parent_link is not None:
-            self.tell_parent(handles.DEL_ROUTE, (context_id, reason))
         for callback in callbacks:
             self.loop.call_soon(lambda callback=callback: callback(reason))
 

@@ -127,6 +127,10 @@ class Stream(object):
             poller.poll(1000 * timeout)
             self._on_writable()
 
+    @property
+    def queued_bytes(self):
+        return self._queued_bytes
+
     def is_full(self):
         return self._queued_bytes > HIGH_WATER_BYTES
 

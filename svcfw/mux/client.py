@@ -14,6 +14,7 @@ from svcfw.core.wire.errors import ChannelError, Error, StartError
 from svcfw.core.wire.frames import GOODBYE, Frame, FrameReader, pack_header
 from svcfw.mux import filing, protocol, rundir, starting
 from svcfw.mux.filing import OnProgress
+from svcfw.mux.services.offer import Offer
 from svcfw.mux.starting import MuxError
 from svcfw.mux.telling import About, Cost, about, cost
 
@@ -119,6 +120,8 @@ class Client:
     def __init__(self, sock: socket.socket, interest: Interest | None = None) -> None:
         self.mux_pid = 0
         self._interest = interest
+        #: Called with what services of the run have said: (level as in `logging`, service, text).
+        self.on_said: Callable[[int, str, str], None] | None = None
         self._socket = sock
         self._reader = FrameReader()
         self._frames: list[Frame] = []
@@ -189,20 +192,25 @@ class Client:
         """'~' or '~name' as the target's shell would expand it."""
         return str(self._ask(target, ops.EXPAND, (name,)))
 
-    def run_module(self, target: Target, payload: Any, env: dict[str, str]) -> Result:
-        """Run a module (svcfw.ansible.payload.Payload) with these additions to its environment."""
+    def run_module(self, target: Target, payload: Any, env: dict[str, str], offer: Offer | None = None) -> Result:
+        """Run a module (svcfw.ansible.payload.Payload) with these additions to its environment.
+
+        offer: what it may ask the controller for.
+        """
         job = {
             'kind': 'module', 'format': payload.format, 'module': payload.module, 'fqn': payload.fqn,
             'params': payload.params, 'profile': payload.profile, 'rlimit_nofile': payload.rlimit_nofile,
             'secrets': None if payload.secrets is None else list(payload.secrets),
             'interpreter': list(payload.interpreter), 'env': env, 'zip_id': payload.zip_id,
         }  # fmt: skip
-        return self._run(target, ops.MODULE, (job,), payload.members)
+        return self._run(target, ops.MODULE, (_offering(job, offer),), payload.members)
 
-    def run_source(self, target: Target, source: bytes, interpreter: list[str], env: dict[str, str]) -> Result:
-        """Run the source of a Python program as `interpreter` would that reads it from stdin."""
+    def run_source(
+        self, target: Target, source: bytes, interpreter: list[str], env: dict[str, str], offer: Offer | None = None
+    ) -> Result:
+        """Run the source of a Python program as `interpreter` would that reads it from stdin. offer: as above."""
         job = {'kind': 'source', 'source': source, 'interpreter': list(interpreter), 'env': env}
-        return self._run(target, ops.MODULE, (job,))
+        return self._run(target, ops.MODULE, (_offering(job, offer),))
 
     def run_command(
         self, target: Target, text: str, stdin: bytes | None, executable: str | None = None, tty: bool = False
@@ -314,6 +322,9 @@ class Client:
                     self._interest.hear(about(value))
                 elif frame.handle == protocol.COST and self._interest:
                     self._interest.hear(cost(value))
+                elif frame.handle == protocol.SAID:
+                    for line in value if self.on_said else ():
+                        self.on_said(*line)  # type: ignore[misc]
                 elif frame.handle == protocol.PART and on_part:
                     on_part(*value)
                 elif frame.handle == protocol.NEED_MEMBERS and members:
@@ -357,6 +368,10 @@ class Client:
                 raise ChannelError(_gone(None))
             self._frames = self._reader.feed(data)
         return self._frames.pop(0)
+
+
+def _offering(job: dict[str, Any], offer: Offer | None) -> dict[str, Any]:
+    return job if offer is None else {**job, 'offer': tuple(offer)}
 
 
 def stop(runtime_dir: Path | None = None) -> bool:

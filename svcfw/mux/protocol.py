@@ -5,7 +5,7 @@ flag GOODBYE is the clean end of a client; without it, what runs for the client 
 """
 
 #: Raised whenever a message changes its meaning; part of the socket's name, so that two versions do not meet.
-VERSION = 3
+VERSION = 4
 
 # From the client.
 #: (environment of the client, idle time in seconds, Spec.modules_python, its run or '', how many -v for ssh): see
@@ -29,6 +29,7 @@ DEFERRED_FAILED = 27  # (operation, path, status, cause)
 LOST = 28  # the reason: the context is gone
 ABOUT = 29  # before an answer, to those of a run: the fields of telling.About
 COST = 30  # the same: the fields of telling.Cost
+SAID = 31  # before an answer: what services of the run have said, a list of (level, service, text)
 
 # Operations that the multiplexer answers itself, beside those of ops.py.
 FACTS = 'facts'

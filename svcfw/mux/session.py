@@ -18,6 +18,7 @@ from svcfw.mux.exchange import Exchange
 from svcfw.mux.node import Node, StaleError
 from svcfw.mux.on_node import OnNode, Request, pause_until_room, raise_error
 from svcfw.mux.root_node import RootNode
+from svcfw.mux.services.offer import Offer
 from svcfw.mux.telling import Telling
 
 if TYPE_CHECKING:
@@ -157,6 +158,17 @@ class Session:
             self.send(protocol.DEFERRED_FAILED, request.number, failure)
         else:
             self.send(handle, request.number, value)
+
+    def tell_lines(self, request: Request, offer: Offer) -> None:
+        """What services of the client's run have said, before the answer."""
+        lines = self.server.jobs.lines(offer)
+        if lines:
+            self.send(protocol.SAID, request.number, lines)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The client's."""
+        return self._environment or {}
 
     def fail(self, request: Request, error: Error) -> None:
         if not request.is_waited_for:

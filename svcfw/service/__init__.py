@@ -39,6 +39,7 @@ __all__ = [
     'Service',
     'arg_spec',
     'call',
+    'caller',
     'expose',
     'get_or_create_pool',
     'no_reply',
@@ -49,6 +50,7 @@ __all__ = [
 #: Names that few contexts use, and where they live: what is imported has to be sent to each.
 _LATER = {
     'FileService': 'svcfw.service.files',
+    'caller': 'svcfw.service.callers',
     'get_or_create_pool': 'svcfw.service.starting',
     'start_pool': 'svcfw.service.starting',
 }

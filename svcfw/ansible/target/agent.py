@@ -96,8 +96,9 @@ class Agent(object):
         # What is not imported yet must be of the same version: an upgrade needs another context, too.
         more = shaping + [path for path in (sys.executable, os.__file__) if path]
         self._standing = Standing(is_lent, more, is_below=is_below)
-        self._programs = Programs(router, self.shell, self._jobs, self._over, is_lent)
+        self._programs = Programs(router, self.shell, self._jobs, self._over, self._on_knock, is_lent)
         self._children = None
+        self._links = None
         #: Whether requests have to wait for an import, and those that do.
         self._is_holding = False
         self._held = deque()
@@ -284,6 +285,16 @@ class Agent(object):
 
     def _expand(self, message, session_id, text):
         message.reply(files.expand_user(text))
+
+    # -- contexts of jobs
+
+    def _on_knock(self, door):
+        if self._is_holding:
+            self._loop.call_later(LOOK_S, lambda: self._on_knock(door))
+            return
+        if self._links is None:
+            self._links = self._load('svcfw.ansible.target.links').Links(self._router)
+        self._links.open(door)
 
     # -- files
 

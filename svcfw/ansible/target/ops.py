@@ -44,6 +44,8 @@ A context that is not what a new one would be is *stale* (standing.py). It refus
 anything is done, with a reason that begins with STALE: what came before it in that session is done.
 A request whose message is at least ACK_BYTES long is acknowledged once it has been carried out, started or passed on:
 an int, the bytes of all such messages so far, goes to the handle AGENT of who asked.
+A module that wants to be a context (door.py) becomes one: (LINK, reply handle of its request, id of the new context)
+goes to the handle AGENT of who asked, before anything that the module sends.
 RELAY (context id, request) has a request carried out by the agent of a child, unless something failed here before it.
 """
 
@@ -74,6 +76,7 @@ RELAY = 'relay'
 ANYWAY = 'anyway'
 END = 'end'
 TIMED = 'timed'
+LINK = 'link'
 
 #: How the reason for which a stale context refuses begins.
 STALE = 'stale: '

@@ -3,7 +3,7 @@
 This is not the wire: both ends are one program and one account's, so a job may be marshalled, in the form that every
 version reads; the way back, which a module could try to forge, is fixed structs only. An interpreter that was started
 for it says READY before anything else, and then what it goes by: paths, as many bytes as the value says. A message is a
-header (body length, kind) and the body; the two descriptors of a job travel with the first byte of its header.
+header (body length, kind) and the body; the descriptors of a job travel with the first byte of its header.
 """
 
 import array

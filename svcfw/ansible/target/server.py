@@ -106,6 +106,7 @@ class Server(object):
 
     def _start_job(self, job_id, job):
         stdout_fd, stderr_fd = self._receiver.take_fds(2)
+        link_fds = self._receiver.take_fds(1 if job.pop('has_link', False) else 0)
         folder = None
         try:
             self._fill_in_members(job)
@@ -121,12 +122,13 @@ class Server(object):
             self._event(pipe.EXITED, job_id, 1 << 8)
         else:
             if pid == 0:
+                job['link'] = link_fds[0] if link_fds else None
                 self._be_child(job, folder, stdout_fd, stderr_fd)
             self._jobs[pid] = (job_id, folder)
             self._event(pipe.STARTED, job_id, pid)
         finally:
-            os.close(stdout_fd)
-            os.close(stderr_fd)
+            for fd in [stdout_fd, stderr_fd] + link_fds:
+                os.close(fd)
 
     def _fill_in_members(self, job):
         """A manifest comes with its members once; the same list object stands for it from then on."""

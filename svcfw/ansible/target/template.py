@@ -117,8 +117,10 @@ class Template(object):
             self._known.add(digest)
             self._send(pipe.ADD, digest + content)
 
-    def run(self, job_id, job, stdout_fd, stderr_fd):
-        """Start a job; `Started` and `Exited` follow. The caller keeps, and closes, its two descriptors.
+    def run(self, job_id, job, stdout_fd, stderr_fd, link_fd=None):
+        """Start a job; `Started` and `Exited` follow. The caller keeps, and closes, its descriptors.
+
+        link_fd: by which the job can become a context (see links.py), or None.
 
         `job` is a dict: kind ('module' or 'source'), interpreter (list of words), env (dict of str); for a module also
         format, module, fqn, params (bytes or str), profile, secrets (list of str, None if not to be handed over),
@@ -135,7 +137,10 @@ class Template(object):
             if job.get('manifest') is not None:
                 self._manifests.add(job['manifest'])
         self._jobs[job_id] = None
-        self._send(pipe.RUN, pipe.pack_job(job_id, job), (stdout_fd, stderr_fd))
+        fds = (stdout_fd, stderr_fd)
+        if link_fd is not None:
+            job, fds = dict(job, has_link=True), fds + (link_fd,)
+        self._send(pipe.RUN, pipe.pack_job(job_id, job), fds)
 
     def kill(self, job_id, signal_number):
         """Send a signal to the process group of a job. Nothing happens if it has ended."""

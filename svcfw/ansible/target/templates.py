@@ -35,8 +35,8 @@ class Templates(object):
     def run(self, job, description, contents, fds):
         """Start a job: `description` as for Template.run, `contents` {digest: bytes} of at least its members.
 
-        The caller keeps the two descriptors `fds`. OSError or TemplateGone when there can be no template,
-        UnfitInterpreter.
+        The caller keeps the descriptors `fds`: for stdout, for stderr, and one by which the job can become a context.
+        OSError or TemplateGone when there can be no template, UnfitInterpreter.
         """
         words = tuple(description['interpreter'])
         start_s = description.get('start_s', START_S)
@@ -143,7 +143,7 @@ class Templates(object):
         if not template.knows(description):
             for digest in template.missing(digest for _, digest in description.get('members', ())):
                 template.add(digest, contents[digest])
-        template.run(job.key, description, fds[0], fds[1])
+        template.run(job.key, description, *fds)
 
     def _watch(self, template):
         writable = (lambda: self._on_writable(template)) if template.wants_write() else None
