@@ -86,7 +86,8 @@ class Services(object):
 
     def receiver(self):
         """A svcfw.Receiver. Its `to_sender()` is to be sent to a service, whose messages then arrive here."""
-        return _load('svcfw.core.channel').Receiver(self._controller().router)
+        router = self._controller().router
+        return _load('svcfw.core.channel').Receiver(router)
 
     # -- files of the controller
 
@@ -96,22 +97,21 @@ class Services(object):
         Returns its metadata: size, mode, owner, group, mtime_ns, atime_ns. preserves: permissions and times of the
         original. A transfer that was cut off is gone on with. on_progress(bytes done, bytes in all).
         """
-        return self._files().fetch(self._controller(), path, to, preserves, is_durable, on_progress)
+        controller = self._controller()
+        return _files().fetch(controller, path, to, preserves, is_durable, on_progress)
 
     def get(self, path, out_fp, on_progress=None):
         """The same to a binary file object."""
-        return self._files().get(self._controller(), path, out_fp, on_progress)
+        controller = self._controller()
+        return _files().get(controller, path, out_fp, on_progress)
 
     def put(self, path, to, **options):
         """Copy this host's file `path` to the file `to` of the controller: as svcfw.service.FileService.put.
 
         The controller takes files from nobody below it, so this is refused unless a policy there says otherwise.
         """
-        return self._files().put(self._controller(), path, to, **options)
-
-    @staticmethod
-    def _files():
-        return _load('svcfw.service.file_client')
+        controller = self._controller()
+        return _files().put(controller, path, to, **options)
 
     @staticmethod
     def _controller():
@@ -203,7 +203,12 @@ def _read(fd, size):
     return data
 
 
+def _files():
+    return _load('svcfw.service.file_client')
+
+
 def _load(name):
+    """A module of svcfw's, which there are once this process is a context."""
     __import__(name)
     return sys.modules[name]
 

@@ -42,7 +42,7 @@ def start(path: list[str], level: int, router: Router) -> None:
     lines = _Lines(router)
     router.log = lambda router, level, text: lines.tell(level, text)
     router.forwards_logging = True
-    logging.basicConfig(level=level, handlers=[_Handler(lines)], force=True)
+    logging.basicConfig(level=level, handlers=[_Handler(lines)], format='%(message)s', force=True)
     sys.stdout = sys.stderr = _Output(lines)
     Beside(router)
     Pool(router, size=POOL_SIZE, activator=_Activator())
