@@ -23,9 +23,12 @@ import threading
 import zlib
 
 #: What the agent waits for (svcfw.ansible.target.door), and what it answers with (svcfw.ansible.target.links).
-_KNOCK = b'svcfw 1\n'
+_KNOCK, _KNOCK_PREPARED = b'svcfw 1\n', b'svcfw 2\n'
+#: The length of a configuration, which follows the core (svcfw.boot.first_stage).
+_CONFIG_BYTES = 512
 _SIZE = struct.Struct('>I')
-#: Where the number of the socket is: an attribute of `sys`, or for programs that an interpreter reads this variable.
+#: Where the number of the socket is: an attribute of `sys`, with what is prepared (svcfw.ansible.target.prepared), or for
+#: programs that an interpreter reads this variable.
 _ATTRIBUTE, _VARIABLE = 'svcfw_link', 'SVCFW_LINK'
 _ADVICE = 'It needs `connection: svcfw.svcfw.svcfw` and a Python from 3.6 on that is run from memory there'
 #: How long the end of a module waits for what it has sent to be taken.
@@ -123,8 +126,8 @@ class Services(object):
 
 
 def _descriptor():
-    """The number of the socket to the agent; None where there is none, or this is no module's own process."""
-    fd = getattr(sys, _ATTRIBUTE, None)
+    """The number of the socket to the agent; None where there is none."""
+    fd = getattr(sys, _ATTRIBUTE, (None, None))[0]
     if fd is None and os.environ.get(_VARIABLE, '').isdigit():
         fd = int(os.environ[_VARIABLE])
     try:
@@ -141,9 +144,12 @@ class _Context(object):
         self._pid = os.getpid()
         os.set_blocking(fd, True)
         os.set_inheritable(fd, False)
-        os.write(fd, _KNOCK)
+        prepared = getattr(sys, _ATTRIBUTE, (None, None))[1]
+        os.write(fd, _KNOCK_PREPARED if prepared else _KNOCK)
         size, = _SIZE.unpack(_read(fd, _SIZE.size))
-        config, loader = _unpack(_read(fd, size))
+        second_stage = _read(fd, size)
+        loader = prepared.install() if prepared else _unpack(second_stage)
+        config = eval(second_stage[-_CONFIG_BYTES:])
         link = __import__('svcfw.core.wire.link', fromlist=['Link']).Link()
         importer = __import__('svcfw.core.importer', fromlist=['Importer'])
         self._router = self._make_router(config)
@@ -185,12 +191,12 @@ class _Context(object):
 
 
 def _unpack(second_stage):
-    """Make the core importable: (configuration, its loader). As the first stage does for other contexts."""
+    """Make the core importable; its loader. As the first stage does for other contexts."""
     unpacker = zlib.decompressobj()
     parts = unpacker.decompress(second_stage).split(b'\0')
     names = {'b': second_stage, 'd': unpacker, 's': parts, 'embedded': True, '__name__': 'svcfw_link'}
     exec(compile(parts[0], '<svcfw>/loader.py', 'exec', dont_inherit=True), names)
-    return names['config'], sys.meta_path[0]
+    return sys.meta_path[0]
 
 
 def _read(fd, size):

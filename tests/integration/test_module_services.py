@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -193,7 +194,8 @@ def test_a_module_may_put_nothing_on_the_controller(asker: Asker, host: Host, tm
 
 @pytest.mark.parametrize('connection', ['ssh', 'local'])
 def test_another_connection_says_what_to_do(asker: Asker, host: Host, connection: str) -> None:
-    run = asker.play({'web1': {**svcfw(host), 'ansible_connection': connection}}, asker.tasks(call('add')))
+    stock = {'ansible_connection': connection, 'ansible_python_interpreter': sys.executable}
+    run = asker.play({'web1': {**svcfw(host), **stock}}, asker.tasks(call('add')))
     said = run.result('ask', 'web1')['result']['msg']
     assert said.startswith('Services of the controller cannot be had over this connection. It needs `connection: svcfw')
 

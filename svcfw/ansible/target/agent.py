@@ -293,7 +293,7 @@ class Agent(object):
             self._loop.call_later(LOOK_S, lambda: self._on_knock(door))
             return
         if self._links is None:
-            self._links = self._load('svcfw.ansible.target.links').Links(self._router)
+            self._links = self._load('svcfw.ansible.target.links').Links(self._router, self._programs.prepare_for)
         self._links.open(door)
 
     # -- files

@@ -5,8 +5,8 @@ A job that does becomes a context below the agent's (links.py); most never do. L
 
 import os
 
-#: What a job says first. All that it says before it is answered.
-KNOCK = b'svcfw 1\n'
+#: What a job says first, and nothing else before it is answered; and what one says that has the core already.
+KNOCK, KNOCK_PREPARED = b'svcfw 1\n', b'svcfw 2\n'
 
 
 class Door(object):
@@ -19,6 +19,8 @@ class Door(object):
         self._on_knock = on_knock
         #: The Stream that has taken over the descriptor.
         self.stream = None
+        #: Whether the job has the core.
+        self.is_prepared = False
         os.set_blocking(fd, False)
         loop.watch(fd, self._on_readable)
 
@@ -46,8 +48,9 @@ class Door(object):
             data = os.read(self._fd, len(KNOCK))
         except OSError:
             data = b''
-        if data != KNOCK:  # its end, as of nearly every job; or it knows another way to knock
+        if data not in (KNOCK, KNOCK_PREPARED):  # its end, as of nearly every job; or it knows another way to knock
             self.close()
             return
+        self.is_prepared = data == KNOCK_PREPARED
         self._loop.watch(self._fd)
         self._on_knock(self)

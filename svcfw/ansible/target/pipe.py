@@ -17,7 +17,7 @@ HEADER = struct.Struct('>IB')
 #: kind, job id, pid or wait status
 EVENT = struct.Struct('>BIi')
 
-ADD, RUN, KILL = 1, 2, 3
+ADD, RUN, KILL, PREPARE = 1, 2, 3, 4
 #: SPENT: jobs go the cold way from now on, since what was imported for them is no longer what there is.
 STARTED, EXITED, READY, SPENT = 1, 2, 3, 4
 _MARSHAL_VERSION = 2
@@ -34,6 +34,16 @@ def pack_job(job_id, job):
 
 def unpack_job(body):
     """(job_id, job) as given to `pack_job`."""
+    return marshal.loads(body)
+
+
+def pack_code(second_stage, sources):
+    """A PREPARE message's body, as of `Prepared.add`."""
+    return marshal.dumps((second_stage, sources), _MARSHAL_VERSION)
+
+
+def unpack_code(body):
+    """(second stage, sources) as given to `pack_code`."""
     return marshal.loads(body)
 
 

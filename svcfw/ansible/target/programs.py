@@ -89,6 +89,10 @@ class Programs(object):
         self._jobs[job.key] = job
         return job
 
+    def prepare_for(self, job_key, second_stage, sources):
+        """As of Templates."""
+        self._templates.prepare_for(job_key, second_stage, sources)
+
     def forget(self):
         """Drop all members."""
         self.members.clear()

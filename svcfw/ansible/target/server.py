@@ -14,7 +14,9 @@ import struct
 import sys
 import time
 
-from svcfw.ansible.target import child, environment, finder, members, pipe, preimport, runner, site_state, zip_file
+from svcfw.ansible.target import (
+    child, environment, finder, members, pipe, preimport, prepared, runner, site_state, zip_file,
+)  # fmt: skip
 
 #: Between the polite signal and the other one.
 KILL_AFTER_S = 5.0
@@ -50,6 +52,7 @@ class Server(object):
         self._jobs = {}
         self._manifests = {}
         self._foreign = None
+        self._prepared = prepared.Prepared()
         self._kill_at = None
         self._events = bytearray()
         self._wake_read, self._wake_write = os.pipe()
@@ -99,6 +102,9 @@ class Server(object):
                     self._members.add(body[:32], body[32:])
                 elif kind == pipe.RUN:
                     self._start_job(*pipe.unpack_job(body))
+                elif kind == pipe.PREPARE:
+                    self._prepared.add(*pipe.unpack_code(body))
+                    _freeze()
                 elif kind == pipe.KILL:
                     self._kill(*struct.unpack('>II', body))
             if not messages:
@@ -122,7 +128,7 @@ class Server(object):
             self._event(pipe.EXITED, job_id, 1 << 8)
         else:
             if pid == 0:
-                job['link'] = link_fds[0] if link_fds else None
+                job['link'] = (link_fds[0], self._prepared) if link_fds else None
                 self._be_child(job, folder, stdout_fd, stderr_fd)
             self._jobs[pid] = (job_id, folder)
             self._event(pipe.STARTED, job_id, pid)

@@ -71,6 +71,7 @@ class Template(object):
         self._on_exit = on_exit
         self._known = set()
         self._manifests = set()
+        self._prepared = set()
         self._jobs = {}
         self._watch = None
         self._is_spent = False
@@ -141,6 +142,15 @@ class Template(object):
         if link_fd is not None:
             job, fds = dict(job, has_link=True), fds + (link_fd,)
         self._send(pipe.RUN, pipe.pack_job(job_id, job), fds)
+
+    def prepare(self, second_stage, sources):
+        """Have jobs find these modules of ours compiled. second_stage: of a context, without a configuration (bytes);
+        sources: {name: (file name, source, is it a package)}, of which it takes what is new."""
+        new = [(name,) + source for name, source in sources.items() if name not in self._prepared]
+        if new or not self._prepared:
+            stage = b'' if self._prepared else second_stage
+            self._prepared.update(sources)
+            self._send(pipe.PREPARE, pipe.pack_code(stage, new))
 
     def kill(self, job_id, signal_number):
         """Send a signal to the process group of a job. Nothing happens if it has ended."""

@@ -60,6 +60,16 @@ class Templates(object):
                 return
             self._watch(template)
 
+    def prepare_for(self, job_key, second_stage, sources):
+        """Have the jobs that come after this one find modules of ours compiled, as of Template.prepare."""
+        _, template = self._jobs.get(job_key, (None, None))
+        if template is not None and not template.closed:
+            try:
+                template.prepare(second_stage, sources)
+            except TemplateGone:
+                return
+            self._watch(template)
+
     def retire(self):
         """Have the next jobs run in new templates; these end with their last job."""
         for template in self._current():
