@@ -27,8 +27,8 @@ _KNOCK, _KNOCK_PREPARED = b'svcfw 1\n', b'svcfw 2\n'
 #: The length of a configuration, which follows the core (svcfw.boot.first_stage).
 _CONFIG_BYTES = 512
 _SIZE = struct.Struct('>I')
-#: Where the number of the socket is: an attribute of `sys`, with what is prepared (svcfw.ansible.target.prepared), or for
-#: programs that an interpreter reads this variable.
+#: Where the number of the socket is: an attribute of `sys`, with what is prepared (svcfw.ansible.target.prepared), or
+#: for programs that an interpreter reads this variable.
 _ATTRIBUTE, _VARIABLE = 'svcfw_link', 'SVCFW_LINK'
 _ADVICE = 'It needs `connection: svcfw.svcfw.svcfw` and a Python from 3.6 on that is run from memory there'
 #: How long the end of a module waits for what it has sent to be taken.
@@ -146,7 +146,7 @@ class _Context(object):
         os.set_inheritable(fd, False)
         prepared = getattr(sys, _ATTRIBUTE, (None, None))[1]
         os.write(fd, _KNOCK_PREPARED if prepared else _KNOCK)
-        size, = _SIZE.unpack(_read(fd, _SIZE.size))
+        (size,) = _SIZE.unpack(_read(fd, _SIZE.size))
         second_stage = _read(fd, size)
         loader = prepared.install() if prepared else _unpack(second_stage)
         config = eval(second_stage[-_CONFIG_BYTES:])

@@ -360,7 +360,9 @@ class Connection(ssh.Connection):
         if matched is not None:
             found, environment = matched
             self._say('L0', 'modules run from memory')
-            result = self._session.call(target, lambda client: client.run_module(target, found, environment, **_given(offered)))
+            result = self._session.call(
+                target, lambda client: client.run_module(target, found, environment, **_given(offered))
+            )
             if self.get_option('svcfw_payload_cache'):
                 self._payloads.keep(found.fqn)
             return result

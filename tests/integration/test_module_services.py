@@ -61,6 +61,7 @@ class Asker:
     def __init__(self, controller: Controller, folder: Path) -> None:
         self.controller = controller
         self.folder = copy_playbook(ASKING, folder)
+        (self.folder / 'services' / 'misspelt.py').write_text('def broken(:')
         self.variables: dict[str, object] = {'ansible_svcfw_services': ['office.Office']}
 
     def tasks(self, *steps: dict[str, object], **keywords: object) -> list[dict[str, object]]:
@@ -146,7 +147,9 @@ def test_modules_of_other_interpreters_ask_too(
     asker.variables['ansible_python_interpreter'] = python
     steps = call('add'), {'python': {}}, {'get': {'path': str(file)}}, {'fork': {}}, {'numbers': {'number': 2}}
     said = asker.ask(host, *steps)
-    assert said[:3] == [1, version, 'content'] and said[3][1] is True and said[4] == [0, 1]
+    assert said[:3] == [1, version, 'content']
+    assert said[3][1] is True
+    assert said[4] == [0, 1]
     assert 'which alone may use its router' in said[3][0]
 
 
@@ -221,8 +224,9 @@ def test_what_cannot_be_done_is_told_to_the_caller(asker: Asker, host: Host) -> 
     ]
     *errors, last = asker.ask(host, *steps)
     parts = [
-        "No module named 'nowhere'", 'SyntaxError', 'it cannot be made', 'office has no Nothing', 'is not a Service class',
-        'unknown', 'unknown argument unknown', 'Office', 'a failure of its own', 'above the limit',
+        "No module named 'nowhere'", 'SyntaxError', 'it cannot be made', 'office has no Nothing',
+        'is not a Service class', 'unknown', 'unknown argument unknown', 'Office', 'a failure of its own',
+        'above the limit',
     ]  # fmt: skip
     for answer, part in zip(errors, parts, strict=True):
         assert part in answer['error'], answer
@@ -238,7 +242,7 @@ def test_an_error_that_nobody_catches_ends_the_module_in_a_sentence(asker: Asker
 
 def test_a_service_that_exits_is_told_of_and_not_started_again(asker: Asker, host: Host) -> None:
     first, second = asker.ask(host, call('leave'), call('add'))
-    assert first['error'].startswith('office.Office.leave: the process in which the services of this run live has ended')
+    assert first['error'].startswith('office.Office.leave: the process in which the services of this run live has')
     assert 'not started again before the next run' in second['error']
     assert asker.ask(host, call('add')) == [1]
 
@@ -292,7 +296,7 @@ def test_a_module_that_ends_with_calls_open_leaves_nothing(asker: Asker, host: H
 
 def test_a_time_out_ends_the_call(asker: Asker, host: Host) -> None:
     step = {'call': {'service': 'office.Office', 'method': 'linger', 'arguments': {'seconds': 1000}, 'timeout': 0.5}}
-    late, lingered = asker.ask(host, step, call('lingered'))
+    late, _ = asker.ask(host, step, call('lingered'))
     assert 'has not answered within 0.5 s' in late['error']
 
 

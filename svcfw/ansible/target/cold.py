@@ -56,7 +56,14 @@ def _program(job, zip_path):
     secrets = '' if job.get('secrets') is None else ', secrets=frozenset(%r)' % (list(job['secrets']),)
     text = _HEAD + (_V2 if job['format'] == 'v2' else _V1)
     link = '' if job.get('link') is None else _LINK.format(job['link'][0])
-    names = {'link': link, 'root': zip_path, 'params': params, 'fqn': job['fqn'], 'profile': job['profile'], 'secrets': secrets}
+    names = {
+        'link': link,
+        'root': zip_path,
+        'params': params,
+        'fqn': job['fqn'],
+        'profile': job['profile'],
+        'secrets': secrets,
+    }
     return text.format(**names).encode('utf-8')
 
 

@@ -10,7 +10,7 @@ KNOCK, KNOCK_PREPARED = b'svcfw 1\n', b'svcfw 2\n'
 
 
 class Door(object):
-    """Owns `fd`, one end of a stream socket pair. key: of the Job; on_knock(door): its process wants to be a context."""
+    """Owns `fd`, one end of a socket pair. key: of the Job; on_knock(door): its process wants to be a context."""
 
     def __init__(self, loop, fd, key, on_knock):
         self.key = key

@@ -29,7 +29,7 @@ class Prepared(object):
                 self._loader = _make_loader(second_stage)
             else:
                 self.install()
-            self._loader.sources.update((name, (filename, source, is_package)) for name, filename, source, is_package in sources)
+            self._loader.sources.update((source[0], source[1:]) for source in sources)
             for name in [source[0] for source in sources] or list(self._loader.sources):
                 try:
                     __import__(name)
@@ -44,7 +44,7 @@ class Prepared(object):
     def install(self):
         """In a fork: make it all importable; returns the loader."""
         sys.modules.update(self._modules)
-        sys.meta_path.insert(0, self._loader)
+        sys.meta_path.insert(0, self._loader)  # type: ignore[arg-type]
         return self._loader
 
 

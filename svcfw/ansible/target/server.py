@@ -15,7 +15,16 @@ import sys
 import time
 
 from svcfw.ansible.target import (
-    child, environment, finder, members, pipe, preimport, prepared, runner, site_state, zip_file,
+    child,
+    environment,
+    finder,
+    members,
+    pipe,
+    preimport,
+    prepared,
+    runner,
+    site_state,
+    zip_file,
 )  # fmt: skip
 
 #: Between the polite signal and the other one.

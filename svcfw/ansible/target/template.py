@@ -138,9 +138,10 @@ class Template(object):
             if job.get('manifest') is not None:
                 self._manifests.add(job['manifest'])
         self._jobs[job_id] = None
-        fds = (stdout_fd, stderr_fd)
+        fds = [stdout_fd, stderr_fd]
         if link_fd is not None:
-            job, fds = dict(job, has_link=True), fds + (link_fd,)
+            job = dict(job, has_link=True)
+            fds.append(link_fd)
         self._send(pipe.RUN, pipe.pack_job(job_id, job), fds)
 
     def prepare(self, second_stage, sources):

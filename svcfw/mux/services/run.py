@@ -216,4 +216,3 @@ class Runs:
 
     def _forget(self, key: tuple[int, int]) -> None:
         self._runs.pop(key, None)
-

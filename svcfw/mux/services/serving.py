@@ -35,7 +35,7 @@ class _Activator(Activator):
         return True
 
 
-@takes_router
+@takes_router  # type: ignore[untyped-decorator]
 def start(path: list[str], level: int, router: Router) -> None:
     """Make this context a service host: `path` becomes sys.path; records from `level` on are told."""
     sys.path[:] = path

@@ -107,7 +107,7 @@ def main():
     answers = []
     with Services(module) as services:
         for step in module.params['steps']:
-            (name, arguments), = step.items()
+            ((name, arguments),) = step.items()
             try:
                 answers.append(globals()[name](services, **(arguments or {})))
             except Exception as e:
