@@ -17,6 +17,7 @@ __metaclass__ = type
 
 import atexit
 import os
+import socket
 import struct
 import sys
 import threading
@@ -28,9 +29,13 @@ _KNOCK, _KNOCK_PREPARED = b'svcfw 1\n', b'svcfw 2\n'
 _CONFIG_BYTES = 512
 _SIZE = struct.Struct('>I')
 #: Where the number of the socket is: an attribute of `sys`, with what is prepared (svcfw.ansible.target.prepared), or
-#: for programs that an interpreter reads this variable.
+#: for programs that an interpreter reads this variable. For processes of commands it says '@name pass' of a socket to
+#: connect to (svcfw.ansible.target.gate).
 _ATTRIBUTE, _VARIABLE = 'svcfw_link', 'SVCFW_LINK'
-_ADVICE = 'It needs `connection: svcfw.svcfw.svcfw` and a Python from 3.6 on that is run from memory there'
+_ADVICE = (
+    'It needs `connection: svcfw.svcfw.svcfw`, a Python from 3.6 on, and, for async tasks and modules that travel as '
+    'files, something in ansible_svcfw_services or ansible_svcfw_files'
+)
 #: How long the end of a module waits for what it has sent to be taken.
 _DRAIN_S = 5.0
 
@@ -55,7 +60,7 @@ class Services(object):
     @staticmethod
     def available():
         """Whether this module runs over svcfw, so that there are services to ask for (bool)."""
-        return sys.version_info >= (3, 6) and (_context is not None or _descriptor() is not None)
+        return sys.version_info >= (3, 6) and (_context is not None or _descriptor() is not None or bool(_address()))
 
     def __enter__(self):
         return self
@@ -121,7 +126,8 @@ class Services(object):
         global _context
         with _lock:
             if _context is None:
-                _context = _Context(_descriptor())
+                fd = _descriptor()
+                _context = _Context(_connected(*_address()) if fd is None else fd)
         return _context.controller()
 
 
@@ -134,6 +140,19 @@ def _descriptor():
         return fd if fd is None or os.fstat(fd) else None
     except OSError:
         return None
+
+
+def _address():
+    """(name, pass) of a socket to connect to; empty where there is none."""
+    words = os.environ.get(_VARIABLE, '').split(' ')
+    return words if len(words) == 2 and words[0][:1] == '@' else []
+
+
+def _connected(name, shown):
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.connect('\0' + name[1:])
+        sock.sendall(shown.encode())
+        return sock.detach()
 
 
 class _Context(object):

@@ -335,8 +335,10 @@ class Connection(ssh.Connection):
             tty = self._wants_tty(in_data, sudoable)
             executable = self._outer_shell() if inner is None else self._executables()[0]
             words = cmd if inner is None else inner
+            more = _given(offering.offer(self, self._becomes(target), None))
             result = self._session.call(
-                target, lambda client: client.run_command(target, words, in_data, executable=executable, tty=tty)
+                target,
+                lambda client: client.run_command(target, words, in_data, executable=executable, tty=tty, **more),
             )
             if result.rc < 0 and self.transport != 'local':
                 return 128 - result.rc, result.stdout, result.stderr  # as shells, and sshd's, tell of a signal

@@ -213,11 +213,21 @@ class Client:
         return self._run(target, ops.MODULE, (_offering(job, offer),))
 
     def run_command(
-        self, target: Target, text: str, stdin: bytes | None, executable: str | None = None, tty: bool = False
+        self,
+        target: Target,
+        text: str,
+        stdin: bytes | None,
+        executable: str | None = None,
+        tty: bool = False,
+        offer: Offer | None = None,
     ) -> Result:
-        """Run `text` by `executable -c`, None for the login shell; on a terminal of its own, like ours, if `tty`."""
+        """Run `text` by `executable -c`, None for the login shell; on a terminal of its own, like ours, if `tty`.
+
+        offer: what the processes of it may ask the controller for, until the run ends.
+        """
         terminal = os.environ.get('TERM', '') if tty else None
-        return self._run(target, ops.COMMAND, (executable, text, stdin or b'', terminal))
+        arguments = (executable, text, stdin or b'', terminal)
+        return self._run(target, ops.COMMAND, arguments if offer is None else (*arguments, tuple(offer)))
 
     def fetch_file(self, target: Target, remote_path: str, local_path: str, on_progress: OnProgress = _unseen) -> int:
         """Copy a file from the target into one that exists; returns its permission bits. OSError for the local one."""

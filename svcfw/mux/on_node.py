@@ -14,6 +14,8 @@ from svcfw.mux.services.offer import Offer, decoded
 if TYPE_CHECKING:
     from svcfw.mux.session import Session
 
+#: Of ops.COMMAND; a client adds what it offers the processes.
+COMMAND_ARGUMENTS = 4
 _UNANSWERED = frozenset({ops.MKDTEMP, ops.CHMOD, ops.REMOVE})
 
 
@@ -74,6 +76,9 @@ class OnNode:
             self._session.send(protocol.RESULT, request.number, node.supply.large(*request.arguments))
         elif request.operation == ops.MODULE:
             self._run_module(request, node)
+        elif request.operation == ops.COMMAND and len(request.arguments) > COMMAND_ARGUMENTS:
+            *arguments, offered = request.arguments
+            self._ask(request, node, (*arguments, True), decoded(offered))
         else:
             self._ask(request, node, request.arguments)
 
@@ -137,8 +142,10 @@ class OnNode:
 
         self._exchange = Exchange(node, self._session.id, self._session.stream, request.operation, arguments, part, end)
         if offer is not None and node.context is not None:
-            self._job = (node.context.id, self._exchange.handle)
-            self._session.server.jobs.begins(*self._job, offer, self._session.environment)
+            # What a command leaves running, as an async one does, may go on asking until the run ends.
+            if request.operation == ops.MODULE:
+                self._job = (node.context.id, self._exchange.handle)
+            self._session.server.jobs.begins(node, self._exchange.handle, offer, self._session.environment)
 
     def _job_is_over(self) -> None:
         job, self._job = self._job, None

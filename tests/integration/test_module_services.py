@@ -326,3 +326,47 @@ def is_there(pid: int) -> bool:
         return b') Z ' not in Path(f'/proc/{pid}/stat').read_bytes()
     except OSError:
         return False
+
+
+# --- modules that travel as files
+
+
+def test_async_jobs_ask_while_they_run(asker: Asker, host: Host) -> None:
+    steps = {'pause': {'seconds': 1}}, call('add'), call('who')
+    ask = asker.tasks(*steps, **{'async': 60, 'poll': 1})
+    later = [
+        {'name': 'begin', 'ask': {'steps': list(steps)}, 'async': 60, 'poll': 0, 'register': 'job'},
+        {'name': 'ask', 'async_status': {'jid': '{{ job.ansible_job_id }}'}, 'register': 'state', 'delay': 1,
+         'retries': 60, 'until': 'state.finished'},
+    ]  # fmt: skip
+    for number, tasks in ((1, ask), (1, later)):
+        run = asker.play({'web1': svcfw(host)}, tasks)
+        _, count, known = answers(run, 'web1')
+        assert count == number
+        assert known['inventory_hostname'] == 'web1'
+
+
+@pytest.mark.parametrize('become', [False, True])
+def test_modules_in_files_ask_too(asker: Asker, host: Host, become: bool) -> None:
+    asker.controller.env['ANSIBLE_KEEP_REMOTE_FILES'] = '1'
+    _, known = asker.ask(host, call('add'), call('who'), become=become)
+    assert known['become_account'] == ('root' if become else None)
+
+
+def test_a_pass_counts_for_its_own_account_and_run(asker: Asker, host: Host) -> None:
+    """What a command leaves behind may go on asking until the run ends; another account's processes never may."""
+    steal = {'name': 'show', 'shell': 'echo $SVCFW_LINK', 'environment': {'ANSIBLE_X': '1'}, 'register': 'shown'}
+    raw = {'name': 'raw', 'raw': 'echo $SVCFW_LINK', 'register': 'link'}
+    tasks = [
+        steal,
+        raw,
+        {
+            'name': 'ask',
+            'ask': {'steps': [call('add')]},
+            'become': True,
+            'environment': {'SVCFW_LINK': '{{ link.stdout.strip() }}', 'PYTHONHASHSEED': '7'},
+        },
+    ]
+    run = asker.play({'web1': svcfw(host)}, tasks)
+    assert run.result('show')['result']['stdout'] == ''
+    assert run.result('raw')['result']['stdout'].startswith('@svcfw-')

@@ -98,12 +98,12 @@ class Agent(object):
         self._standing = Standing(is_lent, more, is_below=is_below)
         self._programs = Programs(router, self.shell, self._jobs, self._over, self._on_knock, is_lent)
         self._children = None
-        self._links = None
+        self._links = self._gate = None
         #: Whether requests have to wait for an import, and those that do.
         self._is_holding = False
         self._held = deque()
         self._answered = {  # type: dict
-            ops.COMMAND: self._programs.command,
+            ops.COMMAND: self._command,
             ops.MODULE: self._programs.module,
             ops.FETCH: self._fetch,
             ops.EXPAND: self._expand,
@@ -286,7 +286,15 @@ class Agent(object):
     def _expand(self, message, session_id, text):
         message.reply(files.expand_user(text))
 
-    # -- contexts of jobs
+    # -- programs
+
+    def _command(self, message, session_id, executable, text, stdin, terminal, may_link=False):
+        variables = {}
+        if may_link:
+            if self._gate is None:
+                self._gate = self._load('svcfw.ansible.target.gate').Gate(self._loop, self._on_knock)
+            variables = self._gate.variables(message.frame.reply_to)
+        self._programs.command(message, session_id, executable, text, stdin, terminal, variables)
 
     def _on_knock(self, door):
         if self._is_holding:

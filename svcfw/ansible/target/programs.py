@@ -38,13 +38,13 @@ class Programs(object):
         self._templates = Templates(router.loop)
         self._commands.on_sigchld = self._templates.reap
 
-    def command(self, message, session_id, executable, text, stdin, terminal):
+    def command(self, message, session_id, executable, text, stdin, terminal, variables):
         program = executable or self._shell
         # sshd gives a login shell its bare name, which is what its messages begin with.
         name = executable or os.path.basename(program)
         job = self._new_job(message, session_id, self._commands, ends_at_exit=terminal is not None)
         try:
-            self._commands.start(job, [name, '-c', text], stdin, terminal, program)
+            self._commands.start(job, [name, '-c', text], stdin, terminal, program, variables)
         except (OSError, ValueError) as e:
             self._on_over(job)
             status = _NOT_FOUND if getattr(e, 'errno', 0) == errno.ENOENT else _NOT_RUN

@@ -14,8 +14,8 @@ from svcfw.core.relay import relay_of
 from svcfw.core.stream import Stream
 from svcfw.core.wire.errors import ChannelError, DecodeError, Error
 from svcfw.core.wire.frames import Frame
-from svcfw.mux.services.offer import Offer
-from svcfw.mux.services.run import Run, Runs
+from svcfw.mux.services.linked import Linked
+from svcfw.mux.services.run import Runs
 from svcfw.service.errors import RefusedError, TransferError, refusal
 from svcfw.service.file_calls import SERVICE as FILES
 from svcfw.service.files import FileService
@@ -25,15 +25,6 @@ from svcfw.transport.router import Router
 
 #: Threads for files; each transfer borrows one for a few messages at a time.
 POOL_SIZE = 4
-
-
-class Linked:
-    """A module that is a context: what it may ask for, and the run that it is of."""
-
-    def __init__(self, offer: Offer, run: Run, environment: dict[str, str]) -> None:
-        self.offer = offer
-        self.run = run
-        self.environment = environment
 
 
 class Desk(Pool):
@@ -50,9 +41,9 @@ class Desk(Pool):
 
     # -- who is there
 
-    def link(self, context_id: int, offer: Offer, run: Run, environment: dict[str, str]) -> None:
-        """A module has become this context, which is below. environment: of the client whose job it is."""
-        self.linked[context_id] = Linked(offer, run, environment)
+    def link(self, context_id: int, linked: Linked) -> None:
+        """A module has become this context, which is below."""
+        self.linked[context_id] = linked
         self.router.on_gone(self.router.context(context_id), lambda reason: self.unlink(context_id, reason))
 
     def unlink(self, context_id: int, reason: str) -> None:
@@ -60,6 +51,7 @@ class Desk(Pool):
         linked = self.linked.pop(context_id, None)
         if linked is not None:
             linked.run.lost(context_id, reason)
+            linked.on_unlink()
 
     # -- calls
 
@@ -84,7 +76,7 @@ class Desk(Pool):
             raise RefusedError(
                 f'{name} is not activated, and the caller is no parent: ansible_svcfw_services does not name it here'
             )
-        linked.run.call(linked.offer, linked.environment, msg.frame, f'{name}.{method}')
+        linked.run.call(linked.offer, msg.frame, f'{name}.{method}')
 
     def cancel(self, msg: Message) -> None:
         super().cancel(msg)

@@ -30,13 +30,19 @@ Line = tuple[int, str, str]
 
 
 class Run:
-    """Loop thread only. on_end(): called once, when the main process has ended. OSError if it has by now."""
+    """Loop thread only. environment: of its processes; on_end(): called once, when the main one has ended.
 
-    def __init__(self, router: Router, key: tuple[int, int], on_end: Callable[[], None]) -> None:
+    OSError if it has by now.
+    """
+
+    def __init__(
+        self, router: Router, key: tuple[int, int], environment: dict[str, str], on_end: Callable[[], None]
+    ) -> None:
         self.key = key
         self.lines: deque[Line] = deque()
         self.host: ServiceHost | None = None
         self._router = router
+        self._environment = environment
         self._on_end = on_end
         self._is_over = False
         #: {(id of the module's context, its handle for the answer): what was called}
@@ -92,15 +98,12 @@ class Run:
 
     # -- calls of its services
 
-    def call(self, offer: Offer, environment: dict[str, str], frame: Frame, what: str) -> None:
-        """Pass a module's call on; `what` (service and method) is for errors. ChannelError that says why not.
-
-        environment: of the client whose job it is, for a service host that is started now.
-        """
+    def call(self, offer: Offer, frame: Frame, what: str) -> None:
+        """Pass a module's call on; `what` (service and method) is for errors. ChannelError that says why not."""
         if self._is_over:
             raise ChannelError(f'{what}: the run is over')
         if self.host is None:
-            self.host = ServiceHost(self._router, offer, environment, self._on_host_dead)
+            self.host = ServiceHost(self._router, offer, self._environment, self._on_host_dead)
         if self._calls_of.get(frame.src, 0) >= MAX_CALLS_OF_ONE or len(self._calls) >= MAX_CALLS:
             raise ChannelError(f'{what}: too many calls are under way')
         host = self.host
@@ -183,20 +186,21 @@ def _ended(reason: str) -> str:
 
 
 class Runs:
-    """Those whose main processes are there."""
+    """Those whose main processes are there. on_end(run): called once for each."""
 
-    def __init__(self, router: Router) -> None:
+    def __init__(self, router: Router, on_end: Callable[[Run], None]) -> None:
         self._router = router
+        self._on_end = on_end
         self._runs: dict[tuple[int, int], Run] = {}
 
     def find(self, key: tuple[int, int]) -> Run | None:
         return self._runs.get(key)
 
-    def of(self, offer: Offer) -> Run:
-        """The run that an offer is of. OSError if it is over."""
+    def of(self, offer: Offer, environment: dict[str, str]) -> Run:
+        """The run that an offer is of, with the environment of its processes. OSError if it is over."""
         run = self._runs.get(offer.run)
         if run is None:
-            run = self._runs[offer.run] = Run(self._router, offer.run, lambda: self._forget(offer.run))
+            run = self._runs[offer.run] = Run(self._router, offer.run, environment, lambda: self._forget(offer.run))
         return run
 
     def by_host(self, context_id: int) -> Run | None:
@@ -215,4 +219,6 @@ class Runs:
             run.end()
 
     def _forget(self, key: tuple[int, int]) -> None:
-        self._runs.pop(key, None)
+        run = self._runs.pop(key, None)
+        if run is not None:
+            self._on_end(run)
