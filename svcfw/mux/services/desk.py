@@ -4,27 +4,23 @@ Files are served here, by threads of the multiplexer; users' services in the run
 threads runs on the loop thread. Made when the first module wants to be a context.
 """
 
-import os
-from collections.abc import Callable
-from typing import Any
-
 from svcfw.core import handles
 from svcfw.core.message import Message, shaped
 from svcfw.core.relay import relay_of
 from svcfw.core.stream import Stream
 from svcfw.core.wire.errors import ChannelError, DecodeError, Error
 from svcfw.core.wire.frames import Frame
+from svcfw.mux.services.files import FILES, ControllerFiles
 from svcfw.mux.services.linked import Linked
 from svcfw.mux.services.run import Runs
-from svcfw.service.errors import RefusedError, TransferError, refusal
-from svcfw.service.file_calls import SERVICE as FILES
-from svcfw.service.files import FileService
+from svcfw.service.errors import RefusedError, refusal
 from svcfw.service.pool import Pool
-from svcfw.service.source import encoded
 from svcfw.transport.router import Router
 
 #: Threads for files; each transfer borrows one for a few messages at a time.
 POOL_SIZE = 4
+#: Requests for files hold a path and some numbers, and wait in memory.
+MAX_REQUEST_BYTES = 16 * 1024
 
 
 class Desk(Pool):
@@ -33,7 +29,7 @@ class Desk(Pool):
     def __init__(self, router: Router, runs: Runs) -> None:
         self.linked: dict[int, Linked] = {}
         self._runs = runs
-        files = _Files(router, self._granted)
+        files = ControllerFiles(router, self._granted)
         super().__init__(router, services=[files], size=POOL_SIZE)
         router.add_handler(self._on_beside, handles.BESIDE)
         router.add_handler(self._on_line, handles.SERVICE_LINE)
@@ -62,6 +58,8 @@ class Desk(Pool):
         try:
             name, method = _envelope(msg)
             if name == FILES:
+                if len(msg.frame.payload) > MAX_REQUEST_BYTES:
+                    raise RefusedError(f'a request of {len(msg.frame.payload)} bytes is none for files')
                 super().accept(msg, arrived)
             else:
                 self._pass_on_call(msg, name, method)
@@ -121,39 +119,6 @@ class Desk(Pool):
     def _granted(self, context_id: int) -> list[str]:
         linked = self.linked.get(context_id)
         return [] if linked is None else linked.offer.files
-
-
-class _Files(FileService):
-    """FileService of the controller: each module may fetch what its job's offer names."""
-
-    def __init__(self, router: Router, granted: Callable[[int], list[str]]) -> None:
-        super().__init__(router)
-        self._grants: Any = _Granted(granted)
-
-    @classmethod
-    def name(cls) -> str:
-        return FILES
-
-    def _open(self, path: str, msg: Message) -> Any:
-        if self._grants.find(path, msg.src_id) is None:
-            raise TransferError('this host may not have it. Name it, or a folder above it, in ansible_svcfw_files')
-        return super()._open(path, msg)
-
-
-class _Granted:
-    """Stands for svcfw.service.grants.Grants: files, and what is below folders, links resolved. Any thread."""
-
-    def __init__(self, granted: Callable[[int], list[str]]) -> None:
-        self._granted = granted
-
-    def find(self, path: str | bytes, context_id: int) -> bytes | None:
-        """The path without links that may be opened for a context; None."""
-        real = os.path.realpath(encoded(path))
-        for granted in self._granted(context_id):
-            place = os.path.realpath(encoded(granted))
-            if real == place or real.startswith(place.rstrip(b'/') + b'/'):
-                return real
-        return None
 
 
 def _envelope(msg: Message) -> tuple[str, str]:

@@ -7,17 +7,16 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from svcfw.core import printable
+from svcfw.core.conduct import MAX_RECORDS, RECORDS_PER_S, UNIT_CHARS, Bucket
 from svcfw.core.wire.errors import ChannelError
 from svcfw.core.wire.frames import DEAD, Frame
+from svcfw.mux.services.calls import OpenCalls
 from svcfw.mux.services.host import ServiceHost
 from svcfw.mux.services.offer import Offer, start_time
 from svcfw.transport.router import Router
 
 #: Lines of services that no task has shown yet; what comes beyond is in the log alone.
 MAX_LINES = 1000
-#: Calls of one module, and of a whole run, that may be under way.
-MAX_CALLS_OF_ONE = 1000
-MAX_CALLS = 20000
 #: What may wait on the link to a host for it to take answers of services, in bytes.
 MAX_QUEUED_BYTES = 64 * 1024 * 1024
 #: How often to look for the end of a process where the system cannot tell.
@@ -45,9 +44,9 @@ class Run:
         self._environment = environment
         self._on_end = on_end
         self._is_over = False
-        #: {(id of the module's context, its handle for the answer): what was called}
-        self._calls: dict[tuple[int, int], str] = {}
-        self._calls_of: dict[int, int] = {}
+        self._calls = OpenCalls()
+        #: How much may be said: a caller that is not trusted can make the framework complain.
+        self._voice = Bucket(router.loop.clock, MAX_RECORDS, RECORDS_PER_S)
         #: Ids of the modules' contexts that have called.
         self._admitted: set[int] = set()
         self._pidfd = -1
@@ -104,9 +103,9 @@ class Run:
             raise ChannelError(f'{what}: the run is over')
         if self.host is None:
             self.host = ServiceHost(self._router, offer, self._environment, self._on_host_dead)
-        if self._calls_of.get(frame.src, 0) >= MAX_CALLS_OF_ONE or len(self._calls) >= MAX_CALLS:
-            raise ChannelError(f'{what}: too many calls are under way')
         host = self.host
+        key = (frame.src, frame.reply_to)
+        self._calls.add(key, what, len(frame.payload))
         host.look_in(offer.places)
         context = host.context.id
         try:
@@ -115,10 +114,8 @@ class Run:
                 host.admit(frame.src, offer.facts)
             host.send(Frame(context, frame.src, frame.src, frame.handle, frame.reply_to, frame.flags, frame.payload))
         except ChannelError as exc:
+            self._calls.remove(key)
             raise ChannelError(f'{what}: {_ended(str(exc)) if host.dead is not None else exc}') from exc
-        if frame.reply_to:
-            self._calls[frame.src, frame.reply_to] = what
-            self._calls_of[frame.src] = self._calls_of.get(frame.src, 0) + 1
 
     def send(self, src: int, handle: int, flags: int, payload: bytes) -> None:
         """Pass on what else a module sends to its services; nothing before it has called one. ChannelError."""
@@ -127,7 +124,7 @@ class Run:
 
     def answer(self, frame: Frame) -> None:
         """Pass on what a service sends to a module, as from the context that the module has asked."""
-        self._forget(frame.dst, frame.handle)
+        self._calls.remove((frame.dst, frame.handle))
         link = self._router.link_for(frame.dst)
         if link is None:
             return
@@ -139,25 +136,16 @@ class Run:
 
     def lost(self, context_id: int, reason: str) -> None:
         """A module's context is gone."""
-        for key in [key for key in self._calls if key[0] == context_id]:
-            self._forget(*key)
+        self._calls.drop(context_id)
         if self.host is not None and context_id in self._admitted:
             self._admitted.discard(context_id)
             self.host.dismiss(context_id, reason)
-
-    def _forget(self, context_id: int, handle: int) -> None:
-        if self._calls.pop((context_id, handle), None) is not None:
-            self._calls_of[context_id] -= 1
-            if not self._calls_of[context_id]:
-                del self._calls_of[context_id]
 
     def _on_host_dead(self, reason: str) -> None:
         if self._is_over:
             return
         _log.warning('services of run %d: %s', self.key[0], _ended(reason))
-        calls, self._calls = self._calls, {}
-        self._calls_of.clear()
-        for (context_id, handle), what in calls.items():
+        for (context_id, handle), what in self._calls.take().items():
             self._refuse(context_id, handle, f'{what}: {_ended(reason)}')
 
     def _refuse(self, context_id: int, handle: int, reason: str) -> None:
@@ -168,6 +156,8 @@ class Run:
 
     def says(self, level: int, name: str, text: str) -> None:
         """A line, for the next task that ends."""
+        if not self._voice.take(1 + len(text) // UNIT_CHARS):
+            return
         line = (level, printable.line(name), printable.line(text))
         _log.log(max(0, min(level, logging.CRITICAL)), 'run %d: %s: %s', self.key[0], line[1], line[2])
         if len(self.lines) < MAX_LINES:
