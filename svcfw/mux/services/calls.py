@@ -44,11 +44,14 @@ class OpenCalls:
             if not of_module[0]:
                 del self._of[key[0]]
 
-    def drop(self, context_id: int) -> None:
-        """A module is gone."""
-        if context_id in self._of:
-            for key in [key for key in self._calls if key[0] == context_id]:
-                self.remove(key)
+    def drop(self, context_id: int) -> dict[int, str]:
+        """Those of a module, by its handle: what was called; they are none any more."""
+        if context_id not in self._of:
+            return {}
+        dropped = {key: call.what for key, call in self._calls.items() if key[0] == context_id}
+        for key in dropped:
+            self.remove(key)
+        return {handle: what for (_, handle), what in dropped.items()}
 
     def take(self) -> dict[Key, str]:
         """All of them, with what was called; there are none afterwards."""

@@ -28,6 +28,8 @@ class Desk(Pool):
 
     def __init__(self, router: Router, runs: Runs) -> None:
         self.linked: dict[int, Linked] = {}
+        #: Why others that are there still may ask for nothing any more.
+        self._unlinked: dict[int, str] = {}
         self._runs = runs
         files = ControllerFiles(router, self._granted)
         super().__init__(router, services=[files], size=POOL_SIZE)
@@ -40,14 +42,19 @@ class Desk(Pool):
     def link(self, context_id: int, linked: Linked) -> None:
         """A module has become this context, which is below."""
         self.linked[context_id] = linked
-        self.router.on_gone(self.router.context(context_id), lambda reason: self.unlink(context_id, reason))
+        self.router.on_gone(self.router.context(context_id), lambda reason: self._gone(context_id, reason))
 
     def unlink(self, context_id: int, reason: str) -> None:
-        """It may ask for nothing any more. Idempotent."""
+        """It may ask for nothing any more, and is told that reason if it does. Idempotent."""
         linked = self.linked.pop(context_id, None)
         if linked is not None:
+            self._unlinked[context_id] = reason
             linked.run.lost(context_id, reason)
             linked.on_unlink()
+
+    def _gone(self, context_id: int, reason: str) -> None:
+        self.unlink(context_id, reason)
+        self._unlinked.pop(context_id, None)
 
     # -- calls
 
@@ -69,6 +76,8 @@ class Desk(Pool):
             msg.fail(refusal(exc))
 
     def _pass_on_call(self, msg: Message, name: str, method: str) -> None:
+        if msg.src_id in self._unlinked:
+            raise ChannelError(f'{name}.{method}: {self._unlinked[msg.src_id]}')
         linked = self.linked.get(msg.src_id)
         if linked is None or msg.auth_id != msg.src_id or name not in linked.offer.services:
             raise RefusedError(
@@ -89,7 +98,8 @@ class Desk(Pool):
             return
         context_id, handle, flags, payload = shaped(msg.small_value(), (int, int, int, bytes))
         if handle < handles.FIRST_DYNAMIC or linked.run.host is None or context_id != linked.run.host.context.id:
-            raise DecodeError('that is no handle of a service')
+            self.unlink(msg.src_id, 'it has sent something to what is no handle of a service')
+            return
         self._send(linked, msg.src_id, handle, flags, payload)
 
     def _send(self, linked: Linked, src: int, handle: int, flags: int, payload: bytes) -> None:

@@ -135,8 +135,9 @@ class Run:
             link.send(Frame(frame.dst, self._router.own_id, frame.auth, frame.handle, 0, frame.flags, frame.payload))
 
     def lost(self, context_id: int, reason: str) -> None:
-        """A module's context is gone."""
-        self._calls.drop(context_id)
+        """A module's context is gone, or may not call any more."""
+        for handle, what in self._calls.drop(context_id).items():
+            self._refuse(context_id, handle, f'{what}: {reason}')
         if self.host is not None and context_id in self._admitted:
             self._admitted.discard(context_id)
             self.host.dismiss(context_id, reason)
