@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from ansible.errors import AnsibleOptionsError
-from ansible.utils.collection_loader import AnsibleCollectionConfig
+from ansible.utils import collection_loader
 
 from svcfw.ansible.options import text
 from svcfw.mux.services.offer import Offer, start_time
@@ -24,7 +24,8 @@ def offer(plugin: Any, become_account: str | None, module: str | None) -> Offer 
         return None
     main_process = os.getppid()  # each task has a process of its own
     run = (main_process, start_time(main_process))
-    collections = [text(path) for path in AnsibleCollectionConfig.collection_paths or ()]
+    config = getattr(collection_loader, 'AnsibleCollectionConfig', None)
+    collections = [text(path) for path in getattr(config, 'collection_paths', None) or ()]
     facts = {
         'inventory_hostname': _optional(plugin, 'svcfw_inventory_hostname'),
         'host': _optional(plugin, 'host'),
