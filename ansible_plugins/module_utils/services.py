@@ -23,14 +23,14 @@ import sys
 import threading
 import zlib
 
-#: What the agent waits for (svcfw.ansible.target.door), and what it answers with (svcfw.ansible.target.links).
+#: What the agent waits for (svcfw.agent.door), and what it answers with (svcfw.agent.links).
 _KNOCK, _KNOCK_PREPARED = b'svcfw 1\n', b'svcfw 2\n'
 #: The length of a configuration, which follows the core (svcfw.boot.first_stage).
 _CONFIG_BYTES = 512
 _SIZE = struct.Struct('>I')
-#: Where the number of the socket is: an attribute of `sys`, with what is prepared (svcfw.ansible.target.prepared), or
+#: Where the number of the socket is: an attribute of `sys`, with what is prepared (svcfw.agent.prepared), or
 #: for programs that an interpreter reads this variable. For processes of commands it says '@name pass' of a socket to
-#: connect to (svcfw.ansible.target.gate).
+#: connect to (svcfw.agent.gate).
 _ATTRIBUTE, _VARIABLE = 'svcfw_link', 'SVCFW_LINK'
 _ADVICE = (
     'It needs `connection: svcfw.svcfw.svcfw`, a Python from 3.6 on, and, for async tasks and modules that travel as '
@@ -83,7 +83,7 @@ class Services(object):
         began = controller.router.loop.clock()
         try:
             reply = controller.request_service(service_name, method_name, arguments, timeout)
-            return _load('svcfw.core.calls').within(controller, method_name, reply, timeout, began)
+            return _load('svcfw.core.calls.caller').within(controller, method_name, reply, timeout, began)
         except _context.Error as e:
             e.about = '%s.%s' % (service_name, method_name)
             raise
@@ -95,7 +95,7 @@ class Services(object):
     def receiver(self):
         """A svcfw.Receiver. Its `to_sender()` is to be sent to a service, whose messages then arrive here."""
         router = self._controller().router
-        return _load('svcfw.core.channel').Receiver(router)
+        return _load('svcfw.core.receivers.channel').Receiver(router)
 
     # -- files of the controller
 
@@ -229,7 +229,7 @@ def _read(fd, size):
 
 
 def _files():
-    return _load('svcfw.service.file_client')
+    return _load('svcfw.files.client')
 
 
 def _load(name):

@@ -8,7 +8,7 @@ from ansible.errors import AnsibleOptionsError
 from ansible.utils import collection_loader
 
 from svcfw.ansible.options import text
-from svcfw.mux.services.offer import Offer, start_time
+from svcfw.mux.offer import Offer, start_time
 
 #: Beside a playbook, and in a role.
 _FOLDER = 'services'

@@ -18,9 +18,9 @@ CHILDREN = 112
 #: to another, for the context above both to pass on.
 ADMIT = 113
 BESIDE = 114
-#: A line that a service has said, for the run that it serves (svcfw.mux.services).
+#: A line that a service has said, for the run that it serves (svcfw.mux.server.services).
 SERVICE_LINE = 115
-#: The operations of the Ansible layer (svcfw.ansible.target.agent).
+#: The operations of the Ansible layer (svcfw.agent.agent).
 AGENT = 120
 FIRST_DYNAMIC = 1000
 

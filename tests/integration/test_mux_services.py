@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from svcfw.mux.client import Client, Target
-from svcfw.mux.services.calls import MAX_OF_ONE
-from svcfw.mux.services.offer import Offer, start_time
+from svcfw.mux.client.client import Client, Target
+from svcfw.mux.offer import Offer, start_time
+from svcfw.mux.server.services.calls import MAX_OF_ONE
 from tests.integration.test_mux_hostile import check_others, hostile
 from tests.support.mux import Mux, fds, in_thread, link, resident_bytes
 

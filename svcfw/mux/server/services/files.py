@@ -1,0 +1,89 @@
+"""Files of the controller for modules: FileService, by what each job's offer names."""
+
+import collections
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from svcfw.core.message import Message
+from svcfw.files.calls import SERVICE as FILES
+from svcfw.files.disk.reader import encoded
+from svcfw.files.service import FileService
+from svcfw.program.router import Router
+from svcfw.service.errors import RefusedError, TransferError
+from svcfw.service.invoker import Invoker
+from svcfw.service.request import Request
+
+__all__ = ['FILES', 'ControllerFiles']
+
+#: Requests of one module that may wait, so that others need not wait for long.
+MAX_WAITING_OF_ONE = 64
+
+
+class _FairInvoker(Invoker):
+    """Takes no more requests of one module than others can wait for."""
+
+    def __init__(self, service: FileService, workers: Any) -> None:
+        super().__init__(service, workers)
+        self._counting = threading.Lock()
+        self._of: collections.Counter[int] = collections.Counter()
+
+    def submit(self, request: Request) -> None:
+        with self._counting:
+            if self._of[request.src_id] >= MAX_WAITING_OF_ONE:
+                raise RefusedError(f'{MAX_WAITING_OF_ONE} requests of this module for files are waiting already')
+            self._of[request.src_id] += 1
+        try:
+            super().submit(request)
+        except BaseException:
+            self._is_done(request)
+            raise
+
+    def run(self, item: Any) -> None:
+        try:
+            super().run(item)
+        finally:
+            if isinstance(item, Request):
+                self._is_done(item)
+
+    def _is_done(self, request: Request) -> None:
+        with self._counting:
+            self._of[request.src_id] -= 1
+            if self._of[request.src_id] <= 0:
+                del self._of[request.src_id]
+
+
+class ControllerFiles(FileService):
+    """FileService of the controller: each module may fetch what its job's offer names."""
+
+    invoker_class = _FairInvoker
+
+    def __init__(self, router: Router, granted: Callable[[int], list[str]]) -> None:
+        super().__init__(router)
+        self._grants: Any = _Granted(granted)
+
+    @classmethod
+    def name(cls) -> str:
+        return FILES
+
+    def _open(self, path: str, msg: Message) -> Any:
+        if self._grants.find(path, msg.src_id) is None:
+            raise TransferError('this host may not have it. Name it, or a folder above it, in ansible_svcfw_files')
+        return super()._open(path, msg)
+
+
+class _Granted:
+    """Stands for svcfw.files.grants.Grants: files, and what is below folders, links resolved. Any thread."""
+
+    def __init__(self, granted: Callable[[int], list[str]]) -> None:
+        self._granted = granted
+
+    def find(self, path: str | bytes, context_id: int) -> bytes | None:
+        """The path without links that may be opened for a context; None."""
+        real = os.path.realpath(encoded(path))
+        for granted in self._granted(context_id):
+            place = os.path.realpath(encoded(granted))
+            if real == place or real.startswith(place.rstrip(b'/') + b'/'):
+                return real
+        return None
