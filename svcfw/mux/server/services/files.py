@@ -8,7 +8,7 @@ from typing import Any
 
 from svcfw.core.message import Message
 from svcfw.files.calls import SERVICE as FILES
-from svcfw.files.disk.reader import encoded
+from svcfw.files.disk.paths import encoded
 from svcfw.files.service import FileService
 from svcfw.program.router import Router
 from svcfw.service.errors import RefusedError, TransferError

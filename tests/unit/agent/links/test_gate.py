@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from svcfw.agent import gate
+from svcfw.agent.links import gate
 from svcfw.agent.links.door import KNOCK, Door
 from svcfw.agent.links.gate import VARIABLE, Gate
 from tests.support.need import need_root
