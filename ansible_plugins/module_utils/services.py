@@ -121,13 +121,15 @@ class Services(object):
         controller = self._controller()
         return _files().put(controller, path, to, **options)
 
-    @staticmethod
-    def _controller():
+    def _controller(self):
         global _context
         with _lock:
             if _context is None:
-                fd = _descriptor()
-                _context = _Context(_connected(*_address()) if fd is None else fd)
+                try:
+                    fd = _descriptor()
+                    _context = _Context(_connected(*_address()) if fd is None else fd)
+                except OSError as e:
+                    self._module.fail_json(msg='Services of the controller cannot be had: %s.' % e)
         return _context.controller()
 
 

@@ -292,7 +292,7 @@ class Agent(object):
         variables = {}
         if may_link:
             if self._gate is None:
-                self._gate = self._load('svcfw.agent.gate').Gate(self._loop, self._on_knock)
+                self._gate = self._load('svcfw.agent.links.gate').Gate(self._loop, self._on_knock)
             variables = self._gate.variables(message.frame.reply_to)
         self._programs.command(message, session_id, executable, text, stdin, terminal, variables)
 
@@ -300,9 +300,14 @@ class Agent(object):
         if self._is_holding:
             self._loop.call_later(LOOK_S, lambda: self._on_knock(door))
             return
-        if self._links is None:
-            self._links = self._load('svcfw.agent.links').Links(self._router, self._programs.prepare_for)
-        self._links.open(door)
+        try:
+            if self._links is None:
+                links = self._load('svcfw.agent.links.links')
+                self._links = links.Links(self._router, self._programs.prepare_for)
+            self._links.open(door)
+        except Exception:
+            door.close()  # whoever has knocked hears of it
+            raise
 
     # -- files
 
@@ -380,6 +385,8 @@ class Agent(object):
 
     def _end(self):
         """The context ends: so does all that runs for it, this process being the last that could see to it."""
+        if self._gate is not None:
+            self._gate.close()
         for session_id in list(self._sessions):
             self._end_session(session_id)
         deadline = self._loop.clock() + END_S

@@ -15,7 +15,7 @@ apart and building it again gives the same text (`payload`). Never log in_data: 
 import functools
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, TypeVar
 
@@ -72,6 +72,7 @@ class Connection(ssh.Connection):
         self._variables: Any = None
         self._judged_link: bytes | None = None
         self._payloads = PayloadCache()
+        self._more = offering.More()
 
     # -- what ansible-core sets up before a task or an item ----------------------------------------------------------
 
@@ -189,6 +190,11 @@ class Connection(ssh.Connection):
         if not had_context and text(self.get_option('svcfw_transport')) in ('auto', 'ssh'):
             self._reset_stock()
         self.close()
+
+    def offer(self, services: Iterable[str] = (), files: Iterable[str] = ()) -> None:
+        """For an action: what modules may ask the controller for, from now on, beside what the options say."""
+        self._more.services += services
+        self._more.files += files
 
     def uses_context(self) -> bool:
         """Whether tasks are done in a context of ours, as far as that is known by now."""
@@ -337,7 +343,7 @@ class Connection(ssh.Connection):
             tty = self._wants_tty(in_data, sudoable)
             executable = self._outer_shell() if inner is None else self._executables()[0]
             words = cmd if inner is None else inner
-            more = _given(offering.offer(self, self._becomes(target), None))
+            more = _given(offering.offer(self, self._more, self._becomes(target), None))
             result = self._session.call(
                 target,
                 lambda client: client.run_command(target, words, in_data, executable=executable, tty=tty, **more),
@@ -360,7 +366,7 @@ class Connection(ssh.Connection):
         except payload.UnknownForm as exc:
             reason = str(exc)
         matched = None if module is None else payload.match_module(inner, module)
-        offered = offering.offer(self, self._becomes(target), None if module is None else module.module)
+        offered = offering.offer(self, self._more, self._becomes(target), None if module is None else module.module)
         if matched is not None:
             found, environment = matched
             self._say('L0', 'modules run from memory')

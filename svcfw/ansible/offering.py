@@ -14,12 +14,21 @@ from svcfw.mux.offer import Offer, start_time
 _FOLDER = 'services'
 
 
-def offer(plugin: Any, become_account: str | None, module: str | None) -> Offer | None:
+class More:
+    """What an action offers its modules beside what the options say."""
+
+    def __init__(self) -> None:
+        self.services: list[str] = []
+        self.files: list[str] = []
+
+
+def offer(plugin: Any, more: More, become_account: str | None, module: str | None) -> Offer | None:
     """The Offer of a connection plugin with its options set; None where there is nothing to offer.
 
     become_account: whom the task becomes; module: its name, None where that is not known.
     """
-    services, files = _list(plugin, 'svcfw_services'), _list(plugin, 'svcfw_files')
+    services = _list(plugin, 'svcfw_services') + more.services
+    files = _list(plugin, 'svcfw_files') + more.files
     if not services and not files:
         return None
     main_process = os.getppid()  # each task has a process of its own

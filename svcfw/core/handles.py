@@ -20,6 +20,8 @@ ADMIT = 113
 BESIDE = 114
 #: A line that a service has said, for the run that it serves (svcfw.mux.server.services).
 SERVICE_LINE = 115
+#: A file of the controller that a service lets one of its callers fetch (the same).
+SERVICE_FILE = 116
 #: The operations of the Ansible layer (svcfw.agent.agent).
 AGENT = 120
 FIRST_DYNAMIC = 1000

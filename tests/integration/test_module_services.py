@@ -92,6 +92,10 @@ def answers(run: Run, host: str) -> list[Any]:
     return list(result['answers'])
 
 
+def answers_of(event: dict[str, Any]) -> list[Any]:
+    return list(event['result']['answers'])
+
+
 @pytest.fixture
 def asker(controller: Controller, tmp_path: Path) -> Asker:
     return Asker(controller, tmp_path / 'asking')
@@ -182,6 +186,52 @@ def test_a_host_may_have_its_files_and_no_others(asker: Asker, farm: Farm, tmp_p
     assert app == link == 'an application'
     for refused in [*others, *answers(run, 'b')]:
         assert 'this host may not have it' in refused['error']
+
+
+def test_a_service_lets_its_caller_have_a_file(asker: Asker, farm: Farm, tmp_path: Path) -> None:
+    for name in ('lent', 'other'):
+        (tmp_path / name).write_text(f'what is {name}')
+    inventory = {name: svcfw(farm.host(name)) for name in ('a', 'b')}
+    steps = {'get': {'path': str(tmp_path / 'lent')}}, {'get': {'path': str(tmp_path / 'other')}}
+    tasks = asker.tasks(call('lend', path=str(tmp_path / 'lent')), *steps)
+    tasks[0]['when'] = 'inventory_hostname == "a"'
+    run = asker.play(inventory, [*tasks, {**asker.tasks(*steps)[0], 'when': 'inventory_hostname == "b"'}])
+    path, lent, other = answers_of(run.results('ask', 'a')[0])
+    assert (path, lent) == (str(tmp_path / 'lent'), 'what is lent')
+    for refused in (other, *answers(run, 'b')):
+        assert 'this host may not have it' in refused['error']
+
+
+def test_services_are_found_in_roles_collections_and_paths(asker: Asker, host: Host, tmp_path: Path) -> None:
+    text = """
+import svcfw.service
+
+
+class Found(svcfw.service.Service):
+    @svcfw.service.expose(policy=svcfw.service.AllowAny())
+    def where(self):
+        return __name__
+"""
+    collection = 'collections/ansible_collections/own/things/plugins/module_utils'
+    folders = {
+        'roles/asks/services/of_role.py': 'of_role.Found',
+        f'{collection}/of_collection.py': 'ansible_collections.own.things.plugins.module_utils.of_collection.Found',
+        'elsewhere/of_path.py': 'of_path.Found',
+    }
+    for path in folders:
+        (asker.folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (asker.folder / path).write_text(text)
+    asker.variables['ansible_svcfw_services'] = list(folders.values())
+    asker.variables['ansible_svcfw_services_path'] = [str(asker.folder / 'elsewhere')]
+    steps = [call('where', name) for name in folders.values()]
+    tasks = asker.folder / 'roles' / 'asks' / 'tasks' / 'main.yml'
+    tasks.parent.mkdir(parents=True)
+    tasks.write_text(json.dumps(asker.tasks(*steps)))
+    # The service host is there before the role is.
+    before = {'name': 'before', 'ask': {'steps': steps[2:]}}
+    run = asker.play({'web1': svcfw(host)}, [before, {'include_role': {'name': 'asks'}}])
+    found = [event['result']['answers'] for event in run.events if 'answers' in event.get('result', {})][-1]
+    assert found == [name.rpartition('.')[0] for name in folders.values()]
 
 
 def test_a_large_file_is_fetched_whole(asker: Asker, host: Host, tmp_path: Path) -> None:

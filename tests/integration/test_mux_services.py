@@ -15,7 +15,7 @@ from svcfw.mux.client.client import Client, Target
 from svcfw.mux.offer import Offer, start_time
 from svcfw.mux.server.services.calls import MAX_OF_ONE
 from tests.integration.test_mux_hostile import check_others, hostile
-from tests.support.mux import Mux, fds, in_thread, link, resident_bytes
+from tests.support.mux import Mux, fds, in_thread, link, resident_bytes, running_mux
 
 MiB = 1024 * 1024
 ROOT = Path(__file__).resolve().parents[2]
@@ -338,3 +338,10 @@ answer = out.getvalue().decode()
     said = site.ask(get, other, site.offer('other'))
     assert 'this host may not have it' in said['failed']
     assert 'not activated' in site.ask(call('add'), other, site.offer('other', services=['office.Slow']))['failed']
+
+
+def test_a_module_hears_that_its_agent_cannot_let_it_in(tmp_path: Path, run: 'subprocess.Popen[bytes]') -> None:
+    with running_mux(may_log_errors=True) as mux:
+        site = Site(mux, tmp_path, run)
+        evil = hostile(mux, 'agent._load = lambda name: 1 / 0; return True')
+        assert site.ask(call('add'), evil)['failed'].startswith('Services of the controller cannot be had: the agent')

@@ -32,7 +32,7 @@ class Gate:
         self._on_knock = on_knock
         self._keys = OrderedDict()
         self._waiting = set()
-        self._name = None
+        self._name = self._listener = None
         if sys.platform.startswith('linux'):
             self._listen()
 
@@ -45,6 +45,16 @@ class Gate:
         if len(self._keys) > MAX_PASSES:
             self._keys.popitem(last=False)
         return {VARIABLE: '@%s %s' % (self._name, shown)}
+
+    def close(self):
+        """Let nobody in any more. Idempotent."""
+        self._name = None
+        for peer in list(self._waiting):
+            self._turn_away(peer)
+        if self._listener is not None:
+            self._loop.watch(self._listener.fileno())
+            self._listener.close()
+            self._listener = None
 
     def _listen(self):
         name = 'svcfw-' + os.urandom(16).hex()

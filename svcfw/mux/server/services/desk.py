@@ -19,6 +19,8 @@ from svcfw.service.pool import Pool
 
 #: Threads for files; each transfer borrows one for a few messages at a time.
 POOL_SIZE = 4
+#: Files that services may let one module have.
+MAX_FILES = 10000
 #: Requests for files hold a path and some numbers, and wait in memory.
 MAX_REQUEST_BYTES = 16 * 1024
 
@@ -35,6 +37,7 @@ class Desk(Pool):
         super().__init__(router, services=[files], size=POOL_SIZE)
         router.add_handler(self._on_beside, handles.BESIDE)
         router.add_handler(self._on_line, handles.SERVICE_LINE)
+        router.add_handler(self._on_file, handles.SERVICE_FILE)
         relay_of(router).passes = self._passes
 
     # -- who is there
@@ -126,9 +129,19 @@ class Desk(Pool):
         if run is not None and not msg.is_dead:
             run.says(*shaped(msg.small_value(), (int, str, str)))
 
+    def _on_file(self, msg: Message) -> None:
+        """A service lets a caller of its run have a file."""
+        run = self._runs.by_host(msg.src_id)
+        if run is None or msg.is_dead:
+            return
+        context_id, path = shaped(msg.small_value(), (int, str))
+        linked = self.linked.get(context_id)
+        if linked is not None and linked.run is run and len(linked.files) < MAX_FILES:
+            linked.files.append(path)
+
     def _granted(self, context_id: int) -> list[str]:
         linked = self.linked.get(context_id)
-        return [] if linked is None else linked.offer.files
+        return [] if linked is None else linked.offer.files + linked.files
 
 
 def _envelope(msg: Message) -> tuple[str, str]:

@@ -11,5 +11,7 @@ class Linked(NamedTuple):
     """What it may ask for, and the run that it is of. on_unlink(): called once it may ask for nothing any more."""
 
     offer: Offer
+    #: Files that services have let it fetch beside those of its offer.
+    files: list[str]
     run: Run
     on_unlink: Callable[[], None]

@@ -5,6 +5,7 @@ import subprocess
 import time
 
 import svcfw.service
+from svcfw.ansible.granting import let_fetch
 from svcfw.ansible.policies import AllowAccounts, AllowHosts
 
 
@@ -80,6 +81,10 @@ class Office(svcfw.service.Service):
     @svcfw.service.expose(policy=svcfw.service.AllowAny())
     def heard(self):
         return [message.value() for message in self.receiver]
+
+    @svcfw.service.expose(policy=svcfw.service.AllowAny())
+    def lend(self, path, msg):
+        return let_fetch(msg, path)
 
     @svcfw.service.expose(policy=svcfw.service.AllowParents())
     def for_parents(self):

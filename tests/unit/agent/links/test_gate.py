@@ -39,6 +39,7 @@ def site() -> Iterator[Site]:
     yield made
     for door in made.doors:
         door.close()
+    made.gate.close()
     made.router.loop.close()
 
 
