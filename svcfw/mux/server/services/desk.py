@@ -68,6 +68,8 @@ class Desk(Pool):
         try:
             name, method = _envelope(msg)
             if name == FILES:
+                if not self._granted(msg.src_id):
+                    raise RefusedError('this host may not have it: nothing is in ansible_svcfw_files here')
                 if len(msg.frame.payload) > MAX_REQUEST_BYTES:
                     raise RefusedError(f'a request of {len(msg.frame.payload)} bytes is none for files')
                 super().accept(msg, arrived)

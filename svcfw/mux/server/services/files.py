@@ -2,6 +2,7 @@
 
 import collections
 import os
+import re
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -19,6 +20,10 @@ __all__ = ['FILES', 'ControllerFiles']
 
 #: Requests of one module that may wait, so that others need not wait for long.
 MAX_WAITING_OF_ONE = 64
+#: Parts of a path.
+MAX_PARTS = 200
+#: What FileService calls a file that it has opened, to see where that is.
+_OPEN_FILE = re.compile(rb'/proc/self/fd/\d+')
 
 
 class _FairInvoker(Invoker):
@@ -81,9 +86,19 @@ class _Granted:
 
     def find(self, path: str | bytes, context_id: int) -> bytes | None:
         """The path without links that may be opened for a context; None."""
-        real = os.path.realpath(encoded(path))
-        for granted in self._granted(context_id):
-            place = os.path.realpath(encoded(granted))
-            if real == place or real.startswith(place.rstrip(b'/') + b'/'):
-                return real
+        asked = os.path.normpath(encoded(path))
+        is_open = _OPEN_FILE.fullmatch(asked) is not None
+        if asked.count(b'/') > MAX_PARTS:
+            return None
+        for granted in map(encoded, self._granted(context_id)):
+            place = os.path.realpath(granted)
+            # By its name first: to resolve one that leads nowhere near costs a look at the disk for each of its parts.
+            if is_open or _is_at(asked, place) or _is_at(asked, os.path.normpath(granted)):
+                real = os.path.realpath(asked)
+                if _is_at(real, place):
+                    return real
         return None
+
+
+def _is_at(path: bytes, place: bytes) -> bool:
+    return path == place or path.startswith(place.rstrip(b'/') + b'/')
