@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from svcfw.core.message import Message
+from svcfw.core.wire.errors import Error
 from svcfw.files.calls import SERVICE as FILES
 from svcfw.files.disk.paths import encoded
 from svcfw.files.service import FileService
@@ -46,11 +47,28 @@ class _FairInvoker(Invoker):
             raise
 
     def run(self, item: Any) -> None:
+        if isinstance(item, Request) and self._waits_for_room(item):
+            return
         try:
             super().run(item)
         finally:
             if isinstance(item, Request):
                 self._is_done(item)
+
+    def _waits_for_room(self, request: Request) -> bool:
+        """Whether its answer would have to wait for its host to take what is under way: no thread does that."""
+        link = request.router.link_for(request.src_id)
+        if link is None or not link.is_full():
+            return False
+        link.when_room(lambda: self._take_again(request))
+        return True
+
+    def _take_again(self, request: Request) -> None:
+        try:
+            super().submit(request)
+        except Error as exc:  # the pool has ended
+            self._is_done(request)
+            request.refuse(str(exc))
 
     def _is_done(self, request: Request) -> None:
         with self._counting:

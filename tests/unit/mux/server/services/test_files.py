@@ -1,11 +1,15 @@
-"""Which files of the controller a module may have."""
+"""Which files of the controller a module may have; whose requests wait for what."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from svcfw.mux.server.services.files import MAX_PARTS, _Granted
+from svcfw.mux.server.services import files
+from svcfw.mux.server.services.files import MAX_PARTS, _FairInvoker, _Granted
+from svcfw.service import AllowAny, Pool, RefusedError, Service, expose
+from tests.support.routers import LONG, tree
 
 
 @pytest.fixture
@@ -61,3 +65,65 @@ def test_an_open_file_is_where_it_leads(place: Path) -> None:
     for path, is_granted in ((granted / 'app', True), (place / 'secret', False)):
         with path.open() as file:
             assert found([granted], f'/proc/self/fd/{file.fileno()}') == (str(path) if is_granted else None)
+
+
+class Echo(Service):
+    invoker_class = _FairInvoker
+
+    @expose(policy=AllowAny())
+    def echo(self, value: int) -> int:
+        return value
+
+
+class FullLink:
+    """One that takes nothing until `empty`."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Callable[[], None]] = []
+        self.full = True
+
+    def is_full(self) -> bool:
+        return self.full
+
+    def when_room(self, callback: Callable[[], None]) -> None:
+        self.waiting.append(callback)
+
+    def empty(self) -> None:
+        self.full = False
+        waiting, self.waiting = self.waiting, []
+        for callback in waiting:
+            callback()
+
+
+def test_no_thread_waits_for_a_host_that_takes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its requests are carried out once there is room for their answers; those of others go on."""
+    with tree() as made:
+        master = made.master()
+        stuck, other = made.child(master, 1, 'stuck'), made.child(master, 2, 'other')
+        full = FullLink()
+        find = master.router.link_for
+        monkeypatch.setattr(master.router, 'link_for', lambda each: full if each == 1 else find(each))
+        with Pool(master.router, [Echo(master.router)], size=1):
+            top = [each.router.context(0) for each in (stuck, other)]
+            late = [top[0].call_service_async(Echo, 'echo', value=n) for n in range(3)]
+            assert top[1].call_service(Echo, 'echo', value=5) == 5
+            assert all(reply.empty() for reply in late)
+            master.do(full.empty)
+            assert [reply.get(LONG) for reply in late] == [0, 1, 2]
+
+
+def test_one_module_has_a_bounded_number_of_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, 'MAX_WAITING_OF_ONE', 2)
+    with tree() as made:
+        master = made.master()
+        child = made.child(master, 1, 'child')
+        full = FullLink()
+        monkeypatch.setattr(master.router, 'link_for', lambda each: full)
+        with Pool(master.router, [Echo(master.router)], size=1):
+            top = child.router.context(0)
+            replies = [top.call_service_async(Echo, 'echo', value=n) for n in range(3)]
+            with pytest.raises(RefusedError, match='2 requests of this module'):
+                replies[2].get(LONG)
+            master.do(full.empty)
+            assert [reply.get(LONG) for reply in replies[:2]] == [0, 1]
+            assert top.call_service(Echo, 'echo', value=7) == 7
