@@ -255,7 +255,9 @@ def test_a_module_may_put_nothing_on_the_controller(asker: Asker, host: Host, tm
 
 @pytest.mark.parametrize('connection', ['ssh', 'local'])
 def test_another_connection_says_what_to_do(asker: Asker, host: Host, connection: str) -> None:
-    stock = {'ansible_connection': connection, 'ansible_python_interpreter': sys.executable}
+    stock = {'ansible_connection': connection}
+    if connection == 'local':
+        stock['ansible_python_interpreter'] = sys.executable
     run = asker.play({'web1': {**svcfw(host), **stock}}, asker.tasks(call('add')))
     said = run.result('ask', 'web1')['result']['msg']
     assert said.startswith('Services of the controller cannot be had over this connection. It needs `connection: svcfw')
@@ -428,3 +430,19 @@ def test_a_pass_counts_for_its_own_account_and_run(asker: Asker, host: Host) -> 
     run = asker.play({'web1': svcfw(host)}, tasks)
     assert run.result('show')['result']['stdout'] == ''
     assert run.result('raw')['result']['stdout'].startswith('@svcfw-')
+
+
+# --- what is told at the end
+
+
+def test_the_end_of_a_run_tells_what_services_did(asker: Asker, farm: Farm) -> None:
+    asker.controller.env['ANSIBLE_CALLBACKS_ENABLED'] += ',svcfw.svcfw.services'
+    asker.variables['ansible_svcfw_services'] = ['office.Office', 'office.Slow']
+    inventory = {f'h{i}': svcfw(farm.host(f'h{i}')) for i in range(2)}
+    run = asker.play(inventory, asker.tasks(call('work', 'office.Slow'), call('fail', text='no')), '-v')
+    told = [line for line in run.output.splitlines() if line.startswith('svcfw: office.')]
+    assert [line.rpartition(', ')[0] for line in told] == [
+        'svcfw: office.Office.fail: 2 calls, 2 executions, 2 failures',
+        'svcfw: office.Slow.work: 2 calls, 1 executions, 0 failures',
+    ]
+    assert not [line for line in asker.play(inventory, asker.tasks()).output.splitlines() if 'svcfw: ' in line]

@@ -234,6 +234,11 @@ class Client:
         """Copy a file from the target into one that exists; returns its permission bits. OSError for the local one."""
         return filing.fetch(partial(self._ask, target), remote_path, local_path, on_progress)
 
+    def summary(self, run: tuple[int, int]) -> tuple[list[tuple[int, str, str]], list[protocol.Method]]:
+        """What services of a run (as in Offer) have said that nobody has shown, and what their methods did."""
+        lines, methods = self._ask(Target(b''), protocol.SUMMARY, (run,))
+        return lines, [protocol.Method(*method) for method in methods]
+
     def flush(self, target: Target) -> None:
         """Return when all deferred operations are done."""
         self._ask(target, ops.FLUSH, ())

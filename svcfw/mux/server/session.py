@@ -343,6 +343,11 @@ class Session:
             self.settled(request)
             self.server.reset(request.link, lambda existed: self.send(protocol.RESULT, request.number, existed))
             return
+        if request.operation == protocol.SUMMARY:
+            self.settled(request)
+            (run,) = request.arguments
+            self.server.jobs.summary(run, lambda value: self.send(protocol.RESULT, request.number, value))
+            return
         if elsewhere is not None:
             self._settle_up(request, elsewhere)
             return

@@ -54,6 +54,12 @@ def add_places(places: list[str]) -> None:
     sys.path[:0] = [place for place in places if place not in sys.path]
 
 
+@takes_router  # type: ignore[untyped-decorator]
+def stats(router: Router) -> dict[str, Any]:
+    """As Pool.stats."""
+    return {} if router.services is None else router.services.stats()
+
+
 def _end_processes() -> None:
     """What the services have started, as far as it is still in this process's group."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -88,7 +88,7 @@ class Desk(Pool):
             raise RefusedError(
                 f'{name} is not activated, and the caller is no parent: ansible_svcfw_services does not name it here'
             )
-        linked.run.call(linked.offer, msg.frame, f'{name}.{method}')
+        linked.run.call(linked.offer, msg.frame, name, method)
 
     def cancel(self, msg: Message) -> None:
         super().cancel(msg)

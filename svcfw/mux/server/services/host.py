@@ -25,6 +25,8 @@ START_S = 30.0
 LOG_LEVEL = 20
 #: What may be on its way to a host that does not read, in bytes.
 MAX_QUEUED_BYTES = 64 * 1024 * 1024
+#: How long it may take to tell what its services did.
+STATS_S = 2.0
 #: How long its exit functions may take once its link is gone.
 LEFT_OVER_S = 1.0
 _SERVING = 'svcfw.mux.service_host.serving'
@@ -91,6 +93,27 @@ class ServiceHost:
             raise ChannelError('it has ended')
         self._require_room(link.queued_bytes)
         link.send(frame)
+
+    def stats(self, on_stats: Callable[[dict[str, Any]], None]) -> None:
+        """Call back with what Pool.stats says there; empty where it does not answer soon."""
+        if self.dead is not None:
+            on_stats({})
+            return
+        answers = [on_stats]
+
+        def answer(stats: dict[str, Any]) -> None:
+            if answers:
+                deadline.cancel()
+                answers.pop()(stats)
+
+        def on_reply(message: Message) -> None:
+            try:
+                answer(message.value())
+            except (CallError, ChannelError):
+                answer({})
+
+        deadline = self._router.loop.call_later(STATS_S, lambda: answer({}))
+        self._call('stats', (), on_reply)
 
     def stop(self) -> None:
         """End it, with what it has started."""

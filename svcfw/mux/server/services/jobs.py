@@ -1,6 +1,7 @@
 """Jobs: which requests of clients have an offer, and which contexts their modules become. Loop thread only."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from svcfw.core import load
 from svcfw.core.wire.errors import DecodeError
@@ -82,6 +83,14 @@ class Jobs:
         """What services of the run have said that no task has shown yet."""
         run = self._runs.find(offer.run)
         return [] if run is None else run.take_lines()
+
+    def summary(self, key: tuple[int, int], on_summary: Callable[[Any], None]) -> None:
+        """Call back with what services of a run did, as of protocol.SUMMARY."""
+        run = self._runs.find(key)
+        if run is None:
+            on_summary(([], []))
+        else:
+            run.summary(lambda methods: on_summary((run.take_lines(), list(map(tuple, methods)))))
 
     def are_served(self) -> bool:
         """Whether the multiplexer has to stay for the sake of a run."""

@@ -2,21 +2,25 @@
 
 import logging
 import os
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 from svcfw.core.parent import printable
 from svcfw.core.parent.conduct import MAX_RECORDS, RECORDS_PER_S, UNIT_CHARS, Bucket
 from svcfw.core.wire.errors import ChannelError
 from svcfw.core.wire.frames import DEAD, Frame
 from svcfw.mux.offer import Offer, start_time
+from svcfw.mux.protocol import Method
 from svcfw.mux.server.services.calls import OpenCalls
 from svcfw.mux.server.services.host import ServiceHost
 from svcfw.program.router import Router
 
 #: Lines of services that no task has shown yet; what comes beyond is in the log alone.
 MAX_LINES = 1000
+#: Names of methods that are counted: callers choose them.
+MAX_METHODS = 1000
 #: What may wait on the link to a host for it to take answers of services, in bytes.
 MAX_QUEUED_BYTES = 64 * 1024 * 1024
 #: How often to look for the end of a process where the system cannot tell.
@@ -45,6 +49,7 @@ class Run:
         self._on_end = on_end
         self._is_over = False
         self._calls = OpenCalls()
+        self._called: Counter[tuple[str, str]] = Counter()
         #: How much may be said: a caller that is not trusted can make the framework complain.
         self._voice = Bucket(router.loop.clock, MAX_RECORDS, RECORDS_PER_S)
         #: Ids of the modules' contexts that have called.
@@ -97,8 +102,9 @@ class Run:
 
     # -- calls of its services
 
-    def call(self, offer: Offer, frame: Frame, what: str) -> None:
-        """Pass a module's call on; `what` (service and method) is for errors. ChannelError that says why not."""
+    def call(self, offer: Offer, frame: Frame, service: str, method: str) -> None:
+        """Pass a module's call on. ChannelError that says why not."""
+        what = f'{service}.{method}'
         if self._is_over:
             raise ChannelError(f'{what}: the run is over')
         if self.host is None:
@@ -116,6 +122,8 @@ class Run:
         except ChannelError as exc:
             self._calls.remove(key)
             raise ChannelError(f'{what}: {_ended(str(exc)) if host.dead is not None else exc}') from exc
+        if (service, method) in self._called or len(self._called) < MAX_METHODS:
+            self._called[service, method] += 1
 
     def send(self, src: int, handle: int, flags: int, payload: bytes) -> None:
         """Pass on what else a module sends to its services; nothing before it has called one. ChannelError."""
@@ -153,7 +161,23 @@ class Run:
         own_id = self._router.own_id
         self._router.send(Frame(context_id, own_id, own_id, handle, 0, DEAD, reason.encode('utf-8', 'replace')))
 
-    # -- what its services say
+    # -- what its services did and say
+
+    def summary(self, on_summary: Callable[[list[Method]], None]) -> None:
+        """Call back with what calls of each method came to; without what the service host does not tell."""
+        if self.host is None:
+            on_summary([])
+        else:
+            self.host.stats(lambda stats: on_summary(self._methods(stats)))
+
+    def _methods(self, stats: dict[str, Any]) -> list[Method]:
+        methods = []
+        for (service, name), calls in sorted(self._called.items()):
+            known = stats.get(service, {}).get(name, {})
+            methods.append(
+                Method(service, name, calls, known.get('calls', 0), known.get('failures', 0), known.get('seconds', 0.0))
+            )
+        return methods
 
     def says(self, level: int, name: str, text: str) -> None:
         """A line, for the next task that ends."""
