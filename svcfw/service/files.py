@@ -226,13 +226,13 @@ class FileService(Service):
     # -- for contexts behind this one
 
     @expose(policy=AllowParents())
-    @arg_spec(spec={'digest': bytes, 'size': int})
-    def begin_hold(self, digest, size, msg):
+    @arg_spec(spec={'digest': bytes, 'size': int}, optional={'data': (bytes, type(None))})
+    def begin_hold(self, digest, size, msg, data=None):
         """Take a content to be passed on; answers as `begin_put` does, or None where there is no room for it.
 
-        Done is it also when it is on its way here already.
+        data: all of it. Done is it also when it is on its way here already.
         """
-        return self._holding().begin(digest, size, msg)
+        return self._holding().begin(digest, size, data, msg)
 
     @expose(policy=AllowParents())
     @arg_spec(
@@ -248,6 +248,16 @@ class FileService(Service):
         many bytes are on their way, about a hundred times.
         """
         return self._holding().relay(target, path, digest, (wanted, packs), progress, msg)
+
+    @expose(policy=AllowParents())
+    @arg_spec(spec={'target': Context, 'path': str, 'digest': bytes, 'options': dict, 'tell': Sender})
+    def relay_tree(self, target, path, digest, options, tell, msg):
+        """Put a folder to the folder `path` of `target`, which is below; what the target answers in the end (dict).
+
+        digest: of its manifest (svcfw.service.listing), which is held here: None if it is not; options: of
+        `begin_put_tree`; tell: where to ask for contents (see svcfw.service.supply). False if they cannot be kept here.
+        """
+        return self._holding().relay_tree(target, path, digest, options, tell, msg)
 
     @expose(policy=AllowParents())
     @arg_spec(spec={'path': str, 'max_bytes': int})

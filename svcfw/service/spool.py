@@ -19,6 +19,9 @@ class Spool(object):
     fd: a file to keep them in, which is closed with it; None: memory.
     """
 
+    #: Whether it is kept for a while in memory, too, when nobody reads it any more.
+    is_kept = False
+
     def __init__(self, digest, size, fd=None):
         self.digest = digest
         self.size = size
@@ -31,6 +34,7 @@ class Spool(object):
         #: For Spools: how many read it, whether somebody fills it.
         self.readers = 0
         self.is_filling = True
+        self.is_closed = False
         self.fd = fd
         self._memory = memoryview(bytearray(size if fd is None else 0))
         self._hash = hashlib.sha256()
@@ -104,9 +108,9 @@ class Spool(object):
         None: they have not come yet, and `wake()` will be called. TransferError if they will not.
         """
         with self._lock:
-            if self.failure is not None:
-                raise TransferError(self.failure)
             arrived = self.offset
+            if self.failure is not None and not self._is_sound(offset):
+                raise TransferError(self.failure)
             if offset >= arrived and not self.is_complete:
                 self._waiting.append(wake)
                 return None
@@ -118,16 +122,55 @@ class Spool(object):
             raise TransferError('what was kept of it on the way is gone')
         return bytes(data)
 
+    def _is_sound(self, offset):
+        """Whether what has come at `offset` is of use although not all will: not before the whole was checked."""
+        return False
+
     def content(self):
         """All of it, for one in memory (bytes-like)."""
         return self._memory
 
     def close(self):
         """Give back what it takes, once nobody reads or writes. Idempotent."""
+        self.is_closed = True
         self._memory = memoryview(b'')
         if self.fd is not None and self.fd >= 0:
             os.close(self.fd)
             self.fd = -1
+
+
+class Pack(Spool):
+    """Contents one after the other, as they are asked for; each is checked by who receives it.
+
+    size: what was asked for so far; most: what that may come to; places: {SHA-256: where the content begins}.
+    """
+
+    is_kept = True
+
+    def __init__(self, most, fd=None):
+        Spool.__init__(self, os.urandom(32), most, fd)
+        self.size = 0
+        self.places = {}
+        self._hash = _Unchecked()
+
+    def finish(self):
+        """All has come that was asked for. TransferError if it has not."""
+        if self.offset != self.size:
+            raise TransferError('%d of %d bytes have come' % (self.offset, self.size))
+        self._complete()
+
+    def fail(self, reason):
+        """The rest will not come. What has is good."""
+        if self.offset < self.size:
+            Spool.fail(self, reason)
+
+    def _is_sound(self, offset):
+        return offset < self.offset
+
+
+class _Unchecked(object):
+    def update(self, data):
+        pass
 
 
 class SpoolSource(object):

@@ -130,13 +130,23 @@ def lie(answers, router):
         def name(cls):
             return FileService.name()
 
-    for method in ('look', 'begin_fetch', 'begin_put', 'begin_put_tree', 'begin_hold', 'relay'):
+    for method in ('look', 'begin_fetch', 'begin_put', 'begin_put_tree', 'begin_hold', 'relay', 'relay_tree'):
 
         def answer(self, method=method, **arguments):
             return answers.get(method)
 
         setattr(Liar, method, expose(policy=AllowParents())(answer))
     Pool(router, [Liar(router)])
+
+
+@takes_router
+def ask_to_relay_tree(context, arguments, router):
+    """How such a request fails (str)."""
+    tell = Sender(router.myself(), router.add_handler(lambda message: None))
+    try:
+        return context.call_service(FileService.name(), 'relay_tree', tell=tell, **arguments)
+    except Error as e:
+        return str(e)
 
 
 def limit_held_bytes(size):
