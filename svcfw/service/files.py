@@ -49,6 +49,12 @@ class FileService(Service):
         self._lock = _thread.allocate_lock()
         self._of_contexts = collections.Counter()
         self._held = None
+        self._receivings = set()
+
+    def on_shutdown(self):
+        """What arrives will not; what has come of it is removed, or kept for the next transfer to go on from."""
+        for receiving in list(self._receivings):
+            receiving.abort(ChannelError('the context ended'))
 
     # -- for this context; any thread
 
@@ -300,6 +306,7 @@ class FileService(Service):
         self._begin(msg)
 
         def finally_over(error, value):
+            self._receivings.discard(receiving)
             self._end(msg)
             over(error, value)
 
@@ -308,6 +315,7 @@ class FileService(Service):
 
         context = self.router.context(msg.src_id)
         receiving = Receiving(self.router, context, place, schedule, finally_over)
+        self._receivings.add(receiving)
         return Sender(self.router.myself(), receiving.handle)
 
     def _begin(self, msg):

@@ -11,6 +11,8 @@ from svcfw.service.errors import TransferError
 
 #: Neither a named pipe nor a terminal may hold up who opens it; regular files do not care.
 OPEN_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+#: For files of one's own, and for root.
+_NO_ATIME = getattr(os, 'O_NOATIME', 0)
 _HASHED_BYTES = 256 * 1024
 _ZEROS = bytes(_HASHED_BYTES)
 #: Zeros are hashed like anything else: after so many others may have a turn.
@@ -25,6 +27,17 @@ def encoded(path):
 def decoded(path):
     """The reverse."""
     return path.decode('utf-8', 'surrogateescape') if isinstance(path, bytes) else path
+
+
+def open_quietly(name, flags, dir_fd=None):
+    """os.open for reading that leaves the time of access as it is, where the account may ask for that.
+
+    What is looked through twice is the same then, and so is the manifest that tells of it.
+    """
+    try:
+        return os.open(name, flags | _NO_ATIME, dir_fd=dir_fd)
+    except PermissionError:
+        return os.open(name, flags, dir_fd=dir_fd)
 
 
 def identity(status):
@@ -60,7 +73,7 @@ class Source(object):
 
     def __init__(self, path, follows=True, dir_fd=None):
         self.path = decoded(path)
-        self._fd = os.open(encoded(path), OPEN_FLAGS | (0 if follows else os.O_NOFOLLOW), dir_fd=dir_fd)
+        self._fd = open_quietly(encoded(path), OPEN_FLAGS | (0 if follows else os.O_NOFOLLOW), dir_fd=dir_fd)
         status = os.fstat(self._fd)
         if not stat.S_ISREG(status.st_mode):
             self.close()

@@ -19,7 +19,7 @@ class Spool(object):
     fd: a file to keep them in, which is closed with it; None: memory.
     """
 
-    #: Whether it is kept for a while in memory, too, when nobody reads it any more.
+    #: Whether it is kept for a while also in memory, or when it has failed, once nobody reads it any more.
     is_kept = False
 
     def __init__(self, digest, size, fd=None):

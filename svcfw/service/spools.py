@@ -93,12 +93,13 @@ class Spools(object):
         return _NOWHERE if fd is None else fd
 
     def _settle(self, spool):
-        """Forget one that has failed; let go of one that nobody uses, on the disk only after a while."""
-        if spool.failure is not None and self._spools.get(spool.digest) is spool:
+        """Forget one that has failed; let go of one that nobody uses, on the disk, and of a Pack, only after a while."""
+        has_failed = spool.failure is not None and not spool.is_kept
+        if has_failed and self._spools.get(spool.digest) is spool:
             del self._spools[spool.digest]
         if spool.readers or spool.is_filling:
             return
-        if spool.failure is not None or (spool.fd is None and not spool.is_kept):
+        if has_failed or (spool.fd is None and not spool.is_kept):
             self._drop(spool)
         else:
             spool.used_at = used_at = self._loop.clock()

@@ -97,11 +97,12 @@ class Supply(object):
         self._own_reader = None  # it is wanted as long as this relay goes on
         self._contents = {}  # number -> Kept
         self._is_closed = False
+        self._last_failure = None
 
     @property
     def failure(self):
-        """Why the sender does not send what was asked for (str), or None."""
-        return None if self._own is None else self._own.failure
+        """Why the sender does not send what was asked for, or did not until this was closed (str); None."""
+        return self._last_failure if self._own is None or self._is_closed else self._own.failure
 
     def want(self, numbers):
         """Have these contents (numbers of entries) come, unless they are here. NoRoomError."""
@@ -132,6 +133,7 @@ class Supply(object):
     def close(self):
         """Nothing is wanted any more. Idempotent."""
         if not self._is_closed:
+            self._last_failure = self.failure
             self._is_closed = True
             self._tell.send(ENOUGH)
             _close(self._contents)

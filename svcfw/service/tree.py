@@ -13,7 +13,7 @@ from hashlib import sha256
 
 from svcfw.service.errors import TransferError
 from svcfw.service.manifest import DIRECTORY, FILE, OTHER, SYMLINK, Entry
-from svcfw.service.source import decoded, encoded
+from svcfw.service.source import decoded, encoded, open_quietly
 
 #: Folders kept open. A tree is walked depth first, so what is needed next is nearly always among the last ones.
 OPEN_FOLDERS = 64
@@ -53,7 +53,7 @@ class Folders(object):
         for part in name[end:].split(b'/'):
             if part in (b'', b'.', b'..'):
                 raise ValueError('%r is no name of a folder' % name)
-            fd = os.open(part, self._flags, dir_fd=fd)
+            fd = open_quietly(part, self._flags, fd)
             end += len(part)
             self._open[name[:end]] = fd
             end += 1
@@ -106,7 +106,7 @@ class _Scan(object):
 
     def entries(self):
         try:
-            root = os.open(self._path, FOLDER_FLAGS)
+            root = open_quietly(self._path, FOLDER_FLAGS)
         except OSError as e:
             raise self._failure(b'', e)
         folders = Folders(root, self._follow)
@@ -161,10 +161,11 @@ class _Scan(object):
         entry = self._entry(raw, kind, status)
         if kind == SYMLINK:
             entry.target = decoded(os.fsencode(os.readlink(base, dir_fd=folder)))
+            entry.atime_ns = entry.mtime_ns  # this look has changed it
         return entry, status
 
     def _file(self, folder, base, raw, follows):
-        fd = os.open(base, READ_FLAGS if follows else READ_FLAGS | os.O_NOFOLLOW, dir_fd=folder)
+        fd = open_quietly(base, READ_FLAGS if follows else READ_FLAGS | os.O_NOFOLLOW, folder)
         try:
             status = os.fstat(fd)
             if not stat.S_ISREG(status.st_mode):  # something else took the name

@@ -169,9 +169,9 @@ def forget_held(router):
 
 @takes_router
 def passing(router):
-    """(how many contents pass through this context, or have, and are kept; how many read them)"""
+    """(how many contents pass through this context, or have, and are kept; how many read them; how many still come)"""
     every = list(spools_of(router)._spools.values())
-    return len(every), sum(spool.readers for spool in every)
+    return len(every), sum(spool.readers for spool in every), sum(spool.is_filling for spool in every)
 
 
 def keep_spools_in(folder, free_part):

@@ -172,18 +172,11 @@ class TestWithoutALoop:
             latch.get()
 
 
-def test_items_that_are_taken_while_others_are_dropped() -> None:
-    """Who need not wait takes no lock."""
+def test_the_latest_item_is_taken_back() -> None:
     latch: Latch[int] = Latch()
-    for item in range(6):
-        latch.put(item)
-    taken: list[int] = []
-
-    def is_unwanted(item: int) -> bool:
-        if item % 2 == 0:
-            taken.append(latch.get(0))
-        return item > 0
-
-    latch.drop(is_unwanted)
-    assert taken == [0, 2, 4]
+    latch.take_back()
+    latch.put(1)
+    latch.put(2)
+    latch.take_back()
+    assert latch.get(0) == 1
     assert latch.empty()
