@@ -60,7 +60,8 @@ class Dispatcher(object):
         #: Whether a call is being executed now.
         self.busy = False
         self._router = router
-        #: Those that wait, {origin: (message, arrived)} in their order, so that one is cancelled without a search.
+        #: Those that wait, {origin: (message, arrived)} in their order, so that one is cancelled without a search; and
+        #: (None, function) of `do`.
         self._calls = OrderedDict()
         #: An item for each of them.
         self._arrivals = Latch(router.loop, brief=True)
@@ -82,6 +83,11 @@ class Dispatcher(object):
             self._arrivals.put()
         else:
             self._tell(message, CallError('svcfw.BusyError', '%d calls are waiting already' % MAX_PENDING_CALLS))
+
+    def do(self, function):
+        """Have `function()` called on the main thread, in its turn among the calls. Loop thread."""
+        self._calls[function] = None, function
+        self._arrivals.put()
 
     def _waiting_for(self, call, waiting):
         """How many calls wait, as a chain counts them: none of it may run after one that was refused."""
@@ -114,6 +120,9 @@ class Dispatcher(object):
                 continue  # it was cancelled just now
             if self._router.closed is not None:
                 return  # nobody waits for the rest
+            if message is None:
+                arrived()
+                continue
             self.busy = True
             self._execute(message, arrived)
             self.busy = False

@@ -44,7 +44,11 @@ class Spools(object):
     def grow(self, pack, n):
         """Whether there is room for `n` bytes more in a Pack, which are to come now."""
         with self._lock:
-            if not pack.is_filling or pack.failure is not None or (pack.fd is not None and not self._has_room(pack.fd, n)):
+            if (
+                not pack.is_filling
+                or pack.failure is not None
+                or (pack.fd is not None and not self._has_room(pack.fd, n))
+            ):
                 return False
             pack.size += n
             return True

@@ -368,5 +368,3 @@ class _TreeRelay(object):
 
 def _nothing():
     pass
-
-

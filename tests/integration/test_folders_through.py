@@ -378,4 +378,3 @@ def test_memory_between_is_bounded(router: Router, tmp_path: Path) -> None:
     assert written() - before < total * 1.01 + 20_000 * 200
     assert between.call(there.peak_memory) - base < 300 * 1024
     print('memory between: +%d MiB' % ((between.call(there.peak_memory) - base) // 1024))
-

@@ -68,7 +68,12 @@ def test_a_program_prints_what_its_page_says(
         need(
             capability, os.geteuid() == 0 and need_program(capability, capability), f'{capability} asks for a password'
         )
-    environment = {**os.environ, 'PYTHONPATH': str(CHECKOUT), 'PYTEST_DISABLE_PLUGIN_AUTOLOAD': '1', 'PYTEST_ADDOPTS': ''}
+    environment = {
+        **os.environ,
+        'PYTHONPATH': str(CHECKOUT),
+        'PYTEST_DISABLE_PLUGIN_AUTOLOAD': '1',
+        'PYTEST_ADDOPTS': '',
+    }
     if way.endswith('ssh'):
         log_before = len(request.getfixturevalue('sshd').log())
         environment.update(PATH=request.getfixturevalue('path_with_ssh'), TEST_HOST='k3')
