@@ -3,7 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 import svcfw
 import svcfw.service
 from benchmarks.peers import children, measure, remote
-from svcfw.core.channel import Receiver
+from svcfw.core.receivers.channel import Receiver
 
 
 class Echo(svcfw.service.Service):

@@ -50,7 +50,7 @@ def fail(message, failure):
     try:
         message.fail(failure)
     except Error:
-        message.fail(load('svcfw.core.shorten').shortened(failure))
+        message.fail(load('svcfw.core.calls.shorten').shortened(failure))
 
 
 class Dispatcher(object):
@@ -65,7 +65,7 @@ class Dispatcher(object):
         self._calls = OrderedDict()
         #: An item for each of them.
         self._arrivals = Latch(router.loop, brief=True)
-        #: Keys of chains (svcfw.core.chain) of which a call was refused, until they are forgotten.
+        #: Keys of chains (svcfw.core.calls.chain) of which a call was refused, until they are forgotten.
         self._refused_chains = set()
         router.add_handler(self._on_call, handles.CALL_FUNCTION, policy=has_parent_authority)
         router.add_handler(self._on_cancel, handles.CANCEL_CALL, policy=has_parent_authority)
@@ -92,7 +92,7 @@ class Dispatcher(object):
     def _waiting_for(self, call, waiting):
         """How many calls wait, as a chain counts them: none of it may run after one that was refused."""
         (module, function), args = call[:2]
-        if module != 'svcfw.core.chain':
+        if module != 'svcfw.core.calls.chain':
             return waiting
         refused = self._refused_chains
         if function == 'forget':
@@ -104,9 +104,8 @@ class Dispatcher(object):
 
     def _on_cancel(self, message):
         """A caller waits no more: its call is not begun."""
-        if not message.is_dead:
-            if self._calls.pop((message.src_id, message.value()), None) is not None:
-                self._arrivals.take_back()
+        if not message.is_dead and self._calls.pop((message.src_id, message.value()), None) is not None:
+            self._arrivals.take_back()
 
     def run(self):
         """Execute calls until the router is shut down. Main thread."""

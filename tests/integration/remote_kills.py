@@ -5,8 +5,8 @@ import sys
 import threading
 
 from svcfw.core.dispatch import takes_router
+from svcfw.files.service import FileService
 from svcfw.service import AllowParents, Service, expose
-from svcfw.service.files import FileService
 
 kept = []
 

@@ -13,10 +13,10 @@ import pytest
 
 from svcfw.core.context import Context
 from svcfw.core.wire.errors import ChannelError
-from svcfw.service import through
+from svcfw.files.relay import through
+from svcfw.files.service import FileService
+from svcfw.program.router import Router
 from svcfw.service.errors import TransferError
-from svcfw.service.files import FileService
-from svcfw.transport.router import Router
 from tests.integration import remote_files as there
 from tests.integration.test_files_through import at_once, below, end, same, written
 from tests.support.interpreters import need_python
@@ -377,4 +377,4 @@ def test_memory_between_is_bounded(router: Router, tmp_path: Path) -> None:
         assert outcome['files'] == 22_010
     assert written() - before < total * 1.01 + 20_000 * 200
     assert between.call(there.peak_memory) - base < 300 * 1024
-    print('memory between: +%d MiB' % ((between.call(there.peak_memory) - base) // 1024))
+    print(f'memory between: +{(between.call(there.peak_memory) - base) // 1024} MiB')

@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from svcfw.core.channel import Receiver
 from svcfw.core.context import Context
 from svcfw.core.latch import Latch
+from svcfw.core.receivers.channel import Receiver
 from svcfw.core.wire.errors import ChannelError, StartError
-from svcfw.service.files import FileService
-from svcfw.transport.router import Router
+from svcfw.files.service import FileService
+from svcfw.program.router import Router
 from tests.integration import remote_kills as there
 from tests.support.hosts import CHECKOUT
 from tests.support.interpreters import need_python

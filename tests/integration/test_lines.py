@@ -18,7 +18,7 @@ import svcfw
 import svcfw.service
 from svcfw.core.context import Context
 from svcfw.core.wire.errors import CallError, ChannelError, StartError
-from svcfw.transport.router import Router
+from svcfw.program.router import Router
 from tests.integration import remote_lines as there
 from tests.support.hosts import CHECKOUT
 from tests.support.interpreters import need_python
@@ -172,7 +172,7 @@ def test_modules_imported_by_name(
     caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
     caplog.set_level('INFO')
-    name = 'plug_%d' % id(start)
+    name = f'plug_{id(start)}'
     (tmp_path / f'{name}.py').touch()
     monkeypatch.syspath_prepend(str(tmp_path))
     child = start(name='importing')
@@ -256,7 +256,7 @@ def test_a_program_by_file_and_by_name(
 ) -> None:
     """Services and functions of it are found by one name each, with relative imports where it is part of a package."""
     head, end = DECORATED[form]
-    head += '\nfrom %sword import word' % ('.' if way == '-m' else '')
+    head += '\nfrom .word import word' if way == '-m' else '\nfrom word import word'
     package = tmp_path / 'package'
     package.mkdir()
     (package / '__init__.py').touch()

@@ -47,7 +47,7 @@ RUNS = [
 
 @pytest.fixture
 def path_with_ssh(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """PATH with an `ssh` that reads a configuration of its own, where k3 is the test's server: the user's is not touched."""
+    """PATH with an `ssh` that has a configuration of its own, where k3 is the test's server."""
     server: Sshd = request.getfixturevalue('sshd')
     words = ' '.join(shlex.quote(word) for word in server.ssh_options() if word not in ('-F', '/dev/null'))
     real = need_program('sshd', 'ssh')

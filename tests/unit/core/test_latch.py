@@ -10,7 +10,7 @@ import pytest
 from svcfw.core.latch import Latch
 from svcfw.core.loop import Loop
 from svcfw.core.wire.errors import ChannelError, TimeoutError
-from svcfw.transport.router import Router
+from svcfw.program.router import Router
 from tests.support.routers import LONG
 
 
