@@ -261,7 +261,7 @@ class FileService(Service):
         """Put a folder to the folder `path` of `target`, which is below; what the target answers in the end (dict).
 
         digest: of its manifest (svcfw.files.relay.listing), which is held here: None if it is not; options: of
-        `begin_put_tree`; tell: where to ask for contents (see svcfw.files.relay.contents). False if they cannot be kept.
+        `begin_put_tree`; tell: where to ask for contents, see svcfw.files.relay.contents. False if they cannot be kept.
         """
         return self._holding().relay_tree(target, path, digest, options, tell, msg)
 

@@ -142,7 +142,7 @@ def log_secret():
 
 
 def outcome(context, service, method, timeout=None, **arguments):
-    """What a call of a service comes to: ('value', it) or (type of the error, its text, reason of a refusal, service)."""
+    """What a call of a service comes to: ('value', it) or (type of the error, its text, reason, service)."""
     try:
         return 'value', svcfw.service.call(context, service, method, timeout=timeout, **arguments)
     except svcfw.Error as e:
