@@ -23,8 +23,10 @@ from svcfw.files.calls import (
     send,
     wait_for,
 )
-from svcfw.files.disk.reader import Content, Source, encoded
-from svcfw.files.disk.tree import FOLDER_FLAGS, Folders, scan
+from svcfw.files.disk import descriptors
+from svcfw.files.disk.paths import encoded
+from svcfw.files.disk.reader import Content, Source
+from svcfw.files.disk.tree import Folders, scan
 from svcfw.files.messages.file_parts import DATA, ZEROS, FileParts
 from svcfw.files.messages.tree_parts import from_numbers
 from svcfw.files.relay.listing import PART_ENTRIES, Listing
@@ -55,7 +57,7 @@ class Folder(object):
         self._follow = follow
         self.listing = Listing()
         self._names = {}
-        self._folders = Folders(os.open(encoded(root), FOLDER_FLAGS), follow)
+        self._folders = Folders(os.open(encoded(root), descriptors.FOLDER), follow)
         try:
             self._look(scan(root, follow))
         except BaseException:
