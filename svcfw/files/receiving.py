@@ -71,14 +71,17 @@ class Receiving(object):
                     self._is_scheduled = False
                     return
             with self._busy:
-                if self._is_over:
-                    continue
-                if self._is_flooded:
-                    self._fail(None, TransferError('%s sends more than it may' % self._context))
-                elif message is None:
-                    self._acknowledge()
-                else:
-                    self._take(message)
+                self._go_on(message)
+
+    def _go_on(self, message):
+        if self._is_over:
+            return  # another thread has just aborted it
+        if self._is_flooded:
+            self._fail(None, TransferError('%s sends more than it may' % self._context))
+        elif message is None:
+            self._acknowledge()
+        else:
+            self._take(message)
 
     def abort(self, error):
         """End it now, when the message that is used has been. Nothing happens if it is over. Any thread."""

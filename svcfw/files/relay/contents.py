@@ -255,7 +255,7 @@ class PackPlace(FilePlace):
     def __init__(self, pack, most):
         FilePlace.__init__(self, pack, None, most)
 
-    def end(self):
+    def end(self, digest=None, size=None):
         """All has come. TransferError."""
         self._sink.finish()
 
