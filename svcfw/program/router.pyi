@@ -11,14 +11,14 @@ class Router(CoreRouter):
     def __enter__(self) -> Self: ...
     def __exit__(self, *exc_info: object) -> None: ...
     def local(
-        self,
+        router,
         python: str | None = None,
         name: str | None = None,
         timeout_s: float = 10,
         via: Context | None = None,
     ) -> Context: ...
     def ssh(
-        self,
+        router,
         hostname: str,
         username: str | None = None,
         port: int | None = None,
