@@ -303,6 +303,13 @@ class Stream(object):
         self._delivery_due = False
         self._deliver()
 
+    def take_rest(self):
+        """Handle what has been sent and was not read yet, as far as it is there: of a peer that has ended."""
+        for _ in range(LAST_STEPS):
+            if self.closed or self._paused or not self._on_readable():
+                return
+            self._deliver()
+
     def _on_broken(self, reason, steps=LAST_STEPS):
         """The peer takes no more; its last words may still be there, and are not heard for ever."""
         if self.closed:

@@ -78,6 +78,17 @@ class Office(svcfw.service.Service):
         while not msg.cancelled:
             time.sleep(0.01)
 
+    @svcfw.service.expose(policy=svcfw.service.AllowAny())
+    def listen(self):
+        import svcfw
+
+        self.receiver = svcfw.Receiver(self.router)
+        return self.receiver.to_sender()
+
+    @svcfw.service.expose(policy=svcfw.service.AllowAny())
+    def heard(self):
+        return [message.value() for message in self.receiver]
+
     @svcfw.service.expose(policy=svcfw.service.AllowParents())
     def secret(self):
         return 'a secret'
@@ -190,6 +201,18 @@ answer = [reply.get() for reply in replies]
 """
     joins = [in_thread(site.answer, body) for _ in range(5)]
     assert {number for join in joins for number in join()} == {1}
+
+
+@pytest.mark.parametrize('size', [1, 1000])
+def test_what_a_module_sends_last_is_heard(site: Site, size: int) -> None:
+    body = f"""
+sender = services.call('office.Office', 'listen')
+for n in range(500):
+    sender.send((n, {'x' * size!r}))
+"""
+    for _ in range(5):
+        site.answer(body)
+        assert [n for n, _ in site.answer(call('heard'))] == list(range(500))
 
 
 def test_each_host_is_who_it_is(site: Site) -> None:

@@ -34,8 +34,9 @@ class Door:
         return fd
 
     def close(self):
-        """The job is over. Idempotent."""
+        """The job is over: what it has sent counts, also if it did not wait. Idempotent."""
         if self.stream is not None:
+            self.stream.take_rest()
             self.stream.close('the module has ended')
             self.stream = None
         if self._fd >= 0:
