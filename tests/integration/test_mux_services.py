@@ -368,3 +368,23 @@ def test_a_module_hears_that_its_agent_cannot_let_it_in(tmp_path: Path, run: 'su
         site = Site(mux, tmp_path, run)
         evil = hostile(mux, 'agent._load = lambda name: 1 / 0; return True')
         assert site.ask(call('add'), evil)['failed'].startswith('Services of the controller cannot be had: the agent')
+
+
+def test_a_link_that_is_lost_in_mid_fetch_is_told_and_leaves_nothing(site: Site, tmp_path: Path) -> None:
+    with (tmp_path / 'large').open('wb') as large:
+        large.truncate(8 << 30)
+    (tmp_path / 'to').mkdir()
+    client = site.mux.client()
+    site.answer(call('add'), Target(link(host='other')), site.offer('other'), client)
+    before = fds(client.mux_pid)
+    others = set(site.mux.agents())
+    body = f'answer = services.fetch({str(tmp_path / "large")!r}, {str(tmp_path / "to" / "large")!r})'
+    join = in_thread(site.ask, body, HERE, site.offer(files=[str(tmp_path)]))
+    site.mux.wait_for(lambda: os.listdir(tmp_path / 'to'), 'the beginning of the file')
+    for pid in set(site.mux.agents()) - others:
+        os.kill(pid, signal.SIGKILL)
+    with pytest.raises(Exception, match='lost|ended'):
+        join()
+    site.mux.wait_for(lambda: fds(client.mux_pid) <= before + 1, 'the end of what it held')
+    assert site.answer(call('add'), Target(link(host='other')), site.offer('other'), client) == 2
+    check_others(site.mux)
