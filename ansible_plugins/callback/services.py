@@ -14,4 +14,4 @@ requirements:
   - enabling it, by C(callbacks_enabled = svcfw.svcfw.services)
 """
 
-from svcfw.ansible.summary import CallbackModule  # noqa: E402, F401
+from svcfw.ansible.services.summary import CallbackModule  # noqa: E402, F401

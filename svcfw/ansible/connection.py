@@ -24,12 +24,13 @@ from ansible.errors import AnsibleError, AnsibleFileNotFound
 from ansible.plugins.connection import ssh
 from ansible.utils.display import Display
 
-from svcfw.ansible import agent_keys, become, offering, options, shell_commands
+from svcfw.ansible import agent_keys, become, options, shell_commands
 from svcfw.ansible.deferred import Other, Shortcuts
 from svcfw.ansible.errors import translate
 from svcfw.ansible.options import played, text
 from svcfw.ansible.payloads import payload
 from svcfw.ansible.payloads.payload_cache import PayloadCache
+from svcfw.ansible.services import offering
 from svcfw.ansible.session import Session
 from svcfw.ansible.told import Told
 from svcfw.core.wire.errors import Error, StartError

@@ -383,7 +383,7 @@ def test_a_link_that_is_lost_in_mid_fetch_is_told_and_leaves_nothing(site: Site,
     site.mux.wait_for(lambda: os.listdir(tmp_path / 'to'), 'the beginning of the file')
     for pid in set(site.mux.agents()) - others:
         os.kill(pid, signal.SIGKILL)
-    with pytest.raises(Exception, match='lost|ended'):
+    with pytest.raises(Exception, match=r'lost|ended'):
         join()
     site.mux.wait_for(lambda: fds(client.mux_pid) <= before + 1, 'the end of what it held')
     assert site.answer(call('add'), Target(link(host='other')), site.offer('other'), client) == 2

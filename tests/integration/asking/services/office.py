@@ -5,8 +5,8 @@ import subprocess
 import time
 
 import svcfw.service
-from svcfw.ansible.granting import let_fetch
-from svcfw.ansible.policies import AllowAccounts, AllowHosts
+from svcfw.ansible.services.granting import let_fetch
+from svcfw.ansible.services.policies import AllowAccounts, AllowHosts
 
 
 class Office(svcfw.service.Service):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from svcfw.ansible.policies import AllowAccounts, AllowHosts
+from svcfw.ansible.services.policies import AllowAccounts, AllowHosts
 
 
 def message(**facts: object) -> Any:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from ansible.errors import AnsibleOptionsError
 
-from svcfw.ansible import offering
+from svcfw.ansible.services import offering
 from svcfw.mux.offer import decoded, start_time
 
 
