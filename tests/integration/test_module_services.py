@@ -413,23 +413,16 @@ def test_modules_in_files_ask_too(asker: Asker, host: Host, become: bool) -> Non
     assert known['become_account'] == ('root' if become else None)
 
 
-def test_a_pass_counts_for_its_own_account_and_run(asker: Asker, host: Host) -> None:
-    """What a command leaves behind may go on asking until the run ends; another account's processes never may."""
-    steal = {'name': 'show', 'shell': 'echo $SVCFW_LINK', 'environment': {'ANSIBLE_X': '1'}, 'register': 'shown'}
-    raw = {'name': 'raw', 'raw': 'echo $SVCFW_LINK', 'register': 'link'}
+def test_a_pass_is_shown_only_where_something_is_offered(asker: Asker, host: Host) -> None:
     tasks = [
-        steal,
-        raw,
-        {
-            'name': 'ask',
-            'ask': {'steps': [call('add')]},
-            'become': True,
-            'environment': {'SVCFW_LINK': '{{ link.stdout.strip() }}', 'PYTHONHASHSEED': '7'},
-        },
+        {'name': 'module', 'shell': 'echo $SVCFW_LINK'},
+        {'name': 'command', 'raw': 'echo $SVCFW_LINK'},
+        {'name': 'nothing', 'raw': 'echo $SVCFW_LINK', 'vars': {'ansible_svcfw_services': []}},
     ]
     run = asker.play({'web1': svcfw(host)}, tasks)
-    assert run.result('show')['result']['stdout'] == ''
-    assert run.result('raw')['result']['stdout'].startswith('@svcfw-')
+    shown = {name: run.result(name)['result']['stdout'].strip() for name in ('module', 'command', 'nothing')}
+    assert shown['command'].startswith('@svcfw-')
+    assert shown['module'] == shown['nothing'] == ''
 
 
 # --- what is told at the end

@@ -388,3 +388,16 @@ def test_a_link_that_is_lost_in_mid_fetch_is_told_and_leaves_nothing(site: Site,
     site.mux.wait_for(lambda: fds(client.mux_pid) <= before + 1, 'the end of what it held')
     assert site.answer(call('add'), Target(link(host='other')), site.offer('other'), client) == 2
     check_others(site.mux)
+
+
+def test_a_module_has_one_descriptor_more_and_what_it_starts_has_none(site: Site) -> None:
+    body = """
+import os, subprocess, sys
+own = sorted(int(name) for name in os.listdir('/proc/self/fd'))
+started = subprocess.check_output([sys.executable, '-c', 'import os; print(len(os.listdir("/proc/self/fd")))'])
+answer = [own, sys.svcfw_link[0], int(started)]
+"""
+    own, fd, started = site.answer(body)
+    assert {0, 1, 2, fd} < set(own)
+    assert len(own) == 5  # with that of the listing
+    assert started == 4
