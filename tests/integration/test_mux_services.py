@@ -229,6 +229,22 @@ def test_arguments_that_are_too_large_end_their_module_alone(site: Site) -> None
     assert site.answer(call('add')) == 1
 
 
+@pytest.mark.parametrize(
+    ('body', 'reason'),
+    [
+        ("answer = services.call('office.Office', 'echo', data=object())", 'object'),
+        ("answer = services.call('office.Office', 'echo')", 'missing argument data'),
+        ("answer = services.call('office.Office', 'nowhere')", 'no exposed method nowhere'),
+        ("answer = services.call(5, 'echo')", 'neither a service nor its name'),
+        ("answer = services.call('office.Office', 'linger', timeout=0.2)", 'has not answered within 0.2 s'),
+    ],
+)
+def test_what_cannot_be_asked_is_an_error_that_says_why(site: Site, body: str, reason: str) -> None:
+    guarded = f'try:\n    {body}\nexcept TypeError as e:\n    answer = str(e)'
+    said = site.ask(guarded)
+    assert reason in (said.get('failed') or said['answer'])
+
+
 def test_nothing_is_left_of_modules_that_have_ended(site: Site) -> None:
     site.answer(call('add'))
     client = site.mux.client()

@@ -102,12 +102,19 @@ class Server(object):
                 elif kind == pipe.RUN:
                     self._start_job(*pipe.unpack_job(body))
                 elif kind == pipe.PREPARE:
-                    self._prepared.add(*pipe.unpack_code(body))
-                    _freeze()
+                    self._prepare(*pipe.unpack_code(body))
                 elif kind == pipe.KILL:
                     self._kill(*struct.unpack('>II', body))
             if not messages:
                 return
+
+    def _prepare(self, second_stage, sources):
+        """For jobs that become contexts; without it these do for themselves what was to be done for them."""
+        try:
+            self._prepared.add(second_stage, sources)
+        except Exception:
+            self._prepared = prepared.Prepared()
+        _freeze()
 
     def _start_job(self, job_id, job):
         stdout_fd, stderr_fd = self._receiver.take_fds(2)

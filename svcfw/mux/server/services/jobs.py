@@ -1,5 +1,6 @@
 """Jobs: which requests of clients have an offer, and which contexts their modules become. Loop thread only."""
 
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 #: Jobs that may still become contexts: commands count until their run ends.
 MAX_JOBS = 20000
+
+_log = logging.getLogger('svcfw.mux')
 
 #: The id of an agent's context, and the handle of a request there.
 Key = tuple[int, int]
@@ -45,8 +48,9 @@ class Jobs:
         assert node.context is not None
         try:
             run = self._runs.of(offer, environment)
-        except OSError:
-            return  # nobody is left to hear of it
+        except OSError as exc:
+            _log.warning('a task of process %d may ask for nothing, as that is not there: %s', offer.run[0], exc)
+            return
         self._jobs[node.context.id, handle] = _Job(node, offer, run)
         if len(self._jobs) > MAX_JOBS:
             self.is_over(*next(iter(self._jobs)))
