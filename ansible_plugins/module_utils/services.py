@@ -184,11 +184,15 @@ class _Context(object):
         handles = __import__('svcfw.core.handles', fromlist=['BESIDE'])
         frames = __import__('svcfw.core.wire.frames', fromlist=['Frame'])
         core = __import__('svcfw.core.router', fromlist=['Router'])
+        errors = __import__('svcfw.core.wire.errors', fromlist=['EncodeError'])
         logs = __import__('svcfw.core.logs', fromlist=['forward'])
 
         class Router(core.Router):
             def send(self, frame):
                 """A service's context is neither above nor below: the controller passes on what is for it."""
+                if len(frame.payload) > config['max_bytes']:  # it would cost the link
+                    sizes = len(frame.payload), config['max_bytes']
+                    raise errors.EncodeError('what is sent takes %d bytes, and may take %d' % sizes)
                 if frame.dst != self.own_id and frame.dst not in self.parent_ids:
                     value = self.codec.encode((frame.dst, frame.handle, frame.flags, frame.payload))
                     top = self.parent_ids[-1]

@@ -16,6 +16,8 @@ from svcfw.core.wire.link import Link
 SIZE = struct.Struct('>I')
 #: Payload of one frame from a job: below what the multiplexer takes from a host, whose link would end else.
 MAX_FRAME_BYTES = 7 * 1024 * 1024
+#: What the rest of a message to a service's context takes, which goes in one to the controller.
+_ENVELOPE_BYTES = 256
 #: For how long a module may take nothing of what is sent to it, while its host's link waits.
 STALLED_S, LOOK_S = 10.0, 1.0
 #: What jobs use of ours, as far as the agent has it, and what in there is for the agent alone.
@@ -43,7 +45,7 @@ class Links:
             'name': context.name,
             'parents': (router.own_id,) + router.parent_ids,
             'log_level': router.log_level,
-            'max_bytes': MAX_FRAME_BYTES,
+            'max_bytes': MAX_FRAME_BYTES - _ENVELOPE_BYTES,
         }
         second_stage = first_stage.second_stage(router.bundle, config)
         fd = door.hand_over()
