@@ -15,7 +15,7 @@ apart and building it again gives the same text (`payload`). Never log in_data: 
 import functools
 import logging
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
@@ -192,10 +192,16 @@ class Connection(ssh.Connection):
             self._reset_stock()
         self.close()
 
-    def offer(self, services: Iterable[str] = (), files: Iterable[str] = ()) -> None:
-        """For an action: what modules may ask the controller for, from now on, beside what the options say."""
+    def offer(
+        self, services: Iterable[str] = (), files: Iterable[str] = (), facts: Mapping[str, str] | None = None
+    ) -> None:
+        """For an action: what modules may ask the controller for, from now on, beside what the options say.
+
+        facts: what services are told of the caller beside what is known anyway. The last ones count.
+        """
         self._more.services += services
         self._more.files += files
+        self._more.facts.update(facts or {})
 
     def uses_context(self) -> bool:
         """Whether tasks are done in a context of ours, as far as that is known by now."""

@@ -1,12 +1,19 @@
 """The collection's modules that ask ready services of the controller."""
 
+import hashlib
+import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.integration.test_module_services import Asker, svcfw
+from tests.integration.test_module_services import Asker, call, svcfw
 from tests.support.ansible import Controller
+from tests.support.artifact_server import ArtifactServer
 from tests.support.hosts import Farm, Host
+from tests.support.timing import seconds, wait_until
+from tests.support.venvs import need_core
 
 
 @pytest.fixture
@@ -61,3 +68,126 @@ def test_a_call_that_cannot_be_says_why(asker: Asker, host: Host) -> None:
     run = asker.play({'web1': svcfw(host)}, tasks)
     for name, (_, said) in wrong.items():
         assert said in run.result(name)['result']['msg'], run.output
+
+
+# --- artifact
+
+
+@pytest.fixture
+def server() -> Iterator[ArtifactServer]:
+    with ArtifactServer() as server:
+        yield server
+
+
+def artifact(server: ArtifactServer, name: str = 'artifact', **options: object) -> dict[str, object]:
+    options = {'src': f'{server.url}/app.tar', 'dest': '/tmp/app.tar', **options}
+    return {'name': name, 'svcfw.svcfw.artifact': options}
+
+
+@pytest.mark.parametrize(('strategy', 'line'), [('linear', '2.19'), ('free', '2.16'), ('free', '2.21')])
+def test_all_hosts_get_what_was_downloaded_once(
+    asker: Asker, farm: Farm, server: ArtifactServer, strategy: str, line: str
+) -> None:
+    asker.controller.core = need_core(line)
+    asker.variables = {}
+    server.files['/app.tar'] = content = os.urandom(3 << 20)
+    hosts = {f'h{i}': farm.host(f'h{i}') for i in range(6)}
+    inventory = {name: svcfw(host) for name, host in hosts.items()}
+    tasks = [artifact(server, mode='0640', owner='root'), artifact(server, 'again', mode='0640')]
+    run = asker.play(inventory, tasks, strategy=strategy, become=True)
+    for name, host in hosts.items():
+        result = run.result('artifact', name)['result']
+        assert result['changed'], run.output
+        assert result['checksum'] == 'sha256:' + hashlib.sha256(content).hexdigest()
+        assert not run.result('again', name)['result']['changed']
+        path = host.path('/tmp/app.tar')
+        assert path.read_bytes() == content
+        assert path.stat().st_mode & 0o7777 == 0o640
+    assert server.downloads == ['/app.tar']
+
+
+def test_a_later_run_asks_whether_it_has_changed_and_with_a_checksum_does_not(
+    asker: Asker, host: Host, server: ArtifactServer
+) -> None:
+    server.files['/app.tar'] = b'one'
+    checksum = 'sha256:' + hashlib.sha256(b'one').hexdigest()
+    inventory = {'web1': svcfw(host)}
+    asker.play(inventory, [artifact(server)])
+    assert server.asked == [('/app.tar', 200)]
+    asker.play(inventory, [artifact(server, dest='/tmp/other')])
+    assert server.asked == [('/app.tar', 200), ('/app.tar', 304)]
+    assert host.path('/tmp/other').read_bytes() == b'one'
+    asker.play(inventory, [artifact(server, dest='/tmp/third', checksum=checksum)])
+    assert host.path('/tmp/third').read_bytes() == b'one'
+    assert len(server.asked) == 2
+    server.files['/app.tar'] = b'two'
+    run = asker.play(inventory, [artifact(server)])
+    assert run.result('artifact')['result']['changed']
+    assert host.path('/tmp/app.tar').read_bytes() == b'two'
+    folder = Path(asker.controller.env['HOME']) / '.cache' / 'svcfw' / 'artifacts'
+    wait_until(lambda: not list(folder.glob('run-*')), seconds(10), 'what the run has held is gone')
+
+
+def test_check_mode_of_an_artifact_changes_nothing_on_the_host(
+    asker: Asker, host: Host, server: ArtifactServer
+) -> None:
+    server.files['/app.tar'] = b'one'
+    host.path('/tmp/same').write_bytes(b'one')
+    tasks = [artifact(server), artifact(server, 'same', dest='/tmp/same'),
+             artifact(server, 'known', checksum='sha256:' + 64 * '0')]  # fmt: skip
+    run = asker.play({'web1': svcfw(host)}, tasks, '--check')
+    assert [run.result(name)['result']['changed'] for name in ('artifact', 'same', 'known')] == [True, False, True]
+    assert not host.path('/tmp/app.tar').exists()
+
+
+def test_a_file_of_the_controller_is_an_artifact_too(asker: Asker, host: Host, server: ArtifactServer) -> None:
+    (asker.folder / 'files').mkdir()
+    (asker.folder / 'files' / 'app').write_text('mine')
+    checksum = 'sha1:' + hashlib.sha1(b'mine').hexdigest()
+    tasks = [artifact(server, src='app', dest='/tmp/', checksum=checksum),
+             artifact(server, 'again', src='app', dest='/tmp/app')]  # fmt: skip
+    run = asker.play({'web1': svcfw(host)}, tasks)
+    assert host.path('/tmp/app').read_text() == 'mine', run.output
+    assert not run.result('again')['result']['changed']
+
+
+def test_an_artifact_that_cannot_be_had_says_why(asker: Asker, host: Host, server: ArtifactServer) -> None:
+    server.files['/app.tar'] = b'one'
+    other = 'sha256:' + 64 * '0'
+    wrong = {
+        'missing': ({'src': f'{server.url}/nothing'}, 'the server answers 404'),
+        'other': ({'checksum': other}, f'not {other}'),
+        'scheme': ({'src': 'file:///etc/shadow'}, 'neither http nor https'),
+        'redirected': ({'src': f'{server.url}/to/file:///etc/shadow'}, 'the server answers 302'),
+        'digits': ({'checksum': 'sha256:12'}, 'are no digits of sha256'),
+        'folder': ({'dest': '/nowhere/app'}, '/nowhere is no folder'),
+        'stock': ({'dest': '/tmp/app'}, 'cannot be had over this connection'),
+    }
+    tasks = [{**artifact(server, name, **options), 'ignore_errors': True} for name, (options, _) in wrong.items()]
+    tasks[-1]['connection'] = 'ssh'
+    tasks[-1]['vars'] = {'ansible_connection': 'ssh'}
+    run = asker.play({'web1': svcfw(host)}, tasks)
+    for name, (_, said) in wrong.items():
+        assert said in run.result(name)['result']['msg'], run.output
+    assert not host.path('/tmp/app.tar').exists()
+
+
+def test_a_host_has_the_controller_download_nothing_by_itself(
+    asker: Asker, host: Host, server: ArtifactServer
+) -> None:
+    """Even where the service is named for all its modules."""
+    name = 'svcfw.ansible.services.ready.artifacts.Artifacts'
+    asker.variables = {'ansible_svcfw_services': [name]}
+    asked = asker.ask(host, call('obtain', name, key='0' * 64), call('obtain', name, url=server.url))
+    assert 'does not ask for that' in asked[0]['error']
+    assert 'missing argument key' in asked[1]['error'] or 'unknown argument' in asked[1]['error']
+    assert server.asked == []
+
+
+def test_a_host_is_not_told_the_password_of_a_url(asker: Asker, host: Host, server: ArtifactServer) -> None:
+    server.files['/app.tar'] = b'one'
+    server.account = 'me:a secret'
+    url = server.url.replace('://', '://me:a%20secret@') + '/app.tar'
+    run = asker.play({'web1': svcfw(host)}, [artifact(server, src=url)], '-vvv')
+    assert host.path('/tmp/app.tar').read_bytes() == b'one', run.output
+    assert 'a%20secret' not in json.dumps(run.result('artifact')['result'])

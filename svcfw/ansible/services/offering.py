@@ -20,6 +20,8 @@ class More:
     def __init__(self) -> None:
         self.services: list[str] = []
         self.files: list[str] = []
+        #: Attested of its modules; what is known of the task otherwise cannot be stated here.
+        self.facts: dict[str, str] = {}
 
 
 def offer(plugin: Any, more: More, become_account: str | None, module: str | None) -> Offer | None:
@@ -36,6 +38,7 @@ def offer(plugin: Any, more: More, become_account: str | None, module: str | Non
     config = getattr(collection_loader, 'AnsibleCollectionConfig', None)
     collections = [text(path) for path in getattr(config, 'collection_paths', None) or ()]
     facts = {
+        **more.facts,
         'inventory_hostname': _optional(plugin, 'svcfw_inventory_hostname'),
         'host': _optional(plugin, 'host'),
         'login_account': _optional(plugin, 'remote_user'),
