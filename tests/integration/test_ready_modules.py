@@ -191,3 +191,70 @@ def test_a_host_is_not_told_the_password_of_a_url(asker: Asker, host: Host, serv
     run = asker.play({'web1': svcfw(host)}, [artifact(server, src=url)], '-vvv')
     assert host.path('/tmp/app.tar').read_bytes() == b'one', run.output
     assert 'a%20secret' not in json.dumps(run.result('artifact')['result'])
+
+
+# --- semaphore
+
+
+def semaphore(name: str = 'hold', **options: object) -> dict[str, object]:
+    return {'name': name, 'svcfw.svcfw.semaphore': {'name': 'work', **options}}
+
+
+def counted(**options: object) -> list[dict[str, object]]:
+    """Work of which a service of the tests counts how much is under way."""
+    enter, leave = service_call('enter', 'enter'), service_call('leave_again', 'leave')
+    return [{'block': [semaphore(**options), enter, leave], 'always': [semaphore('release', state='released')]}]
+
+
+@pytest.mark.parametrize(('strategy', 'forks'), [('free', 8), ('host_pinned', 3)])
+def test_no_more_hosts_hold_a_semaphore_than_it_has_slots(
+    asker: Asker, farm: Farm, strategy: str, forks: int
+) -> None:
+    inventory = {f'h{i}': svcfw(farm.host(f'h{i}')) for i in range(6)}
+    asker.controller.env['ANSIBLE_FORKS'] = str(forks)
+    run = asker.play(inventory, [*counted(slots=2), *counted(slots=2)], strategy=strategy)
+    assert len(run.results('release')) == 12, run.output
+    counts = [event['result']['result'] for event in run.results('enter')]
+    assert len(counts) == 12
+    assert max(counts) <= 2
+
+
+def test_a_host_that_would_wait_in_vain_fails_at_once(asker: Asker, farm: Farm) -> None:
+    inventory = {f'h{i}': svcfw(farm.host(f'h{i}')) for i in range(3)}
+    run = asker.play(inventory, [semaphore(slots=2)])
+    failed = [event['result']['msg'] for event in run.results('hold') if event['kind'] == 'failed']
+    assert len(failed) == 1, run.output
+    assert 'with the strategy linear it would not be released' in failed[0]
+    asker.controller.env['ANSIBLE_FORKS'] = '2'
+    run = asker.play(inventory, [semaphore()], strategy='free')
+    failed = [event['result']['msg'] for event in run.results('hold') if event['kind'] == 'failed']
+    assert any('all 2 forks of the run would wait' in text for text in failed), run.output
+
+
+def test_a_host_waits_no_longer_than_it_is_to(asker: Asker, farm: Farm) -> None:
+    inventory = {f'h{i}': svcfw(farm.host(f'h{i}')) for i in range(2)}
+    run = asker.play(inventory, [semaphore(timeout=0.5)], strategy='free')
+    (failed,) = [event['result']['msg'] for event in run.results('hold') if event['kind'] == 'failed']
+    assert failed.startswith('semaphore work: h')
+    assert failed.endswith('holds its slots, and none was released within 0.5 s')
+    # What was held has ended with the run.
+    run = asker.play({'h0': inventory['h0']}, [semaphore(), semaphore('again')])
+    assert [run.result(name)['kind'] for name in ('hold', 'again')] == ['ok', 'ok']
+
+
+def test_a_semaphore_has_the_same_slots_everywhere_and_none_in_check_mode(asker: Asker, farm: Farm) -> None:
+    inventory = {f'h{i}': svcfw(farm.host(f'h{i}')) for i in range(2)}
+    tasks = [semaphore(slots="{{ 2 if inventory_hostname == 'h0' else 3 }}")]
+    run = asker.play(inventory, tasks)
+    (failed,) = [event['result']['msg'] for event in run.results('hold') if event['kind'] == 'failed']
+    assert 'semaphore work is in use with' in failed
+    run = asker.play(inventory, [semaphore()], '--check')
+    assert [event['kind'] for event in run.results('hold')] == ['ok', 'ok']
+
+
+def test_a_host_holds_nothing_that_its_task_does_not_say(asker: Asker, host: Host) -> None:
+    name = 'svcfw.ansible.services.ready.semaphores.Semaphores'
+    asker.variables = {'ansible_svcfw_services': [name]}
+    asked = asker.ask(host, call('hold', name, key='0' * 64), call('free', name, host='h1'))
+    assert 'does not ask for that' in asked[0]['error']
+    assert 'no exposed method free' in asked[1]['error']

@@ -16,6 +16,7 @@ class Office(svcfw.service.Service):
         super().__init__(router)
         self.count = 0
         self.kept = []
+        self.present = 0
 
     @svcfw.service.expose(policy=svcfw.service.AllowAny())
     def who(self, msg):
@@ -60,6 +61,16 @@ class Office(svcfw.service.Service):
     @svcfw.service.expose(policy=svcfw.service.AllowAny())
     def odd(self):
         return self
+
+    @svcfw.service.expose(policy=svcfw.service.AllowAny())
+    def enter(self):
+        """How many are in by now."""
+        self.present += 1
+        return self.present
+
+    @svcfw.service.expose(policy=svcfw.service.AllowAny())
+    def leave_again(self):
+        self.present -= 1
 
     @svcfw.service.expose(policy=svcfw.service.AllowAny())
     def start(self):

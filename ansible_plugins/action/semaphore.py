@@ -1,0 +1,1 @@
+from svcfw.ansible.services.ready.semaphore_action import ActionModule  # noqa: F401
