@@ -61,7 +61,8 @@ def test_a_call_that_cannot_be_says_why(asker: Asker, host: Host) -> None:
         'late': (service_call('linger', 'late', arguments={'seconds': 1000}, timeout=0.1), 'office.Office.linger'),
         'odd': (service_call('much', 'odd', arguments={'timeout': 3}), '`timeout` cannot be called in this way'),
         'refused': (
-            {**service_call('add', 'refused'), 'vars': {'ansible_svcfw_services': []}}, 'office.Office is not activated',
+            {**service_call('add', 'refused'), 'vars': {'ansible_svcfw_services': []}},
+            'office.Office is not activated',
         ),
     }  # fmt: skip
     tasks = [{**task, 'ignore_errors': True} for task, _ in wrong.values()]
@@ -172,9 +173,7 @@ def test_an_artifact_that_cannot_be_had_says_why(asker: Asker, host: Host, serve
     assert not host.path('/tmp/app.tar').exists()
 
 
-def test_a_host_has_the_controller_download_nothing_by_itself(
-    asker: Asker, host: Host, server: ArtifactServer
-) -> None:
+def test_a_host_has_the_controller_download_nothing_by_itself(asker: Asker, host: Host, server: ArtifactServer) -> None:
     """Even where the service is named for all its modules."""
     name = 'svcfw.ansible.services.ready.artifacts.Artifacts'
     asker.variables = {'ansible_svcfw_services': [name]}
@@ -207,9 +206,7 @@ def counted(**options: object) -> list[dict[str, object]]:
 
 
 @pytest.mark.parametrize(('strategy', 'forks'), [('free', 8), ('host_pinned', 3)])
-def test_no_more_hosts_hold_a_semaphore_than_it_has_slots(
-    asker: Asker, farm: Farm, strategy: str, forks: int
-) -> None:
+def test_no_more_hosts_hold_a_semaphore_than_it_has_slots(asker: Asker, farm: Farm, strategy: str, forks: int) -> None:
     inventory = {f'h{i}': svcfw(farm.host(f'h{i}')) for i in range(6)}
     asker.controller.env['ANSIBLE_FORKS'] = str(forks)
     run = asker.play(inventory, [*counted(slots=2), *counted(slots=2)], strategy=strategy)
@@ -226,7 +223,7 @@ def test_a_host_that_would_wait_in_vain_fails_at_once(asker: Asker, farm: Farm) 
     assert len(failed) == 1, run.output
     assert 'with the strategy linear it would not be released' in failed[0]
     asker.controller.env['ANSIBLE_FORKS'] = '2'
-    run = asker.play(inventory, [semaphore()], strategy='free')
+    run = asker.play(inventory, [semaphore(timeout=3)], strategy='free')
     failed = [event['result']['msg'] for event in run.results('hold') if event['kind'] == 'failed']
     assert any('all 2 forks of the run would wait' in text for text in failed), run.output
 

@@ -41,7 +41,7 @@ class Artifacts(Service):
     """Who may have what is said by tasks (svcfw.ansible.services.ready.attested)."""
 
     invoker_class = _Invoker
-    max_running = MAX_DOWNLOADS
+    max_running = MAX_DOWNLOADS  # type: ignore[assignment]
 
     def __init__(self, router: Router) -> None:
         super().__init__(router)
@@ -51,8 +51,8 @@ class Artifacts(Service):
         self._cache = ArtifactCache(folder)
         self._run = _RunFolder(folder)
 
-    @expose(policy=AllowAny())
-    @arg_spec(spec={'key': str})
+    @expose(policy=AllowAny())  # type: ignore[untyped-decorator]
+    @arg_spec(spec={'key': str})  # type: ignore[untyped-decorator]
     def obtain(self, key: str) -> dict[str, Any]:
         """Where the artifact is for the caller to fetch: {'path', 'sha256'}. ArtifactError."""
         request = self._requests[key]

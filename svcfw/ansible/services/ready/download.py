@@ -130,8 +130,10 @@ def _request(url: str, known: Validators | None) -> urllib.request.Request:
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
-        if req.type == 'https' and not newurl.lower().startswith('https:'):
-            raise urllib.error.HTTPError(newurl, code, 'and leads from https to what is none', headers, fp)
+        allowed = ('https:',) if req.type == 'https' else ('http:', 'https:')
+        if not newurl.lower().startswith(allowed):
+            text = f'and leads to what is not {" or ".join(each[:-1] for each in allowed)}'
+            raise urllib.error.HTTPError(newurl, code, text, headers, fp)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
@@ -146,5 +148,3 @@ def _opener() -> urllib.request.OpenerDirector:
         opener.add_handler(handler)
     opener.addheaders = [('User-Agent', 'svcfw')]
     return opener
-
-

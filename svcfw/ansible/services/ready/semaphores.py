@@ -50,16 +50,16 @@ class Semaphores(Service):
         self._lock = threading.Lock()
         self._semaphores: dict[str, _Semaphore] = {}
 
-    @expose(policy=AllowAny())
-    @arg_spec(spec={'key': str})
+    @expose(policy=AllowAny())  # type: ignore[untyped-decorator]
+    @arg_spec(spec={'key': str})  # type: ignore[untyped-decorator]
     def hold(self, key: str, msg: Request) -> Any:
         """Have the host of the caller's task hold a slot. SemaphoreError, at once or when its time is over."""
         asked = requested(msg, NAME, key)
         with self._lock:
             return self._hold(msg, **asked)
 
-    @expose(policy=AllowAny())
-    @arg_spec(spec={'key': str})
+    @expose(policy=AllowAny())  # type: ignore[untyped-decorator]
+    @arg_spec(spec={'key': str})  # type: ignore[untyped-decorator]
     def release(self, key: str, msg: Request) -> None:
         """The host of the caller's task holds it no more. Nothing happens where it does not."""
         asked = requested(msg, NAME, key)
