@@ -27,6 +27,8 @@ STANDBY_NAP_S = 0.005
 MAX_STANDBY_NAP_S = 0.02
 #: A poll or sleep that has nothing to wait for still ends, so that a lost wake-up can only delay, never hang.
 MAX_POLL_S = 60.0
+#: How long at most a thread's burst of writes is kept back to become one, unless that thread begins to wait before.
+LINGER_S = 0.0005
 
 
 _NOTHING = (None, None)
@@ -116,6 +118,8 @@ class Loop(object):
         self._watched = {}
         self._soon = deque()
         self._flushes = deque()
+        self._lingering = deque()
+        self._lingers = False
         self._timers = []
         self._followers = deque()
         self._driver = None
@@ -168,16 +172,26 @@ class Loop(object):
         return self.call_at(self.clock() + seconds, function)
 
     def flush_later(self, function):
-        """Have `function()` called at the end of this turn, or before the next if that is only moments away.
+        """Have `function()` called at the end of this turn: many writes become one. The driving thread."""
+        self._flushes.append(function)
 
-        So many writes become one. Returns whether it will be called; it will for the driving thread.
+    def linger(self, function):
+        """The same for another thread: called when any thread begins to wait, or moments from now.
+
+        Returns whether it will be called: there must be a standby, or one that drives.
         """
         with self._lock:
-            is_soon = self._driver is None and self._standby is not None and not self._standby_parked
-            if is_soon or self.is_driving():
-                self._flushes.append(function)
-                return True
-            return False
+            if self._standby is None or (self._driver is None and self._standby_parked):
+                return False
+            self._lingering.append(function)
+            if not self._lingers:
+                self._lingers = True
+                self.call_later(LINGER_S, self._on_lingered)
+            return True
+
+    def _on_lingered(self):
+        self._lingers = False
+        self._flush(self._lingering)
 
     def is_driving(self):
         """Whether the calling thread is the one that runs the callbacks now."""
@@ -196,6 +210,7 @@ class Loop(object):
         """
         if self.is_driving():
             return self._drive_nested(waiter, deadline)
+        self._flush(self._lingering)
         yields = follows = False
         try:
             while not waiter.ready:
@@ -338,9 +353,16 @@ class Loop(object):
                     return False
         return True
 
+    def _flush(self, functions):
+        while functions:
+            try:
+                function = functions.popleft()
+            except IndexError:
+                return  # another thread was faster
+            self._guard(function)
+
     def _turn(self, deadline):
-        while self._flushes:
-            self._guard(self._flushes.popleft())
+        self._flush(self._flushes)
         for fd, mask in self._poll(deadline):
             try:
                 readable, writable = self._watched.get(fd, _NOTHING)
@@ -357,8 +379,7 @@ class Loop(object):
                     self._guard(self._soon.popleft())
         if self._timers:
             self._run_timers()
-        while self._flushes:
-            self._guard(self._flushes.popleft())
+        self._flush(self._flushes)
 
     def _poll(self, deadline):
         self._polling = True  # from here on `call_soon` wakes us, so what it has added before is looked at after
