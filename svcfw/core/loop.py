@@ -210,14 +210,16 @@ class Loop(object):
         """
         if self.is_driving():
             return self._drive_nested(waiter, deadline)
-        self._flush(self._lingering)
+        if self._lingering:
+            self._flush(self._lingering)
         yields = follows = False
         try:
             while not waiter.ready:
                 with self._lock:
-                    if waiter.ready or self._expired(deadline):
+                    if waiter.ready or (deadline is not None and self.clock() >= deadline):
                         break
-                    self._require_open()
+                    if self._closed:
+                        raise ChannelError(self._why_closed)
                     leads = self._driver is None and not yields
                     if leads:
                         self._take(waiter)
@@ -281,13 +283,6 @@ class Loop(object):
 
     # -- the driver's side
 
-    def _expired(self, deadline):
-        return deadline is not None and self.clock() >= deadline
-
-    def _require_open(self):
-        if self._closed:
-            raise ChannelError(self._why_closed)
-
     def _follow(self, waiter):
         waiter._doze()
         if waiter not in self._followers:
@@ -345,7 +340,7 @@ class Loop(object):
         """Until the waiter is set, or it is late, or it would better be another thread that drives. False for that."""
         while not waiter.ready and (deadline is None or self.clock() < deadline):
             if self._closed:
-                self._require_open()
+                raise ChannelError(self._why_closed)
             self._turn(deadline)
             if self._hands_over:
                 self._hands_over = False
@@ -362,7 +357,8 @@ class Loop(object):
             self._guard(function)
 
     def _turn(self, deadline):
-        self._flush(self._flushes)
+        if self._flushes:
+            self._flush(self._flushes)
         for fd, mask in self._poll(deadline):
             try:
                 readable, writable = self._watched.get(fd, _NOTHING)
@@ -379,7 +375,8 @@ class Loop(object):
                     self._guard(self._soon.popleft())
         if self._timers:
             self._run_timers()
-        self._flush(self._flushes)
+        if self._flushes:
+            self._flush(self._flushes)
 
     def _poll(self, deadline):
         self._polling = True  # from here on `call_soon` wakes us, so what it has added before is looked at after

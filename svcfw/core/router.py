@@ -258,10 +258,8 @@ class Router(object):
             message.refuse('%s has no handle %d' % (self.name, frame.handle))
             return
         function, policy, respondent_id, once = handler
-        link = self.routes.link_for(frame.src)
-        counts = frame.src in self.child_ids  # for those below it a child does not answer
         if respondent_id is not None and respondent_id != frame.src and not self._speaks_for(frame, respondent_id):
-            self.refused(link, 'an answer from context %d, which was not asked' % frame.src, 30, counts)
+            self._refuse(frame, 'an answer from context %d, which was not asked' % frame.src, 30)
         else:
             try:
                 if policy is not None and not policy(message):
@@ -274,8 +272,12 @@ class Router(object):
                 # Whoever sent it may have sent nonsense; it harms nobody else, and nobody waits in vain.
                 if not message.is_dead:
                     text = '%r: %s: %s' % (message, type(e).__name__, e)
-                    self.refused(link, text, 40, counts and isinstance(e, ProtocolError))
+                    self._refuse(frame, text, 40, isinstance(e, ProtocolError))
                     message.refuse(text)
+
+    def _refuse(self, frame, text, level, counts=True):
+        """`refused`, for what came from the sender of a frame: for those below it a child does not answer."""
+        self.refused(self.routes.link_for(frame.src), text, level, counts and frame.src in self.child_ids)
 
     def _speaks_for(self, frame, respondent_id):
         """Other than the respondent: a neighbour on the way to it with the news that it will not answer."""

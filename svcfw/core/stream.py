@@ -304,13 +304,15 @@ class Stream(object):
 
         The loop sees to the rest in its next turn, also where a callback waits, or fails.
         """
-        events, clock = self._events, self._loop.clock
-        end = clock() + TURN_S
+        events, clock, end = self._events, self._loop.clock, None
         while events and not self.closed and (not self._paused or self._is_broken):
             event = events.popleft()
-            if events and not self._delivery_due:
-                self._delivery_due = True
-                self._loop.call_soon(self._deliver_rest)
+            if events:
+                if end is None:
+                    end = clock() + TURN_S
+                if not self._delivery_due:
+                    self._delivery_due = True
+                    self._loop.call_soon(self._deliver_rest)
             try:
                 self._on_event(self, event)
             finally:
