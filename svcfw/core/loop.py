@@ -56,6 +56,7 @@ class Waiter(object):
         loop = self._loop
         if loop._driver is self and loop.is_driving():
             self.ready = True  # as the thread that waits for it will see when this callback returns
+            loop.busy += 1
             return
         with loop._lock:
             self.ready = True
@@ -69,6 +70,7 @@ class Waiter(object):
     def _rouse(self):
         if self._asleep:
             self._asleep = False
+            self._loop.busy += 1
             self._gate.release()
 
     def _doze(self):
@@ -129,6 +131,10 @@ class Loop(object):
         #: Called on the driving thread when a callback begins to wait.
         self.on_nested = None
         self._polling = False
+        #: How many threads this turn has woken that have not begun to wait again; and whether a frame is to wait for
+        #: theirs (svcfw.core.gathering).
+        self.busy = 0
+        self.gathers = bool
         self._turns = 0
         self._standby = None
         self._standby_parked = False
@@ -210,7 +216,9 @@ class Loop(object):
         """
         if self.is_driving():
             return self._drive_nested(waiter, deadline)
-        if self._lingering:
+        if self.busy:
+            self.busy -= 1
+        if self._lingering and not self.busy:
             self._flush(self._lingering)
         yields = follows = False
         try:
@@ -359,7 +367,9 @@ class Loop(object):
     def _turn(self, deadline):
         if self._flushes:
             self._flush(self._flushes)
-        for fd, mask in self._poll(deadline):
+        ready = self._poll(deadline)
+        self.busy = 0
+        for fd, mask in ready:
             try:
                 readable, writable = self._watched.get(fd, _NOTHING)
                 if writable and mask & ~READ:
@@ -377,6 +387,8 @@ class Loop(object):
             self._run_timers()
         if self._flushes:
             self._flush(self._flushes)
+        if self._lingering and not self.busy:
+            self._flush(self._lingering)
 
     def _poll(self, deadline):
         self._polling = True  # from here on `call_soon` wakes us, so what it has added before is looked at after

@@ -188,7 +188,7 @@ class Stream(object):
             if not self._flush_due:
                 self._flush_due = True
                 self._loop.flush_later(self._flush)
-        elif not self._is_burst() or not (self._lingers or self._loop.linger(self._end_lingering)):
+        elif not (self._is_burst() or self._loop.gathers()) or not (self._lingers or self._loop.linger(self._end_lingering)):
             self._written_at = self._sent_at
             self._write()
         else:
