@@ -13,11 +13,20 @@ from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.errors import ChannelError, ProtocolError, TimeoutError
 from svcfw.core.wire.frames import DEAD, Frame
 from svcfw.core.wire.link import Goodbye
-from svcfw.core.wire.routes import RouteTable
 
 #: Extension tags of the codec.
 CONTEXT_TAG = 0x40
 SENDER_TAG = 0x41
+
+
+class _NoRoutes(object):
+    """Of a context without children; with the first of them svcfw.core.relay puts a RouteTable in its place."""
+
+    link_for = {}.get
+    links = set
+
+    def behind(self, link):
+        return []
 
 
 class Router(object):
@@ -63,7 +72,7 @@ class Router(object):
         self.forwards_logging = False
         self._lock = _thread.allocate_lock()
         #: The way to each context below, and which of them are children of this one; changed by the driving thread.
-        self.routes = RouteTable(own_id, self.parent_ids)
+        self.routes = _NoRoutes()  # type: object
         self.child_ids = set()
         #: (first, last) of the ids that were granted to this context at its start, for children; None for none.
         self.ids = None
