@@ -57,6 +57,7 @@ def plan() -> Plan:
     """The Plan that this process was started for."""
     return Plan(**json.loads(sys.argv[1]))
 
+
 Found = dict[str, float]
 
 

@@ -134,7 +134,7 @@ class Loop(object):
         #: How many threads this turn has woken that have not begun to wait again; and whether a frame is to wait for
         #: theirs (svcfw.core.gathering).
         self.busy = 0
-        self.gathers = bool
+        self.gathers = lambda: False
         self._turns = 0
         self._standby = None
         self._standby_parked = False

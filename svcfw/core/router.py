@@ -22,8 +22,10 @@ SENDER_TAG = 0x41
 class _NoRoutes(object):
     """Of a context without children; with the first of them svcfw.core.relay puts a RouteTable in its place."""
 
-    link_for = {}.get
     links = set
+
+    def link_for(self, context_id):
+        return None
 
     def behind(self, link):
         return []
@@ -72,7 +74,7 @@ class Router(object):
         self.forwards_logging = False
         self._lock = _thread.allocate_lock()
         #: The way to each context below, and which of them are children of this one; changed by the driving thread.
-        self.routes = _NoRoutes()  # type: object
+        self.routes = _NoRoutes()
         self.child_ids = set()
         #: (first, last) of the ids that were granted to this context at its start, for children; None for none.
         self.ids = None

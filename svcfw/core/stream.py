@@ -188,18 +188,21 @@ class Stream(object):
             if not self._flush_due:
                 self._flush_due = True
                 self._loop.flush_later(self._flush)
-        elif not (self._is_burst() or self._loop.gathers()) or not (self._lingers or self._loop.linger(self._end_lingering)):
-            self._written_at = self._sent_at
+        elif self._queued_bytes >= BURST_BYTES or not (self._is_burst() or self._loop.gathers()) or not self._linger():
+            self._written_at = self._loop.clock()
             self._write()
-        else:
-            self._lingers = True
 
     def _is_burst(self):
         """Whether the calling thread sends one frame after the other, so that others will follow this one."""
         now, me = self._loop.clock(), _thread.get_ident()
         is_quick = now - self._sent_at < BURST_S and me == self._sent_by
         self._sent_at, self._sent_by = now, me
-        return is_quick and now - self._written_at < MAX_BURST_S and self._queued_bytes < BURST_BYTES
+        return is_quick and now - self._written_at < MAX_BURST_S
+
+    def _linger(self):
+        """Have what is queued written moments later; whether it will be."""
+        self._lingers = self._lingers or self._loop.linger(self._end_lingering)
+        return self._lingers
 
     def _end_lingering(self):
         self._lingers = False
@@ -209,6 +212,7 @@ class Stream(object):
         with self._lock:
             self._flush_due = False
             if not self.closed and not self._wants_write:
+                self._written_at = self._loop.clock()
                 self._write()
             callbacks = self._take_room_callbacks()
         for callback in callbacks:
