@@ -27,7 +27,7 @@ STANDBY_NAP_S = 0.005
 MAX_STANDBY_NAP_S = 0.02
 #: A poll or sleep that has nothing to wait for still ends, so that a lost wake-up can only delay, never hang.
 MAX_POLL_S = 60.0
-#: How long at most a thread's burst of writes is kept back to become one, unless that thread begins to wait before.
+#: How long at most writes of threads that do not drive are held back to become one; epoll makes it a millisecond.
 LINGER_S = 0.0005
 
 
@@ -182,7 +182,7 @@ class Loop(object):
         self._flushes.append(function)
 
     def linger(self, function):
-        """The same for another thread: called when any thread begins to wait, or moments from now.
+        """The same for another thread: called when a thread begins to wait, or moments from now.
 
         Returns whether it will be called: there must be a standby, or one that drives.
         """

@@ -1,7 +1,8 @@
 """Frames over a pair of descriptors: a link joined to the loop, with a bounded write queue.
 
-Writes from the driving thread are collected and go out at the end of its turn, many frames in one system call; writes
-from other threads go out at once where the descriptor takes them.
+Writes from the driving thread are collected and go out at the end of its turn, many frames in one system call. Writes
+from other threads go out at once where the descriptor takes them, but for bursts of short frames: each write wakes the
+reader, and ssh and sshd on the way to it.
 """
 
 import _thread
@@ -21,7 +22,7 @@ from svcfw.core.wire.link import Closed, Goodbye
 HIGH_WATER_BYTES = 4 * 1024 * 1024
 LOW_WATER_BYTES = 1024 * 1024
 #: A thread that sends one frame after the other within this time has them written together: what comes within a
-#: millisecond, up to so many bytes. Each write wakes the reader, and ssh and sshd on the way to it.
+#: millisecond, up to so many bytes.
 BURST_S = 0.00004
 MAX_BURST_S = 0.001
 BURST_BYTES = 16 * 1024
