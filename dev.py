@@ -27,8 +27,10 @@ TARGET_CODE = [
     'svcfw/__init__.py',
     'svcfw/core',
     'svcfw/service',
+    'svcfw/files',
+    'svcfw/agent',
     'svcfw/transport',
-    'svcfw/ansible/target',
+    'svcfw/program',
     'svcfw/boot/first_stage.py',
     'svcfw/boot/loader.py',
 ]

@@ -19,15 +19,15 @@ import svcfw.service
 PAGE = Path(__file__).with_name('reference.md')
 #: Sections, and the modules whose public names they hold, beyond what the packages re-export.
 LIBRARY = {
-    'svcfw.transport.router': ('Router',),
+    'svcfw.program.router': ('Router',),
     'svcfw.transport.spec': ('Spec',),
     'svcfw.core.router': ('Router',),
     'svcfw.core.context': ('Context', 'Reply', 'Sender'),
-    'svcfw.core.calls': ('call', 'CallReply', 'ServiceReply'),
-    'svcfw.core.chain': ('CallChain', 'ChainReply'),
-    'svcfw.core.channel': ('Receiver', 'Channel'),
+    'svcfw.core.calls.caller': ('call', 'CallReply', 'ServiceReply'),
+    'svcfw.core.calls.chain': ('CallChain', 'ChainReply'),
+    'svcfw.core.receivers.channel': ('Receiver', 'Channel'),
     'svcfw.core.latch': ('Latch',),
-    'svcfw.core.select': ('Select', 'SelectError'),
+    'svcfw.core.receivers.select': ('Select', 'SelectError'),
     'svcfw.core.message': ('Message',),
     'svcfw.core.dispatch': ('takes_router', 'inline'),
     'svcfw.core.wire.values': ('Secret',),
@@ -43,8 +43,8 @@ LIBRARY = {
 }
 SERVICES = {
     'svcfw.service.request': ('Request',),
-    'svcfw.service.files': ('FileService',),
-    'svcfw.service.grants': ('Grant',),
+    'svcfw.files.service': ('FileService',),
+    'svcfw.files.grants': ('Grant',),
     'svcfw.service.errors': ('TransferError',),
 }
 #: Classes whose docstring says of each parameter what the attribute of that name is.

@@ -10,18 +10,18 @@ is_target = False
 
 #: Public names and where they live. Resolved on first use: on a target nothing of it is loaded unless it is used.
 _PUBLIC = {
-    'Router': 'svcfw.transport.router',
+    'Router': 'svcfw.program.router',
     'Context': 'svcfw.core.context',
     'Sender': 'svcfw.core.context',
     'Message': 'svcfw.core.message',
-    'Receiver': 'svcfw.core.channel',
-    'Channel': 'svcfw.core.channel',
-    'CallChain': 'svcfw.core.chain',
+    'Receiver': 'svcfw.core.receivers.channel',
+    'Channel': 'svcfw.core.receivers.channel',
+    'CallChain': 'svcfw.core.calls.chain',
     'Latch': 'svcfw.core.latch',
-    'Select': 'svcfw.core.select',
+    'Select': 'svcfw.core.receivers.select',
     'Secret': 'svcfw.core.wire.values',
     'takes_router': 'svcfw.core.dispatch',
-    'call': 'svcfw.core.calls',
+    'call': 'svcfw.core.calls.caller',
     'Error': 'svcfw.core.wire.errors',
     'CallError': 'svcfw.core.wire.errors',
     'ChannelError': 'svcfw.core.wire.errors',
@@ -43,7 +43,7 @@ def main(log_level='WARNING'):
     """
     if is_target:
         return lambda function: function
-    return importlib.import_module('svcfw.transport.toplevel').main(log_level)
+    return importlib.import_module('svcfw.program.toplevel').main(log_level)
 
 
 def __getattr__(name):

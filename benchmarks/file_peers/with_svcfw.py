@@ -1,7 +1,7 @@
 import svcfw
 from benchmarks.file_peers import place as places
 from benchmarks.peers import remote
-from svcfw.service.files import FileService
+from svcfw.files.service import FileService
 
 
 class Peer:

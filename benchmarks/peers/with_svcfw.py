@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import svcfw
 import svcfw.service
 from benchmarks.peers import children, measure, remote
-from svcfw.core.channel import Receiver
-from svcfw.service.files import FileService
+from svcfw.core.receivers.channel import Receiver
+from svcfw.files.service import FileService
 
 NUMBERS = itertools.count()
 

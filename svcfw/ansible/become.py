@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 
 from ansible.errors import AnsibleError
 
-from svcfw.ansible.operations import is_plain
 from svcfw.ansible.options import text
 from svcfw.ansible.recorded import Recorded
+from svcfw.ansible.shell_commands import is_plain
 from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.values import Secret
-from svcfw.mux.client import Become
+from svcfw.mux.client.client import Become
 
 # Stands in the key for the command that is wrapped and for the random id that the plugin puts into each.
 _PLACEHOLDER = 'svcfw-context'

@@ -23,15 +23,16 @@ from ansible.errors import AnsibleError, AnsibleFileNotFound
 from ansible.plugins.connection import ssh
 from ansible.utils.display import Display
 
-from svcfw.ansible import agent_keys, become, localfile, operations, options, payload
+from svcfw.ansible import agent_keys, become, localfile, options, shell_commands
+from svcfw.ansible.deferred import Other, Shortcuts
 from svcfw.ansible.errors import translate
 from svcfw.ansible.options import played, text
-from svcfw.ansible.payload_cache import PayloadCache
+from svcfw.ansible.payloads import payload
+from svcfw.ansible.payloads.payload_cache import PayloadCache
 from svcfw.ansible.session import Session
-from svcfw.ansible.shortcuts import Other, Shortcuts
 from svcfw.ansible.told import Told
 from svcfw.core.wire.errors import Error, StartError
-from svcfw.mux.client import Become, Client, DeferredError, Result, Target
+from svcfw.mux.client.client import Become, Client, DeferredError, Result, Target
 
 Answer = tuple[int, bytes, bytes]
 Value = TypeVar('Value')
@@ -57,7 +58,7 @@ class Connection(ssh.Connection):
         super().__init__(*args, **kwargs)
         self._is_windows = self._is_stock = bool(getattr(self._shell, '_IS_WINDOWS', False))
         self._off: dict[str, str] = {}
-        self._operations = operations.record(self._shell, partial(self._turn_off, 'shell commands'))
+        self._operations = shell_commands.record(self._shell, partial(self._turn_off, 'shell commands'))
         self._escalations = become.Escalations(self._shell, partial(self._turn_off, 'become'))
         self._told = Told(self._show, _verbosity)
         self._session = Session(self._connect_mux, self._told.retries)

@@ -10,10 +10,10 @@ from typing import Any
 
 from ansible.errors import AnsibleAuthenticationFailure, AnsibleConnectionFailure, AnsibleError
 
-from svcfw.core.printable import lines
+from svcfw.core.parent.printable import lines
 from svcfw.core.wire.errors import ChannelError, Error, StartError
 from svcfw.mux import rundir
-from svcfw.mux.client import GONE, DeferredError
+from svcfw.mux.client.client import GONE, DeferredError
 
 # Of a start that may go better the next time; the others would only lock an account or fail alike.
 RETRIED_KINDS = frozenset({'refused', 'timeout', 'died', 'busy'})

@@ -7,8 +7,8 @@ from typing import TypeVar
 
 from svcfw.ansible.errors import RETRIED_KINDS
 from svcfw.core.wire.errors import StartError
-from svcfw.mux.client import Client, DeferredError, Target
-from svcfw.mux.starting import MuxError
+from svcfw.mux.client.client import Client, DeferredError, Target
+from svcfw.mux.client.starting import MuxError
 
 Answer = TypeVar('Answer')
 

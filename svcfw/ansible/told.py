@@ -24,9 +24,9 @@ from ansible import constants
 
 from svcfw.ansible.options import text
 from svcfw.ansible.progress import Progress
-from svcfw.core import printable
-from svcfw.mux.client import Interest
-from svcfw.mux.telling import About, Cost
+from svcfw.core.parent import printable
+from svcfw.mux.client.client import Interest
+from svcfw.mux.server.telling import About, Cost
 
 #: Programs on the command line of ssh are cut to this: our bootstrap says nothing to people.
 MAX_WORD_CHARS = 100

@@ -26,9 +26,9 @@ class Loader:
     def __getattr__(self, name):
         if name not in ('get_data', 'get_resource_reader', 'archive'):
             raise AttributeError(name)
-        import svcfw.core.data
+        import svcfw.core.datafiles.data
 
-        return getattr(svcfw.core.data.Data(self.router, self.sources, self.name), name)
+        return getattr(svcfw.core.datafiles.data.Data(self.router, self.sources, self.name), name)
 
     def find_spec(self, name, path=None, target=None):
         if name in self.sources:

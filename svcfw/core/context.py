@@ -181,4 +181,4 @@ class Sender(object):
 
 def _calls():
     """What callers need: most contexts never call anybody."""
-    return load('svcfw.core.calls')
+    return load('svcfw.core.calls.caller')

@@ -3,7 +3,7 @@ from typing import Any, Generic, ParamSpec, overload
 
 from typing_extensions import TypeVar
 
-from svcfw.core.calls import CallReply, ServiceReply
+from svcfw.core.calls.caller import CallReply, ServiceReply
 from svcfw.core.dispatch import _TakesRouter
 from svcfw.core.latch import Latch
 from svcfw.core.message import Message

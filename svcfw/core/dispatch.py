@@ -49,7 +49,7 @@ def fail(message, failure):
     try:
         message.fail(failure)
     except Error:
-        message.fail(load('svcfw.core.shorten').shortened(failure))
+        message.fail(load('svcfw.core.calls.shorten').shortened(failure))
 
 
 class Dispatcher(object):
@@ -60,7 +60,7 @@ class Dispatcher(object):
         self.busy = False
         self._router = router
         self._calls = Latch(router.loop, brief=True)
-        #: Keys of chains (svcfw.core.chain) of which a call was refused, until they are forgotten.
+        #: Keys of chains (svcfw.core.calls.chain) of which a call was refused, until they are forgotten.
         self._refused_chains = set()
         router.add_handler(self._on_call, handles.CALL_FUNCTION, policy=has_parent_authority)
         router.add_handler(self._on_cancel, handles.CANCEL_CALL, policy=has_parent_authority)
@@ -80,7 +80,7 @@ class Dispatcher(object):
     def _waiting_for(self, call, waiting):
         """How many calls wait, as a chain counts them: none of it may run after one that was refused."""
         (module, function), args = call[:2]
-        if module != 'svcfw.core.chain':
+        if module != 'svcfw.core.calls.chain':
             return waiting
         refused = self._refused_chains
         if function == 'forget':

@@ -23,7 +23,7 @@ class Importer(object):
     """A finder that fetches. Any thread may import; a fetch drives the loop while it waits.
 
     loader: the bundle's own finder and loader (svcfw/boot/loader.py), whose `sources` {name: (file name, source bytes,
-    is package)} it adds to; svcfw.core.relay serves the children of this context from them.
+    is package)} it adds to; svcfw.core.parent.relay serves the children of this context from them.
     """
 
     def __init__(self, router, loader):

@@ -16,7 +16,7 @@ class Latch(object):
     """
 
     def __init__(self, loop=None, brief=False):
-        self._loop = loop or load('svcfw.core.noloop').NoLoop()
+        self._loop = loop or load('svcfw.core.receivers.noloop').NoLoop()
         self._brief = brief
         self._lock = _thread.allocate_lock()
         self._items = deque()

@@ -20,7 +20,7 @@ SENDER_TAG = 0x41
 
 
 class _NoRoutes(object):
-    """Of a context without children; with the first of them svcfw.core.relay puts a RouteTable in its place."""
+    """Of a context without children; with the first of them svcfw.core.parent.relay puts a RouteTable in its place."""
 
     links = set
 
@@ -56,11 +56,11 @@ class Router(object):
         forks.watch(self)
         #: The pool of services of this context (svcfw.service.Pool), if there is one.
         self.services = None
-        #: What transfers of files share in this context (svcfw.service.transfers.Transfers), once there are any.
+        #: What transfers of files share in this context (svcfw.files.transfers.Transfers), once there are any.
         self.transfers = None
-        #: Who may write to handles of this context (svcfw.core.holders.Holders), once there is a Sender for one.
+        #: Who may write to handles of this context (a Holders), once there is a Sender for one.
         self.holders = None
-        #: What this context does for its children, once it has any (svcfw.core.relay.Relay).
+        #: What this context does for its children, once it has any (svcfw.core.parent.relay.Relay).
         self.relay = None
         #: Who brings modules here from above (svcfw.core.importer.Importer); None at the top.
         self.importer = None
@@ -131,7 +131,11 @@ class Router(object):
 
         on_event(stream, event) gets what is not a frame, on_lost(stream, reason) the end, once. Driving thread.
         """
-        return load('svcfw.core.relay').relay_of(self).add_child(context, link, read_fd, write_fd, on_event, on_lost)
+        return (
+            load('svcfw.core.parent.relay')
+            .relay_of(self)
+            .add_child(context, link, read_fd, write_fd, on_event, on_lost)
+        )
 
     def streams(self):
         """The links to children, each once (set of Stream)."""
@@ -157,7 +161,7 @@ class Router(object):
 
     def allocate_id(self):
         """An id for a new child. Asks the parent for more when the present block is used up (blocks for one answer)."""
-        return load('svcfw.core.relay').relay_of(self).allocate_id()
+        return load('svcfw.core.parent.relay').relay_of(self).allocate_id()
 
     # -- handlers
 

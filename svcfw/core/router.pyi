@@ -2,19 +2,19 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import Any, Unpack
 
 from svcfw.core.context import Context
-from svcfw.core.holders import Holders
 from svcfw.core.importer import Importer
 from svcfw.core.latch import Latch
 from svcfw.core.loop import Loop
 from svcfw.core.message import Message
-from svcfw.core.relay import Relay
+from svcfw.core.parent.relay import Relay
+from svcfw.core.receivers.holders import Holders
 from svcfw.core.stream import Stream
 from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.frames import Frame
 from svcfw.core.wire.link import Link
 from svcfw.core.wire.routes import RouteTable
+from svcfw.files.transfers import Transfers
 from svcfw.service.pool import Pool
-from svcfw.service.transfers import Transfers
 from svcfw.transport.spec import _SshOptions
 
 CONTEXT_TAG: int

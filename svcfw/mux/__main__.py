@@ -12,6 +12,6 @@ sys.path[0] = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__
 
 from pathlib import Path  # noqa: E402
 
-from svcfw.mux.server import serve  # noqa: E402
+from svcfw.mux.server.server import serve  # noqa: E402
 
 serve(Path(sys.argv[1]), int(sys.argv[2]))

@@ -11,7 +11,7 @@ VERSION = 3
 #: (environment of the client, idle time in seconds, Spec.modules_python, its run or '', how many -v for ssh): see
 #: telling.py about the last two.
 HELLO = 1
-REQUEST = 2  # (link, become key or None, timeout_s, operation, arguments of svcfw.ansible.target.ops)
+REQUEST = 2  # (link, become key or None, timeout_s, operation, arguments of svcfw.agent.ops)
 MEMBERS = 3  # [(name, digest, content), ...], the answer to NEED_MEMBERS
 BECOME_START = 4  # (command, need_tty, has_password, folder; see Become), the answer to BECOME_BUILD
 BECOME_INPUT = 5  # bytes to type, an answer to BECOME_OUTPUT

@@ -48,7 +48,7 @@ __all__ = [
 
 #: Names that few contexts use, and where they live: what is imported has to be sent to each.
 _LATER = {
-    'FileService': 'svcfw.service.files',
+    'FileService': 'svcfw.files.service',
     'get_or_create_pool': 'svcfw.service.starting',
     'start_pool': 'svcfw.service.starting',
 }

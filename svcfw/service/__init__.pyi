@@ -1,8 +1,8 @@
+from svcfw.files.service import FileService
 from svcfw.service.activator import Activator
 from svcfw.service.deduplicating import DeduplicatingInvoker
 from svcfw.service.errors import PoolError, RefusedError
 from svcfw.service.exposed import NO_REPLY, arg_spec, expose, no_reply
-from svcfw.service.files import FileService
 from svcfw.service.invoker import Invoker, SerializedInvoker
 from svcfw.service.policy import AllowAny, AllowParents, Policy
 from svcfw.service.pool import Pool, call

@@ -1,6 +1,6 @@
 """Errors of the service framework."""
 
-from svcfw.core.calls import REFUSED, RefusedError
+from svcfw.core.calls.caller import REFUSED, RefusedError
 from svcfw.core.wire.errors import CallError, Error
 
 __all__ = [

@@ -1,4 +1,4 @@
-from svcfw.core.calls import RefusedError as RefusedError
+from svcfw.core.calls.caller import RefusedError as RefusedError
 from svcfw.core.wire.errors import CallError, Error
 
 __all__ = [

@@ -5,10 +5,10 @@ import collections
 import threading
 
 from svcfw.core import handles, load
-from svcfw.core.calls import service_name, within
+from svcfw.core.calls.caller import service_name, within
 from svcfw.core.dispatch import call_error, fail
 from svcfw.core.latch import Latch
-from svcfw.core.select import Select
+from svcfw.core.receivers.select import Select
 from svcfw.core.wire.errors import ChannelError, DecodeError, Error, TimeoutError
 from svcfw.service.activation import Activation
 from svcfw.service.activator import Activator

@@ -1,7 +1,7 @@
 """Service: the base class of what other contexts call."""
 
-from svcfw.core.calls import own_module
-from svcfw.core.select import Select
+from svcfw.core.calls.caller import own_module
+from svcfw.core.receivers.select import Select
 from svcfw.service.invoker import Invoker
 
 

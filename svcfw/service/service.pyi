@@ -1,7 +1,7 @@
 from typing import Any
 
+from svcfw.core.receivers.select import Event, Select
 from svcfw.core.router import Router
-from svcfw.core.select import Event, Select
 from svcfw.service.invoker import Invoker
 from svcfw.service.results import Results
 

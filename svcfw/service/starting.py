@@ -1,6 +1,6 @@
 """Pools that are made from elsewhere: where there is none yet, and by a parent for its child."""
 
-from svcfw.core.calls import own_module, service_name
+from svcfw.core.calls.caller import own_module, service_name
 from svcfw.core.dispatch import resolve, takes_router
 from svcfw.service.activator import Activator
 from svcfw.service.limits import checked

@@ -9,7 +9,7 @@ from svcfw.core.context import Context
 from svcfw.core.dispatch import call_error, fail
 from svcfw.core.latch import Latch
 from svcfw.core.message import has_parent_authority, shaped
-from svcfw.core.relay import relay_of
+from svcfw.core.parent.relay import relay_of
 from svcfw.core.wire.errors import START_KINDS, ChannelError, DecodeError, Error, StartError, TimeoutError
 from svcfw.transport import connect
 from svcfw.transport.spec import DEFAULT_TIMEOUT_S, LOCAL, Spec

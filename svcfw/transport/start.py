@@ -9,7 +9,7 @@ import os
 
 from svcfw.boot import first_stage
 from svcfw.core.latch import Latch
-from svcfw.core.relay import relay_of
+from svcfw.core.parent.relay import relay_of
 from svcfw.core.stream import HAS_SHUT_DOWN
 from svcfw.core.wire import limits
 from svcfw.core.wire.errors import ChannelError, StartError

@@ -12,9 +12,9 @@ import pytest
 from svcfw.boot import first_stage
 from svcfw.core.context import Context
 from svcfw.core.wire.errors import StartError
+from svcfw.program.router import Router
 from svcfw.transport import messages, process
 from svcfw.transport.dialogue import Dialogue
-from svcfw.transport.router import Router
 from svcfw.transport.start import start_and_wait
 from tests.support.sshd import Sshd, free_port
 from tests.support.timing import seconds, wait_until

@@ -18,7 +18,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from svcfw.ansible.target import ops
+from svcfw.agent import ops
 from svcfw.core import handles
 from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.frames import Frame, pack_header

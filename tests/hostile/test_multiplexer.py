@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from svcfw.core.conduct import MAX_RECORDS, RECORDS_PER_S
+from svcfw.core.parent.conduct import MAX_RECORDS, RECORDS_PER_S
 from svcfw.core.wire.errors import Error
 from svcfw.mux import rundir
-from svcfw.mux.client import Client, Target
+from svcfw.mux.client.client import Client, Target
 from tests.hostile.peer import BEHAVIOURS
 from tests.support.mux import Mux, link, resident_bytes
 from tests.support.timing import seconds

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from svcfw.core.context import Context
-from svcfw.transport.router import Router
+from svcfw.program.router import Router
 from tests.support.interpreters import need_python
 from tests.support.mux import Mux, running_mux
 from tests.support.sshd import Sshd

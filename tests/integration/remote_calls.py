@@ -3,7 +3,7 @@
 import os
 import threading
 
-from svcfw.core import chain
+from svcfw.core.calls import chain
 from svcfw.core.dispatch import takes_router
 
 ran = []

@@ -7,9 +7,9 @@ from svcfw.core.context import Sender
 from svcfw.core.dispatch import takes_router
 from svcfw.core.latch import Latch
 from svcfw.core.wire.errors import Error
-from svcfw.service import holding, spools
+from svcfw.files.relay import holding, spools
+from svcfw.files.service import FileService
 from svcfw.service.exposed import expose
-from svcfw.service.files import FileService
 from svcfw.service.policy import AllowParents
 from svcfw.service.pool import Pool
 from svcfw.service.service import Service

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 import pytest
 
 import svcfw
-from svcfw.core.chain import CallChain
-from svcfw.core.channel import Receiver
+from svcfw.core.calls.chain import CallChain
 from svcfw.core.context import Context
 from svcfw.core.dispatch import MAX_PENDING_CALLS
+from svcfw.core.receivers.channel import Receiver
 from svcfw.core.wire.errors import CallError, ChannelError, TimeoutError
-from svcfw.transport.router import Router
+from svcfw.program.router import Router
 from tests.integration import remote_calls as there
 from tests.support.routers import LONG
 from tests.support.timing import seconds, wait_until

@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.support.sshd import Sshd
 from tests.support.timing import seconds
 
-MAIN = 'import sys; from svcfw.cli import main; sys.exit(main())'
+MAIN = 'import sys; from svcfw.cli.main import main; sys.exit(main())'
 
 
 def run(server: Sshd, command: str, *arguments: str) -> tuple[int, str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from svcfw.transport.router import Router
+from svcfw.program.router import Router
 from tests.support.interpreters import need_python
 from tests.support.sshd import Sshd
 

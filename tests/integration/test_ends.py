@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from svcfw.core.channel import Receiver
 from svcfw.core.context import Context
+from svcfw.core.receivers.channel import Receiver
 from svcfw.core.wire.errors import CallError, ChannelError, StartError
-from svcfw.transport.router import Router
+from svcfw.program.router import Router
 from tests.integration import remote_ends as there
 from tests.support import called, children
 from tests.support.routers import LONG

@@ -18,12 +18,12 @@ import pytest
 import svcfw.service
 from svcfw.core.context import Context
 from svcfw.core.wire.errors import ChannelError
+from svcfw.files.disk.reader import Source
+from svcfw.files.disk.writer import MIN_RESUMED_BYTES
+from svcfw.files.service import FileService
+from svcfw.files.transfers import Transfers
+from svcfw.program.router import Router
 from svcfw.service.errors import TransferError
-from svcfw.service.files import FileService
-from svcfw.service.sink import MIN_RESUMED_BYTES
-from svcfw.service.source import Source
-from svcfw.service.transfers import Transfers
-from svcfw.transport.router import Router
 from tests.integration import remote_files as there
 from tests.integration import remote_services
 from tests.support.need import is_long, need_root

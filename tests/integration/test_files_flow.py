@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from svcfw.core.context import Context
-from svcfw.service.files import FileService
-from svcfw.transport.router import Router
+from svcfw.files.service import FileService
+from svcfw.program.router import Router
 from tests.support.flow import Progress, line
 from tests.support.mux import in_thread
 from tests.support.sshd import Sshd

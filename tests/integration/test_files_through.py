@@ -13,10 +13,10 @@ import pytest
 
 from svcfw.core.context import Context
 from svcfw.core.wire.errors import ChannelError
-from svcfw.service import through
+from svcfw.files.relay import through
+from svcfw.files.service import FileService
+from svcfw.program.router import Router
 from svcfw.service.errors import TransferError
-from svcfw.service.files import FileService
-from svcfw.transport.router import Router
 from tests.integration import remote_files as there
 from tests.integration import remote_services
 from tests.support.interpreters import need_python

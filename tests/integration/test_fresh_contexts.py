@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from svcfw.mux.keeping import MAX_KEPT
+from svcfw.mux.server.keeping import MAX_KEPT
 from tests.support.ansible import Controller, Run, connection_vars
 from tests.support.hosts import Farm, Host
 from tests.support.timing import seconds, wait_until

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from svcfw.core.wire.errors import ChannelError
-from svcfw.mux import client as mux_client
 from svcfw.mux import protocol, rundir
-from svcfw.mux.client import Client, MuxError, Target
+from svcfw.mux.client import client as mux_client
+from svcfw.mux.client.client import Client, MuxError, Target
 from tests.support.mux import HANG, in_thread, is_running, link, written
 from tests.support.timing import seconds
 
@@ -23,7 +23,7 @@ HERE = Target(link())
 
 def test_forty_workers_start_one_multiplexer(mux):
     program = (
-        'import sys; from pathlib import Path; from svcfw.mux.client import Client\n'
+        'import sys; from pathlib import Path; from svcfw.mux.client.client import Client\n'
         'client = Client.connect(60, Path(sys.argv[1])); print(client.mux_pid, flush=True)\n'
         'sys.stdin.read(); client.close()'
     )

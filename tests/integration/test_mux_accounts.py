@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from svcfw.core.wire.errors import ChannelError, StartError
-from svcfw.mux.client import DeferredError, Target
+from svcfw.mux.client.client import DeferredError, Target
 from tests.support.interpreters import need_python
 from tests.support.mux import Dialogue, PasswordError, account, in_thread, link, written
 

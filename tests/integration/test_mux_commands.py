@@ -8,7 +8,7 @@ import pytest
 
 from svcfw.core.wire.errors import ChannelError, StartError
 from svcfw.core.wire.values import Secret
-from svcfw.mux.client import DeferredError, Target
+from svcfw.mux.client.client import DeferredError, Target
 from tests.support.mux import fds, in_thread, link, resident_bytes, written, zombies
 
 HERE = Target(link())

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from svcfw.ansible import payload
+from svcfw.ansible.payloads import payload
 from svcfw.core.wire.errors import ChannelError
-from svcfw.mux.client import DeferredError, Target
+from svcfw.mux.client.client import DeferredError, Target
 from tests.support.mux import Dialogue, account, fds, link
 from tests.support.payloads import Task, build
 

@@ -5,9 +5,9 @@ import subprocess
 
 import pytest
 
-from svcfw.ansible.target import ops
+from svcfw.agent import ops
 from svcfw.mux import protocol
-from svcfw.mux.client import DeferredError, Target
+from svcfw.mux.client.client import DeferredError, Target
 from tests.support.mux import command, fds, link, resident_bytes
 
 HERE = Target(link())

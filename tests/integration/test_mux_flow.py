@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from svcfw.mux.client import Client, Target
+from svcfw.mux.client.client import Client, Target
 from tests.support.flow import Progress, line
 from tests.support.mux import Mux, in_thread, link
 from tests.support.sshd import Sshd

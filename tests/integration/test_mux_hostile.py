@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from svcfw.core.wire.errors import ChannelError, StartError
-from svcfw.mux.client import DeferredError, Target
+from svcfw.mux.client.client import DeferredError, Target
 from tests.support.mux import Dialogue, Mux, account, in_thread, link, resident_bytes
 from tests.support.timing import seconds
 
@@ -21,7 +21,7 @@ original = builtins.__import__
 
 def __import__(name, *rest):
     module = original(name, *rest)
-    if name == 'svcfw.ansible.target.agent':
+    if name == 'svcfw.agent.agent':
         builtins.__import__ = original
         change(sys.modules[name])
     return module

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from svcfw.core.wire.errors import ChannelError, StartError
-from svcfw.mux.client import Target
+from svcfw.mux.client.client import Target
 from tests.support.mux import HANG, in_thread, link, parent_of, written, zombies
 
 HERE = Target(link())
@@ -58,7 +58,7 @@ while True:
 
 
 def test_killed_client(mux, tmp_path):
-    program = f"""import sys; from pathlib import Path; from svcfw.mux.client import Client, Target
+    program = f"""import sys; from pathlib import Path; from svcfw.mux.client.client import Client, Target
 client = Client.connect(60, Path({str(mux.folder)!r})); here = Target({link()!r})
 client.mkdtemp(here, {str(tmp_path / 'made')!r}, None)
 client.run_command(here, 'echo $$ > {tmp_path}/pid; sleep 1000; :', None, '/bin/sh')

@@ -60,6 +60,6 @@ def test_the_wheel_holds_package_and_collection(tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     assert 'ansible_collections/svcfw/svcfw/plugins/connection/svcfw.py' in names
-    assert {'svcfw/__init__.py', 'svcfw/cli.py', 'svcfw/demo.yml'} <= names
+    assert {'svcfw/__init__.py', 'svcfw/cli/main.py', 'svcfw/cli/demo.yml'} <= names
     assert {'svcfw/py.typed', 'svcfw/__init__.pyi', 'svcfw/core/context.pyi'} <= names
     assert {name.split('/')[0] for name in names if '.dist-info/' not in name} == {'svcfw', 'ansible_collections'}

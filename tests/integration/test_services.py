@@ -13,9 +13,9 @@ import pytest
 
 import svcfw.service
 from svcfw.core.context import Context
-from svcfw.core.select import Select
+from svcfw.core.receivers.select import Select
 from svcfw.core.wire.errors import CallError, ChannelError, TimeoutError
-from svcfw.transport.router import Router
+from svcfw.program.router import Router
 from tests.integration import remote_services as there
 from tests.support.interpreters import need_python
 from tests.support.sshd import Sshd

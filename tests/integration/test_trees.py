@@ -14,12 +14,12 @@ import pytest
 import svcfw.service
 from svcfw.core.context import Context, Sender
 from svcfw.core.wire.errors import ChannelError
-from svcfw.service import manifest
+from svcfw.files import manifest
+from svcfw.files.messages.tree_parts import FILES, MANIFEST
+from svcfw.files.sending import START
+from svcfw.files.service import FileService
+from svcfw.program.router import Router
 from svcfw.service.errors import TransferError
-from svcfw.service.files import FileService
-from svcfw.service.sending import START
-from svcfw.service.tree_parts import FILES, MANIFEST
-from svcfw.transport.router import Router
 from tests.integration import remote_files as there
 from tests.integration.test_files import end, made, settled, written
 from tests.support.timing import seconds, wait_until

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from svcfw.core.channel import Receiver
 from svcfw.core.context import Context
+from svcfw.core.receivers.channel import Receiver
 from svcfw.core.wire.errors import CallError, ChannelError, StartError, TimeoutError
+from svcfw.program.router import Router
 from svcfw.transport import children, start
-from svcfw.transport.router import Router
 from tests.integration import remote_tree as there
 from tests.support.children import is_running, wait_until_gone
 from tests.support.interpreters import need_python

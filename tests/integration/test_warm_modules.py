@@ -1,6 +1,6 @@
 """Real payloads of every ansible-core, run cold as stock does it and warm in a fork: the two must be alike.
 
-Cold is `python3 < payload`; warm is the payload's parts in `svcfw.ansible.target.template` under the same Python.
+Cold is `python3 < payload`; warm is the payload's parts in `svcfw.agent.template.template` under the same Python.
 """
 
 import json
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from svcfw.ansible import payload
+from svcfw.ansible.payloads import payload
 from tests.support import payloads
 from tests.support.interpreters import need_python
 from tests.support.payloads import LINES, Outcome, Task, build, job_of, run_cold, run_warm, source_job

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from svcfw.core.wire.errors import DecodeError
-from svcfw.service.blocks import Signature, match, signature
-from svcfw.service.signature import HASH_BYTES, MIN_BLOCK_BYTES, PROBE_BYTES, PROBE_EVERY
+from svcfw.files.delta.blocks import Signature, match, signature
+from svcfw.files.delta.signature import HASH_BYTES, MIN_BLOCK_BYTES, PROBE_BYTES, PROBE_EVERY
 
 BLOCK = MIN_BLOCK_BYTES
 

@@ -7,7 +7,7 @@ import subprocess
 from hypothesis import given
 from hypothesis import strategies as st
 
-from svcfw.ansible import payload
+from svcfw.ansible.payloads import payload
 
 names = st.text(string.ascii_letters + '_', min_size=1, max_size=4)
 environments = st.dictionaries(

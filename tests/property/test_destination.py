@@ -8,12 +8,12 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from svcfw.service.destination import Destination
+from svcfw.files.disk.destination import Destination
+from svcfw.files.disk.removal import remove_tree
+from svcfw.files.disk.tree import scan
+from svcfw.files.manifest import DIRECTORY, FILE, OTHER, SYMLINK, Entry, Unpacker, pack
 from svcfw.service.errors import ManifestError, TransferError
-from svcfw.service.manifest import DIRECTORY, FILE, OTHER, SYMLINK, Entry, Unpacker, pack
-from svcfw.service.removal import remove_tree
-from svcfw.service.tree import scan
-from tests.unit.service.trees import copy, directory, file, link, picture
+from tests.unit.files.trees import copy, directory, file, link, picture
 
 words = st.sampled_from(['a', 'b', 'c', '..', '.', '', 'canary', 'x' * 255, '\udcff', 'new\nline'])
 paths = st.lists(words, min_size=1, max_size=4).map('/'.join)

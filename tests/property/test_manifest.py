@@ -5,8 +5,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from svcfw.files.manifest import DIRECTORY, FILE, OTHER, SYMLINK, Entry, Unpacker, pack
 from svcfw.service.errors import ManifestError
-from svcfw.service.manifest import DIRECTORY, FILE, OTHER, SYMLINK, Entry, Unpacker, pack
 
 names = (
     st.binary(min_size=1, max_size=8)

@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from svcfw.service.store import Store
+from svcfw.files.store.store import Store
 
 CONTENTS = [bytes([65 + i]) * (i * 7) for i in range(12)]
 DIGESTS = [hashlib.sha256(content).digest() for content in CONTENTS]

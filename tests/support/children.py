@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from svcfw.core.context import Context
-from svcfw.transport.router import Router
+from svcfw.program.router import Router
 from tests.support.interpreters import need_python
 from tests.support.timing import seconds, wait_until
 

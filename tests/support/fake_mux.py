@@ -1,4 +1,4 @@
-"""A multiplexer that is none: `connect` gives clients like svcfw.mux.client.Client, and all they do is written down.
+"""A fake multiplexer: `connect` gives clients like svcfw.mux.client.client.Client, and records what they do.
 
 What a real one does on a target is answered from the attributes; a test sets those it cares about.
 """
@@ -6,7 +6,7 @@ What a real one does on a target is answered from the attributes; a test sets th
 from collections.abc import Callable
 from typing import Any
 
-from svcfw.mux.client import Become, DeferredError, Result, Target
+from svcfw.mux.client.client import Become, DeferredError, Result, Target
 
 
 class FakeMux:

@@ -16,7 +16,7 @@ import pytest
 
 from svcfw.core.wire.codec import Codec
 from svcfw.mux import rundir
-from svcfw.mux.client import Become, Client, Target
+from svcfw.mux.client.client import Become, Client, Target
 from tests.support.timing import seconds, wait_until
 
 #: Set in the environment of the multiplexer, from which all that it starts has it.

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from svcfw.ansible import payload
+from svcfw.ansible.payloads import payload
 from tests.support.hosts import CHECKOUT
 from tests.support.timing import seconds
 from tests.support.venvs import need_core

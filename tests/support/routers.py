@@ -9,7 +9,7 @@ from typing import Any
 
 from svcfw.core.context import Context
 from svcfw.core.loop import Waiter
-from svcfw.core.relay import relay_of
+from svcfw.core.parent.relay import relay_of
 from svcfw.core.router import Router
 from svcfw.core.wire.frames import Frame
 from svcfw.core.wire.link import Link

@@ -39,7 +39,7 @@ SCRIPTS = {
     'ansible-doc': 'ansible.cli.doc',
     'ansible-inventory': 'ansible.cli.inventory',
     'ansible-playbook': 'ansible.cli.playbook',
-    'svcfw': 'svcfw.cli',
+    'svcfw': 'svcfw.cli.main',
 }
 
 

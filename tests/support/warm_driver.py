@@ -11,7 +11,7 @@ import sys
 
 def run(template, job_id, job):
     """(wait status, stdout, stderr) of one job; the status is None if the template died."""
-    from svcfw.ansible.target.template import Exited, Lost
+    from svcfw.agent.template.template import Exited, Lost
 
     job = dict(job)
     contents = job.pop('contents', [])
@@ -48,7 +48,7 @@ def run(template, job_id, job):
 
 def main():
     """The program; started as `python -c`, like an agent, with the checkout as the last entry of sys.path."""
-    from svcfw.ansible.target.template import Template
+    from svcfw.agent.template.template import Template
 
     checkout = sys.path.pop()
     jobs = pickle.load(sys.stdin.buffer)

@@ -13,9 +13,9 @@ PACKAGE = Path(svcfw.__file__).parent
 #: Places where the user is told of something else, or nobody hears of it.
 WITHOUT_REMEDY = {
     'transport/start.py': 1,  # a start that is given up on: whoever does so knows why
-    'mux/root_node.py': 1,  # the same
-    'mux/exchange.py': 1,  # its modules run, in another way
-    'ansible/target/children.py': 2,  # nobody waits; the reason is the system's
+    'mux/server/root_node.py': 1,  # the same
+    'mux/server/exchange.py': 1,  # its modules run, in another way
+    'agent/children.py': 2,  # nobody waits; the reason is the system's
 }
 
 
@@ -57,7 +57,9 @@ def test_starts(path: Path) -> None:
 
 
 LIBRARY = sorted(
-    path for folder in ('core', 'service', 'transport', 'boot') for path in (PACKAGE / folder).rglob('*.py')
+    path
+    for folder in ('core', 'service', 'files', 'program', 'transport', 'boot')
+    for path in (PACKAGE / folder).rglob('*.py')
 )
 
 

@@ -5,9 +5,9 @@ from typing import Any, assert_type
 
 import svcfw
 import svcfw.service
-from svcfw.core.calls import CallReply
+from svcfw.core.calls.caller import CallReply
 from svcfw.core.latch import Latch
-from svcfw.service.files import FileService
+from svcfw.files.service import FileService
 from svcfw.service.request import Request
 
 

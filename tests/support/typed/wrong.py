@@ -5,7 +5,7 @@ It is never run.
 
 import svcfw
 import svcfw.service
-from svcfw.service.files import FileService
+from svcfw.files.service import FileService
 
 
 def add(a: int, b: int = 0) -> int:

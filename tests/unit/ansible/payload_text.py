@@ -1,4 +1,4 @@
-"""A module as ansible-core hands it over, cut down to what `svcfw.ansible.payload` reads."""
+"""A module as ansible-core hands it over, cut down to what `svcfw.ansible.payloads.payload` reads."""
 
 import base64
 

@@ -16,10 +16,11 @@ from ansible.plugins.connection import ssh
 from ansible.plugins.loader import become_loader
 from ansible.release import __version__
 
-from svcfw.ansible import options, payload_cache
+from svcfw.ansible import options
 from svcfw.ansible.connection import Connection
+from svcfw.ansible.payloads import payload_cache
 from svcfw.core.wire.errors import ChannelError, StartError
-from svcfw.mux.client import DeferredError, MuxError, Result
+from svcfw.mux.client.client import DeferredError, MuxError, Result
 from tests.unit.ansible.connections import make_action, set_become
 from tests.unit.ansible.payload_text import PAYLOAD
 

@@ -6,8 +6,8 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from svcfw.ansible.errors import translate
 from svcfw.core.wire.errors import ChannelError, StartError
 from svcfw.mux import rundir
-from svcfw.mux.client import GONE, DeferredError
-from svcfw.mux.starting import MuxError
+from svcfw.mux.client.client import GONE, DeferredError
+from svcfw.mux.client.starting import MuxError
 
 LOG = str(rundir.log_path(rundir.default()))
 SEE = f' More may be in {LOG} on this machine.'

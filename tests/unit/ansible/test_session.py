@@ -2,7 +2,7 @@ import pytest
 
 from svcfw.ansible.session import Session
 from svcfw.core.wire.errors import ChannelError, StartError
-from svcfw.mux.client import DeferredError, MuxError, Target
+from svcfw.mux.client.client import DeferredError, MuxError, Target
 
 TARGET = Target(link=b'link')
 

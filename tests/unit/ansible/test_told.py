@@ -4,7 +4,7 @@ import pytest
 
 from svcfw.ansible.told import MAX_WORD_CHARS, Told
 from svcfw.core.wire.errors import StartError
-from svcfw.mux.telling import About, Cost
+from svcfw.mux.server.telling import About, Cost
 
 ROOT = About(
     '1.1', True, True, 'openssh (ssh found)', ['ssh', '-o', 'User="bob"', 'web1', 'exec ' + 'x' * 2000],

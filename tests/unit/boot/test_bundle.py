@@ -69,7 +69,7 @@ def test_it_holds_what_the_entry_imports_and_no_more() -> None:
     names = {name.decode() for name in parts[1::2]}
     assert names == {path for path, _ in bundle.sources().values()}
     assert {'svcfw/__init__.py', 'svcfw/core/entry.py', 'svcfw/core/wire/codec.py'} < names
-    assert 'svcfw/core/select.py' not in names
+    assert 'svcfw/core/receivers/select.py' not in names
     assert all(name == 'svcfw/__init__.py' or name.startswith('svcfw/core/') for name in names)
 
 

@@ -195,9 +195,15 @@ def test_a_link_that_is_gone_is_forgotten(scene: Scene, write: Write) -> None:
 
 
 def test_what_every_context_has_is_not_sent_along(scene: Scene, write: Write) -> None:
-    write({'rsuser.py': 'import svcfw\nfrom svcfw.core.dispatch import takes_router\nfrom svcfw.core import select\n'})
+    write(
+        {
+            'rsuser.py': 'import svcfw\n'
+            'from svcfw.core.dispatch import takes_router\n'
+            'from svcfw.core.receivers import select\n'
+        }
+    )
     scene.allow('rsuser')
-    assert set(scene.ask('rsuser')) == {'rsuser', 'svcfw.core.select'}
+    assert set(scene.ask('rsuser')) == {'rsuser', 'svcfw.core.receivers', 'svcfw.core.receivers.select'}
 
 
 def test_looking_imports_nothing(scene: Scene, write: Write) -> None:

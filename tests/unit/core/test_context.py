@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from svcfw.core import context as context_module
-from svcfw.core.calls import function_name
+from svcfw.core.calls.caller import function_name
 from svcfw.core.context import Context, Reply, Sender
 from svcfw.core.loop import Loop
 from svcfw.core.wire.errors import ChannelError, TimeoutError

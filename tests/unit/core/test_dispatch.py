@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from svcfw.core import dispatch, shorten
-from svcfw.core.channel import Receiver
+from svcfw.core import dispatch
+from svcfw.core.calls import shorten
 from svcfw.core.context import Context, Sender
+from svcfw.core.receivers.channel import Receiver
 from svcfw.core.wire.errors import CallError, ChannelError, EncodeError
 from svcfw.core.wire.values import Secret
-from svcfw.transport.router import Router
+from svcfw.program.router import Router
 from tests.support import called, children
 from tests.support.children import LONG
 

@@ -12,13 +12,13 @@ import pytest
 
 from svcfw.boot import bundle, first_stage
 from svcfw.core import handles
-from svcfw.core.channel import Receiver
 from svcfw.core.context import Context
+from svcfw.core.receivers.channel import Receiver
 from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.errors import ChannelError
 from svcfw.core.wire.frames import Frame
 from svcfw.core.wire.link import Link, Ready
-from svcfw.transport.router import Router
+from svcfw.program.router import Router
 from tests.support import called, children
 from tests.support.children import LONG
 from tests.support.interpreters import need_python
@@ -142,7 +142,7 @@ class TestShutdown:
 PARENT = """
 import sys
 import svcfw
-from svcfw.core.channel import Receiver
+from svcfw.core.receivers.channel import Receiver
 from tests.support import called
 
 @svcfw.main()

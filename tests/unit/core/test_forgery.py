@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from svcfw.core import handles, relay
+from svcfw.core import handles
 from svcfw.core.message import Message, has_parent_authority
+from svcfw.core.parent import relay
 from svcfw.core.wire.errors import ChannelError, TimeoutError
 from svcfw.core.wire.frames import DEAD, Frame
 from tests.support.routers import LONG, Peer, Served, Tree, tree
@@ -168,8 +169,8 @@ NONSENSE = {
 
 @pytest.mark.parametrize('kind', NONSENSE)
 def test_who_is_refused_again_and_again_is_not_heard_any_more(made: Tree, monkeypatch: Any, kind: str) -> None:
-    monkeypatch.setattr('svcfw.core.conduct.MAX_REFUSED', 10)
-    monkeypatch.setattr('svcfw.core.conduct.REFUSED_PER_S', 0)
+    monkeypatch.setattr('svcfw.core.parent.conduct.MAX_REFUSED', 10)
+    monkeypatch.setattr('svcfw.core.parent.conduct.REFUSED_PER_S', 0)
     top = made.master()
     evil, victim = made.peer(top, 1, 'evil', ids=(64, 127)), made.peer(top, 2, 'victim')
     assert top.router.add_handler(print, respondent=top.router.context(2)) == 1000
@@ -191,7 +192,7 @@ def test_who_is_refused_again_and_again_is_not_heard_any_more(made: Tree, monkey
 
 def test_for_those_below_it_a_child_does_not_answer(scene: tuple[Served, Peer, Peer], monkeypatch: Any) -> None:
     top, evil, _ = scene
-    monkeypatch.setattr('svcfw.core.conduct.Bucket.take', lambda self, cost=1: False)
+    monkeypatch.setattr('svcfw.core.parent.conduct.Bucket.take', lambda self, cost=1: False)
     evil.send(Frame(0, 1, 1, handles.ADD_ROUTE, 0, 0, encoded(top, (64, 'below'))))
     evil.send(Frame(0, 64, 64, handles.CANCEL_SERVICE, 0, 0, b'\xff'))
     top.router.add_handler(lambda message: message.small_value(), handles.CANCEL_SERVICE)

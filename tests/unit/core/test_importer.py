@@ -13,7 +13,7 @@ from svcfw.boot.responder import MAX_REFUSED
 from svcfw.core import handles
 from svcfw.core.context import Context
 from svcfw.core.wire.errors import CallError
-from svcfw.transport.router import Router
+from svcfw.program.router import Router
 from tests.support import called, children
 from tests.support.children import LONG
 
@@ -169,7 +169,9 @@ def test_what_the_standard_library_merely_tries_is_not_asked_for(child: Context,
 def test_what_the_target_has_is_its_own(child: Context) -> None:
     assert not child.call(called.file_of, 'json').startswith('<svcfw>')
     assert child.call(called.file_of, 'svcfw').startswith('<svcfw>')
-    assert child.call(called.file_of, 'svcfw.core.select').startswith('<svcfw>'), 'also what is not in the bundle'
+    assert child.call(called.file_of, 'svcfw.core.receivers.select').startswith('<svcfw>'), (
+        'also what is not in the bundle'
+    )
 
 
 def test_a_module_that_fails_says_so(child: Context, write: Write) -> None:
@@ -251,7 +253,7 @@ class TestPrograms:
 
     def test_a_script_that_cannot_be_imported_elsewhere(self, tmp_path: Path) -> None:
         (tmp_path / 'program.py').write_text(
-            'import os\nfrom svcfw.transport.router import Router\n'
+            'import os\nfrom svcfw.program.router import Router\n'
             'def work():\n    return 1\n'
             'with Router() as router:\n    child = router.local()\n'
             '    for _ in range(2):\n'

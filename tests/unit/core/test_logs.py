@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from svcfw.core import handles, logs, logsink
+from svcfw.core import handles, logs
 from svcfw.core.context import Context
 from svcfw.core.loop import Waiter
+from svcfw.core.parent import logsink
 from svcfw.core.stream import HIGH_WATER_BYTES
 from svcfw.core.wire.frames import Frame
-from svcfw.transport.router import Router
+from svcfw.program.router import Router
 from tests.support import bare, called, children
 from tests.support.routers import Peer, Served, Tree, tree
 from tests.support.timing import seconds, wait_until

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from svcfw.core import handles
-from svcfw.core.channel import Receiver
 from svcfw.core.context import Context, Sender
-from svcfw.core.relay import relay_of
+from svcfw.core.parent.relay import relay_of
+from svcfw.core.receivers.channel import Receiver
 from svcfw.core.wire.errors import ChannelError, TimeoutError
 from svcfw.core.wire.frames import Frame
 from svcfw.core.wire.link import Goodbye, Link

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from svcfw.mux import keeping, root_node
+from svcfw.mux.server import keeping, root_node
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / 'docs' / 'differences.md').read_text()

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from svcfw.core.channel import Receiver
 from svcfw.core.context import Context, Sender
 from svcfw.core.latch import Latch
-from svcfw.core.select import Select
+from svcfw.core.receivers.channel import Receiver
+from svcfw.core.receivers.select import Select
 from svcfw.core.wire.errors import ChannelError
 from svcfw.service import AllowAny, Invoker, Pool, SerializedInvoker, Service, expose
 from tests.support.routers import LONG

@@ -9,7 +9,7 @@ import pytest
 
 from svcfw.core.context import Context
 from svcfw.core.message import Message
-from svcfw.core.select import Select
+from svcfw.core.receivers.select import Select
 from svcfw.core.wire.errors import CallError, ChannelError, Error, TimeoutError
 from svcfw.service import (
     NO_REPLY,

@@ -9,7 +9,7 @@ import pytest
 from svcfw.core import handles
 from svcfw.core.context import Context
 from svcfw.core.latch import Latch
-from svcfw.core.relay import relay_of
+from svcfw.core.parent.relay import relay_of
 from svcfw.core.wire.errors import StartError, TimeoutError
 from svcfw.core.wire.frames import Frame
 from svcfw.transport import children

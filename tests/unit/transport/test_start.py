@@ -15,9 +15,9 @@ from svcfw.core.context import Context
 from svcfw.core.latch import Latch
 from svcfw.core.wire.errors import ChannelError, StartError
 from svcfw.core.wire.limits import MAX_NOISE_BYTES
+from svcfw.program.router import Router
 from svcfw.transport import messages, process, start
 from svcfw.transport.dialogue import STDERR, STDIN, STDOUT, TTY, Ask, Dialogue, Fail, Send
-from svcfw.transport.router import Router
 from svcfw.transport.start import Starter, start_and_wait
 from tests.support import called, children
 from tests.support.children import LONG
@@ -28,7 +28,7 @@ from tests.support.timing import seconds, wait_until
 @pytest.fixture(autouse=True)
 def short_graces(monkeypatch: pytest.MonkeyPatch) -> None:
     """What misbehaves is not waited for as long as it would be."""
-    for name in ('svcfw.transport.start.LEAVE_S', 'svcfw.transport.router.LEAVE_S', 'svcfw.transport.start.GRACE_S'):
+    for name in ('svcfw.transport.start.LEAVE_S', 'svcfw.program.router.LEAVE_S', 'svcfw.transport.start.GRACE_S'):
         monkeypatch.setattr(name, 0.2)
 
 

@@ -1,0 +1,382 @@
+"""The agent: carries out the multiplexer's operations on a target. One thread, which never blocks for long."""
+
+import importlib
+import os
+import pwd
+import sys
+import time
+from collections import deque
+
+from svcfw.agent import files, login_files, ops
+from svcfw.agent.download import Transfer
+from svcfw.agent.programs import Programs
+from svcfw.agent.puts import Copy, Puts
+from svcfw.agent.standing import Standing
+from svcfw.core import handles
+from svcfw.core.dispatch import call_error, inline, takes_router
+from svcfw.core.message import has_parent_authority
+from svcfw.core.wire.frames import Frame
+
+#: How long a child may take to end until that is taken for granted, and how often to look.
+DISMISS_S, LOOK_S = 7.0, 0.005
+#: How long jobs may take to end by themselves when the context ends.
+END_S = 1.0
+_WARNING, _ERROR = 30, 40
+
+
+@takes_router
+@inline
+def start(router, is_lent=False, is_below=False):
+    """Serve the operations of ops.py at the handle AGENT. Returns facts: home, user, uid, python, version, shell.
+
+    is_lent: the account is another one than that which was logged in to. is_below: there is an agent above here.
+    """
+    agent = Agent(router, is_lent, is_below)
+    name, home, _ = _account()
+    return {
+        'home': os.environ.get('HOME') or home,
+        'user': name,
+        'uid': os.getuid(),
+        'python': sys.executable or '',
+        'version': tuple(sys.version_info[:3]),
+        'shell': agent.shell,
+    }
+
+
+def _account():
+    """(name, home, shell) of this account; a container may run under a number that no account has."""
+    try:
+        account = pwd.getpwuid(os.getuid())
+    except KeyError:
+        return str(os.getuid()), '/', '/bin/sh'
+    return account.pw_name, account.pw_dir, account.pw_shell or '/bin/sh'
+
+
+class _Session(object):
+    """What the agent knows about one client of the multiplexer."""
+
+    def __init__(self, number):
+        self.number = number
+        self.failed = False
+        self.is_timed = False
+        self.takes_stale = False
+
+
+class _Timed(object):
+    """A request whose result tells how long it took here."""
+
+    def __init__(self, message, clock):
+        self._message = message
+        self._clock = clock
+        self._began = clock()
+
+    def __getattr__(self, name):
+        return getattr(self._message, name)
+
+    def reply(self, value):
+        if type(value) is tuple and value[0] == ops.DONE:
+            value += (int((self._clock() - self._began) * 1000000),)
+        self._message.reply(value)
+
+
+class Agent(object):
+    """All that an agent does. Loop thread only, which must be the main one."""
+
+    def __init__(self, router, is_lent=False, is_below=False):
+        _, home, self.shell = _account()
+        self._is_lent = is_lent
+        self._router = router
+        self._loop = router.loop
+        self._sessions = {}
+        self._jobs = {}
+        self._acknowledged = 0
+        self._pace = None
+        self._puts = Puts(router.loop)
+        shaping = login_files.watched(self.shell, os.environ.get('HOME') or home, dict(os.environ), is_lent)
+        # What is not imported yet must be of the same version: an upgrade needs another context, too.
+        more = shaping + [path for path in (sys.executable, os.__file__) if path]
+        self._standing = Standing(is_lent, more, is_below=is_below)
+        self._programs = Programs(router, self.shell, self._jobs, self._over, is_lent)
+        self._children = None
+        #: Whether requests have to wait for an import, and those that do.
+        self._is_holding = False
+        self._held = deque()
+        self._answered = {  # type: dict
+            ops.COMMAND: self._programs.command,
+            ops.MODULE: self._programs.module,
+            ops.FETCH: self._fetch,
+            ops.EXPAND: self._expand,
+            ops.CHILD: self._child,
+            ops.FLUSH: self._flush,
+            ops.DISMISS: self._dismiss,
+            ops.PUT_KEPT: self._put_kept,
+        }
+        self._unanswered = {  # type: dict
+            ops.MKDTEMP: self._mkdtemp,
+            ops.PUT: self._put,
+            ops.PUT_HELD: self._put_held,
+            ops.CHMOD: self._chmod,
+            ops.REMOVE: self._remove,
+        }
+        self._always = {  # type: dict
+            ops.MEMBERS: self._programs.members.update,
+            ops.FORGET: self._programs.forget,
+            ops.CONTENT: self._puts.contents.add,
+            ops.DROP: self._puts.contents.drop,
+            ops.PASS: self._pass,
+            ops.GRANT: self._grant,
+            ops.CHILD_INPUT: self._child_input,
+            ops.ENSURE: files.ensure_directory,
+        }
+        router.on_shutdown(self._end)
+        router.add_handler(self._on_message, handles.AGENT, policy=has_parent_authority)
+
+    # -- requests
+
+    def _on_message(self, message):
+        if message.is_dead:
+            return
+        if self._is_holding:
+            self._held.append(message)
+        else:
+            self._take(message)
+
+    def _load(self, name):
+        """A module (its name, str) of ours that most targets never need.
+
+        It may have to come from above, and the loop is driven until it is there: requests that arrive meanwhile have to
+        wait, as they would find it half made, or be carried out before those that came earlier.
+        """
+        was_holding, self._is_holding = self._is_holding, True
+        try:
+            return importlib.import_module(name)
+        finally:
+            if not was_holding:
+                self._is_holding = bool(self._held)
+                if self._held:
+                    self._loop.call_soon(self._go_on)
+
+    def _go_on(self):
+        """Take one of the requests that had to wait; once there is none, others need not wait any more."""
+        if not self._held:
+            self._is_holding = False
+            return
+        try:
+            self._take(self._held.popleft())
+        finally:
+            self._loop.call_soon(self._go_on)
+
+    def _take(self, message):
+        try:
+            self._carry_out(message, *message.value())
+        finally:
+            if len(message.frame.payload) >= ops.ACK_BYTES:
+                self._acknowledged += len(message.frame.payload)
+                self._router.context(message.src_id).send(handles.AGENT, self._acknowledged)
+
+    def _carry_out(self, message, operation, session_id, arguments):
+        if operation in self._always:
+            self._always[operation](*arguments)
+            return
+        if operation == ops.END:
+            self._end_session(session_id)
+            return
+        session = self._sessions.setdefault(session_id, _Session(session_id))
+        if operation == ops.ANYWAY:
+            session.takes_stale = True
+        elif operation == ops.RELAY:
+            self._relay(message, session, *arguments)
+        elif operation == ops.TIMED:
+            session.is_timed = True
+        elif operation in self._answered:
+            self._answer(message, session, session_id, operation, arguments)
+        elif not session.failed:
+            self._do(message, session, session_id, operation, arguments)
+
+    def _answer(self, message, session, session_id, operation, arguments):
+        if self._refused(message, session) or (operation != ops.FLUSH and self._is_stale(message, session)):
+            return
+        if session.is_timed:
+            message = _Timed(message, self._loop.clock)
+        try:
+            self._answered[operation](message, session_id, *arguments)
+        except files.Failure as e:
+            self._fail(message, session_id, operation, e)
+        except Exception as e:
+            # Ours to have prevented; whoever waits has to be told all the same.
+            message.fail(call_error(e))
+
+    def _do(self, message, session, session_id, operation, arguments):
+        try:
+            self._unanswered[operation](session, *arguments)
+        except Exception as e:
+            session.failed = True
+            self._puts.abandon(session_id)
+            failure = e if isinstance(e, files.Failure) else files.Failure('', operation, e)
+            self._fail(message, session_id, operation, failure)
+
+    def _refused(self, message, session):
+        """After a failure nothing may run that could rest on it; the failure itself was told already."""
+        if session.failed:
+            session.failed = not message.wants_reply()
+            message.refuse('an earlier operation failed')
+            return True
+        return False
+
+    def _is_stale(self, message, session):
+        """Refuse what a new context might do otherwise. The multiplexer's own requests follow one that was judged."""
+        if not session.number or session.takes_stale or not message.wants_reply():
+            return False
+        reason = self._standing.changed()
+        if reason:
+            message.refuse(ops.STALE + reason)
+        return bool(reason)
+
+    def _fail(self, message, session_id, operation, failure):
+        value = (session_id, operation, failure.path, 1, str(failure))
+        self._router.context(message.src_id).send(handles.AGENT, value)
+        message.refuse(str(failure))
+
+    def _relay(self, message, session, context_id, request):
+        if self._refused(message, session) or self._is_stale(message, session):
+            return
+        f = message.frame
+        self._router.send(Frame(context_id, f.src, f.auth, handles.AGENT, f.reply_to, 0, request))
+        self._hold_back(f.src, context_id)
+
+    def _hold_back(self, parent_id, child_id):
+        """As for frames that pass through the router: take no more than the child does."""
+        child = self._router.link_for(child_id)
+        if child is not None and child.is_full():
+            parent = self._router.link_for(parent_id)
+            parent.pause_reading()
+            child.when_room(parent.resume_reading)
+
+    def _grant(self, key, credit):
+        job = self._jobs.get(key)
+        if job is not None:
+            job.grant(credit)
+
+    def _flush(self, message, session_id):
+        message.reply(None)
+
+    def _dismiss(self, message, session_id, context_id):
+        starter = next((each for each in self._router.starters if each.context.id == context_id), None)
+        if starter is not None:
+            starter.leave()
+        self._answer_when_gone(message, starter, self._loop.clock() + DISMISS_S)
+
+    def _answer_when_gone(self, message, starter, deadline):
+        if starter not in self._router.starters or self._loop.clock() >= deadline:
+            message.reply(None)
+        else:
+            self._loop.call_later(LOOK_S, lambda: self._answer_when_gone(message, starter, deadline))
+
+    def _child(self, message, session_id, *arguments):
+        if self._children is None:
+            module = self._load('svcfw.agent.children')
+            self._children = module.Children(self._router, self._is_lent)
+        self._children.start(message, session_id, *arguments)
+
+    def _child_input(self, key, data):
+        if self._children is not None:
+            self._children.type(key, data)
+
+    def _expand(self, message, session_id, text):
+        message.reply(files.expand_user(text))
+
+    # -- files
+
+    def _mkdtemp(self, session, path, umask):
+        files.make_directory(path, umask)
+
+    def _put(self, session, *arguments):
+        self._puts.put(session.number, *arguments)
+
+    def _put_held(self, session, *arguments):
+        self._puts.put_held(*arguments)
+
+    def _put_kept(self, message, session_id, *arguments):
+        copy = Copy(self._loop, message, session_id, self._puts, arguments, self._over,
+                    lambda e: self._fail(message, session_id, ops.PUT, e))  # fmt: skip
+        self._jobs[copy.key] = copy
+        try:
+            copy.begin()
+        except files.Failure:
+            self._over(copy)
+            raise
+
+    def _chmod(self, session, paths):
+        files.make_accessible(paths)
+
+    def _remove(self, session, path, recursive):
+        try:
+            files.remove(path, recursive)
+        except files.Failure as e:
+            self._router.log(self._router, _WARNING, str(e))
+        self._puts.kept.sweep()
+
+    def _fetch(self, message, session_id, path):
+        transfer = Transfer(
+            message, session_id, path, self._new_flow, self._loop.clock, self._over,
+            lambda e: self._fail(message, session_id, ops.FETCH, e),
+        )  # fmt: skip
+        self._jobs[transfer.key] = transfer
+        transfer.pump()
+
+    def _new_flow(self):
+        """One of the flows to the controller, which share its link."""
+        if self._pace is None:
+            # Most targets never send much.
+            self._pace = self._load('svcfw.core.wire.pace').Pace()
+        return self._pace.flow()
+
+    def _over(self, job):
+        self._jobs.pop(job.key, None)
+        self._puts.kept.sweep()
+
+    def _pass(self, context_id, operation, digests):
+        """Give a child what was given here before: so it has crossed the link to this host once."""
+        child = self._router.context(context_id)
+        if operation == ops.MEMBERS:
+            members = [(digest, self._programs.members[digest]) for digest in digests]
+            child.send(handles.AGENT, (ops.MEMBERS, 0, (members,)))
+            return
+        for digest in digests:
+            content = self._puts.contents.get(digest)
+            if content is not None:
+                child.send(handles.AGENT, (ops.CONTENT, 0, (digest, content, True)))
+
+    # -- the end
+
+    def _end_session(self, session_id):
+        self._sessions.pop(session_id, None)
+        self._puts.abandon(session_id)
+        self._puts.kept.sweep()
+        if self._children is not None:
+            self._children.give_up(session_id)
+        for job in list(self._jobs.values()):
+            if job.session == session_id:
+                job.kill()
+
+    def _end(self):
+        """The context ends: so does all that runs for it, this process being the last that could see to it."""
+        for session_id in list(self._sessions):
+            self._end_session(session_id)
+        deadline = self._loop.clock() + END_S
+        while self._programs.still_running() and self._loop.clock() < deadline:
+            time.sleep(0.01)
+        for job in list(self._jobs.values()):
+            job.doom()
+        self._end_processes(deadline)
+
+    def _end_processes(self, deadline):
+        """Be the last process of this account, which may be about to be removed: its warm interpreters go first."""
+        starters = list(self._router.starters)
+        for starter in starters:
+            starter.stream.drain(max(0, deadline - self._loop.clock()))
+        while self._loop.clock() < deadline:
+            # Both, as above.
+            if all([self._programs.end(), *[starter.has_ended() for starter in starters]]):
+                break
+            time.sleep(0.002)

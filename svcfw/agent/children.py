@@ -1,0 +1,175 @@
+"""Children of an agent's context: of another account, started by a become plugin's command, or of another interpreter.
+
+Loaded when the first one is asked for: most targets never need it.
+"""
+
+from svcfw.agent import ops, start_folder
+from svcfw.agent.files import encoded
+from svcfw.agent.warm import locales
+from svcfw.core import handles
+from svcfw.core.wire import limits
+from svcfw.core.wire.errors import CallError, ChannelError, StartError
+from svcfw.transport import failures, messages, process
+from svcfw.transport.dialogue import STDIN, STDOUT, TTY, Dialogue, Fail, Send
+from svcfw.transport.start import Starter
+
+_OVERFULL = 'See whether the host has memory and processes left, or raise the timeout.'
+_AGENT = ('svcfw.agent.agent', 'start')
+
+
+class Children(object):
+    """The children that are being started. Loop thread only. is_lent: as for the agent whose children they are."""
+
+    def __init__(self, router, is_lent=False):
+        self._router = router
+        self._is_lent = is_lent
+        self._starting = {}
+
+    def start(self, message, session_id, name, argv, has_tty, marker, timeout_s):
+        """Start a child and tell `message`'s sender how it goes; see ops.CHILD."""
+        child = _Child(self._router, message, session_id, name, argv, has_tty, marker, timeout_s, self._over)
+        child.is_lent = self._is_lent or bool(marker)
+        self._starting[child.key] = child
+        child.begin()
+
+    def type(self, key, data):
+        """Type data where the child's command asked last."""
+        child = self._starting.get(key)
+        if child is not None:
+            child.type(data)
+
+    def give_up(self, session_id):
+        """The session has ended: nobody answers the prompts of its children any more."""
+        for child in list(self._starting.values()):
+            if child.session == session_id:
+                child.give_up()
+
+    def _over(self, child):
+        self._starting.pop(child.key, None)
+
+
+class _Child(object):
+    """One child on its way, as its own dialogue: what its command shows goes to who can answer it."""
+
+    def __init__(self, router, message, session, name, argv, has_tty, marker, timeout_s, on_over):
+        self.key = message.frame.reply_to
+        self.session = session
+        self._router = router
+        self._message = message
+        self._name = name
+        self._argv = argv
+        self._has_tty = has_tty
+        self._marker = marker.encode()
+        # Once it has shown the marker, it has done its part.
+        self._has_others_command = bool(marker)
+        self._timeout_s = timeout_s
+        self.is_lent = False
+        self._on_over = on_over
+        self._asked_on = STDIN
+        self._shown = b''
+        self._shown_bytes = 0
+        self._starter = None
+        self._deadline = None
+        self._is_linked = self._is_over = False
+        self._words = Dialogue(name, messages.LOCAL)
+
+    def begin(self):
+        try:
+            self._starter = Starter(
+                self._router,
+                self._name,
+                self._launch,
+                self._on_ready,
+                self._on_failed,
+                self._timeout_s,
+                hold_back=bool(self._marker),
+            )
+        except OSError as e:
+            self._on_failed(failures.cannot_run(self._name, self._argv[0], e, '', 'become'))
+        except (ValueError, StartError) as e:
+            self._on_failed(e if isinstance(e, StartError) else StartError('become', self._name, str(e)))
+
+    def type(self, data):
+        if not self._is_linked:
+            self._words.prompted()
+            self._starter.act([Send(self._asked_on, data)])
+
+    def give_up(self):
+        """Nobody waits for it. One that is nearly there may as well come: somebody else may want it."""
+        self._starter.give_up(StartError('become', self._name, 'nobody waits for it any more'))
+
+    def _launch(self, size):
+        argv = self._argv[:1] + [encoded(word) for word in self._argv[1:]]
+        environment, folder = locales.environment_before(), start_folder.to_enter()
+        return process.spawn(argv, tty=self._has_tty, env=environment, cwd=folder), self
+
+    # -- the dialogue of the starter
+
+    def receive(self, source, data):
+        self._words.receive(source, data)
+        self._asked_on = TTY if source == TTY else STDIN
+        if not self._marker:
+            return []
+        if source == STDOUT:
+            self._shown = (self._shown + data)[-4096:]
+            if self._marker in self._shown:
+                self._marker = b''
+                self._has_others_command = False
+                self._starter.release()
+                return []
+        self._shown_bytes += len(data)
+        if self._shown_bytes > limits.MAX_NOISE_BYTES:
+            return [
+                Fail(StartError('become', self._name, 'its command prints without end', 'Let login scripts be silent.'))
+            ]
+        self._message.reply((ops.CHILD_OUTPUT, data))
+        return []
+
+    def ended(self, status):
+        error = self._words.ended(status)
+        if error.kind != 'died':
+            return error
+        refusal = status if status >= 0 and self._has_others_command else None
+        return StartError('become', error.host, error.cause, error.remedy, refusal)
+
+    def timed_out(self, seconds):
+        return self._words.timed_out(seconds)
+
+    # -- the outcome
+
+    def _on_ready(self, context):
+        self._is_linked = True
+        self._deadline = self._router.loop.call_later(self._timeout_s, self._on_late)
+        context.request_async(
+            handles.CALL_FUNCTION, (_AGENT, (), {'is_lent': self.is_lent, 'is_below': True}), self._on_facts
+        )
+
+    def _on_facts(self, message):
+        if self._is_over:
+            return
+        try:
+            facts = message.value()
+        except (CallError, ChannelError) as e:
+            self._no_agent(StartError('died', self._name, 'its agent did not start: %s' % e, _OVERFULL))
+            return
+        self._end((ops.CHILD_READY, self._starter.context.id, facts))
+
+    def _on_late(self):
+        self._no_agent(
+            StartError('timeout', self._name, 'its agent did not answer within %g s' % self._timeout_s, _OVERFULL)
+        )
+
+    def _no_agent(self, error):
+        self._on_failed(error)
+        self._starter.leave()
+
+    def _on_failed(self, error):
+        self._end((ops.CHILD_FAILED, error.kind, error.host, error.cause, error.remedy, error.status))
+
+    def _end(self, answer):
+        if not self._is_over:
+            self._is_over = True
+            if self._deadline is not None:
+                self._deadline.cancel()
+            self._on_over(self)
+            self._message.reply(answer)

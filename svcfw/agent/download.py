@@ -1,0 +1,92 @@
+"""Transfer: a file on its way to the controller, with the face of a Job."""
+
+from svcfw.agent import ops
+from svcfw.agent.files import Download, Failure
+from svcfw.core.wire import limits
+from svcfw.core.wire.windows import SendWindow
+
+#: What is read at once, and travels with the result if that is all.
+READ_BYTES = 64 * 1024
+
+
+class Transfer(object):
+    """Sends the file `path` as the answer to `message`, from `pump()` on, as fast as path and receiver take it.
+
+    new_flow() makes the Flow (svcfw.core.wire.pace) once it takes more than one message; clock(): seconds.
+    on_over(transfer) is called once it is over, on_failed(Failure) when it broke off, after the constructor, which
+    raises Failure itself.
+    """
+
+    def __init__(self, message, session, path, new_flow, clock, on_over, on_failed):
+        self.key = message.frame.reply_to
+        self.session = session
+        self._message = message
+        self._download = Download(path)
+        self._new_flow = new_flow
+        self._flow = None
+        self._clock = clock
+        self._on_over = on_over
+        self._on_failed = on_failed
+        self._window = SendWindow(limits.WINDOW_BYTES)
+        self._taken = 0
+        self._size = ops.SIZE.pack(self._download.size)  # goes with the first part
+        self._data = self._following = None  # what was read, and not sent
+
+    def pump(self):
+        """Send what there is room for."""
+        try:
+            self._pump()
+        except Failure as e:
+            self._end()
+            self._on_failed(e)
+
+    def grant(self, credit):
+        """The receiver has taken so many bytes."""
+        self._window.grant(credit)
+        if self._flow is not None:
+            self._taken += credit
+            self._flow.acknowledged(self._clock(), self._taken)
+        self.pump()
+
+    def kill(self):
+        """Nobody waits for it any more."""
+        self._end()
+
+    def doom(self):
+        """Nothing is left to be done: a file does not outlive `kill`."""
+
+    def _pump(self):
+        if self._data is None:
+            self._data = self._download.read(READ_BYTES)
+        while True:
+            if self._following is None:
+                self._following = self._read()
+            if not self._following:
+                self._end()
+                self._message.reply((ops.DONE, self._download.mode, self._data, self._download.digest()))
+                return
+            if not self._send_part(self._data):
+                return
+            self._data, self._following = self._following, None
+
+    def _read(self):
+        return self._download.read(READ_BYTES if self._flow is None else self._flow.chunk_bytes() or READ_BYTES)
+
+    def _send_part(self, data):
+        """Whether there was room for it."""
+        if self._flow is None:
+            self._flow = self._new_flow()
+        if not self._flow.chunk_bytes() or self._window.available < len(data) + len(self._size):
+            return False
+        n = len(data) + len(self._size)
+        self._window.take(n)
+        self._flow.sent(self._clock(), n)
+        self._message.reply((ops.PART, data, self._size))
+        self._size = b''
+        return True
+
+    def _end(self):
+        self._download.close()
+        if self._flow is not None:
+            self._flow.close()
+        self._on_over(self)

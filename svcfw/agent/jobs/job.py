@@ -1,0 +1,185 @@
+"""Job: one process that runs for a session, its output on the way to who asked."""
+
+import os
+import signal
+
+from svcfw.agent import ops
+from svcfw.agent.jobs.output import Output
+from svcfw.core.wire import limits
+
+#: Between the polite signal and the other one.
+KILL_AFTER_S = 5.0
+#: A terminal gives 4 KiB at most in one read, and holds less than this many of them.
+TTY_READS = 64
+
+
+def exit_status(wait_status):
+    """The number a shell would show for what waitpid gave."""
+    return 128 + os.WTERMSIG(wait_status) if os.WIFSIGNALED(wait_status) else os.WEXITSTATUS(wait_status)
+
+
+def kill_group(pid):
+    """SIGKILL for the process group that `pid` leads, which may be gone."""
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except OSError:
+        pass
+
+
+class Job(object):
+    """A process with its output pipes. It is over when it has ended and, unless `ends_at_exit`, its pipes too.
+
+    send_signal(job, number): signals the process and what it started; harmless once that is gone.
+    on_over(job): called once, after the answer was sent.
+    """
+
+    def __init__(self, loop, message, session, send_signal, on_over, ends_at_exit=False):
+        self.key = message.frame.reply_to
+        self.session = session
+        #: Nobody waits for it any more.
+        self.is_killed = False
+        #: It has been shown the signal that it cannot ignore.
+        self.is_doomed = False
+        self._loop = loop
+        self._message = message
+        self._send_signal = send_signal
+        self._on_over = on_over
+        self._ends_at_exit = ends_at_exit
+        self._output = Output(message, self._watch)
+        self._fds = {}
+        self._held = []
+        self._stdin_fd = -1
+        self._stdin = memoryview(b'')
+        self._status = None
+        self._is_over = False
+
+    def read_from(self, fd, number):
+        """Forward what comes from `fd` as stdout (1) or stderr (2). The job owns it from now on."""
+        os.set_blocking(fd, False)
+        self._fds[fd] = number
+        self._loop.watch(fd, lambda: self._on_readable(fd))
+
+    def hold(self, fd):
+        """Keep `fd` open until the process has ended, or is killed. The job owns it from now on."""
+        self._held.append(fd)
+
+    def feed(self, fd, data):
+        """Write `data` to the process's stdin, then close it. The job owns the descriptor."""
+        os.set_blocking(fd, False)
+        self._stdin_fd, self._stdin = fd, memoryview(data)
+        self._on_stdin_writable()
+
+    def exited(self, status):
+        """The process has ended with this exit status."""
+        self._status = status
+        self._close_stdin()
+        if self._ends_at_exit:
+            # What it wrote is there; a process that it left behind may hold the terminal open, or print on, for ever.
+            for fd in list(self._fds):
+                for _ in range(TTY_READS):
+                    if not self._read(fd):
+                        break
+                self._drop(fd)
+        self._let_go()
+        self._check_over()
+
+    def abandon(self, text):
+        """Nobody can tell how the process ended: say so (str) in its error output, as after a SIGKILL."""
+        if not self.is_killed:
+            self._output.write(2, text.encode())
+        for fd in list(self._fds):
+            self._drop(fd)
+        self.exited(128 + signal.SIGKILL)
+
+    def decline(self, cause):
+        """It has not run, since its interpreter can be no template: say that."""
+        for fd in list(self._fds):
+            self._drop(fd)
+        self._is_over = True
+        if not self.is_killed:
+            self._message.reply((ops.UNFIT, cause))
+        self._on_over(self)
+
+    def grant(self, credit):
+        self._output.grant(credit)
+
+    def kill(self):
+        """End the process and what it started: SIGTERM, and SIGKILL a while later. There will be no answer."""
+        if self.is_killed:
+            return
+        self.is_killed = True
+        self._send_signal(self, signal.SIGTERM)
+        self._loop.call_later(KILL_AFTER_S, self.doom)
+        self._close_stdin()
+        for fd in list(self._fds):
+            self._drop(fd)
+        self._let_go()
+        self._check_over()
+
+    def doom(self):
+        """The last act of `kill`, which may be brought forward."""
+        if not self.is_doomed:
+            self.is_doomed = True
+            self._send_signal(self, signal.SIGKILL)
+
+    # -- stdin
+
+    def _on_stdin_writable(self):
+        try:
+            while self._stdin:
+                self._stdin = self._stdin[os.write(self._stdin_fd, self._stdin) :]
+        except BlockingIOError:
+            self._loop.watch(self._stdin_fd, None, self._on_stdin_writable)
+            return
+        except OSError:
+            pass  # it does not want to read: its own affair, as with a shell's pipe
+        self._close_stdin()
+
+    def _close_stdin(self):
+        if self._stdin_fd >= 0:
+            self._loop.watch(self._stdin_fd)
+            os.close(self._stdin_fd)
+            self._stdin_fd, self._stdin = -1, memoryview(b'')
+
+    # -- output
+
+    def _on_readable(self, fd):
+        if self._read(fd) is False:
+            self._drop(fd)
+            self._check_over()
+        elif self._output.is_full():
+            for each in self._fds:
+                self._loop.watch(each)
+
+    def _read(self, fd):
+        """Take some of what there is; None if there is nothing yet, False at the end."""
+        try:
+            data = os.read(fd, limits.READ_BYTES)
+        except BlockingIOError:
+            return None
+        except OSError:
+            return False  # a terminal that was hung up says EIO
+        if not data:
+            return False
+        self._output.write(self._fds[fd], data)
+        return True
+
+    def _watch(self):
+        for fd in self._fds:
+            self._loop.watch(fd, lambda fd=fd: self._on_readable(fd))
+
+    def _drop(self, fd):
+        if self._fds.pop(fd, None) is not None:
+            self._loop.watch(fd)
+            os.close(fd)
+
+    def _let_go(self):
+        while self._held:
+            os.close(self._held.pop())
+
+    def _check_over(self):
+        if self._status is not None and not self._fds and not self._is_over:
+            self._is_over = True
+            if not self.is_killed:
+                self._output.finish(self._status)
+            self._on_over(self)

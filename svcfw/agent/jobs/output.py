@@ -1,0 +1,54 @@
+"""Output: sends what a process prints as far as the receiver's credit goes."""
+
+from svcfw.agent import ops
+from svcfw.core.wire.windows import SendWindow
+
+#: Less than this is held back until the end, so that what a usual task prints travels with its exit status.
+PART_BYTES = 256 * 1024
+#: What may be under way: 40 ms of a 100 Mbit/s link. Few tasks print so much that it was worth measuring the path.
+WINDOW_BYTES = 2 * PART_BYTES
+
+
+class Output(object):
+    """The answer to one request. on_room(): called when it accepts data again after `is_full()`.
+
+    Whoever writes asks `is_full()` after each write of at most limits.READ_BYTES: then a part is smaller than the
+    receiver's window, and no more than a part is held.
+    """
+
+    def __init__(self, message, on_room):
+        self._message = message
+        self._on_room = on_room
+        self._window = SendWindow(WINDOW_BYTES)
+        self._held = {1: bytearray(), 2: bytearray()}
+
+    def write(self, number, data):
+        """Add data to stdout (1) or stderr (2)."""
+        self._held[number] += data
+        self._send_part()
+
+    def is_full(self):
+        """Whether the receiver has to take some before more can be accepted."""
+        return self._size() >= PART_BYTES
+
+    def grant(self, credit):
+        """The receiver has taken this many bytes."""
+        self._window.grant(credit)
+        if self.is_full():
+            self._send_part()
+            if not self.is_full():
+                self._on_room()
+
+    def finish(self, number):
+        """Send the rest and the result."""
+        self._message.reply((ops.DONE, number, bytes(self._held[1]), bytes(self._held[2])))
+
+    def _size(self):
+        return len(self._held[1]) + len(self._held[2])
+
+    def _send_part(self):
+        size = self._size()
+        if self.is_full() and self._window.available >= size:
+            self._window.take(size)
+            self._message.reply((ops.PART, bytes(self._held[1]), bytes(self._held[2])))
+            self._held = {1: bytearray(), 2: bytearray()}

@@ -1,0 +1,103 @@
+"""Commands and modules that run for an agent.
+
+Modules run in processes that a template forks (templates.py), commands as children of the agent itself (commands.py).
+"""
+
+import errno
+import os
+
+from svcfw.agent import ops
+from svcfw.agent.jobs.commands import Commands
+from svcfw.agent.jobs.job import Job
+from svcfw.agent.template.template import TemplateGone
+from svcfw.agent.template.templates import Templates, UnfitInterpreter
+
+#: What a shell shows for a program that is not there, and for one that cannot be run.
+_NOT_FOUND, _NOT_RUN = 127, 126
+
+
+class Programs(object):
+    """Starts what ops.COMMAND and ops.MODULE ask for; each is a Job, kept in `jobs` until on_over(job).
+
+    members: what modules consist of, by digest. shell: of this account. is_lent: as for Agent.
+    """
+
+    def __init__(self, router, shell, jobs, on_over, is_lent=False):
+        self.members = {}
+        self._manifests = {}
+        self._loop = router.loop
+        self._codec = router.codec
+        self._shell = shell
+        self._jobs = jobs
+        self._on_over = on_over
+        self._commands = Commands(router.loop, is_lent)
+        self._templates = Templates(router.loop)
+        self._commands.on_sigchld = self._templates.reap
+
+    def command(self, message, session_id, executable, text, stdin, terminal):
+        program = executable or self._shell
+        # sshd gives a login shell its bare name, which is what its messages begin with.
+        name = executable or os.path.basename(program)
+        job = self._new_job(message, session_id, self._commands, ends_at_exit=terminal is not None)
+        try:
+            self._commands.start(job, [name, '-c', text], stdin, terminal, program)
+        except (OSError, ValueError) as e:
+            self._on_over(job)
+            status = _NOT_FOUND if getattr(e, 'errno', 0) == errno.ENOENT else _NOT_RUN
+            message.reply((ops.DONE, status, b'', _text('%s: %s\n' % (program, getattr(e, 'strerror', None) or e))))
+
+    def module(self, message, session_id, description):
+        job = self._new_job(message, session_id, self._templates)
+        fds = []
+        try:
+            fds += os.pipe()
+            fds += os.pipe()
+            self._templates.run(job, self._with_members(description), self.members, (fds[1], fds[3]))
+        except Exception as e:
+            self._on_over(job)
+            for fd in fds:
+                os.close(fd)
+            if isinstance(e, UnfitInterpreter):
+                message.reply((ops.UNFIT, str(e)))
+                return
+            if not isinstance(e, (OSError, TemplateGone)):
+                raise
+            message.reply((ops.DONE, 1, b'', _text('the module cannot be started: %s\n' % e)))
+            return
+        for fd in (fds[1], fds[3]):
+            os.close(fd)
+        job.read_from(fds[0], 1)
+        job.read_from(fds[2], 2)
+
+    def _with_members(self, description):
+        """A module's job with the list of (name, digest) that its manifest is, always the same object for one."""
+        digest = description.get('manifest')
+        if digest is None:
+            return description
+        if digest not in self._manifests:
+            self._manifests[digest] = self._codec.decode(self.members[digest])
+        return dict(description, members=self._manifests[digest])
+
+    def _new_job(self, message, session_id, runner, ends_at_exit=False):
+        job = Job(self._loop, message, session_id, runner.send_signal, self._on_over, ends_at_exit)
+        self._jobs[job.key] = job
+        return job
+
+    def forget(self):
+        """Drop all members."""
+        self.members.clear()
+        self._manifests.clear()
+        self._templates.retire()
+
+    def end(self):
+        """Have the templates end, with the last jobs. Whether (bool) they have, having looked."""
+        return self._templates.end()
+
+    def still_running(self):
+        """Whether anything is left (bool), having looked."""
+        # Not one or the other: looking is what makes progress.
+        return any([self._commands.still_running(), self._templates.still_running()])
+
+
+def _text(text):
+    return text.encode('utf-8', 'surrogateescape')

@@ -1,0 +1,215 @@
+"""Templates: those that fork new jobs, one for each interpreter that jobs name, and older ones whose jobs still run.
+
+Whatever an interpreter's name leads to when a job comes is what it runs in. The agent's own is forked, as long as
+starting it anew would give the same; others, and what has changed, are started.
+"""
+
+from svcfw.agent import interpreter, site_state
+from svcfw.agent.jobs.job import exit_status, kill_group
+from svcfw.agent.template.template import Exited, Lost, Template, TemplateGone, Unfit
+
+#: How long an interpreter may take to become a template before jobs go another way, if they do not say `start_s`.
+START_S = 20.0
+_NO_PROGRAM = 'it is not there, or more than the name of a program'
+
+
+class UnfitInterpreter(Exception):
+    """No template can be had of an interpreter; its message says why."""
+
+
+class Templates(object):
+    """The template processes of an agent. Loop thread only.
+
+    Each job is a Job; its `exited` is called when it has ended, or its `abandon` when nobody will know, or its
+    `decline` when it has not run since its interpreter can be no template.
+    """
+
+    def __init__(self, loop):
+        self._loop = loop
+        self._own = interpreter.Own()
+        self._forked = None
+        self._named = {}  # words of an interpreter: _Named
+        self._retired = []
+        self._ended = []
+        self._jobs = {}  # job id: (Job, Template)
+
+    def run(self, job, description, contents, fds):
+        """Start a job: `description` as for Template.run, `contents` {digest: bytes} of at least its members.
+
+        The caller keeps the two descriptors `fds`. OSError or TemplateGone when there can be no template,
+        UnfitInterpreter.
+        """
+        words = tuple(description['interpreter'])
+        start_s = description.get('start_s', START_S)
+        template = self._warm(words, start_s)
+        try:
+            self._run(template, job, description, contents, fds)
+        except TemplateGone:
+            self._retire(template)
+            template = self._warm(words, start_s)
+            self._run(template, job, description, contents, fds)
+        self._jobs[job.key] = (job, template)
+        self._watch(template)
+
+    def send_signal(self, job, number):
+        """Signal a job's process and what that started, whether or not it has started yet."""
+        _, template = self._jobs.get(job.key, (None, None))
+        if template is not None and not template.closed:
+            try:
+                template.kill(job.key, number)
+            except TemplateGone:
+                return
+            self._watch(template)
+
+    def retire(self):
+        """Have the next jobs run in new templates; these end with their last job."""
+        for template in self._current():
+            self._retire(template)
+
+    def end(self):
+        """Have all of them end, whatever runs. Whether (bool) they have, having looked."""
+        for template in self._current() + self._retired:
+            self._let_go(template)
+        self.reap()
+        return not self._ended
+
+    def reap(self):
+        """Take the exit status of templates that have ended."""
+        self._ended = [template for template in self._ended if not template.reap()]
+
+    def still_running(self):
+        """Whether any job is left (bool), having looked."""
+        for template in {template for _, template in self._jobs.values()}:
+            template.flush()
+            self._on_readable(template)
+        return bool(self._jobs)
+
+    # -- which template
+
+    def _warm(self, words, start_s):
+        """The template for jobs of this interpreter."""
+        named = self._named.get(words)
+        path = interpreter.program(words)
+        if named is None or named.path != path or named.changed() or (named.is_own and self._own.changed()):
+            named = self._renew(words, path)
+        if named.refusal is not None:
+            raise UnfitInterpreter(named.refusal)
+        present = self._forked if named.is_own else named.template
+        if present is not None and not present.stale():
+            return present
+        if present is not None:
+            self._retire(present)
+        if named.is_own:
+            self._forked = made = Template()
+        else:
+            named.template = made = self._started(named, start_s)
+        return made
+
+    def _renew(self, words, path):
+        """The name leads somewhere else now, or is a new one."""
+        named = self._named.pop(words, None)
+        if named is not None and named.template is not None:
+            self._retire(named.template)
+        if self._forked is not None and self._own.changed():
+            self._retire(self._forked)
+        named = self._named[words] = _Named(words, path, path is not None and self._own.hosts(path))
+        return named
+
+    def _started(self, named, start_s):
+        template = Template(program=(named.path, named.words[-1]))
+        self._loop.call_later(start_s, template.give_up)
+        return template
+
+    def _current(self):
+        """The templates that run new jobs (list)."""
+        every = [self._forked] + [named.template for named in self._named.values()]
+        return [template for template in every if template is not None]
+
+    def _retire(self, template):
+        self._forget(template)
+        self._retired.append(template)
+        self._close_retired()
+
+    def _forget(self, template):
+        if template is self._forked:
+            self._forked = None
+        for named in self._named.values():
+            if named.template is template:
+                named.template = None
+
+    # -- their jobs
+
+    @staticmethod
+    def _run(template, job, description, contents, fds):
+        if not template.knows(description):
+            for digest in template.missing(digest for _, digest in description.get('members', ())):
+                template.add(digest, contents[digest])
+        template.run(job.key, description, fds[0], fds[1])
+
+    def _watch(self, template):
+        writable = (lambda: self._on_writable(template)) if template.wants_write() else None
+        self._loop.watch(template.fileno(), lambda: self._on_readable(template), writable)
+
+    def _on_writable(self, template):
+        template.flush()
+        self._watch(template)
+
+    def _on_readable(self, template):
+        if template.closed:
+            return
+        events = template.receive()
+        if template.closed:
+            self._refuse(template)
+            self._let_go(template)
+        for event in events:
+            self._on_event(template, event)
+        self._close_retired()
+
+    def _on_event(self, template, event):
+        if isinstance(event, Exited):
+            self._jobs.pop(event.job_id)[0].exited(exit_status(event.status))
+        elif isinstance(event, Lost):
+            self._lose(self._jobs.pop(event.job_id)[0], event.pid)
+        elif isinstance(event, Unfit):
+            self._jobs.pop(event.job_id)[0].decline(template.refusal)
+
+    def _refuse(self, template):
+        """If it has ended before it was ready, the next ones would as well."""
+        for named in self._named.values():
+            if named.template is template and not template.is_ready:
+                named.refusal = template.refusal
+
+    def _lose(self, job, pid):
+        """The template died, so that nobody can wait for the job: end what is left of it, and say so."""
+        if pid is not None:
+            kill_group(pid)
+        job.abandon('the process that started modules here was killed, and this one with it\n')
+
+    def _close_retired(self):
+        """Let go of those that have nothing left to do."""
+        busy = {template for _, template in self._jobs.values()}
+        for template in [template for template in self._retired if template not in busy]:
+            self._let_go(template)
+
+    def _let_go(self, template):
+        self._forget(template)
+        if template in self._retired:
+            self._retired.remove(template)
+        self._loop.watch(template.fileno())
+        template.close()
+        self._ended.append(template)
+        self.reap()
+
+
+class _Named(object):
+    """What an interpreter's words lead to: the program `path` (None if to none), watched from then on."""
+
+    def __init__(self, words, path, is_own):
+        self.words = words
+        self.path = path
+        self.is_own = is_own
+        self.changed = site_state.Watch([] if path is None else interpreter.deciding(path)).changed
+        #: The template that was started for it, if it is not the agent's own interpreter.
+        self.template = None
+        #: Why there can be none.
+        self.refusal = _NO_PROGRAM if path is None else None

@@ -1,0 +1,43 @@
+"""The payload's place in sys.path: modules come from memory, until another process is to import them.
+
+multiprocessing's spawn and forkserver (the default from Python 3.14 on) give sys.path to a new interpreter, pickled or
+as its repr(). Whoever asks the entry for either is given the path of a real zip, which is written then. All other runs
+of modules pay nothing.
+"""
+
+import os
+
+from svcfw.agent.warm import zip_file
+
+
+class Root(str):
+    """`path`, as this process finds modules there; `job` and `members` are what the zip is made of."""
+
+    def __new__(cls, path, job, members):
+        return str.__new__(cls, path)
+
+    def __init__(self, path, job, members):
+        self._job, self._members = job, members
+        self._owner = os.getpid()
+        self._folder = self._zip = None
+
+    def __reduce_ex__(self, protocol):
+        return str, (self._written(),)
+
+    def __repr__(self):
+        return repr(self._written())
+
+    def remove(self):
+        """The module has ended: remove the zip, if there is one. Not by what the module has forked."""
+        if self._folder is not None and os.getpid() == self._owner:
+            zip_file.remove_folder(self._folder)
+
+    def _written(self):
+        """The zip's path (str); that of the modules in memory where none can be written."""
+        if self._zip is None:
+            try:
+                self._folder = zip_file.make_folder(self._job)
+                self._zip = zip_file.write(self._folder, self._job, self._members)
+            except OSError:
+                self._zip = str(self)
+        return self._zip

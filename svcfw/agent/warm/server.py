@@ -1,0 +1,235 @@
+"""The template process: takes members and jobs from its agent, forks a child for each job, reports how it ended.
+
+Single-threaded. When the agent's end of the socket is closed, jobs that still run are ended, politely first: nobody is
+there any more to hear of them, and nothing is to be left behind.
+"""
+
+import gc
+import importlib.util  # noqa: F401  (the finder uses it, and runpy in each child)
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+import time
+
+from svcfw.agent import site_state
+from svcfw.agent.warm import child, environment, finder, members, pipe, preimport, runner, zip_file
+
+#: Between the polite signal and the other one.
+KILL_AFTER_S = 5.0
+# So many objects since the last collection are worth another one (20 ms) where there is no gc.freeze.
+_NEW_OBJECTS = 5000
+
+
+def serve(fd, has_to_announce=False):
+    """Run the template on the socket `fd`; returns when it is over. The caller then leaves with os._exit.
+
+    has_to_announce: this interpreter was started for it, and says what it goes by before anything else.
+    """
+    start = child.StartState(is_fork=not has_to_announce)
+    watched = site_state.watched() if has_to_announce else []
+    child.leave_agent(keep=fd)
+    server = Server(socket.socket(fileno=fd), start)
+    if has_to_announce:
+        server.announce(watched)
+    server.run()
+
+
+class Server(object):
+    """One template's state. `start` is what `child.StartState` recorded of the interpreter."""
+
+    def __init__(self, sock, start):
+        sock.setblocking(False)
+        self._socket = sock
+        self._start = start
+        self._receiver = pipe.Receiver(sock)
+        self._members = members.Members()
+        self._finder = finder.MemoryFinder(self._members)
+        self._preimport = preimport.Preimport(self._finder)
+        self._jobs = {}
+        self._manifests = {}
+        self._foreign = None
+        self._kill_at = None
+        self._events = bytearray()
+        self._wake_read, self._wake_write = os.pipe()
+
+    def announce(self, watched):
+        """Be ready: `watched` (list of str) is what this interpreter goes by."""
+        text = b'\0'.join(os.fsencode(path) for path in watched)
+        self._event(pipe.READY, 0, len(text))
+        self._events += text
+
+    def run(self):
+        """Serve until the agent and all jobs are gone."""
+        for fd in (self._wake_read, self._wake_write):
+            os.set_blocking(fd, False)
+        signal.set_wakeup_fd(self._wake_write)
+        signal.signal(signal.SIGCHLD, lambda number, frame: None)
+        sys.meta_path.insert(0, self._finder)
+        sys.path_importer_cache[finder.MEMORY_ROOT] = None
+        _freeze()
+        self._report()
+        while self._jobs or not self._receiver.ended:
+            self._wait()
+            self._reap()
+            self._take_messages()
+            self._report()
+            if self._receiver.ended:
+                self._end_jobs()
+
+    def _wait(self):
+        poll = select.poll()
+        poll.register(self._wake_read, select.POLLIN)
+        if not self._receiver.ended:
+            poll.register(self._socket, select.POLLIN | (select.POLLOUT if self._events else 0))
+        poll.poll(None if self._kill_at is None else max(0, self._kill_at - time.monotonic()) * 1000)
+        try:
+            os.read(self._wake_read, 4096)
+        except BlockingIOError:
+            pass
+
+    # --- the agent's messages ---
+
+    def _take_messages(self):
+        while not self._receiver.ended:
+            messages = self._receiver.read()
+            for kind, body in messages:
+                if kind == pipe.ADD:
+                    self._members.add(body[:32], body[32:])
+                elif kind == pipe.RUN:
+                    self._start_job(*pipe.unpack_job(body))
+                elif kind == pipe.KILL:
+                    self._kill(*struct.unpack('>II', body))
+            if not messages:
+                return
+
+    def _start_job(self, job_id, job):
+        stdout_fd, stderr_fd = self._receiver.take_fds(2)
+        folder = None
+        try:
+            self._fill_in_members(job)
+            if job['kind'] == 'module':
+                self._warm_up(job)
+            job['cold'] = self._is_spent() or bool(environment.needs_cold(job['env'], job['interpreter']))
+            if job['kind'] == 'module' and (zip_file.needed(job) or job['cold']):
+                folder = zip_file.make_folder(job)
+            pid = os.fork()
+        except Exception as exc:  # no space, no process to be had, a broken job: this job's trouble alone
+            os.write(stderr_fd, ('cannot start the module: %s\n' % exc).encode('utf-8', 'backslashreplace'))
+            self._forget_job(folder)
+            self._event(pipe.EXITED, job_id, 1 << 8)
+        else:
+            if pid == 0:
+                self._be_child(job, folder, stdout_fd, stderr_fd)
+            self._jobs[pid] = (job_id, folder)
+            self._event(pipe.STARTED, job_id, pid)
+        finally:
+            os.close(stdout_fd)
+            os.close(stderr_fd)
+
+    def _fill_in_members(self, job):
+        """A manifest comes with its members once; the same list object stands for it from then on."""
+        manifest = job.get('manifest')
+        if manifest is not None:
+            job['members'] = self._manifests.setdefault(manifest, job.get('members'))
+
+    def _warm_up(self, job):
+        """Get done before the fork what would otherwise be done after each."""
+        self._finder.use(job['members'], job['fqn'])
+        self._finder.prepare()
+        self._preimport.ensure(job)
+        self._preimport.judge(job['members'])
+        if self._foreign is None:
+            self._foreign = site_state.Watch(site_state.foreign_files())
+        _freeze()
+
+    def _is_spent(self):
+        """Whether another version of what was imported here is on the disk, which a fork would not see."""
+        if self._foreign is None or not self._foreign.changed():
+            return False
+        self._event(pipe.SPENT, 0, 0)
+        return True
+
+    def _be_child(self, job, folder, stdout_fd, stderr_fd):
+        """The rest of the forked process's life."""
+        try:
+            child.take_stdio(stdout_fd, stderr_fd, self._start)
+            self._socket.close()
+            for fd in [self._wake_read, self._wake_write, stdout_fd, stderr_fd] + self._receiver.other_fds():
+                if fd > 2:
+                    os.close(fd)
+            runner.run(job, folder, self._members, self._finder, self._preimport, self._start)
+        finally:
+            os._exit(1)
+
+    def _kill(self, job_id, signal_number):
+        for pid, (running, _) in self._jobs.items():
+            if running == job_id:
+                _signal(pid, signal_number)
+
+    def _end_jobs(self):
+        """The agent is gone: SIGTERM, and SIGKILL for what is still there a while later."""
+        if self._kill_at is None:
+            self._kill_at = time.monotonic() + KILL_AFTER_S
+            number = signal.SIGTERM
+        elif time.monotonic() < self._kill_at:
+            return
+        else:
+            number = signal.SIGKILL
+        for pid in self._jobs:
+            _signal(pid, number)
+
+    # --- ends of jobs ---
+
+    def _reap(self):
+        while self._jobs:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            job_id, folder = self._jobs.pop(pid, (None, None))
+            self._forget_job(folder)
+            if job_id is not None:
+                self._event(pipe.EXITED, job_id, status)
+
+    def _forget_job(self, folder):
+        if folder:
+            zip_file.remove_folder(folder)
+
+    def _event(self, kind, job_id, value):
+        self._events += pipe.EVENT.pack(kind, job_id, value)
+
+    def _report(self):
+        while self._events and not self._receiver.ended:
+            try:
+                sent = self._socket.send(self._events)
+            except BlockingIOError:
+                return
+            except OSError:
+                self._receiver.ended = True
+                return
+            del self._events[:sent]
+
+
+def _signal(pid, number):
+    """Signal a job's process and what that started."""
+    try:
+        os.killpg(pid, number)
+    except ProcessLookupError:
+        os.kill(pid, number)  # not yet the leader of its group, and not yet reaped: still our own
+    except OSError:
+        pass  # it has become another user's
+
+
+def _freeze():
+    """Keep the garbage collector of each child away from what it shares with this process: it would copy the pages."""
+    gc.disable()  # a child enables it again
+    freeze = getattr(gc, 'freeze', None)  # since 3.7
+    if freeze is not None:
+        freeze()
+    elif gc.get_count()[0] > _NEW_OBJECTS:
+        gc.collect()  # makes them old ones, which a child's collections leave alone

@@ -1,0 +1,1 @@
+"""Payloads of modules as ansible-core builds them. Controller, in workers; imports nothing of ours."""

@@ -1,0 +1,1 @@
+"""The `svcfw` command. Controller; imports everything below."""

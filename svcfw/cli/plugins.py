@@ -1,0 +1,71 @@
+"""Links that let ansible-core find the plugins under their short names, in the user's own plugin folders.
+
+The collection name (svcfw.svcfw.svcfw) works as installed; a short name needs a file on a plugin path. A link keeps up
+with upgrades, and touches nobody's configuration.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+# How the installed plugins and those of a checkout end; a link that leads to such a path is one of ours.
+_ROOTS = ('ansible_collections/svcfw/svcfw/plugins', 'ansible_plugins')
+
+
+class Refused(Exception):
+    """Something is in the way that is not ours."""
+
+
+def source() -> Path:
+    """The folder of the plugins that belong to this svcfw. Refused if it was installed without them."""
+    beside = Path(__file__).resolve().parents[2]
+    for folder in [beside, *map(Path, sys.path)]:
+        for root in _ROOTS:
+            if (folder / root / 'connection' / 'svcfw.py').is_file():
+                return (folder / root).absolute()
+    raise Refused(f'no plugins beside {beside}. Install svcfw again')
+
+
+def destination() -> Path:
+    """The user's plugin folder, as ansible-core finds it."""
+    return Path(os.environ.get('ANSIBLE_HOME') or '~/.ansible').expanduser() / 'plugins'
+
+
+def enable(plugins: Path, into: Path) -> list[Path]:
+    """Link every plugin of `plugins` in `into`; returns the links, made or there already. Doing it twice is harmless.
+
+    Refused, before anything is made, where a file or a link of another origin has the place.
+    """
+    wanted = {into / plugin.relative_to(plugins): plugin for plugin in plugin_files(plugins)}
+    for link in wanted:
+        if os.path.lexists(link) and not is_ours(link):
+            raise Refused(f'{link} is not a link of ours. Move it away first')
+    for link, plugin in wanted.items():
+        link.parent.mkdir(parents=True, exist_ok=True)
+        # Made aside and moved into place: a run that starts just now finds the old one or the new one.
+        fresh = link.with_name(f'.{link.name}.{os.getpid()}')
+        fresh.symlink_to(plugin)
+        os.replace(fresh, link)
+    return list(wanted)
+
+
+def disable(into: Path) -> list[Path]:
+    """Remove every link of ours in `into`, whichever installation it leads to; returns those removed."""
+    links = [link for link in sorted(into.glob('*/*.py')) if is_ours(link)]
+    for link in links:
+        link.unlink()
+    return links
+
+
+def plugin_files(plugins: Path) -> Iterator[Path]:
+    """The plugins of a collection's folder: connection/svcfw.py and the like."""
+    return (path for path in sorted(plugins.glob('*/*.py')) if path.name != '__init__.py')
+
+
+def is_ours(link: Path) -> bool:
+    """Whether `link` is a symlink to a plugin of some svcfw, present or gone."""
+    if not link.is_symlink():
+        return False
+    target = Path(os.readlink(link))
+    return target.name == link.name and str(target.parent).endswith(tuple(f'{r}/{link.parent.name}' for r in _ROOTS))

@@ -1,0 +1,151 @@
+"""Data files of packages that came from above: what `pkgutil.get_data` and `importlib.resources` ask a loader for.
+
+They stay where they are until they are asked for, and are not kept here. The program at the top answers
+(svcfw.boot.responder), with its limits. Imported on first use by the loader (svcfw/boot/loader.py).
+"""
+
+import errno
+import io
+import os
+import sys
+
+from svcfw.core import handles
+from svcfw.core.wire.errors import CallError, ChannelError
+
+#: Where the files of packages from above seem to be, and the names in `__file__` of their modules.
+ROOT = '<svcfw>'
+
+
+class Data(object):
+    """The part of the loader of module `name` that concerns data files. Any thread; each question is a round trip.
+
+    router: of this context; sources: the loader's, see there.
+    """
+
+    def __init__(self, router, sources, name):
+        self._router = router
+        self._sources = sources
+        self._name = name
+
+    def get_data(self, path):
+        """The content (bytes) of a file in a package, by the path that `__file__` of its modules leads to. OSError."""
+        parts = os.path.normpath(path).split('/')
+        for length in range(len(parts) - 1, 1, -1):
+            package = '.'.join(parts[1:length])
+            if parts[0] == ROOT and self._is_package(package):
+                return Entry(self._router, package, parts[length:]).read_bytes()
+        raise FileNotFoundError(errno.ENOENT, 'no file of a package that came from above', path)
+
+    def get_resource_reader(self, name):
+        """The resources of a package, or of the one that a module is in; None for a module in none."""
+        if not self._is_package(name):
+            name = name.rpartition('.')[0]
+        return Reader(Entry(self._router, name, ())) if self._is_package(name) else None
+
+    @property
+    def archive(self):
+        """What Python 3.9 takes for a zip file with the package in it. AttributeError in all others."""
+        reader = self.get_resource_reader(self._name) if sys.version_info[:2] == (3, 9) else None
+        if reader is None:
+            raise AttributeError('archive')
+        from svcfw.core.datafiles.archive import Archive
+
+        return Archive(reader.files(), ROOT)
+
+    def _is_package(self, name):
+        return name in self._sources and self._sources[name][2]
+
+
+class Reader(object):
+    """The resources of one package, as `importlib.abc.ResourceReader` and `TraversableResources` have them."""
+
+    def __init__(self, folder):
+        self._folder = folder
+
+    def files(self):
+        return self._folder
+
+    def open_resource(self, resource):
+        return self._folder.joinpath(resource).open('rb')
+
+    def resource_path(self, resource):
+        raise FileNotFoundError(resource)  # it has none: whoever wants one makes a temporary file
+
+    def is_resource(self, name):
+        return self._folder.joinpath(name).is_file()
+
+    def contents(self):
+        return [entry.name for entry in self._folder.iterdir()]
+
+
+class Entry(object):
+    """A file or folder in a package, there or not, as `importlib.resources.abc.Traversable` has it."""
+
+    def __init__(self, router, package, parts, is_folder=None):
+        """is_folder: bool, as far as that is known."""
+        self._router = router
+        self._package = package
+        self._parts = tuple(parts)
+        self._is_folder = is_folder
+
+    def __repr__(self):
+        return 'Entry(%s)' % self
+
+    def __str__(self):
+        return '/'.join((ROOT, self._package.replace('.', '/')) + self._parts)
+
+    def __eq__(self, other):
+        return isinstance(other, Entry) and str(other) == str(self)
+
+    def __hash__(self):
+        return hash(str(self))
+
+    @property
+    def name(self):
+        return self._parts[-1] if self._parts else self._package.rpartition('.')[2]
+
+    def joinpath(self, *descendants):
+        parts = [part for path in descendants for part in str(path).split('/') if part not in ('', '.')]
+        return Entry(self._router, self._package, self._parts + tuple(parts))
+
+    def __truediv__(self, child):
+        return self.joinpath(child)
+
+    def is_dir(self):
+        return isinstance(self._ask(False), list) if self._is_folder is None else self._is_folder
+
+    def is_file(self):
+        return self._ask(False) is True if self._is_folder is None else not self._is_folder
+
+    def iterdir(self):
+        found = self._ask(False)
+        if not isinstance(found, list):
+            number = errno.ENOENT if found is None else errno.ENOTDIR
+            raise OSError(number, os.strerror(number), str(self))
+        return (Entry(self._router, self._package, self._parts + (name,), is_folder) for name, is_folder in found)
+
+    def read_bytes(self):
+        found = self._ask(True)
+        if not isinstance(found, bytes):
+            number = errno.ENOENT if found is None else errno.EISDIR
+            raise OSError(number, os.strerror(number), str(self))
+        return found
+
+    def read_text(self, encoding=None, errors=None):
+        with self.open('r', encoding=encoding, errors=errors) as file:
+            return file.read()
+
+    def open(self, mode='r', *args, **kwargs):
+        """A file object, for reading alone; further arguments as for `io.TextIOWrapper`."""
+        if mode not in ('r', 'rt', 'rb'):
+            raise ValueError('a resource is opened with "r" or "rb", not %r' % (mode,))
+        file = io.BytesIO(self.read_bytes())
+        return file if mode == 'rb' else io.TextIOWrapper(file, *args, **kwargs)
+
+    def _ask(self, wants_content):
+        """None, True for a file or its content (bytes); of a folder (name, is it one) of each entry. OSError."""
+        try:
+            question = self._package, list(self._parts), wants_content
+            return self._router.parent().request(handles.GET_DATA, question)
+        except (CallError, ChannelError) as e:
+            raise OSError(errno.EIO, e.message if isinstance(e, CallError) else str(e), str(self))

@@ -1,0 +1,260 @@
+"""What a context does for those below it: first of all pass their frames on, or not. Most contexts lack this.
+
+Routes and ids go from neighbour to neighbour, each of whom answers for those below it. Of modules a context gives what
+it has itself; whatever else is asked for, data files too, goes up.
+"""
+
+import _thread
+import zlib
+
+from svcfw.core import handles
+from svcfw.core.message import shaped
+from svcfw.core.parent.conduct import Conduct
+from svcfw.core.stream import Stream
+from svcfw.core.wire.errors import CallError, ChannelError, DecodeError, RouteError
+from svcfw.core.wire.frames import Frame
+from svcfw.core.wire.limits import MAX_FRAME_BYTES
+from svcfw.core.wire.passing import check_direction, check_source
+from svcfw.core.wire.routes import RouteTable
+
+#: What a context below may call another one.
+MAX_NAME_CHARS = 200
+#: How many contexts there may be behind one link at a time: each costs some 500 bytes here.
+MAX_DESCENDANTS = 20000
+
+
+_making = _thread.allocate_lock()
+
+
+def relay_of(router):
+    """The Relay of a router, made when its first child is about to be. Any thread."""
+    with _making:
+        router.relay = router.relay or Relay(router)
+    return router.relay
+
+
+class Relay(object):
+    """Answers the children of one router, on its loop, and gives them their ids. See `relay_of`."""
+
+    def __init__(self, router):
+        self._router = router
+        #: Whether children were started here: see svcfw.transport.leaving.
+        self.has_starters = False
+        #: The largest payload that a child may send; counts for those that are started from then on.
+        self.max_frame_bytes = MAX_FRAME_BYTES
+        #: {link to a child: its Conduct}, and how many contexts each has told of.
+        self.conducts = {}
+        self._descendants = {}
+        self._lock = _thread.allocate_lock()
+        first, last = router.ids or (0, -1)
+        if router.own_id == 0:
+            first, last = 1, (1 << 32) - 1
+        self._unused_ids = [first, last + 1]
+        router.routes = RouteTable(router.own_id, router.parent_ids)
+        #: (first, last) of all ids that contexts below this one may have, or have had.
+        self._blocks = [(first, last)]
+        for handle, function in (
+            (handles.ADD_ROUTE, self._on_add_route),
+            (handles.DEL_ROUTE, self._on_del_route),
+            (handles.ALLOCATE_ID, self._on_allocate_id),
+        ):
+            router.add_handler(function, handle, self._is_from_child)
+        if router.importer is not None:  # at the top there is a responder
+            router.add_handler(self._on_get_module, handles.GET_MODULE)
+            router.add_handler(self._on_get_data, handles.GET_DATA)
+
+    def _is_from_child(self, message):
+        """Policy: a neighbour below."""
+        return message.src_id in self._router.child_ids
+
+    # -- links
+
+    def add_child(self, context, link, read_fd, write_fd, on_event, on_lost):
+        """As `Router.add_child`."""
+        router = self._router
+
+        def event(stream, event):
+            if type(event) is Frame:
+                self._on_frame(stream, event)
+            else:
+                on_event(stream, event)
+
+        def lost(stream, reason):
+            for context_id in router.routes.drop_link(stream):
+                router.gone(context_id, reason)
+            conduct.tell()
+            del self.conducts[stream], self._descendants[stream]
+            on_lost(stream, reason)
+
+        def expel(reason):
+            reason = '%s: the connection was ended: %s' % (context, reason)
+            router.log(router, 30, reason)
+            stream.close(reason)
+
+        stream = Stream(router.loop, link, read_fd, write_fd, context.name, event, lost)
+        conduct = self.conducts[stream] = Conduct(router, context.name, expel)
+        self._descendants[stream] = set()
+        router.routes.add_trusted(context.id, stream)
+        router.child_ids.add(context.id)
+        if router.parent_ids:
+            router.tell_parent(handles.ADD_ROUTE, (context.id, context.name))
+        return stream
+
+    # -- frames
+
+    def _on_frame(self, stream, frame):
+        """A frame of a child, or of one below that, which is not trusted to be from whom it says."""
+        router = self._router
+        reason = check_source(router.routes, stream, frame)
+        if reason is not None:
+            router.refused(stream, reason)  # not answered: whom it names did not send it
+            return
+        if frame.dst == router.own_id:
+            router.deliver(frame)
+        else:
+            self.forward(stream, frame)
+        if stream.is_full():
+            _hold_back(stream, stream)  # a child that does not read its answers may ask for no more
+
+    def forward(self, source, frame):
+        """Pass on a frame that came by the link `source` and is for another context."""
+        router = self._router
+        reason = check_direction(router.routes, frame.src, frame.dst)
+        if reason is not None:
+            router.refused(source, reason)
+            router.bounce(frame, reason)
+            return
+        target = router.link_for(frame.dst)
+        if target is None or target is source:
+            router.bounce(frame, 'there is no route to context %d' % frame.dst)
+            return
+        try:
+            target.send(frame)
+        except ChannelError as e:
+            router.bounce(frame, str(e))
+            return
+        if target.is_full():
+            _hold_back(source, target)
+
+    # -- routes and ids
+
+    def _on_add_route(self, message):
+        context_id, name = shaped(message.small_value(), (int, str))
+        name = name[:MAX_NAME_CHARS]
+        router = self._router
+        link = router.link_for(message.src_id)
+        descendants = self._descendants[link]
+        if len(descendants) >= MAX_DESCENDANTS and context_id not in descendants:
+            raise RouteError('more than %d contexts behind one link' % MAX_DESCENDANTS)
+        router.routes.add(context_id, link)
+        descendants.add(context_id)
+        router.context(context_id, name)
+        if router.parent_ids:
+            router.tell_parent(handles.ADD_ROUTE, (context_id, name))
+
+    def _on_del_route(self, message):
+        context_id, reason = shaped(message.small_value(), (int, str))
+        router = self._router
+        if context_id == message.src_id or router.routes.link_for(context_id) is not router.link_for(message.src_id):
+            raise RouteError('context %d is not below context %d' % (context_id, message.src_id))
+        router.routes.remove(context_id)
+        self._descendants[router.link_for(message.src_id)].discard(context_id)
+        router.gone(context_id, reason)
+
+    def allocate_id(self):
+        """Router.allocate_id."""
+        while True:
+            with self._lock:
+                first, end = self._unused_ids
+                if first < end:
+                    self._unused_ids[0] += 1
+                    return first
+            first, last = self._router.parent().request(handles.ALLOCATE_ID, None)
+            with self._lock:
+                self._unused_ids = [first, last + 1]
+                self._blocks.append((first, last))
+
+    def was_below(self, context_id):
+        """Whether this is a context below this one, or may have been."""
+        return any(first <= context_id <= last for first, last in list(self._blocks))
+
+    def reserve_ids(self, count, stream=None):
+        """(first, last) of a block for the descendants of one child; None where ids have to be asked for.
+
+        stream: whom they are granted to at once. RouteError: none is used up then.
+        """
+        if self._router.own_id != 0:
+            return None
+        with self._lock:
+            first = self._unused_ids[0]
+            if stream is not None:
+                self._router.routes.grant(first, first + count - 1, stream)
+            self._unused_ids[0] += count
+        return first, first + count - 1
+
+    def _on_allocate_id(self, message):
+        router = self._router
+        stream = router.link_for(message.src_id)
+
+        def granted(answer):
+            if answer.is_dead:
+                message.refuse(answer.reason)
+                return
+            first, last = shaped(answer.value(), (int, int))
+            router.routes.grant(first, last, stream)
+            self._blocks.append((first, last))
+            message.reply((first, last))
+
+        if router.own_id == 0:
+            message.reply(self.reserve_ids(handles.ID_BLOCK, stream))
+        else:
+            router.parent().request_async(handles.ALLOCATE_ID, None, granted)
+
+    # -- modules
+
+    def _on_get_module(self, message):
+        if message.is_dead:
+            return
+        name = message.small_value()
+        if type(name) is not str:
+            raise DecodeError('a module name is text')
+        if name in self._router.importer.sources:
+            message.reply([self._pack(name)])
+            return
+
+        def answer(reply):
+            if reply.is_dead:
+                message.refuse(reply.reason)
+                return
+            modules = reply.value()
+            # That those below may not have one, or that there is none, says nothing about what this context may have.
+            self._router.importer.accept([module for module in modules if module[3] is not None])
+            message.reply(modules)
+
+        self._router.parent().request_async(handles.GET_MODULE, name, answer)
+
+    def _pack(self, name):
+        filename, source, is_package = self._router.importer.sources[name]
+        return name, is_package, filename.partition('/')[2], zlib.compress(source, 1)
+
+    def _on_get_data(self, message):
+        """Not kept: a file is asked for by few, and may be large."""
+        if message.is_dead:
+            return
+
+        def answer(reply):
+            if reply.is_dead:
+                message.refuse(reply.reason)
+                return
+            try:
+                message.reply(reply.value())
+            except CallError as e:
+                message.fail(e)
+
+        self._router.parent().request_async(handles.GET_DATA, message.small_value(), answer)
+
+
+def _hold_back(source, target):
+    """Read from `source` only what `target`, which is full, takes."""
+    source.pause_reading()
+    target.when_room(source.resume_reading)

@@ -1,0 +1,1 @@
+"""Files and folders on the disk, read and written safely. Everywhere; imports svcfw.core alone."""

@@ -1,0 +1,280 @@
+"""Destination: a folder that a manifest is brought to. Python 3.6, standard library.
+
+Whoever sent the manifest, and whoever may write in the folder meanwhile, cannot make it touch anything outside: names
+were checked, are checked once more, and are only ever used with the descriptor of the folder that they are in, which is
+reached from the root name by name, through no symlink.
+"""
+
+import errno
+import os
+import stat
+
+from svcfw.files.disk.metadata import Metadata
+from svcfw.files.disk.reader import encoded
+from svcfw.files.disk.removal import remove_tree
+from svcfw.files.disk.tree import FOLDER_FLAGS, PIECE_BYTES, READ_FLAGS, Folders, digest_of
+from svcfw.files.disk.tree_file import Incoming, temporary_name, unwritable
+from svcfw.files.manifest import DIRECTORY, FILE
+from svcfw.service.errors import TransferError
+
+_PERMISSIONS = 0o777
+_ALL_BITS = 0o7777
+
+
+class Destination(object):
+    """Brings entries to the folder `root` (str, bytes, PathLike). What else is in it stays.
+
+    If `root` does not exist (what is above it must), it is built in a hidden folder beside it and appears, whole, with
+    `finish`. Otherwise each file appears, whole, when it has been written.
+
+    owner: give files to the accounts that the entries name, by name, else by number, if this process is root's.
+    special_bits: whether set-id and sticky bits are set; not for entries from where one is not trusted.
+
+    Entries come from an Unpacker: a folder's before those in it. The order of work: `compare`, `make_directories`, the
+    others, `finish`; for parts of the entries at a time as one likes. All raise TransferError, which names the file;
+    the caller may go on with others or give up: `abandon`, which leaving a `with` statement by an exception does. Then
+    old files are whole, and nothing is left of what was underway; folders made in a `root` that was there stay.
+
+    done: the names that are as their entries say, folders not counted.
+
+    For one thread at a time. A few dozen descriptors are open, and one for each Incoming.
+    """
+
+    def __init__(self, root, owner=False, special_bits=False):
+        self.done = []
+        self._path = os.path.abspath(encoded(os.fspath(root)))
+        self._metadata = Metadata(owner and os.geteuid() == 0, _ALL_BITS if special_bits else _PERMISSIONS)
+        self._directories = []  # entries, to be dressed at the end
+        self._underway = set()
+        self._above = -1
+        self._hidden = None
+        try:
+            self._folders = Folders(self._open_root())
+        except OSError as e:
+            raise unwritable(self._path, '', e)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, traceback):
+        self.abandon()
+
+    @property
+    def is_new(self):
+        """Whether the folder does not exist yet."""
+        return self._hidden is not None
+
+    # -- the steps
+
+    def compare(self, entries):
+        """The indexes (list) of the FILE entries whose content is wanted: not here, or other. Changes nothing.
+
+        A file with several names (hard links) is wanted, to become one of its own: the others may lie outside.
+        """
+        wanted = [index for index, entry in enumerate(entries) if entry.kind == FILE]
+        if self._hidden is not None:
+            return wanted
+        return [index for index in wanted if not self._has(entries[index])]
+
+    def make_directories(self, entries):
+        """Make those of kind DIRECTORY. What is there and no folder, be it a link to one, is an error."""
+        for entry in entries:
+            if entry.kind != DIRECTORY:
+                continue
+            if entry.name:
+                try:
+                    self._make_directory(entry)
+                except (OSError, ValueError) as e:
+                    raise unwritable(self._path, entry.name, e)
+            self._directories.append(entry)
+
+    def open(self, entry):
+        """An Incoming for the content of a FILE entry."""
+        try:
+            folder, name = self._place(entry)
+            incoming = Incoming(self._path, entry, folder, name, self._metadata, self.is_new, self._over)
+        except (OSError, ValueError) as e:
+            raise unwritable(self._path, entry.name, e)
+        self._underway.add(incoming)
+        return incoming
+
+    def write(self, entry, pieces):
+        """Write the content of a FILE entry, an iterable of bytes-like."""
+        incoming = self.open(entry)
+        try:
+            for piece in pieces:
+                incoming.write(piece)
+            incoming.finish()
+        finally:
+            incoming.abandon()
+
+    def copy(self, entry, original):
+        """Write the content of a FILE entry from that of another one, which is done."""
+        try:
+            folder, name = self._place(original)
+            fd = os.open(name, READ_FLAGS | os.O_NOFOLLOW, dir_fd=folder)
+        except (OSError, ValueError) as e:
+            raise unwritable(self._path, entry.name, e)
+        try:
+            self.write(entry, _pieces(fd))
+        finally:
+            os.close(fd)
+
+    def keep(self, entry):
+        """A FILE entry whose content is here already: set its metadata."""
+        try:
+            folder, name = self._place(entry)
+            fd = os.open(name, READ_FLAGS | os.O_NOFOLLOW, dir_fd=folder)
+            try:
+                if not _is_ours(os.fstat(fd)):
+                    raise OSError(errno.EINVAL, 'it is no regular file with one name')
+                self._metadata.apply(fd, entry)
+            finally:
+                os.close(fd)
+        except (OSError, ValueError) as e:
+            raise unwritable(self._path, entry.name, e)
+        self.done.append(entry.name)
+
+    def link(self, entry):
+        """Make a SYMLINK entry, wherever it leads; in the place of a file or another link."""
+        try:
+            self._link(entry)
+        except (OSError, ValueError) as e:
+            raise unwritable(self._path, entry.name, e)
+        self.done.append(entry.name)
+
+    def finish(self):
+        """Everything has been written: set the folders' metadata, the deepest first, and let a new `root` appear."""
+        self._abandon_files()
+        for entry in reversed(self._directories):
+            try:
+                self._metadata.apply(self._folders.get(encoded(entry.name)), entry)
+            except (OSError, ValueError) as e:
+                raise unwritable(self._path, entry.name, e)
+        if self._hidden is not None:
+            try:
+                self._appear(self._hidden)
+            except OSError as e:
+                raise unwritable(self._path, '', e)
+        self.abandon()
+
+    def abandon(self):
+        """Remove what is underway and close everything. Idempotent, and harmless after `finish`."""
+        self._abandon_files()
+        self._folders.close()
+        hidden, self._hidden = self._hidden, None
+        if hidden is not None:
+            self.done = []
+            remove_tree(self._above, hidden)
+        above, self._above = self._above, -1
+        if above >= 0:
+            os.close(above)
+
+    # -- the root
+
+    def _open_root(self):
+        try:
+            return os.open(self._path, FOLDER_FLAGS)
+        except FileNotFoundError:
+            if os.path.lexists(self._path):
+                raise
+        self._above = os.open(os.path.dirname(self._path), FOLDER_FLAGS)
+        self._hidden = temporary_name()
+        try:
+            os.mkdir(self._hidden, 0o777, dir_fd=self._above)
+            root = os.open(self._hidden, FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=self._above)
+        except OSError:
+            remove_tree(self._above, self._hidden)
+            os.close(self._above)
+            raise
+        # How folders are made here is kept for the end; until then nobody is to look.
+        self._usual_mode = stat.S_IMODE(os.fstat(root).st_mode)
+        os.fchmod(root, 0o700)  # fails if somebody has put a folder of theirs in its place
+        return root
+
+    def _appear(self, hidden):
+        if not any(not entry.name and entry.mode is not None for entry in self._directories):
+            os.fchmod(self._folders.get(b''), self._usual_mode)
+        name = os.path.basename(self._path)
+        os.rename(hidden, name, src_dir_fd=self._above, dst_dir_fd=self._above)
+        self._hidden = None
+
+    # -- single entries
+
+    def _over(self, incoming, is_done):
+        self._underway.discard(incoming)
+        if is_done:
+            self.done.append(incoming.name)
+
+    def _abandon_files(self):
+        for incoming in list(self._underway):
+            incoming.abandon()
+
+    def _place(self, entry):
+        """(descriptor of the folder, name in it) of an entry."""
+        folder, _, name = encoded(entry.name).rpartition(b'/')
+        if name in (b'', b'.', b'..'):
+            raise ValueError('no name for a file')
+        return self._folders.get(folder), name
+
+    def _has(self, entry):
+        """Whether the content is here. What cannot be read is replaced."""
+        try:
+            folder, name = self._place(entry)
+            status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            if status.st_size != entry.size or not _is_ours(status):
+                return False
+            fd = os.open(name, READ_FLAGS | os.O_NOFOLLOW, dir_fd=folder)
+            try:
+                return digest_of(fd, entry.size) == entry.digest
+            finally:
+                os.close(fd)
+        except (OSError, ValueError):
+            return False
+
+    def _make_directory(self, entry):
+        folder, name = self._place(entry)
+        try:
+            os.mkdir(name, 0o777 if entry.mode is None else 0o700, dir_fd=folder)
+        except FileExistsError:
+            status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            if not stat.S_ISDIR(status.st_mode):
+                raise NotADirectoryError(errno.ENOTDIR, 'what is there is no folder')
+
+    def _link(self, entry):
+        folder, name = self._place(entry)
+        target = encoded(entry.target)
+        if self._hidden is not None:
+            os.symlink(target, name, dir_fd=folder)
+            self._metadata.apply_to_link(folder, name, entry)
+            return
+        try:
+            if os.fsencode(os.readlink(name, dir_fd=folder)) == target:
+                return
+        except OSError:  # not there, or no link
+            pass
+        temporary = temporary_name()
+        os.symlink(target, temporary, dir_fd=folder)
+        try:
+            self._metadata.apply_to_link(folder, temporary, entry)
+            os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+        except OSError:
+            os.unlink(temporary, dir_fd=folder)
+            raise
+
+
+def _pieces(fd):
+    """What a descriptor's file has from its position on, bytes by bytes. TransferError if it cannot be read."""
+    while True:
+        try:
+            data = os.read(fd, PIECE_BYTES)
+        except OSError as e:
+            raise TransferError('a file that was just written cannot be read: %s' % e.strerror) from e
+        if not data:
+            return
+        yield data
+
+
+def _is_ours(status):
+    """Whether this is a regular file that has no name elsewhere, where a change of its metadata would be seen."""
+    return stat.S_ISREG(status.st_mode) and status.st_nlink == 1

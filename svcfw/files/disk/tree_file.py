@@ -1,0 +1,118 @@
+"""Incoming: one file on its way into a Destination. Python 3.6, standard library."""
+
+import os
+from hashlib import sha256
+
+from svcfw.files.disk.reader import decoded, encoded
+from svcfw.service.errors import TransferError
+
+_CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Incoming(object):
+    """`write` the content, then `finish`; or `abandon`. Made by Destination.open.
+
+    name: of the entry; fd: where its content goes, for those who write there themselves.
+
+    TransferError from any method: it has been abandoned, what was there before is whole.
+    """
+
+    __slots__ = (
+        '_entry',
+        '_folder',
+        '_found',
+        '_metadata',
+        '_name',
+        '_on_over',
+        '_path',
+        '_temporary',
+        '_written',
+        'fd',
+        'name',
+    )
+
+    def __init__(self, path, entry, folder, name, metadata, in_place, on_over):
+        """path: of the Destination, for messages; folder, name: the place of `entry`; metadata: a Metadata.
+
+        in_place: nobody sees the folder yet, so the file needs no other name until it is whole.
+        on_over(incoming, is_done) is called once. OSError.
+        """
+        self._path = path
+        self._entry = entry
+        self._name = name
+        self.name = entry.name
+        self._metadata = metadata
+        self._on_over = on_over
+        self._found = sha256()
+        self._written = 0
+        self._temporary = name if in_place else temporary_name()
+        self._folder = os.dup(folder)  # the Destination may close its own meanwhile
+        try:
+            self.fd = os.open(self._temporary, _CREATE, 0o600 if entry.mode is not None else 0o666, dir_fd=folder)
+        except BaseException:
+            os.close(self._folder)
+            raise
+
+    def write(self, data):
+        """Append bytes-like."""
+        self._written += len(data)
+        if self._written > self._entry.size:
+            self._give_up('it is larger than its sender said')
+        self._found.update(data)
+        try:
+            done = os.write(self.fd, data)
+            while done < len(data):
+                done += os.write(self.fd, memoryview(data)[done:])
+        except OSError as e:
+            self._give_up(e)
+
+    def finish(self, is_verified=False):
+        """The content is complete: check it, set the metadata, put the file in its place.
+
+        is_verified: the caller wrote to `fd` and saw to the digest.
+        """
+        entry = self._entry
+        try:
+            if is_verified:
+                is_right = os.fstat(self.fd).st_size == entry.size
+            else:
+                is_right = self._written == entry.size and self._found.digest() == entry.digest
+            if is_right:
+                self._metadata.apply(self.fd, entry)
+                if self._temporary != self._name:
+                    os.rename(self._temporary, self._name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+        except OSError as e:
+            self._give_up(e)
+        if not is_right:
+            self._give_up('it did not arrive as it was sent')
+        self._end(is_done=True)
+
+    def abandon(self):
+        """Remove what has come. Idempotent, and harmless after `finish`."""
+        if self.fd >= 0:
+            try:
+                os.unlink(self._temporary, dir_fd=self._folder)
+            except OSError:
+                pass
+            self._end(is_done=False)
+
+    def _give_up(self, reason):
+        self.abandon()
+        raise unwritable(self._path, self._entry.name, reason)
+
+    def _end(self, is_done):
+        fd, self.fd = self.fd, -1
+        os.close(self._folder)
+        os.close(fd)
+        self._on_over(self, is_done)
+
+
+def temporary_name():
+    """A name (bytes) for something that is not whole yet."""
+    return b'.svcfw-' + os.urandom(8).hex().encode()
+
+
+def unwritable(root, name, reason):
+    """The TransferError for `name` (str) in the folder `root` (bytes); reason: OSError or text."""
+    path = os.path.join(root, encoded(name)) if name else root
+    return TransferError('%s cannot be written: %s' % (decoded(path), getattr(reason, 'strerror', None) or reason))

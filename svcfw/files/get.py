@@ -1,0 +1,114 @@
+"""Get: one file of another context on its way here."""
+
+import hashlib
+
+from svcfw.core.wire.errors import ChannelError
+from svcfw.files.calls import call, is_metadata, nonsense, receive
+from svcfw.files.disk.file_object import FileObject
+from svcfw.files.disk.writer import Sink, Wanted
+from svcfw.files.messages.file_parts import FilePlace
+from svcfw.files.transfers import HASHED_BYTES, Transfers
+
+
+class Get(object):
+    """One file `path` (str) of one context; `on_progress(done, total)` or None. For one transfer."""
+
+    def __init__(self, context, path, on_progress):
+        self._context = context
+        self._path = path
+        self._on_progress = on_progress
+        self._transfers = Transfers.of(context.router)
+
+    def to_file_object(self, file):
+        """Write the content to `file`; the metadata."""
+        return self._get(lambda look: self._write(look, file))
+
+    def to_place(self, path, preserves, is_durable):
+        """Put the content to the local file `path`; the metadata."""
+        return self._get(lambda look: self._place(look, path, preserves, is_durable))
+
+    def _get(self, take):
+        # Who wants the same file of the same context waits until the content can be taken from here.
+        with self._transfers.alone((self._context.id, self._path)):
+            look = self._look()
+            if look['digest'] is None and self._transfers.store.of_size(look['size']):
+                look = self._look(hashes=True)  # it may be here by another name
+            take(look)
+        self._report(look['size'], look['size'])
+        return {name: value for name, value in look.items() if name not in ('token', 'digest', 'content')}
+
+    def _look(self, **options):
+        look = call(self._context, self._path, 'look', path=self._path, **options)
+        if not is_metadata(look) or not _is_look(look):
+            raise nonsense(self._context, self._path)
+        return look
+
+    def _write(self, look, file):
+        store = self._transfers.store
+        content = look['content']
+        if content is None and look['digest'] is not None:
+            content = store.get(look['digest'])
+        if content is not None:
+            file.write(content)
+        else:
+            sink = FileObject(file, look['size'] <= HASHED_BYTES)
+            self._fetch(look, sink, sink.check, None)
+            content = sink.content()
+        if content is not None:
+            store.put(hashlib.sha256(content).digest(), content)
+
+    def _place(self, look, path, preserves, is_durable):
+        wanted = Wanted(durable=is_durable)
+        if preserves:
+            wanted.mode, wanted.mtime_ns, wanted.atime_ns = look['mode'] & 0o777, look['mtime_ns'], look['atime_ns']
+        digest, content, store = look['digest'], look['content'], self._transfers.store
+        sink = Sink(path, None if content is not None else look['token'])
+        try:
+
+            def finish(digest):
+                sink.finish(digest, wanted)
+                self._transfers.keep(digest, path)
+
+            if content is not None:
+                sink.write(content)
+                finish(digest)
+            elif digest is not None and store.holds(digest) and sink.fill(lambda fd: store.copy_to(digest, fd)):
+                finish(digest)
+            else:
+                self._fetch(look, sink, finish, look['token'])
+        except ChannelError:
+            sink.abandon()  # what has come can be gone on with
+            raise
+        finally:
+            sink.discard()
+
+    def _fetch(self, look, sink, finish, token):
+        """Have the file sent to `sink`; it may be another one by now than it was at the look."""
+        place = FilePlace(sink, finish)
+
+        def begin(into):
+            arguments = {'path': self._path, 'into': into, 'token': token, 'offset': sink.offset}
+            answer = call(self._context, self._path, 'begin_fetch', **arguments)
+            offset = answer.pop('offset', None) if is_metadata(answer) else None
+            if offset not in (0, sink.offset):
+                raise nonsense(self._context, self._path)
+            if offset != sink.offset:
+                sink.restart()
+            place.size = answer['size']
+            look.update(answer)
+
+        receive(self._context, place, begin, self._path, lambda done: self._report(done, place.size))
+
+    def _report(self, done, total):
+        if self._on_progress is not None:
+            self._on_progress(done, total)
+
+
+def _is_look(value):
+    """Whether the rest of it is what `FileService.look` promises, and the content has the digest."""
+    digest, content = value.get('digest'), value.get('content')
+    if type(value.get('token')) is not bytes or type(digest) not in (bytes, type(None)):
+        return False
+    if content is None:
+        return 'content' in value
+    return type(content) is bytes and len(content) == value['size'] and hashlib.sha256(content).digest() == digest

@@ -1,0 +1,190 @@
+"""A folder taken apart into messages, and put together from them.
+
+(MANIFEST, part) is one of svcfw.files.manifest, answered with the numbers of those entries in it, counted through
+all parts, whose content the receiver lacks. (FILES, numbers, sizes, contents) has several small ones of them; (FILE,
+number) is followed by the messages of that file (see `file_parts`) and (FILE_END,). END is answered with
+what was done.
+"""
+
+import collections
+import os
+import struct
+
+from svcfw.core.wire.errors import DecodeError, Error
+from svcfw.files import manifest
+from svcfw.files.disk.reader import Source, encoded
+from svcfw.files.disk.tree import FOLDER_FLAGS, Folders, scan
+from svcfw.files.messages.file_parts import FileParts
+from svcfw.files.sending import ASKED, END, WAIT
+from svcfw.service.errors import TransferError
+
+MANIFEST, FILES, FILE, FILE_END = 'manifest', 'files', 'file', 'file end'
+#: A file up to this size is read once, while the folder is looked through, and travels with others in one message.
+SMALL_BYTES = 8 * 1024
+#: Entries that the receiver compares in one go, and how many such parts it is asked about ahead of what is sent. Their
+#: small files are held meanwhile: 16 MB.
+PART_ENTRIES = 500
+PARTS_AHEAD = 4
+
+
+class TreeParts(object):
+    """The parts of the folder `root` (str or bytes); follow: take links for what they lead to.
+
+    transfers, context_id: the Transfers here, and for whom it is.
+    lacks_all: the receiver has nothing of it, and need not be asked; set before the first message is taken.
+    done, total: bytes of contents that were sent or need not be, and of those looked at so far. TransferError, OSError.
+    """
+
+    #: Files are there as a whole.
+    is_starved = False
+
+    def __init__(self, root, follow, transfers, context_id):
+        self._transfers = transfers
+        self._context_id = context_id
+        self._queued = set()  # digests of contents on their way, as long as nothing is asked
+        self.total = 0
+        self.lacks_all = False
+        self._done = 0
+        self._root = root
+        self._follow = follow
+        self._folders = Folders(os.open(encoded(root), FOLDER_FLAGS), follow)
+        self._packed = manifest.pack(self._looked_at(scan(root, follow, SMALL_BYTES)), PART_ENTRIES)
+        self._count = 0
+        self._looked = []  # entries of the part that is being made: (number, entry)
+        self._asked = collections.deque()  # _Part, until it is known what of it is wanted
+        self._has_seen_all = False
+        self._wanted = collections.deque()
+        self._file = self._entry = None
+
+    def _looked_at(self, entries):
+        for entry in entries:
+            self.total += entry.size
+            self._looked.append((self._count, entry))
+            self._count += 1
+            yield entry
+
+    def begin(self, sending):
+        self._sending = sending
+
+    @property
+    def done(self):
+        return self._done + (self._file.done if self._file is not None else 0)
+
+    def next(self, n, bytes_per_second):
+        """A message with about `n` bytes; WAIT while the receiver compares; None at the end."""
+        if self._file is not None:
+            return self._file.next(n, bytes_per_second) or self._file_end()
+        while self._asked and self._asked[0].answer is not None:
+            self._take_answer(self._asked.popleft())
+        if len(self._asked) < PARTS_AHEAD and not self._has_seen_all and not (self.lacks_all and self._wanted):
+            part = next(self._packed, None)
+            if part is not None:
+                return self._announce(part)
+            self._has_seen_all = True
+        if self._wanted:
+            number, entry = self._wanted[0]
+            return self._small_files(n) if entry.content is not None else self._begin_file(number, entry)
+        return WAIT if self._asked else None
+
+    def end(self):
+        return (END,)
+
+    def close(self):
+        if self._file is not None:
+            self._file.close()
+        self._packed.close()  # with the folder that it is in
+        self._folders.close()
+
+    def _announce(self, part):
+        """The message for a part of the manifest; from the first on that may know a content the receiver is asked."""
+        entries, self._looked = self._looked, []
+        files = [(number, entry) for number, entry in entries if entry.kind == manifest.FILE]
+        self.lacks_all = self.lacks_all and not any(self._was_given(entry) for _, entry in files)
+        if self.lacks_all:
+            for number, entry in files:
+                if is_copied(entry, self._queued):
+                    self._done += entry.size
+                else:
+                    self._want(number, entry)
+            return MANIFEST, part
+        asked = _Part(entries)
+        self._asked.append(asked)
+        self._sending.ask((MANIFEST, part), asked.on_answer)
+        return ASKED
+
+    def _was_given(self, entry):
+        return self._transfers.was_given(self._context_id, entry.digest)
+
+    def _want(self, number, entry):
+        self._wanted.append((number, entry))
+        self._queued.add(entry.digest)
+        self._transfers.has_given(self._context_id, entry.digest)
+
+    def _take_answer(self, part):
+        if isinstance(part.answer, Error):
+            raise part.answer
+        wanted = {number: part.entries.get(number) for number in from_numbers(part.answer)}
+        if None in wanted.values():
+            raise TransferError('a file is wanted that is not there')
+        for number in sorted(wanted):
+            self._want(number, wanted[number])
+        self._done += sum(entry.size for number, entry in part.entries.items() if number not in wanted)
+
+    def _small_files(self, n):
+        places, contents, size = [], [], 0
+        while self._wanted and self._wanted[0][1].content is not None and (size < n or not places):
+            number, entry = self._wanted.popleft()
+            places.append(number)
+            contents.append(entry.content)
+            size += len(entry.content) + 8
+            self._done += entry.size
+        sizes = [len(content) for content in contents]
+        return FILES, numbers(places), numbers(sizes), b''.join(contents)
+
+    def _begin_file(self, number, entry):
+        self._wanted.popleft()
+        folder, _, name = encoded(entry.name).rpartition(b'/')
+        source = Source(name, self._follow, self._folders.get(folder))
+        source.path = '%s/%s' % (self._root, entry.name)
+        self._file, self._entry, self._source = FileParts(source), entry, source
+        if source.size != entry.size:
+            raise source.changed()
+        return FILE, number
+
+    def _file_end(self):
+        self._source.check()
+        if self._source.digest() != self._entry.digest:
+            raise self._source.changed()
+        self._done += self._entry.size
+        self._file.close()
+        self._file = None
+        return (FILE_END,)
+
+
+class _Part(object):
+    """Entries (by number) that the receiver is asked about; answer: numbers as they came, or an Error."""
+
+    def __init__(self, entries):
+        self.entries = dict(entries)
+        self.answer = None
+
+    def on_answer(self, answer):
+        """Loop thread."""
+        self.answer = answer
+
+
+def is_copied(entry, digests):
+    """Whether the receiver is to copy a file from another one of the folder, whose digest is among these."""
+    return entry.size > 0 and entry.digest in digests
+
+
+def numbers(values):
+    """Pack ints below 2**32."""
+    return struct.pack('>%dI' % len(values), *values)
+
+
+def from_numbers(packed):
+    """The reverse (tuple). DecodeError."""
+    if type(packed) is not bytes or len(packed) % 4:
+        raise DecodeError('no list of numbers')
+    return struct.unpack('>%dI' % (len(packed) // 4), packed)

@@ -1,0 +1,116 @@
+"""Put: one content on its way to one file of another context."""
+
+from svcfw.core import load
+from svcfw.files.calls import call, checked, send
+from svcfw.files.disk.reader import Source
+from svcfw.files.messages.file_parts import DATA, FileParts
+from svcfw.files.transfers import HASHED_BYTES, INLINE_BYTES, Transfers
+
+
+class Put(object):
+    """One content to one file of one context.
+
+    source: Source or Content; wanted: as for `Wanted.decode`; the rest as for `put`.
+    """
+
+    def __init__(self, context, source, to, wanted, packs=False, on_progress=None):
+        self.context = context
+        self.source = source
+        self.to = to
+        self.wanted = wanted
+        self._router = context.router
+        self._transfers = Transfers.of(self._router)
+        self._token = source.token
+        self.packs = packs
+        self.on_progress = on_progress
+
+    def run(self):
+        """Returns when the file is in its place."""
+        source = self.source
+        between = self._context_between() if source.size > INLINE_BYTES else None
+        digest = self._transfers.known_digest(source)
+        if digest is None and (between is not None or source.size <= HASHED_BYTES):
+            with self._transfers.alone(source.token):
+                digest = self._transfers.digest(source)
+        # What has the same content, or may have, waits until it can be taken from there.
+        with self._transfers.alone((self.context.id, digest or source.size)):
+            if between is None or not self._put_through(between, digest):
+                self._put(digest)
+        self.report(source.size)
+
+    def _context_between(self):
+        """The one that is next on the way; None if there is none."""
+        neighbour = self._router.neighbour(self.context)
+        return None if neighbour == self.context else neighbour
+
+    def _put_through(self, between, digest):
+        """Whether that has been done."""
+        self._token = digest  # what is left of it can be gone on with straight and from there
+        return load('svcfw.files.relay.through').Through(self, between, digest).run()
+
+    def _put(self, digest):
+        source = self.source
+        is_inline = source.size <= INLINE_BYTES and not self._transfers.was_given(self.context.id, digest)
+        answer = self.begin(digest, source.whole() if is_inline else None)
+        if not answer['is_done']:
+            digest = self.send(answer)
+        if digest is not None:
+            self._transfers.has_given(self.context.id, digest)
+
+    def begin(self, digest, data):
+        """Ask the receiver to take the file; its answer, as of FileService.begin_put, checked.
+
+        A content that it may have by another name is offered again by digest.
+        """
+        source = self.source
+        arguments = {'path': self.to, 'size': source.size, 'token': self._token, 'wanted': self.wanted}
+        answer = self._ask(digest=digest, data=data, **arguments)
+        if digest is None and not answer['is_done'] and answer['same_size']:
+            digest = self._transfers.digest(source)
+            if digest in answer['same_size']:
+                answer['into'].close('the content need not travel')
+                answer = self._ask(digest=digest, data=None, **arguments)
+        return answer
+
+    def _ask(self, **arguments):
+        answer = call(self.context, self.to, 'begin_put', **arguments)
+        return checked(self.context, self.to, answer, self.source.size)
+
+    def send(self, answer, allow=None):
+        """Send what an answer to `begin`, or to FileService.begin_hold, asks for; the SHA-256 of all.
+
+        allow(n): called before each piece of `n` bytes that is not there yet; what it raises ends the transfer.
+        """
+        with self.source.again() as source:
+            try:
+                digest = self._transfers.begin_sending(source)
+                if digest is not None:
+                    source.trust(digest)
+                return self._send_parts(source, answer, allow)
+            finally:
+                self._transfers.end_sending(source)
+
+    def _send_parts(self, source, answer, allow):
+        pieces = None
+        if answer.get('signature') is not None and isinstance(source, Source):
+            pieces = self._transfers.match(source, answer['signature'])
+        else:
+            source.skip(answer['offset'])
+        if allow is not None:
+            pieces = _allowed(pieces or [(DATA, source.offset, source.size - source.offset)], allow)
+        parts = FileParts(source, pieces, self.packs)
+        send(answer['into'].context, parts, answer['into'], self.to, self.report)
+        digest = source.digest()  # our own: what the other side says of a file of ours is not to be believed
+        self._transfers.remember_digest(source, digest)
+        return digest
+
+    def report(self, done):
+        if self.on_progress is not None:
+            self.on_progress(done, self.source.size)
+
+
+def _allowed(pieces, allow):
+    for piece in pieces:
+        if piece[0] == DATA:
+            allow(piece[2])
+        yield piece

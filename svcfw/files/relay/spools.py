@@ -1,0 +1,134 @@
+"""Spools: all contents that pass through one context, and what of its memory and disk they may take."""
+
+import _thread
+import os
+
+from svcfw.files.relay.spool import Spool, SpoolSource
+
+#: How long one that has come stays on the disk when nobody reads it any more: for those whose turn comes later.
+KEPT_S = 60.0
+#: Of what is free on a disk they take at most one part of so many.
+FREE_PART = 2
+_NEW_FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Spools(object):
+    """By digest. memory_bytes: what those in memory may take together; the others are on the disk. Any thread."""
+
+    def __init__(self, loop, memory_bytes):
+        self._loop = loop
+        self._memory_bytes = memory_bytes
+        self._lock = _thread.allocate_lock()
+        self._spools = {}
+        self._on_disk = []  # with those that are read although they have failed; the last used last
+
+    def begin(self, digest, size):
+        """(Spool, whether it is new); None where there is no room.
+
+        Who gets a new one fills it, and calls `filled` then, or when it will not be.
+        """
+        with self._lock:
+            spool = self._spools.get(digest)
+            if spool is not None:
+                return spool, False
+            fd = None
+            if size > self._memory_bytes - sum(spool.memory_bytes for spool in self._spools.values()):
+                fd = self._make_file(size)
+                if fd is None:
+                    return None
+            spool = self._spools[digest] = Spool(digest, size, fd)
+            if fd is not None:
+                self._on_disk.append(spool)
+            return spool, True
+
+    def filled(self, spool, failure=None):
+        """A new one has been filled, or, for the reason `failure` (str), will not be."""
+        if failure is not None:
+            spool.fail(failure)
+        with self._lock:
+            spool.is_filling = False
+            self._settle(spool)
+
+    def open(self, digest):
+        """A SpoolSource; None if there is no such content."""
+        with self._lock:
+            spool = self._spools.get(digest)
+            if spool is None:
+                return None
+            spool.readers += 1
+        return SpoolSource(spool, lambda: self._leave(spool))
+
+    def _leave(self, spool):
+        """A reader has done with it."""
+        with self._lock:
+            spool.readers -= 1
+            is_deserted = not spool.readers
+        if is_deserted:
+            spool.fail('nobody takes it any more')
+        with self._lock:
+            self._settle(spool)
+
+    # -- under the lock
+
+    def _settle(self, spool):
+        """Forget one that has failed; let go of one that nobody uses, on the disk only after a while."""
+        if spool.failure is not None and self._spools.get(spool.digest) is spool:
+            del self._spools[spool.digest]
+        if spool.readers or spool.is_filling:
+            return
+        if spool.failure is not None or spool.fd is None:
+            self._drop(spool)
+        else:
+            spool.used_at = used_at = self._loop.clock()
+            self._loop.call_later(KEPT_S, lambda: self._expire(spool, used_at))
+
+    def _drop(self, spool):
+        if self._spools.get(spool.digest) is spool:
+            del self._spools[spool.digest]
+        if spool in self._on_disk:
+            self._on_disk.remove(spool)
+        spool.close()
+
+    def _expire(self, spool, used_at):
+        """Loop thread."""
+        with self._lock:
+            if self._is_idle(spool) and spool.used_at == used_at:
+                self._drop(spool)
+
+    def _is_idle(self, spool):
+        return self._spools.get(spool.digest) is spool and not spool.readers and not spool.is_filling
+
+    def _make_file(self, size):
+        """A descriptor of a new file, where there is room for so much; else None."""
+        idle = sorted(filter(self._is_idle, self._on_disk), key=lambda spool: spool.used_at)
+        while True:
+            for folder in folders():
+                fd = unnamed_file(folder)
+                if fd is not None and self._has_room(fd, size):
+                    return fd
+                if fd is not None:
+                    os.close(fd)
+            if not idle:
+                return None
+            self._drop(idle.pop(0))
+
+    def _has_room(self, fd, size):
+        disk = os.fstatvfs(fd)
+        to_come = sum(spool.size - spool.offset for spool in self._on_disk)
+        return (size + to_come) * FREE_PART <= disk.f_bavail * disk.f_frsize
+
+
+def folders():
+    """Where files for a while may be; /tmp last, which may be memory."""
+    return filter(None, (os.environ.get('TMPDIR'), '/var/tmp', '/tmp'))
+
+
+def unnamed_file(folder):
+    """A descriptor of a new empty file without a name: nobody else can open it. None where that cannot be had."""
+    path = os.path.join(folder, '.svcfw-' + os.urandom(8).hex())
+    try:
+        fd = os.open(path, _NEW_FLAGS, 0o600)
+    except OSError:
+        return None
+    os.unlink(path)
+    return fd

@@ -1,0 +1,158 @@
+"""Through: a content on its way by way of the context between, which passes it on. Loaded for those behind one."""
+
+from svcfw.core.context import Sender
+from svcfw.core.latch import Latch
+from svcfw.core.wire.errors import CallError, ChannelError, Error
+from svcfw.files.calls import SERVICE, call, checked, explained, nonsense
+from svcfw.files.transfers import MAX_HELD_BYTES, Transfers
+from svcfw.service.errors import TransferError
+
+#: How often another sender of the same content may fail before this one goes straight.
+ATTEMPTS = 4
+_LOST = '%s.%s' % (ChannelError.__module__, ChannelError.__name__)
+
+
+class _TooMuch(Exception):
+    """What differs comes to more than the whole."""
+
+
+class Through(object):
+    """One Put by way of `neighbour`; digest: of its source."""
+
+    def __init__(self, put, neighbour, digest):
+        self._put = put
+        self._transfers = Transfers.of(put.context.router)
+        self._neighbour = neighbour
+        self._digest = digest
+
+    def run(self):
+        """Whether the file is in its place; False: it has to go straight, and nothing has changed there."""
+        source = self._put.source
+        if source.size > MAX_HELD_BYTES and self._is_partly_there():
+            return True
+        for _ in range(ATTEMPTS):
+            passed = self._pass()
+            if passed is not None:
+                return passed
+            self._require_unchanged()
+        return self._go_straight('those who sent it there have failed')
+
+    def _require_unchanged(self):
+        """TransferError if the file is not what it was when it was opened."""
+        try:
+            self._put.source.check()
+        except TransferError as e:
+            raise explained(self._put.context, self._put.to, e) from e
+
+    def _is_partly_there(self):
+        """Ask the target first: of what it has a part of, only the rest travels, straight. Whether that was enough.
+
+        What others have an older version of, or a part, goes to each in the same way until all that comes to as much as
+        the whole: so it crosses the link twice at the most, however many there are.
+        """
+        answer = self._put.begin(self._digest, None)
+        if answer['is_done']:
+            return True
+        if not answer['offset'] and answer.get('signature') is None:
+            answer['into'].close('it comes by way of %s' % self._neighbour)
+            return False
+        straight = self._transfers.tally((self._neighbour.id, self._digest))
+
+        def allow(n):
+            if straight.add(n) > self._put.source.size:
+                raise _TooMuch('it comes by way of %s' % self._neighbour)
+
+        try:
+            self._put.send(answer, allow)
+        except _TooMuch:
+            return False
+        return True
+
+    def _pass(self):
+        """As `run`; None: it was another's to send, who has failed."""
+        put, neighbour = self._put, self._neighbour
+        answer = call(neighbour, put.to, 'begin_hold', digest=self._digest, size=put.source.size)
+        if answer is None:
+            return self._go_straight('it has no room for it')
+        is_mine = not checked(neighbour, put.to, answer, put.source.size)['is_done']
+        relay = _Relay(put, neighbour, self._digest, not is_mine)
+        try:
+            failure = self._feed(answer) if is_mine else None
+            passed = relay.outcome()
+        finally:
+            relay.close()
+        if passed or not is_mine:
+            return passed or None
+        return self._go_straight(failure or 'it did not keep it')
+
+    def _feed(self, answer):
+        """Send it to the neighbour; what went wrong there (TransferError) or None."""
+        self._transfers.forget_tally((self._neighbour.id, self._digest))
+        try:
+            self._put.send(answer)
+        except TransferError as e:
+            self._require_unchanged()
+            return e  # it may have reached the target all the same, or that has failed, which has its own answer
+        return None
+
+    def _go_straight(self, reason):
+        router = self._put.context.router
+        router.log(router, 30, '%s does not pass %s on to %s, which gets it straight: %s' % (
+            self._neighbour, self._put.to, self._put.context, reason
+        ))  # fmt: skip
+        return False
+
+
+class _Relay(object):
+    """The request that `neighbour` pass on what it holds. watches: whether to report how far that is, as it goes on."""
+
+    def __init__(self, put, neighbour, digest, watches):
+        self._put = put
+        self._neighbour = neighbour
+        self._router = router = put.context.router
+        self._events = Latch(router.loop)
+        self._handle = router.add_handler(self._on_progress, respondent=neighbour)
+        progress = Sender(router.myself(), self._handle) if watches and put.on_progress is not None else None
+        arguments = {'target': put.context, 'path': put.to, 'digest': digest, 'wanted': put.wanted, 'packs': put.packs}
+        self._reply = neighbour.call_service_async(SERVICE, 'relay', progress=progress, **arguments)
+        self._reply.notify = self._events.put
+        if not self._reply.empty() or self._reply.closed is not None:
+            self._events.put(self._reply)
+
+    def _on_progress(self, message):
+        """Loop thread. One at a time is enough, and as much as a neighbour can make us keep."""
+        if self._events.empty():
+            self._events.put(message)
+
+    def outcome(self):
+        """The answer (bool)."""
+        while True:
+            event = self._events.get()
+            if event is self._reply:
+                break
+            if not event.is_dead:
+                self._put.report(self._checked(event))
+        try:
+            passed = self._reply.get()
+        except CallError as e:
+            error = explained(self._neighbour, self._put.to, e)
+            raise (ChannelError(e.message) if e.typename == _LOST else error) from e
+        if type(passed) is not bool:
+            raise nonsense(self._neighbour, self._put.to)
+        return passed
+
+    def _checked(self, event):
+        """How many bytes are on their way, as the neighbour says."""
+        try:
+            done = event.value()
+        except Error as e:
+            raise nonsense(self._neighbour, self._put.to) from e
+        if type(done) is not int or not 0 <= done <= self._put.source.size:
+            raise nonsense(self._neighbour, self._put.to)
+        return done
+
+    def close(self):
+        """Its outcome is known, or not wanted any more."""
+        self._router.remove_handler(self._handle)
+        if self._reply.closed is None:
+            self._reply.cancel()

@@ -1,0 +1,191 @@
+"""Transfers: what all file transfers of one context share."""
+
+import _thread
+import collections
+import hashlib
+import time
+
+from svcfw.core.wire.pace import Pace
+from svcfw.files.delta.shared_delta import SharedMatch
+from svcfw.files.delta.signature import Signature
+from svcfw.files.disk.reader import Source
+from svcfw.files.store.store import Store
+
+#: A file of at most this size travels with the request for it, which then takes one round trip.
+INLINE_BYTES = 64 * 1024
+#: A file of at most this size is hashed before it is sent; a larger one if the receiver has one of its size.
+HASHED_BYTES = 1024 * 1024
+#: Contents on their way to others that a context between keeps in memory, together; larger ones are on its disk.
+MAX_HELD_BYTES = 64 * 1024 * 1024
+#: Of how many pairs of a file and a copy it is remembered what the copy lacks.
+MAX_MATCHES = 8
+MAX_TALLIES = 4096
+MAX_PACES = 4096
+MAX_DIGESTS = 65536
+#: A file written to within this time before it was hashed may be written to again with the same time stamp: a tick of
+#: the kernel's clock, and on file systems that count in whole seconds two of those.
+TICK_NS, SECOND_NS = 100 * 10**6, 2 * 10**9
+
+
+class Transfers(object):
+    """One for each router; see `of`. Any thread."""
+
+    def __init__(self):
+        self.store = Store()
+        self._has_folder = False
+        self._lock = _thread.allocate_lock()
+        self._paces = collections.OrderedDict()
+        self._digests = collections.OrderedDict()
+        self._given = collections.OrderedDict()
+        self._matches = collections.OrderedDict()
+        self._under_way = {}
+        self._tallies = collections.OrderedDict()
+        self._sent = collections.Counter()  # how many send a file at this time, by its token
+
+    @classmethod
+    def of(cls, router):
+        """The Transfers of a router's context, made when first asked for."""
+        if router.transfers is None:
+            router.transfers = cls()
+        return router.transfers
+
+    def keep_in(self, folder, max_bytes):
+        """Have the store keep contents in a folder too; what it has in memory is forgotten."""
+        self.store = Store(folder=folder, folder_bytes=max_bytes)
+        self._has_folder = True
+
+    def keep(self, digest, path):
+        """Remember that a file which was written here has this content; what the store makes of it is up to it."""
+        self.store.refer(digest, path)
+        if self._has_folder:
+            with Source(path) as source:
+                self.store.put_file(digest, source.fileno())
+
+    def was_given(self, context_id, digest):
+        """Whether this context has had that content from here; it may have dropped it since."""
+        with self._lock:
+            return (context_id, digest) in self._given
+
+    def has_given(self, context_id, digest):
+        """Remember it."""
+        with self._lock:
+            self._given[context_id, digest] = None
+            if len(self._given) > MAX_DIGESTS:
+                self._given.popitem(last=False)
+
+    def match(self, source, packed):
+        """What a receiver that sent this packed signature lacks of a source: steps of svcfw.files.delta.blocks."""
+        old = Signature.unpack(packed)
+        key = (source.identity, old.size, old.block_bytes, hashlib.sha256(old.hashes + old.probes).digest())
+        with self._lock:
+            shared = self._matches.pop(key, None) or SharedMatch(source.fileno(), source.size, old)
+            self._matches[key] = shared
+            if len(self._matches) > MAX_MATCHES:
+                self._matches.popitem(last=False)
+        return iter(shared)
+
+    def tally(self, key):
+        """The Tally that all have who give this key (hashable), until `forget_tally`."""
+        with self._lock:
+            tally = self._tallies.setdefault(key, Tally())
+            if len(self._tallies) > MAX_TALLIES:
+                self._tallies.popitem(last=False)
+        return tally
+
+    def forget_tally(self, key):
+        """Who asks from now on gets a new one; those who have this one go on with it."""
+        with self._lock:
+            self._tallies.pop(key, None)
+
+    def flow(self, context):
+        """A Flow for a transfer to `context`."""
+        with self._lock:
+            pace = self._paces.pop(context.id, None) or Pace()
+            self._paces[context.id] = pace
+            if len(self._paces) > MAX_PACES:
+                self._paces.popitem(last=False)
+        return pace.flow()
+
+    def digest(self, source):
+        """The SHA-256 of a Source's content: known if it was hashed before and has not changed, else computed now."""
+        known = self.known_digest(source)
+        if known is None:
+            known = source.whole_digest()
+            self.remember_digest(source, known)
+        return known
+
+    def known_digest(self, source):
+        """The same, None if it would have to be computed."""
+        if source.identity is None:
+            return source.digest()
+        with self._lock:
+            return self._digests.get(source.identity)
+
+    def remember_digest(self, source, digest):
+        """Of what was read from a Source."""
+        if source.identity is None:
+            return
+        stamps = source.identity[3:]
+        tick = SECOND_NS if stamps[0] % 10**9 == 0 else TICK_NS
+        if time.time() * 10**9 - max(stamps) > tick:
+            with self._lock:
+                self._digests[source.identity] = digest
+                if len(self._digests) > MAX_DIGESTS:
+                    self._digests.popitem(last=False)
+
+    def begin_sending(self, source):
+        """Returns the digest of a Source if that is known, or is wanted by others who send the same file at this time,
+        so that not each of them hashes it; else None. Call `end_sending` when it has been sent."""
+        with self._lock:
+            self._sent[source.token] += 1
+            is_shared = self._sent[source.token] > 1
+        if not is_shared:
+            return self.known_digest(source)
+        with self.alone(source.token):
+            return self.digest(source)
+
+    def end_sending(self, source):
+        """Also where `begin_sending` has failed."""
+        with self._lock:
+            self._sent[source.token] -= 1
+            if not self._sent[source.token]:
+                del self._sent[source.token]
+
+    def alone(self, key):
+        """A context manager under which nobody else is who gave the same key (hashable). Blocks."""
+        return _Alone(self._lock, self._under_way, key)
+
+
+class Tally(object):
+    """A sum. Any thread."""
+
+    def __init__(self):
+        self._lock = _thread.allocate_lock()
+        self._sum = 0
+
+    def add(self, n):
+        """The new sum."""
+        with self._lock:
+            self._sum += n
+            return self._sum
+
+
+class _Alone(object):
+    def __init__(self, lock, under_way, key):
+        self._lock = lock
+        self._all = under_way
+        self._key = key
+
+    def __enter__(self):
+        with self._lock:
+            mine = self._all.setdefault(self._key, [_thread.allocate_lock(), 0])
+            mine[1] += 1
+        mine[0].acquire()
+
+    def __exit__(self, *exc_info):
+        with self._lock:
+            mine = self._all[self._key]
+            mine[1] -= 1
+            if not mine[1]:
+                del self._all[self._key]
+        mine[0].release()

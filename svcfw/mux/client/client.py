@@ -1,0 +1,384 @@
+"""The client of the multiplexer: synchronous, one for each worker process, small to import."""
+
+import os
+import socket
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from svcfw.agent import ops
+from svcfw.core.wire.codec import Codec
+from svcfw.core.wire.errors import ChannelError, Error, StartError
+from svcfw.core.wire.frames import GOODBYE, Frame, FrameReader, pack_header
+from svcfw.mux import protocol, rundir
+from svcfw.mux.client import filing, starting
+from svcfw.mux.client.filing import OnProgress
+from svcfw.mux.client.starting import MuxError
+from svcfw.mux.server.telling import About, Cost, about, cost
+
+#: How the reason begins when it is not a context that is lost.
+GONE = 'the multiplexer is gone'
+#: How long it may take to end: it gives its contexts 5 s.
+STOP_S = 20.0
+_READ_BYTES = 256 * 1024
+_SOCKET_BUFFER_BYTES = 1024 * 1024
+
+_codec = Codec()
+
+
+def _unseen(done: int, total: int) -> None:
+    """Progress that nobody follows."""
+
+
+class DeferredError(Error):
+    """An operation that was not waited for has failed, and nothing that came after it was done.
+
+    op: the Client's method; path: the first one given; status: a shell tool's exit status; cause: what it would print.
+    """
+
+    def __init__(self, op: str, path: str, status: int, cause: str) -> None:
+        Error.__init__(self, op, path, status, cause)
+        self.op = op
+        self.path = path
+        self.status = status
+        self.cause = cause
+
+    def __str__(self) -> str:
+        return f'{self.op}: {self.cause}'
+
+
+class Result(NamedTuple):
+    """What a command or module left: exit status and output."""
+
+    rc: int
+    stdout: bytes
+    stderr: bytes
+
+
+class BecomeDialogue(Protocol):
+    """Called back while a child of another account starts; what it raises ends the request."""
+
+    def build(self, boot_command: str) -> str: ...
+
+    def receive(self, output: bytes) -> bytes | None: ...
+
+    def said(self) -> bytes: ...
+
+    def end(self) -> None: ...
+
+
+class Become(NamedTuple):
+    """Another account of the target. `key` names it, password included; equal bytes share one child.
+
+    need_tty: None to give the command a terminal only where it has asked for one. has_password: whether there is one to
+    type there. `folder`: what the account that is logged in to has to have (it may begin with ~), should the other one
+    be at home in the same place and would make it as its own.
+    """
+
+    key: bytes
+    dialogue: BecomeDialogue
+    need_tty: bool | None = False
+    folder: str = ''
+    has_password: bool = False
+
+    def __repr__(self) -> str:
+        return '<Become>'  # the key holds a password
+
+
+class Target(NamedTuple):
+    """A place to do things: `link` as made by svcfw.ansible.options.encode_link, and the account there."""
+
+    link: bytes
+    become: Become | None = None
+    timeout_s: int = 10
+
+    def __repr__(self) -> str:
+        return '<Target>'  # the link holds a password
+
+
+class Interest(NamedTuple):
+    """What a client wants to hear beside its answers: see telling.py.
+
+    run: what all processes of one run of ansible have in common, and no other. ssh_verbosity: how many -v an ssh
+    program is given that starts for it.
+    """
+
+    run: str
+    hear: Callable[[About | Cost], None]
+    ssh_verbosity: int = 0
+
+
+class Client:
+    """One connection to the multiplexer. For one thread.
+
+    Blocking methods raise StartError (the context or child cannot be had), DeferredError (of an earlier operation of
+    this client), ChannelError (the context or the multiplexer died); deferred ones return at once.
+    """
+
+    def __init__(self, sock: socket.socket, interest: Interest | None = None) -> None:
+        self.mux_pid = 0
+        self._interest = interest
+        self._socket = sock
+        self._reader = FrameReader()
+        self._frames: list[Frame] = []
+        self._requests = 0
+
+    # -- finding or starting it
+
+    @classmethod
+    def connect(
+        cls,
+        idle_timeout_s: int = 60,
+        runtime_dir: Path | None = None,
+        start: bool = True,
+        interest: Interest | None = None,
+        python: str | None = None,
+    ) -> 'Client | None':
+        """A client of this user's multiplexer, which is started if need be; None if there is none and not `start`.
+
+        idle_timeout_s: how long it shall outlive its last use. python: Spec.modules_python of what is started for this
+        client. MuxError when it cannot be started, RundirError.
+        """
+        folder = runtime_dir or rundir.default()
+        rundir.prepare(folder)
+        path = rundir.socket_path(folder)
+        client = cls._try(path, idle_timeout_s, interest, python)
+        if client is not None or not start:
+            return client
+        with starting.locked(rundir.lock_path(folder)):
+            client = cls._try(path, idle_timeout_s, interest, python)
+            if client is None:
+                starting.spawn(folder)
+                client = cls._try(path, idle_timeout_s, interest, python)
+        if client is None:
+            raise MuxError(f'the multiplexer does not answer. See {rundir.log_path(folder)}')
+        return client
+
+    @classmethod
+    def _try(cls, path: Path, idle_timeout_s: int, interest: Interest | None, python: str | None) -> 'Client | None':
+        sock = socket.socket(socket.AF_UNIX)
+        try:
+            sock.settimeout(starting.START_S)
+            sock.connect(str(path))
+            if not rundir.is_same_user(sock):
+                raise rundir.RundirError(f'{path} is served by another user. {rundir.ELSEWHERE}')
+            client = cls(sock, interest)
+            # A program that it starts for this client (ssh, what a ProxyCommand names) shall find what this one has.
+            run, ssh_verbosity = ('', 0) if interest is None else (interest.run, interest.ssh_verbosity)
+            client._send(protocol.HELLO, 0, (dict(os.environ), int(idle_timeout_s), python, run, ssh_verbosity))
+            client.mux_pid = _codec.decode(client._receive().payload)
+        except (OSError, ChannelError):
+            sock.close()  # nobody there, or one that was about to end
+            return None
+        except BaseException:
+            sock.close()
+            raise
+        sock.settimeout(None)
+        for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+            sock.setsockopt(socket.SOL_SOCKET, option, _SOCKET_BUFFER_BYTES)
+        return client
+
+    # -- blocking
+
+    def facts(self, target: Target) -> dict[str, Any]:
+        """home, user, uid, python, version, shell of the account that is logged in to."""
+        return dict(self._ask(target, protocol.FACTS, ()))
+
+    def expand_user(self, target: Target, name: str) -> str:
+        """'~' or '~name' as the target's shell would expand it."""
+        return str(self._ask(target, ops.EXPAND, (name,)))
+
+    def run_module(self, target: Target, payload: Any, env: dict[str, str]) -> Result:
+        """Run a module (svcfw.ansible.payloads.payload.Payload) with these additions to its environment."""
+        job = {
+            'kind': 'module', 'format': payload.format, 'module': payload.module, 'fqn': payload.fqn,
+            'params': payload.params, 'profile': payload.profile, 'rlimit_nofile': payload.rlimit_nofile,
+            'secrets': None if payload.secrets is None else list(payload.secrets),
+            'interpreter': list(payload.interpreter), 'env': env, 'zip_id': payload.zip_id,
+        }  # fmt: skip
+        return self._run(target, ops.MODULE, (job,), payload.members)
+
+    def run_source(self, target: Target, source: bytes, interpreter: list[str], env: dict[str, str]) -> Result:
+        """Run the source of a Python program as `interpreter` would that reads it from stdin."""
+        job = {'kind': 'source', 'source': source, 'interpreter': list(interpreter), 'env': env}
+        return self._run(target, ops.MODULE, (job,))
+
+    def run_command(
+        self, target: Target, text: str, stdin: bytes | None, executable: str | None = None, tty: bool = False
+    ) -> Result:
+        """Run `text` by `executable -c`, None for the login shell; on a terminal of its own, like ours, if `tty`."""
+        terminal = os.environ.get('TERM', '') if tty else None
+        return self._run(target, ops.COMMAND, (executable, text, stdin or b'', terminal))
+
+    def fetch_file(self, target: Target, remote_path: str, local_path: str, on_progress: OnProgress = _unseen) -> int:
+        """Copy a file from the target into one that exists; returns its permission bits. OSError for the local one."""
+        return filing.fetch(partial(self._ask, target), remote_path, local_path, on_progress)
+
+    def flush(self, target: Target) -> None:
+        """Return when all deferred operations are done."""
+        self._ask(target, ops.FLUSH, ())
+
+    def reset(self, target: Target) -> bool:
+        """End the target's context with all its children; True if there was one."""
+        return bool(self._ask(target, protocol.RESET, ()))
+
+    def stop(self) -> None:
+        """End the multiplexer and all contexts; returns when they are gone. MuxError when it does not end."""
+        deadline = time.monotonic() + STOP_S
+        try:
+            self._send(protocol.STOP, 0, None)
+            while time.monotonic() < deadline:
+                self._socket.settimeout(max(0.001, deadline - time.monotonic()))
+                self._receive()
+        except ChannelError as exc:
+            if not isinstance(exc.__cause__, TimeoutError):
+                return
+        finally:
+            self.abort()
+        raise MuxError(f'the multiplexer does not end. Kill process {self.mux_pid}')
+
+    # -- deferred
+
+    def put_file(self, target: Target, local_path: str, remote_path: str, on_progress: OnProgress = _unseen) -> None:
+        """Copy a file to the target. It has been read when this returns. OSError for the local one.
+
+        A large one that the target seems to have already is waited for.
+        """
+        filing.put(partial(self._ask, target), partial(self._defer, target), local_path, remote_path, on_progress)
+
+    def mkdtemp(self, target: Target, path: str, umask: int | None) -> None:
+        """Make a folder that must not exist, and what is missing above it."""
+        self._defer(target, ops.MKDTEMP, (path, umask))
+
+    def chmod(self, target: Target, paths: list[str], mode: str) -> None:
+        """chmod; the only mode there is a need for is 'u+rwx'."""
+        if mode != 'u+rwx':
+            raise ValueError(f'no chmod {mode!r}')
+        self._defer(target, ops.CHMOD, (paths,))
+
+    def remove(self, target: Target, path: str, recursive: bool) -> None:
+        """rm; never an error here."""
+        self._defer(target, ops.REMOVE, (path, recursive))
+
+    # -- the end
+
+    def close(self) -> None:
+        """Say goodbye: what was deferred is still done."""
+        try:
+            self._socket.sendall(pack_header(Frame(0, 0, 0, 0, 0, GOODBYE)))
+        except OSError:
+            pass
+        self._socket.close()
+
+    def abort(self) -> None:
+        """Leave without a word: what runs for this client is ended."""
+        try:
+            # A process forked since then may hold the socket, too.
+            self._socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self._socket.close()
+
+    # -- the talk
+
+    def _run(
+        self, target: Target, operation: str, arguments: tuple[Any, ...], members: Callable[[], Any] | None = None
+    ) -> Result:
+        parts: list[tuple[bytes, bytes]] = []
+        rc, stdout, stderr = self._ask(target, operation, arguments, members, lambda *part: parts.append(part))
+        if parts:
+            stdout = b''.join([part[0] for part in parts]) + stdout
+            stderr = b''.join([part[1] for part in parts]) + stderr
+        return Result(rc, stdout, stderr)
+
+    def _ask(
+        self,
+        target: Target,
+        operation: str,
+        arguments: tuple[Any, ...],
+        members: Callable[[], Any] | None = None,
+        on_part: Callable[[bytes, bytes], None] | None = None,
+    ) -> Any:
+        """Send a request and answer what is asked back until its result is there."""
+        self._requests += 1
+        self._request(target, operation, arguments, self._requests)
+        dialogue = target.become.dialogue if target.become else None
+        try:
+            while True:
+                frame = self._receive()
+                value = _codec.decode(frame.payload)
+                if frame.handle == protocol.RESULT:
+                    return value
+                if frame.handle == protocol.ABOUT and self._interest:
+                    self._interest.hear(about(value))
+                elif frame.handle == protocol.COST and self._interest:
+                    self._interest.hear(cost(value))
+                elif frame.handle == protocol.PART and on_part:
+                    on_part(*value)
+                elif frame.handle == protocol.NEED_MEMBERS and members:
+                    self._send(protocol.MEMBERS, 0, members())
+                elif frame.handle == protocol.BECOME_BUILD and target.become and dialogue:
+                    become = target.become
+                    command = dialogue.build(value)
+                    started = (command, become.need_tty, become.has_password, become.folder)
+                    self._send(protocol.BECOME_START, 0, started)
+                elif frame.handle == protocol.BECOME_OUTPUT and dialogue:
+                    typed = dialogue.receive(value)
+                    if typed is not None:
+                        self._send(protocol.BECOME_INPUT, 0, typed)
+                else:
+                    raise _error(frame.handle, value)
+        finally:
+            if dialogue:
+                dialogue.end()
+
+    def _defer(self, target: Target, operation: str, arguments: tuple[Any, ...]) -> None:
+        self._request(target, operation, arguments, 0)
+
+    def _request(self, target: Target, operation: str, arguments: tuple[Any, ...], number: int) -> None:
+        key = target.become.key if target.become else None
+        self._send(protocol.REQUEST, number, (target.link, key, target.timeout_s, operation, arguments))
+
+    def _send(self, handle: int, number: int, value: Any) -> None:
+        payload = _codec.encode(value)
+        try:
+            self._socket.sendall(pack_header(Frame(0, 0, 0, handle, number, 0, payload)) + payload)
+        except OSError as exc:
+            raise ChannelError(_gone(exc)) from exc
+
+    def _receive(self) -> Frame:
+        while not self._frames:
+            try:
+                data = self._socket.recv(_READ_BYTES)
+            except OSError as exc:
+                raise ChannelError(_gone(exc)) from exc
+            if not data:
+                raise ChannelError(_gone(None))
+            self._frames = self._reader.feed(data)
+        return self._frames.pop(0)
+
+
+def stop(runtime_dir: Path | None = None) -> bool:
+    """End this user's multiplexer; False if none runs."""
+    client = Client.connect(runtime_dir=runtime_dir, start=False)
+    if client is None:
+        return False
+    client.stop()
+    return True
+
+
+def _error(handle: int, value: Any) -> Error:
+    if handle == protocol.START_FAILED:
+        return StartError(*value)
+    if handle == protocol.DEFERRED_FAILED:
+        return DeferredError(*value)
+    if handle == protocol.LOST:
+        return ChannelError(value)
+    return MuxError(f'an unexpected message {handle}')
+
+
+def _gone(exc: OSError | None) -> str:
+    how = f' ({exc.strerror})' if exc else ''
+    return f'{GONE}{how}. The next task starts another one'

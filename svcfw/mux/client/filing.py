@@ -1,0 +1,123 @@
+"""A client's part in copying a file: reads or writes the local one, and makes sure that it is what was meant."""
+
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Iterator
+from io import FileIO
+from typing import Any
+
+from svcfw.agent import ops
+from svcfw.mux import protocol
+
+#: Bytes of a file in one message: so many that messages are few, so few that others need not wait for long.
+CHUNK_BYTES = 64 * 1024
+_READ_BYTES = 1024 * 1024
+
+#: on_progress(bytes done, bytes in all, 0 if that is not known): called often.
+OnProgress = Callable[[int, int], None]
+#: ask(operation, arguments) -> answer; defer(operation, arguments).
+Ask = Callable[..., Any]
+Defer = Callable[[str, tuple[Any, ...]], None]
+
+
+def put(ask: Ask, defer: Defer, local_path: str, remote_path: str, on_progress: OnProgress) -> None:
+    """Send a file; it has been read when this returns. OSError for the local one, also if it changed meanwhile."""
+    with open(local_path, 'rb', buffering=0) as file:
+        before = os.fstat(file.fileno())
+        mode = before.st_mode & 0o777
+        head = _read(file, ops.HELD_BYTES + 1)
+        if len(head) <= ops.HELD_BYTES:
+            _check(file, before, len(head))
+            defer(protocol.PUT_WHOLE, (remote_path, mode, hashlib.sha256(head).digest(), head))
+            on_progress(len(head), len(head))
+        elif not _is_there_already(ask, file, before, remote_path):
+            _stream(defer, file, before, head, remote_path, on_progress)
+
+
+def fetch(ask: Ask, remote_path: str, local_path: str, on_progress: OnProgress) -> int:
+    """Copy a file of the target into one that exists; returns its permission bits. OSError for the local one."""
+    with open(os.open(local_path, os.O_WRONLY | os.O_TRUNC), 'wb', buffering=_READ_BYTES) as file:
+        hashed = hashlib.sha256()
+        total = 0
+
+        def keep(stdout: bytes, stderr: bytes) -> None:
+            nonlocal total
+            file.write(stdout)
+            hashed.update(stdout)
+            if len(stderr) == ops.SIZE.size:
+                (total,) = ops.SIZE.unpack(stderr)
+            on_progress(file.tell(), total)
+
+        number, stdout, digest = ask(ops.FETCH, (remote_path,), on_part=keep)
+        keep(stdout, b'')
+        if hashed.digest() != digest:
+            raise OSError(errno.EIO, 'It did not arrive as it was sent. Fetch it again', remote_path)
+    return int(number)
+
+
+def _is_there_already(ask: Ask, file: FileIO, before: os.stat_result, remote_path: str) -> bool:
+    """Whether the target had a large file with this content and has now put it there.
+
+    The file is read for its hash only if the target may have such a one, going by the size.
+    """
+    known = ask(protocol.LARGE, (before.st_size,)) if stat.S_ISREG(before.st_mode) else []
+    if not known:
+        return False
+    hashed = hashlib.sha256()
+    size = 0
+    file.seek(0)
+    while data := file.read(_READ_BYTES):
+        hashed.update(data)
+        size += len(data)
+    _check(file, before, size)
+    file.seek(ops.HELD_BYTES + 1)
+    digest = hashed.digest()
+    return digest in known and bool(ask(ops.PUT_KEPT, (remote_path, before.st_mode & 0o777, digest)))
+
+
+def _stream(
+    defer: Defer, file: FileIO, before: os.stat_result, head: bytes, remote_path: str, on_progress: OnProgress
+) -> None:
+    mode = before.st_mode & 0o777
+    hashed = hashlib.sha256()
+    flags = ops.PUT_FIRST
+    size = 0
+    try:
+        for data in _chunks(file, head):
+            hashed.update(data)
+            size += len(data)
+            defer(protocol.PUT_PART, (remote_path, mode, data, flags, b'', 0))
+            flags = 0
+            on_progress(size, before.st_size)
+        _check(file, before, size)
+    except OSError:
+        defer(protocol.PUT_PART, (remote_path, mode, b'', ops.PUT_ABANDON, b'', 0))
+        raise
+    defer(protocol.PUT_PART, (remote_path, mode, b'', ops.PUT_LAST, hashed.digest(), size))
+
+
+def _chunks(file: FileIO, head: bytes) -> Iterator[bytes]:
+    data = head
+    while data:
+        for start in range(0, len(data), CHUNK_BYTES):
+            yield data[start : start + CHUNK_BYTES]
+        data = file.read(_READ_BYTES)
+
+
+def _read(file: FileIO, most: int) -> bytes:
+    """The next bytes, fewer than `most` only at the end."""
+    data = b''
+    while more := file.read(most - len(data)):
+        data += more
+    return data
+
+
+def _check(file: FileIO, before: os.stat_result, size: int) -> None:
+    """OSError if the file is not, or no more, the one whose `size` bytes were read."""
+    now = os.fstat(file.fileno())
+    # Files in /proc and the like have no size.
+    is_cut = stat.S_ISREG(before.st_mode) and before.st_size and before.st_size != size
+    if is_cut or (before.st_size, before.st_mtime_ns) != (now.st_size, now.st_mtime_ns):
+        raise OSError(errno.EAGAIN, 'It changed while it was read', file.name)

@@ -1,0 +1,80 @@
+"""The start of a multiplexer by the first client that finds none."""
+
+import fcntl
+import os
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from svcfw.core.wire.errors import Error
+from svcfw.mux import rundir
+
+#: How long a multiplexer may take to start, other workers' attempts included.
+START_S = 20.0
+
+
+class MuxError(Error):
+    """No multiplexer can be had."""
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock file; forty workers that find no multiplexer start one, not forty."""
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as exc:
+        raise MuxError(f'{path} cannot be made ({exc.strerror}). {rundir.ELSEWHERE}') from exc
+    try:
+        deadline = time.monotonic() + START_S
+        while True:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    text = f'{path} stays locked: another process is starting the multiplexer. Try again, or end it'
+                    raise MuxError(text) from None
+                time.sleep(0.02)
+        yield
+    finally:
+        os.close(fd)
+
+
+def spawn(folder: Path) -> None:
+    """Start a multiplexer and wait until it listens. MuxError."""
+    main = Path(__file__).parents[1] / '__main__.py'
+    try:
+        log_fd = os.open(rundir.log_path(folder), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as exc:
+        raise MuxError(f'{rundir.log_path(folder)} cannot be written ({exc.strerror}). {rundir.ELSEWHERE}') from exc
+    ready_r, ready_w = os.pipe()
+    try:
+        # A session and standard streams of its own: workers are killed by process group, and a pipe that
+        # ansible-playbook writes to must not stay open. It forks at once, so that it is nobody's child.
+        subprocess.run(
+            [sys.executable, str(main), str(folder), str(ready_w)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=log_fd,
+            start_new_session=True,
+            pass_fds=[ready_w],
+            cwd='/',
+            check=True,
+            timeout=START_S,
+        )
+        os.close(ready_w)
+        ready_w = -1
+        is_ready = select.select([ready_r], [], [], START_S)[0] and os.read(ready_r, 1)
+    except (OSError, subprocess.SubprocessError) as exc:
+        raise MuxError(f'the multiplexer cannot be started: {exc}. See {rundir.log_path(folder)}') from exc
+    finally:
+        os.close(log_fd)
+        os.close(ready_r)
+        if ready_w >= 0:
+            os.close(ready_w)
+    if not is_ready:
+        raise MuxError(f'the multiplexer ended before it was ready. See {rundir.log_path(folder)}')

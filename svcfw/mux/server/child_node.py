@@ -1,0 +1,150 @@
+"""ChildNode: the context of another account, started below that of the login by a become plugin's command."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from svcfw.agent import ops
+from svcfw.core.message import Message
+from svcfw.core.wire.errors import ChannelError, DecodeError, Error, StartError
+from svcfw.core.wire.limits import MAX_NOISE_BYTES
+from svcfw.mux.server.node import Node
+
+#: A child is told its name in the little room that its first message has.
+MAX_NAME_CHARS = 100
+
+# sudo (requiretty) and doas; sudo's sentence is translated, the word in it is not. Then what sudo says where it only
+# lacks a way to ask for the password.
+_ASKS_FOR_TTY = re.compile(rb'\btty\b', re.IGNORECASE)
+_ASKS_FOR_TERMINAL = re.compile(rb'\bterminal\b', re.IGNORECASE)
+_MAX_SHOWN_BYTES = 4096
+
+
+class ChildNode(Node):
+    """A context below a root, of another account.
+
+    session: the client that answers its prompts; 0 if there will be none. marker: what the command shows when nothing
+    stands between it and the first stage any more; on_output(data) gets what it shows before.
+    """
+
+    def __init__(self, parent: Node, name: str, session: int, command: list[str], has_tty: bool, marker: str,
+                 timeout_s: float, on_output: Callable[[bytes], None]) -> None:  # fmt: skip
+        Node.__init__(self, parent.router, parent.root)
+        self.name = f'{parent.context} {name}'[:MAX_NAME_CHARS]
+        self.session = session
+        #: That its client could not have it says nothing to others who want it.
+        self.given_up = False
+        self._on_output = on_output
+        self._output_bytes = 0
+        self._shown = b''
+        self.has_tty = has_tty
+        self._parent = parent
+        self.started_at = parent.router.loop.clock()
+        self._on_gone: list[Callable[[ChildNode], None]] = []
+        # The agent has deadlines of its own, for each step; this one is for an agent that keeps none.
+        self._deadline = parent.router.loop.call_later(3 * timeout_s, self._too_late)
+        self._handle = parent.request(
+            ops.CHILD, session, (self.name, command, has_tty, marker, timeout_s), self._on_message
+        )
+
+    def asked_for_tty(self, has_password: bool) -> bool:
+        """Whether its command, which had no terminal, refused for the lack of one.
+
+        has_password: whether there is one to be typed on it; else it is of no use to who only wants to ask for that.
+        """
+        if self.has_tty:
+            return False
+        for_password = has_password and _ASKS_FOR_TERMINAL.search(self._shown) is not None
+        return for_password or _ASKS_FOR_TTY.search(self._shown) is not None
+
+    def type(self, data: bytes) -> None:
+        """Answer a prompt."""
+        self._parent.tell(ops.CHILD_INPUT, self.session, (self._handle, data))
+
+    def fail(self, error: Error) -> None:
+        self._deadline.cancel()
+        self._parent.finish(self._handle)
+        super().fail(error)
+        self._is_gone()
+
+    def lost(self, reason: str) -> None:
+        super().lost(reason)
+        if not self.has_left:
+            self._is_gone()
+
+    @property
+    def is_retired(self) -> bool:
+        return self._is_retired or self._parent.is_retired
+
+    def retire(self) -> None:
+        if not self.dead:
+            self._parent.detach(self)
+        super().retire()
+
+    def leave(self) -> None:
+        assert self.context is not None
+        self.has_left = True
+        self.dead = self.dead or 'it was ended'
+
+        def gone(message: Message) -> None:
+            self._parent.finish(handle)
+            self._is_gone()
+
+        try:
+            handle = self._parent.request(ops.DISMISS, 0, (self.context.id,), gone)
+        except ChannelError:
+            self._is_gone()  # with everything else
+
+    def when_gone(self, callback: 'Callable[[ChildNode], None]') -> None:
+        """Call back with this node once it is dead and, so far as its parent can tell, no process of it is left."""
+        self._on_gone.append(callback)
+
+    def _is_gone(self) -> None:
+        self._parent.forget(self)
+        on_gone, self._on_gone = self._on_gone, []
+        for callback in on_gone:
+            callback(self)
+
+    def _too_late(self) -> None:
+        self.fail(StartError('timeout', self.name, 'it was not there in time', 'Raise the timeout.'))
+
+    def _on_message(self, message: Message) -> None:
+        try:
+            self._take(message.small_value())
+        except ChannelError as exc:
+            self.given_up = True
+            self.fail(self._parent.judged(message, exc))
+        except Error as exc:
+            self.fail(StartError('died', self.name, f'its parent does not keep to the protocol: {exc}', 'Try again.'))
+
+    def _take(self, value: Any) -> None:
+        shape = tuple(map(type, value)) if type(value) is tuple else ()
+        kind = value[0] if shape else None
+        if kind == ops.CHILD_OUTPUT and shape == (str, bytes):
+            self._output_bytes += len(value[1])
+            if self._output_bytes > 2 * MAX_NOISE_BYTES:
+                raise DecodeError('it prints without end')
+            self._shown = (self._shown + value[1])[-_MAX_SHOWN_BYTES:]
+            self._on_output(value[1])
+        elif kind == ops.CHILD_READY and shape == (str, int, dict):
+            self._arrive(*value[1:])
+        elif kind == ops.CHILD_FAILED and shape[:5] == (str, str, str, str, str) and _is_status(value[5:]):
+            self.fail(StartError(*value[1:]))
+        else:
+            raise DecodeError('it does not say how its child is')
+
+    def _arrive(self, context_id: int, facts: dict[Any, Any]) -> None:
+        # What is meant for this account must not go to another host because one host says so.
+        root = self.root.context
+        assert root is not None
+        if self.router.link_for(context_id) is not self.router.link_for(root.id) or context_id in self.root.contexts():
+            raise DecodeError('it names a context that is not its child')
+        context = self.router.context(context_id, self.name)
+        self._deadline.cancel()
+        self._parent.finish(self._handle)
+        self.router.on_gone(context, self.lost)
+        self.adopt(context, facts)
+
+
+def _is_status(values: tuple[Any, ...]) -> bool:
+    return len(values) == 1 and type(values[0]) in (int, type(None))

@@ -1,0 +1,118 @@
+"""Exchange: one request under way at an agent. Its messages, once found to be in order, become those to the client."""
+
+from collections.abc import Callable
+from typing import Any
+
+from svcfw.agent import ops
+from svcfw.core.message import Message
+from svcfw.core.stream import Stream
+from svcfw.core.wire.errors import CallError, ChannelError, DecodeError, Error, StartError, WindowError
+from svcfw.core.wire.limits import WINDOW_BYTES
+from svcfw.mux.server.node import Node
+
+_WITH_OUTPUT = frozenset({ops.COMMAND, ops.MODULE, ops.FETCH})
+#: Parts that the client has not taken. Credit bounds their bytes only, and an honest agent's parts have 8 KiB at least.
+MAX_PARTS = 2000
+#: The type of other answers, where it is not None.
+_ANSWERS = {ops.EXPAND: str, ops.PUT_KEPT: bool}
+_PART = (str, bytes, bytes)
+_DONE = (str, int, bytes, bytes)
+_TIMED_DONE = (*_DONE, int)
+_UNFIT = (str, str)
+
+#: on_part(stdout, stderr); on_end(value or the Error that ended it).
+OnPart = Callable[[bytes, bytes], None]
+OnEnd = Callable[[Any], None]
+
+
+class Exchange:
+    """Begins with the constructor and ends with `on_end`, or `close`. Loop thread only.
+
+    session: the client's number for the agent; client: its stream, which the agent must not outrun. ChannelError from
+    the constructor when the node is gone.
+    """
+
+    def __init__(self, node: Node, session: int, client: Stream, operation: str, arguments: tuple[Any, ...],
+                 on_part: OnPart, on_end: OnEnd) -> None:  # fmt: skip
+        if node.dead:
+            raise ChannelError(node.dead)
+        self._node = node
+        self._session = session
+        self._client = client
+        self._operation = operation
+        self._on_part = on_part
+        self._on_end = on_end
+        self._credit = WINDOW_BYTES
+        self._parts = 0
+        #: Once it is over: how long it took over there, if the agent was asked to tell; and what came of output.
+        self.target_us = 0
+        self.received_bytes = 0
+        self._handle = node.request(operation, session, arguments, self._on_message)
+
+    def close(self) -> None:
+        """Nobody is interested any more."""
+        self._node.finish(self._handle)
+
+    def _on_message(self, message: Message) -> None:
+        try:
+            value = message.small_value()
+            if self._is_part(value):
+                self._receive(len(value[1]) + len(value[2]))
+                self._on_part(value[1], value[2])
+                self._grant_when_taken(len(value[1]) + len(value[2]))
+                return
+            result = self._result(value)
+        except (CallError, ChannelError) as exc:
+            self._end(self._node.judged(message, exc))
+        except Error as exc:
+            # An agent that breaks the protocol is not to be trusted with anything else.
+            reason = f'{self._node.context} broke the protocol: {exc}'
+            self._end(ChannelError(reason))
+            self._node.root.expel(reason)
+        else:
+            self._end(result)
+
+    def _end(self, result: Any) -> None:
+        self.close()
+        self._on_end(result)
+
+    def _is_part(self, value: Any) -> bool:
+        return self._operation in _WITH_OUTPUT and _shape(value) == _PART and value[0] == ops.PART
+
+    def _result(self, value: Any) -> Any:
+        if self._operation in _WITH_OUTPUT:
+            if _shape(value) in (_DONE, _TIMED_DONE) and value[0] == ops.DONE:
+                self.target_us = value[4] if len(value) > len(_DONE) else 0
+                self.received_bytes += len(value[2]) + len(value[3])
+                return value[1:4]
+            if self._operation == ops.MODULE and _shape(value) == _UNFIT and value[0] == ops.UNFIT:
+                return StartError('interpreter', str(self._node.context), f'it cannot be kept warm: {value[1]}')
+        elif type(value) is _ANSWERS.get(self._operation, type(None)):
+            return value
+        raise DecodeError(f'that is no answer to {self._operation!r}')
+
+    def _receive(self, size: int) -> None:
+        if self._parts >= MAX_PARTS:
+            raise WindowError(f'more than {MAX_PARTS} parts arrived before the first was taken')
+        if size > self._credit:
+            raise WindowError(f'{size} bytes arrived, {self._credit} were granted')
+        self._credit -= size
+        self._parts += 1
+        self.received_bytes += size
+
+    def _grant_when_taken(self, size: int) -> None:
+        """Let the target send more once the client has room for it; at once, for by that it measures the path."""
+
+        def taken() -> None:
+            self._credit += size
+            self._parts -= 1
+            self._node.tell(ops.GRANT, self._session, (self._handle, size))
+
+        if self._client.is_full():
+            self._client.when_room(taken)
+        else:
+            taken()
+
+
+def _shape(value: Any) -> tuple[type, ...]:
+    return tuple(map(type, value)) if type(value) is tuple else ()

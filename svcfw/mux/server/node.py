@@ -1,0 +1,272 @@
+"""Node: one context with an agent, from its start to its end, and the children of other accounts below it.
+
+What the context of a login (root_node.py) and that of another account below it (child_node.py) have in common.
+"""
+
+import itertools
+import logging
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, Any
+
+from svcfw.agent import ops
+from svcfw.boot import first_stage
+from svcfw.core import handles
+from svcfw.core.context import Context
+from svcfw.core.message import Message
+from svcfw.core.wire.errors import ChannelError, DecodeError, Error
+from svcfw.core.wire.frames import Frame
+from svcfw.mux.server import telling
+from svcfw.mux.server.remote_cache import Supply
+from svcfw.mux.server.turns import LinkFlow
+from svcfw.program.router import Router
+
+if TYPE_CHECKING:
+    from svcfw.mux.server.child_node import ChildNode
+
+_log = logging.getLogger('svcfw.mux')
+_numbers = itertools.count(1)
+
+#: error is None once the node can be used; a ChannelError if the place is gone that was to start it.
+OnReady = Callable[[Error | None], None]
+
+#: What later failures must not be allowed to rest on goes by way of the root's agent, which knows of its own failures.
+_FREE = frozenset({
+    ops.MEMBERS, ops.FORGET, ops.CONTENT, ops.DROP, ops.PASS, ops.GRANT, ops.CHILD_INPUT, ops.END, ops.ANYWAY,
+    ops.DISMISS, ops.TIMED,
+})  # fmt: skip
+_FACTS = {'home': str, 'user': str, 'uid': int, 'python': str, 'version': tuple, 'shell': str}
+
+
+class StaleError(ChannelError):
+    """A context is not what a new one would be, and has therefore not begun what it was asked for.
+
+    said_by: the node whose agent found that; what it was told before is done.
+    """
+
+    def __init__(self, said_by: 'Node', reason: str) -> None:
+        ChannelError.__init__(self, f'{said_by.context}: {reason}')
+        self.said_by = said_by
+
+
+class Node:
+    """A context whose agent answers. `facts` is None until it does; `dead` is the reason once it never will again.
+
+    A *retired* one gets no new work: who asks for its like gets a new one. It ends when nobody holds it any more.
+    Everything runs on the loop thread.
+    """
+
+    def __init__(self, router: Router, root: 'Node | None') -> None:
+        self.router = router
+        self.root = root or self
+        self.context: Context | None = None
+        self.facts: dict[str, Any] | None = None
+        self.dead: str | None = None
+        #: It ends because it was told to, and so has done what it was told before.
+        self.has_left = False
+        self.children: dict[Hashable, ChildNode] = {}
+        self._retired_children: set[ChildNode] = set()
+        self._is_retired = False
+        #: Of a root: whether anything here or below may have to be ended once it is done with.
+        self.has_retired = False
+        #: Of a root that is stale: until when no other login is tried in its place.
+        self.last_resort_until = 0.0
+        #: Whether commands that start children of other accounts have asked for a terminal here.
+        self.wants_tty = False
+        #: The run of ansible that has started it, as far as that wants to be told of it: see telling.py.
+        self.run = ''
+        #: Of a root: which transport, and why, as people shall read it.
+        self.way = ''
+        self.key = telling.key(next(_numbers))
+        self.sent_bytes = 0  # of a root: what was given to its link
+        self._last_used = router.loop.clock()
+        self._requests: set[int] = set()
+        self._holders: set[Hashable] = set()
+        self._waiting: list[OnReady] = []
+        self.flow: LinkFlow = root.flow if root else LinkFlow(router.loop.clock)
+        self.supply: Supply = Supply(
+            lambda operation, *arguments: self.tell(operation, 0, arguments),
+            self.flow,
+            root.supply if root else None,
+            lambda: self.context.id,  # type: ignore[union-attr]
+        )
+
+    def when_ready(self, callback: OnReady) -> None:
+        """Call back once the agent answers, or with why it does not; perhaps at once."""
+        if self.facts is not None:
+            callback(None)
+        else:
+            self._waiting.append(callback)
+
+    def boot_command(self, marker: str) -> str:
+        """Text for `sh -c` that starts a child of this node's context under another account; shows `marker` first."""
+        assert self.facts is not None
+        # Ours may be out of that account's reach (below a home with mode 0700): it looks for one of its own then.
+        size = first_stage.second_stage_size(self.router.bundle)
+        search = first_stage.nested_text(size, [self.facts['python']] if self.facts['python'] else [])
+        return f'echo {marker}; exec {search}'
+
+    # -- talking with the agent
+
+    def request(
+        self, operation: str, session: int, arguments: tuple[Any, ...], on_message: Callable[[Message], None]
+    ) -> int:
+        """Ask the agent; `on_message` gets its messages until `finish(handle)` or a dead one. Returns the handle."""
+        assert self.context is not None
+        handle = self.router.add_handler(on_message, respondent=self.context)
+        self._requests.add(handle)
+        try:
+            self._send(operation, session, arguments, handle)
+        except BaseException:
+            self.finish(handle)
+            raise
+        return handle
+
+    def finish(self, handle: int) -> None:
+        """The request with this handle is over. Idempotent."""
+        self._requests.discard(handle)
+        self.router.remove_handler(handle)
+        self._was_used()
+
+    def tell(self, operation: str, session: int, arguments: tuple[Any, ...]) -> None:
+        """Have something done that is not answered. Nothing happens if the context is gone."""
+        self._send(operation, session, arguments, 0)
+
+    def _send(self, operation: str, session: int, arguments: tuple[Any, ...], reply_to: int) -> None:
+        assert self.context is not None
+        self._last_used = self.router.loop.clock()
+        request = self.router.codec.encode((operation, session, arguments))
+        if self is self.root or operation in _FREE:
+            self._transmit(self.context.id, request, reply_to)
+        else:
+            relay = self.router.codec.encode((ops.RELAY, session, (self.context.id, request)))
+            self._transmit(self.root.context.id, relay, reply_to)  # type: ignore[union-attr]
+
+    def _transmit(self, context_id: int, request: bytes, reply_to: int) -> None:
+        own_id = self.router.own_id
+        self.router.send(Frame(context_id, own_id, own_id, handles.AGENT, reply_to, 0, request))
+        self.root.sent_bytes += len(request)
+        if self.root.context is not None and context_id == self.root.context.id:
+            self.flow.sent(len(request))
+
+    def said(self) -> str:
+        """What the program that carries it has said on its error stream before it was up."""
+        return ''
+
+    def command(self) -> list[str]:
+        """That program with its arguments."""
+        return []
+
+    def expel(self, reason: str) -> None:
+        """Cut the link, of a host that does not keep to the protocol."""
+        assert self.context is not None
+        _log.warning('%s', reason)
+        link = self.router.link_for(self.context.id)
+        if link is not None:
+            link.close(reason)
+
+    # -- use
+
+    def hold(self, holder: Hashable) -> None:
+        """Keep it from ending until `release(holder)`: a request is on its way here, or something told is owed."""
+        self._holders.add(holder)
+
+    def release(self, holder: Hashable) -> None:
+        """Idempotent."""
+        self._holders.discard(holder)
+        self._was_used()
+
+    def is_idle(self) -> bool:
+        """Whether nothing is asked of it or of those below, and nobody holds one of them."""
+        is_in_use = self._requests or self._holders or self._waiting
+        return not is_in_use and all(child.is_idle() for child in self.all_children())
+
+    def idle_since(self) -> float:
+        return max([self._last_used, *(child.idle_since() for child in self.children.values())])
+
+    def contexts(self) -> set[int]:
+        """The ids of this node's context and of all below it."""
+        own = set() if self.context is None else {self.context.id}
+        return own.union(*(child.contexts() for child in self.all_children()))
+
+    def all_children(self) -> 'list[ChildNode]':
+        """Those that are retired and not gone among them."""
+        return [*self.children.values(), *self._retired_children]
+
+    def _was_used(self) -> None:
+        self._last_used = self.router.loop.clock()
+        if self.root.has_retired:
+            # Later: whoever is done may be about to hold it for the next thing.
+            self.router.loop.call_soon(self.root.sweep)
+
+    # -- retirement
+
+    @property
+    def is_retired(self) -> bool:
+        return self._is_retired
+
+    def detach(self, child: 'ChildNode') -> None:
+        """Let nobody find this child any more."""
+        self.forget(child)
+        self._retired_children.add(child)
+
+    def forget(self, child: 'ChildNode') -> None:
+        """This child is gone."""
+        self._retired_children.discard(child)
+        for key in [key for key, each in self.children.items() if each is child]:
+            del self.children[key]
+
+    def retire(self) -> None:
+        """Give it no new work, and end it once what is under way is done; at once if nothing is."""
+        self._is_retired = self.root.has_retired = True
+        self.root.sweep()
+
+    def is_last_resort(self) -> bool:
+        """Whether it is to be used although it is stale: there can be no new one for now."""
+        return self.router.loop.clock() < self.last_resort_until
+
+    def sweep(self) -> None:
+        """End what is retired and done with, here and below."""
+        for child in self.all_children():
+            child.sweep()
+        if self._is_retired and self.facts is not None and not self.dead and self.is_idle():
+            self.leave()
+
+    def leave(self) -> None:
+        """End the context with all below it, after all that it was told."""
+        raise NotImplementedError
+
+    def judged(self, message: Message, error: Error) -> Error:
+        """What the error that a message for a request brought really is."""
+        if not isinstance(error, ChannelError) or not str(error).startswith(ops.STALE):
+            return error
+        root = self.root.context
+        return StaleError(self.root if root is not None and message.src_id == root.id else self, str(error))
+
+    # -- its life
+
+    def adopt(self, context: Context, facts: Any) -> None:
+        """The agent of this node has answered. DecodeError if that is no answer."""
+        if type(facts) is not dict or any(type(facts.get(name)) is not kind for name, kind in _FACTS.items()):
+            raise DecodeError('its agent states no facts')
+        self.context = context
+        self.facts = {name: facts[name] for name in _FACTS}
+        self._answer(None)
+
+    def clause(self, reason: str) -> str:
+        """A reason without the name of this context before it: whoever hears it is told the name as well."""
+        return reason.removeprefix(f'{self.context}: ')
+
+    def fail(self, error: Error) -> None:
+        """It never will."""
+        self.dead = self.dead or str(error)
+        self._answer(error)
+
+    def lost(self, reason: str) -> None:
+        """The context has ended."""
+        self.dead = self.dead or reason
+
+    def _answer(self, error: Error | None) -> None:
+        waiting, self._waiting = self._waiting, []
+        for callback in waiting:
+            callback(error)
+        self._was_used()

@@ -1,0 +1,163 @@
+"""What a session's requests do once the node is there that they are for."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from svcfw.agent import ops
+from svcfw.core.stream import Stream
+from svcfw.core.wire.errors import CallError, ChannelError, Error, StartError
+from svcfw.mux import protocol
+from svcfw.mux.server import keeping
+from svcfw.mux.server.exchange import Exchange
+from svcfw.mux.server.node import Node, StaleError
+
+if TYPE_CHECKING:
+    from svcfw.mux.server.session import Session
+
+_UNANSWERED = frozenset({ops.MKDTEMP, ops.CHMOD, ops.REMOVE})
+
+
+class Request:
+    """One request of the client: where it leads, and what it is to do there."""
+
+    def __init__(self, number: int, value: Any) -> None:
+        self.number = number
+        #: Whether a context has refused it, being stale.
+        self.was_stale = False
+        self.link, self.become_key, self.timeout_s, self.operation, self.arguments = value
+
+    @property
+    def is_waited_for(self) -> bool:
+        return bool(self.number)
+
+
+class OnNode:
+    """One request at a time of a session, on a node that is up. Loop thread only."""
+
+    def __init__(self, session: 'Session') -> None:
+        self._session = session
+        self._exchange: Exchange | None = None
+        self._on_members: Callable[[Any], None] | None = None
+
+    def close(self) -> None:
+        """The client is gone: nobody waits for an answer."""
+        if self._exchange is not None:
+            self._exchange.close()
+
+    def members_arrived(self, value: Any) -> None:
+        """The client has sent what a module consists of; dropped if it was not asked to."""
+        on_members, self._on_members = self._on_members, None
+        if on_members:
+            on_members(value)
+
+    def carry_out(self, request: Request, node: Node) -> None:
+        """Begin the request there; `session.settled` follows, perhaps at once."""
+        in_the_way = keeping.in_the_way(node, request.operation, request.arguments)
+        if in_the_way:
+            keeping.end(in_the_way, lambda: self._session.step(self._carry_out, request, node))
+        else:
+            self._carry_out(request, node)
+
+    def _carry_out(self, request: Request, node: Node) -> None:
+        self._session.uses(node)
+        if request.operation in _UNANSWERED:
+            self._tell(request, node, request.operation, request.arguments)
+        elif request.operation == protocol.PUT_WHOLE:
+            self._put_whole(request, node, *request.arguments)
+        elif request.operation == protocol.PUT_PART:
+            node.flow.when_room(lambda: self._session.step(self._put_part, request, node, *request.arguments))
+        elif request.operation == protocol.LARGE:
+            self._session.settled(request)
+            self._session.telling.answered(node, 0, 0)
+            self._session.send(protocol.RESULT, request.number, node.supply.large(*request.arguments))
+        elif request.operation == ops.MODULE:
+            self._run_module(request, node)
+        else:
+            self._ask(request, node, request.arguments)
+
+    def _put_whole(self, request: Request, node: Node, path: str, mode: int, digest: bytes, content: bytes) -> None:
+        def put() -> None:
+            self._session.step(self._tell, request, node, ops.PUT_HELD, (path, mode, digest))
+
+        node.supply.content(digest, content, put)
+
+    def _put_part(
+        self, request: Request, node: Node, path: str, mode: int, data: bytes, flags: int, digest: bytes, size: int
+    ) -> None:
+        """Send as much as one message should carry, and the rest in its turn."""
+        size_now = node.flow.chunk_bytes()
+        chunk, rest = data[:size_now], data[size_now:]
+        if rest:
+            node.tell(ops.PUT, self._session.id, (path, mode, chunk, flags & ~ops.PUT_LAST, b''))
+            rest_of_it = (path, mode, rest, flags & ~ops.PUT_FIRST, digest, size)
+            node.flow.when_room(lambda: self._session.step(self._put_part, request, node, *rest_of_it))
+            return
+        self._tell(request, node, ops.PUT, (path, mode, chunk, flags, digest))
+        if size:
+            node.supply.was_put(digest, size)
+
+    def _tell(self, request: Request, node: Node, operation: str, arguments: tuple[Any, ...]) -> None:
+        """Have something done that is not answered; the next request may begin."""
+        node.tell(operation, self._session.id, arguments)
+        if operation != ops.REMOVE:
+            self._session.owes(node)
+        self._hold_back(node)
+        self._session.settled(request)
+
+    def _hold_back(self, node: Node) -> None:
+        """Read no more from the client than the target takes."""
+        target = self._session.server.router.link_for(node.root.context.id)  # type: ignore[union-attr]
+        if target is not None and target.is_full():
+            pause_until_room(self._session.stream, target)
+
+    def _ask(self, request: Request, node: Node, arguments: tuple[Any, ...]) -> None:
+        def part(stdout: bytes, stderr: bytes) -> None:
+            self._session.send(protocol.PART, request.number, (stdout, stderr))
+
+        def end(result: Any) -> None:
+            exchange, self._exchange = self._exchange, None
+            if isinstance(result, StaleError):
+                self._session.step(raise_error, request, result)
+                return
+            self._session.settled(request)
+            if isinstance(result, (ChannelError, CallError, StartError)):
+                self._session.fail(request, result)
+            else:
+                if result is False:
+                    node.supply.was_missing(arguments[-1])
+                if exchange is not None:
+                    self._session.telling.answered(node, exchange.target_us, exchange.received_bytes)
+                self._session.deliver(request, protocol.RESULT, result)
+            self._session.advance()
+
+        self._exchange = Exchange(node, self._session.id, self._session.stream, request.operation, arguments, part, end)
+
+    def _run_module(self, request: Request, node: Node) -> None:
+        """Get the members, then run."""
+        job = dict(request.arguments[0], start_s=request.timeout_s)
+        zip_id = job.pop('zip_id', None)
+        found_zip = self._session.server.store.find(zip_id) if zip_id is not None else None
+        if zip_id is not None and found_zip is None:
+
+            def arrived(value: Any) -> None:
+                self._session.server.store.add(zip_id, value)
+                self._session.step(self._carry_out, request, node)
+
+            self._on_members = arrived
+            self._session.send(protocol.NEED_MEMBERS, request.number, None)
+            return
+        if found_zip is not None:
+            job['manifest'] = found_zip.manifest
+            node.supply.members(found_zip.contents)
+        self._ask(request, node, (job,))
+
+
+def raise_error(request: Request, error: Error) -> None:
+    """A step that fails."""
+    raise error
+
+
+def pause_until_room(reader: Stream, writer: Stream) -> None:
+    """Read no more from one stream than another takes."""
+    reader.pause_reading()
+    writer.when_room(reader.resume_reading)

@@ -1,0 +1,156 @@
+"""Supply: what one agent was given to hold, as modules and as contents of files, so that it is given each once.
+
+An agent in a child context is supplied by the agent of the account that is logged in to: what both need has crossed
+the link to their host once.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+
+from svcfw.agent import ops
+from svcfw.mux.server.members import Content
+from svcfw.mux.server.turns import LinkFlow
+
+#: An agent that was given more than this of modules is told to forget them all first.
+MAX_MEMBER_BYTES = 64 * 1024 * 1024
+#: Of contents of files it is told to drop what was wanted least lately.
+MAX_CONTENT_BYTES = 16 * 1024 * 1024
+#: Modules in one message: what follows them need not wait for all.
+MEMBERS_BYTES = 1024 * 1024
+#: Large files that an agent may still have; what it has not is found out by asking it.
+MAX_LARGE = 64
+
+#: tell(operation, arguments): have something done that is not answered.
+Tell = Callable[..., None]
+
+
+class Supply:
+    """What one agent holds.
+
+    flow: the link to its host. above: the supply of the agent that passes things on to it, as to `context_id()`.
+    """
+
+    def __init__(
+        self,
+        tell: Tell,
+        flow: LinkFlow,
+        above: 'Supply | None' = None,
+        context_id: Callable[[], int] | None = None,
+    ) -> None:
+        self.tell = tell
+        self._flow = flow
+        self._above = above
+        self._context_id = context_id
+        self._members: set[bytes] = set()
+        self._member_bytes = 0
+        self._contents: OrderedDict[bytes, int] = OrderedDict()
+        self._arriving: dict[bytes, list[Callable[[], None]]] = {}
+        self._large: OrderedDict[bytes, int] = OrderedDict()
+
+    # -- modules
+
+    def members(self, members: Sequence[Content]) -> None:
+        """Have the agent hold what it lacks of a module's (digest, content), before the request that needs them."""
+        lacking = self._lacking(members)
+        if self._member_bytes + sum(map(len, lacking.values())) > MAX_MEMBER_BYTES:
+            self.tell(ops.FORGET)
+            self._members.clear()
+            self._member_bytes = 0
+            lacking = self._lacking(members)
+        batch: list[Content] = []
+        batch_bytes = 0
+        for digest, content in lacking.items():
+            batch.append((digest, content))
+            batch_bytes += len(content)
+            if batch_bytes >= MEMBERS_BYTES:
+                self._give_members(batch)
+                batch, batch_bytes = [], 0
+        if batch:
+            self._give_members(batch)
+        self._members.update(lacking)
+        self._member_bytes += sum(map(len, lacking.values()))
+
+    def _lacking(self, members: Sequence[Content]) -> dict[bytes, bytes]:
+        return {digest: content for digest, content in members if digest not in self._members}
+
+    def _give_members(self, batch: list[Content]) -> None:
+        if self._above is None:
+            self.tell(ops.MEMBERS, batch)
+        else:
+            self._above.members(batch)
+            self._pass_on(ops.MEMBERS, [digest for digest, _ in batch])
+
+    def _pass_on(self, operation: str, digests: list[bytes]) -> None:
+        assert self._above is not None
+        assert self._context_id is not None
+        self._above.tell(ops.PASS, self._context_id(), operation, digests)
+
+    # -- contents of files, of at most ops.HELD_BYTES
+
+    def content(self, digest: bytes, content: bytes, then: Callable[[], None]) -> None:
+        """Have the agent hold a content; then call back, perhaps at once: it has been sent, and stays for a while.
+
+        What is told to the agent within the callback finds it there.
+        """
+        if digest in self._arriving:
+            self._arriving[digest].append(then)
+            return
+        if digest in self._contents:
+            self._contents.move_to_end(digest)
+            then()
+            return
+        self._arriving[digest] = [then]
+        if self._above is None:
+            self._send_part(digest, content, 0)
+        else:
+            self._above.content(digest, content, lambda: self._passed(digest, len(content)))
+
+    def _send_part(self, digest: bytes, content: bytes, start: int) -> None:
+        def send() -> None:
+            end = start + self._flow.chunk_bytes()
+            self.tell(ops.CONTENT, digest, content[start:end], end >= len(content))
+            if end < len(content):
+                self._send_part(digest, content, end)
+            else:
+                self._is_there(digest, len(content))
+
+        self._flow.when_room(send)
+
+    def _passed(self, digest: bytes, size: int) -> None:
+        self._pass_on(ops.CONTENT, [digest])
+        self._is_there(digest, size)
+
+    def _is_there(self, digest: bytes, size: int) -> None:
+        self._contents[digest] = size
+        waiting = self._arriving.pop(digest)
+        for then in waiting:
+            then()
+        self._drop_beyond(MAX_CONTENT_BYTES)
+
+    def doubt(self) -> None:
+        """Something that was held could not be used: give all contents anew."""
+        self._drop_beyond(0)
+
+    def _drop_beyond(self, maximum: int) -> None:
+        dropped = []
+        while self._contents and sum(self._contents.values()) > maximum:
+            dropped.append(self._contents.popitem(last=False)[0])
+        if dropped:
+            self.tell(ops.DROP, dropped)
+
+    # -- large files
+
+    def was_put(self, digest: bytes, size: int) -> None:
+        """A large file has been sent; the agent may keep it."""
+        self._large[digest] = size
+        self._large.move_to_end(digest)
+        if len(self._large) > MAX_LARGE:
+            self._large.popitem(last=False)
+
+    def large(self, size: int) -> list[bytes]:
+        """The digests of large files of this size that the agent may still have."""
+        return [digest for digest, each in self._large.items() if each == size]
+
+    def was_missing(self, digest: bytes) -> None:
+        """The agent has that large file no more."""
+        self._large.pop(digest, None)

@@ -1,0 +1,137 @@
+"""RootNode: the context of the account that is logged in to."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from svcfw.core import handles
+from svcfw.core.context import Context
+from svcfw.core.message import Message
+from svcfw.core.wire.errors import Error, StartError
+from svcfw.mux.server.node import Node
+from svcfw.program.router import Router
+from svcfw.transport import connect, messages
+from svcfw.transport.spec import Spec
+from svcfw.transport.start import Starter
+
+AGENT_MODULE = 'svcfw.agent.agent'
+#: Of what a program said that did not come to a link.
+MAX_LOGGED_LINES = 20
+#: After a login has failed that was to replace a stale one, it is not tried again for so long.
+LAST_RESORT_S = 60.0
+#: An agent that has acknowledged nothing for so long will not: TCP, too, gives a silent host up after a quarter of an
+#: hour (tcp_retries2). Of a retired one that no client needs sooner.
+STALLED_S, RETIRED_STALLED_S = 900.0, 15.0
+_OVERFULL = 'See whether the host has memory and processes left.'
+
+_log = logging.getLogger('svcfw.mux')
+
+
+class RootNode(Node):
+    """The context of a login. on_end(): called once it is dead, perhaps more than once."""
+
+    def __init__(self, router: Router, spec: Spec, on_end: Callable[[], None]) -> None:
+        Node.__init__(self, router, None)
+        self.host: str = spec.host
+        self.way = connect.choice(spec)[1]
+        #: It is lost, or will never be; one that was told to leave is dead before.
+        self.is_over = False
+        self._on_end = on_end
+        self._is_linked = False
+        self._starter: Starter | None = None
+        self._deadline = router.loop.call_later(2 * spec.timeout_s + 2, self._too_late)
+        try:
+            self._starter = Starter(router, spec.host, connect.launcher(spec), self._on_link, self.fail, spec.timeout_s)
+        except StartError as exc:
+            error = exc
+            router.loop.call_soon(lambda: self.fail(error))
+            return
+        self.context = self._starter.context
+        router.on_gone(self.context, self.lost)
+        # Both are in the pipe before the child reads its first byte.
+        router.responder.push(self.context, [AGENT_MODULE])
+        self.context.request_async(handles.CALL_FUNCTION, ((AGENT_MODULE, 'start'), (), {}), self._on_facts)
+
+    def said(self) -> str:
+        dialogue: Any = None if self._starter is None else self._starter.dialogue
+        return str(dialogue.said) if dialogue else ''
+
+    def command(self) -> list[str]:
+        return self._starter.command if self._starter is not None else []
+
+    def _last_said(self) -> list[str]:
+        lines = [line for line in self.said().splitlines() if line and not line.startswith(messages.SSH_DEBUG)]
+        return ['It said:', *lines[-MAX_LOGGED_LINES:]] if lines else []
+
+    def _on_link(self, context: Context) -> None:
+        self._is_linked = True
+
+    def _on_facts(self, message: Message) -> None:
+        if message.is_dead or self.dead:
+            return  # `lost` or the starter know why
+        try:
+            assert self.context is not None
+            self.adopt(self.context, message.small_value())
+            self._deadline.cancel()
+        except Error as exc:
+            self.fail(StartError('died', self.host, f'its agent did not start: {exc}', _OVERFULL))
+
+    def _too_late(self) -> None:
+        if self.facts is None:
+            self.fail(StartError('timeout', self.host, 'its agent did not answer in time', 'Raise the timeout.'))
+
+    def fail(self, error: Error) -> None:
+        self._deadline.cancel()
+        if self.facts is None and not self.has_left:
+            _log.warning('%s%s', error, ''.join(f'\n  {line}' for line in self._last_said()))
+        super().fail(error)
+        self.flow.close()
+        self._end()
+        self.is_over = True
+        self._on_end()
+
+    def lost(self, reason: str) -> None:
+        # A start that fails is explained by the starter, which has still to read what the program said.
+        if self.facts is None and self._is_linked:
+            self.fail(StartError('died', self.host, self.clause(reason), _OVERFULL))
+        elif self.facts is not None:
+            super().lost(self.clause(reason))
+            self.flow.close()
+            self.is_over = True
+            self._on_end()
+
+    def is_idle(self) -> bool:
+        return super().is_idle() and not self.flow.is_busy()
+
+    def end_if_stalled(self, is_needed: Callable[[Node], bool]) -> None:
+        """Give up on a host that takes nothing of what is under way to it. is_needed(node): whether a client waits."""
+        stalled_s = self.flow.stalled_s()
+        is_long = stalled_s > STALLED_S
+        is_in_vain = self._is_retired and stalled_s > RETIRED_STALLED_S and not is_needed(self)
+        if (is_long or is_in_vain) and not self.dead:
+            self.expel(
+                f'{self.host}: it has taken nothing for {stalled_s:.0f} s. See whether it, or a disk there, hangs.'
+            )
+
+    def reinstate(self) -> None:
+        """Take the retirement back, for some time: a new login is not possible."""
+        self._is_retired = False
+        self.last_resort_until = self.router.loop.clock() + LAST_RESORT_S
+
+    def retire(self) -> None:
+        super().retire()
+        if self.facts is None and not self.dead and self.is_idle():
+            self.leave()
+
+    def leave(self) -> None:
+        self.has_left = True
+        if self.facts is None:
+            self.fail(StartError('died', self.host, 'it was reset while it started', 'Try again.'))
+        else:
+            self.dead = self.dead or 'it was reset'
+            self._end()
+
+    def _end(self) -> None:
+        if self._starter is not None:
+            self._starter.give_up(StartError('died', self.host, self.dead or ''))
+            self._starter.leave()

@@ -1,0 +1,336 @@
+"""The multiplexer: listens for clients, keeps a context for each link, ends when nobody has needed it for a while."""
+
+import fcntl
+import hashlib
+import itertools
+import logging
+import os
+import resource
+import secrets
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from svcfw.core import handles
+from svcfw.core.loop import Waiter
+from svcfw.core.message import Message
+from svcfw.core.parent.relay import relay_of
+from svcfw.core.stream import Stream
+from svcfw.core.wire.codec import Codec
+from svcfw.core.wire.errors import DecodeError, Error
+from svcfw.core.wire.link import Link
+from svcfw.mux import protocol, rundir
+from svcfw.mux.server import keeping, logfile
+from svcfw.mux.server.members import Store
+from svcfw.mux.server.node import Node
+from svcfw.mux.server.root_node import RootNode
+from svcfw.mux.server.session import Session
+from svcfw.mux.server.telling import Telling
+from svcfw.mux.server.turns import LinkFlow
+from svcfw.program.router import Router
+from svcfw.transport.spec import Spec
+
+#: Payload of one frame from a target, of which we may hold three copies. Agents send parts below 1 MiB.
+MAX_AGENT_FRAME_BYTES = 8 * 1024 * 1024
+#: How many workers may be waiting to be accepted: they all start at once.
+BACKLOG = 512
+#: How often to look for what nobody uses; more often where that is to be noticed soon.
+IDLE_CHECK_S = 1.0
+MIN_IDLE_CHECK_S = 0.05
+#: How long to accept no one after descriptors ran out.
+ACCEPT_PAUSE_S = 0.5
+
+_log = logging.getLogger('svcfw.mux')
+
+
+def serve(folder: Path, ready_fd: int) -> None:
+    """The life of the process: listen in `folder`, write a byte to `ready_fd`, serve, leave nothing."""
+    # No umask of our own: children on this machine inherit it, and in this folder nobody else can read anyhow.
+    logfile.configure(folder)
+    try:
+        server = Server(folder)
+        os.write(ready_fd, b'1')
+        os.close(ready_fd)
+        server.run()
+    except Exception:
+        _log.exception('the multiplexer failed')
+        raise SystemExit(1) from None
+
+
+class Server:
+    """One multiplexer. Everything runs on the main thread, which drives the router's loop."""
+
+    def __init__(self, folder: Path) -> None:
+        self.router = Router(standby=False)
+        relay_of(self.router).max_frame_bytes = MAX_AGENT_FRAME_BYTES
+        self.store = Store()
+        self._loop = self.router.loop
+        self._over = Waiter(self._loop)
+        # Links hold passwords: what they are kept by is a hash that nobody can compute from outside.
+        self._hash_key = secrets.token_bytes(32)
+        self._roots: dict[bytes, RootNode] = {}
+        self._retired: set[RootNode] = set()  # which requests that were begun before still need
+        self._flows: dict[int, LinkFlow] = {}  # by the id of a root's context
+        self._sessions: dict[int, Session] = {}
+        self._session_ids = itertools.count(1)  # 0 is the multiplexer itself
+        self._idle_timeout_s = 60.0
+        self._idle_since = self._loop.clock()
+        self._path = rundir.socket_path(folder)
+        self._lock_path = rundir.lock_path(folder)
+        self._listener = self._listen()
+        self._identity = _identity(self._path)
+        self.router.add_handler(self._on_agent, handles.AGENT)
+
+    def run(self) -> None:
+        """Serve until idle for long enough, stopped, or told to by SIGTERM."""
+        self._watch_signals()
+        self._loop.watch(self._listener.fileno(), self._on_connect)
+        self._loop.call_soon(self._look_for_idle)
+        self._loop.run(self._over)
+        self.router.close()
+
+    def _watch_signals(self) -> None:
+        """SIGTERM becomes a byte in a pipe: a handler could come while the loop's lock is held."""
+        wake_r, wake_w = os.pipe()
+        for fd in (wake_r, wake_w):
+            os.set_blocking(fd, False)
+        # SIGINT is not ours either, but what is ignored would be so in all that is started from here.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda number, frame: None)
+        signal.set_wakeup_fd(wake_w)
+        self._loop.watch(wake_r, lambda: self._on_signals(os.read(wake_r, 64)))
+
+    def _on_signals(self, numbers: bytes) -> None:
+        if signal.SIGTERM in numbers:
+            self.stop()
+
+    # -- clients
+
+    def _listen(self) -> socket.socket:
+        """Take the socket's place. Whoever started us holds the lock, so that a file there is a dead one's."""
+        self._path.unlink(missing_ok=True)
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(self._path))
+        listener.listen(BACKLOG)
+        listener.setblocking(False)
+        return listener
+
+    def _on_connect(self) -> None:
+        for _ in range(BACKLOG):
+            try:
+                client, _ = self._listener.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                return
+            except OSError as exc:
+                _log.error('no client can be accepted for now: %s', exc)
+                self._loop.watch(self._listener.fileno())
+                self._loop.call_later(ACCEPT_PAUSE_S, self._accept_again)
+                return
+            if not rundir.is_same_user(client):
+                client.close()
+                continue
+            _allow_beyond(client.fileno())
+            fd = client.detach()
+            session = Session(self, next(self._session_ids), fd)
+            self._sessions[session.id] = session
+            session.stream = Stream(
+                self._loop, Link(), fd, fd, f'client {session.id}', session.on_event, session.on_closed
+            )
+
+    def _accept_again(self) -> None:
+        if self._listener.fileno() >= 0:
+            self._loop.watch(self._listener.fileno(), self._on_connect)
+
+    def welcome(self, session: Session, idle_timeout_s: int) -> None:
+        self._idle_timeout_s = float(idle_timeout_s)
+        session.send(protocol.WELCOME, 0, os.getpid())
+
+    def session_over(self, session: Session) -> None:
+        self._sessions.pop(session.id, None)
+        self._idle_since = self._loop.clock()
+
+    # -- contexts
+
+    def root(
+        self,
+        link: bytes,
+        timeout_s: float,
+        environment: dict[str, str],
+        python: str | None = None,
+        telling: Telling | None = None,
+    ) -> RootNode:
+        """The context for a link, which is started if there is none. StartError, DecodeError for what is no link.
+
+        python, telling: Spec.modules_python and the Telling of the client whose wishes count if it is started.
+        """
+        key = self._key(link)
+        node = self._roots.get(key)
+        if node is None or node.dead:
+            fields: dict[str, Any] = Codec().decode(link)
+            if type(fields) is not dict or type(fields.get('env')) is not dict:
+                raise DecodeError('that is no link')
+            fields['env'] = {**environment, **fields['env']}
+            fields.pop('set_by_config', None)  # ssh finds it by itself
+            fields.pop('agent', None)  # whose keys count, not where they are
+            fields.pop('spoken_to', None)  # what they asked for is in `telling`
+            verbosity = telling.ssh_verbosity if telling else 0
+            spec = Spec(timeout_s=timeout_s, modules_python=python, verbosity=verbosity, **fields)
+            node = RootNode(self.router, spec, lambda: self._forget(key))
+            node.run = telling.run if telling else ''
+            self._roots[key] = node
+            self._follow(node)
+        return node
+
+    def _follow(self, node: RootNode) -> None:
+        """Know where to what a root acknowledges belongs, as long as it is there."""
+        if node.context is not None:
+            context = node.context
+            self._flows[context.id] = node.flow
+            self.router.on_gone(context, lambda reason: self._flows.pop(context.id, None))
+
+    def reset(self, link: bytes, on_done: Callable[[bool], None]) -> None:
+        """Have the next request for a link get a new context; call back with whether there was one, once it is gone.
+
+        One that others still need ends with the last of their requests, and is not waited for.
+        """
+        node = self._roots.get(self._key(link))
+        if node is None or node.dead or node.context is None:
+            on_done(False)
+            return
+        if node.is_idle():
+            self.router.on_gone(node.context, lambda reason: on_done(True))
+        else:
+            on_done(True)
+        self.retire(node)
+
+    def replace(self, stale: Node, link: bytes, start: Callable[[], RootNode]) -> None:
+        """Have the next requests for a link go to a new context, which `start()` starts by way of `root`. Idempotent.
+
+        If there can be none, the stale one goes on: what breaks a login (a step of a play that hardens sshd) would not
+        end a persistent connection of ssh's either.
+        """
+        key = self._key(link)
+        old = self._roots.get(key)
+        if old is None or old is not stale:
+            return
+
+        def started(error: Error | None) -> None:
+            if error is not None and not old.dead:
+                _log.warning('%s: no new login in place of a stale one, which goes on: %s', old.host, error)
+                self._retired.discard(old)
+                self._roots[key] = old
+                old.reinstate()
+            old.release(self)
+
+        old.hold(self)
+        self.retire(old)
+        start().when_ready(started)
+
+    def current(self, link: bytes) -> RootNode | None:
+        """The context for a link, if there is one."""
+        return self._roots.get(self._key(link))
+
+    def retire(self, node: Node) -> None:
+        """Give this node no new work, and end it once what is under way is done. Idempotent."""
+        for key in [key for key, each in self._roots.items() if each is node]:
+            self._retired.add(self._roots.pop(key))
+        node.retire()
+
+    def _key(self, link: bytes) -> bytes:
+        return hashlib.blake2b(link, key=self._hash_key).digest()
+
+    def _forget(self, key: bytes) -> None:
+        node = self._roots.get(key)
+        if node is not None and node.dead:
+            del self._roots[key]
+        self._retired = {node for node in self._retired if not node.is_over}
+
+    def _on_agent(self, message: Message) -> None:
+        """An agent tells what it has done with, or of an operation that failed and that nobody waits for."""
+        if message.is_dead:
+            return
+        try:
+            value = message.small_value()
+            if type(value) is int:
+                if message.src_id in self._flows:  # the agents of accounts below count for themselves
+                    self._flows[message.src_id].acknowledged(value)
+                return
+            if type(value) is not tuple or tuple(map(type, value)) != (int, str, str, int, str):
+                raise DecodeError('that is no report of a failure')
+        except Error as exc:
+            link = self.router.link_for(message.src_id)
+            reason = f'{self.router.context(message.src_id)} broke the protocol: {exc}'
+            _log.warning('%s', reason)
+            if link is not None:
+                link.close(reason)
+            return
+        session = self._sessions.get(value[0])
+        if session is not None:
+            session.on_failure(message.src_id, value[1:])
+
+    # -- the end
+
+    def stop(self) -> None:
+        """End all contexts, then the process. Idempotent."""
+        if self._listener.fileno() >= 0:
+            self._loop.watch(self._listener.fileno())
+            self._listener.close()
+            # Another one may have been started in our place, when we did not answer for too long.
+            if _identity(self._path) == self._identity:
+                self._path.unlink(missing_ok=True)
+        self._over.set()
+
+    def _look_for_idle(self) -> None:
+        pause_s = max(MIN_IDLE_CHECK_S, min(IDLE_CHECK_S, self._idle_timeout_s / 4))
+        self._loop.call_later(pause_s, self._look_for_idle)
+        now = self._loop.clock()
+        for node in (*self._roots.values(), *self._retired):
+            node.end_if_stalled(self._is_needed)
+        for node in list(self._roots.values()):
+            if node.is_idle() and now - node.idle_since() > self._idle_timeout_s:
+                self.retire(node)
+            else:
+                keeping.expire(node, now)
+        for node in list(self._retired):
+            node.sweep()
+        is_needed = self._sessions or self._roots or self._retired
+        if not is_needed and now - self._idle_since > self._idle_timeout_s:
+            self._stop_unless_wanted()
+
+    def _is_needed(self, node: Node) -> bool:
+        return any(session.needs(node) for session in self._sessions.values())
+
+    def _stop_unless_wanted(self) -> None:
+        """Stop, unless a client is just coming: under the lock that they take before they start another one."""
+        if self._listener.fileno() < 0:
+            return  # stopping, and waiting for the last contexts
+        try:
+            with open(self._lock_path, 'w') as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self._on_connect()
+                if not self._sessions:
+                    self.stop()
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.stop()  # the folder was cleaned away, and with it the way to us
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _allow_beyond(fd: int) -> None:
+    """Make room for further descriptors once half of what we may have is in use.
+
+    Not before: programs on this machine that we start inherit the limit, and are to find what the user has set.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft not in (hard, resource.RLIM_INFINITY) and fd > soft // 2:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,0 +1,109 @@
+"""Router of a program: the top of a tree, with methods that start children."""
+
+import logging
+
+from svcfw.boot import bundle
+from svcfw.boot.responder import Responder
+from svcfw.core import handles
+from svcfw.core.gathering import Gathering
+from svcfw.core.parent import logsink, printable
+from svcfw.core.parent.relay import relay_of
+from svcfw.core.router import Router as CoreRouter
+from svcfw.transport import children, leaving, spec
+from svcfw.transport.start import LEAVE_S
+
+_log = logging.getLogger('svcfw')
+
+
+class Router(CoreRouter):
+    """The top of a tree of contexts. A context manager: leaving it ends all of them.
+
+    standby: have a spare thread do the I/O while the program computes; a program that only serves needs none.
+    Children are started with `local` and `ssh`; both block until the child is up, and raise StartError; ChannelError
+    where the context that is to start it (`via`) is lost.
+    """
+
+    def __init__(self, standby=True):
+        CoreRouter.__init__(self, lambda router, level, text: _log.log(level, '%s', printable.lines(text)))
+        self.loop.gathers = Gathering(self.loop).begins
+        self.bundle = bundle.packed()
+        self.log_level = logging.getLogger().getEffectiveLevel()
+        self.responder = Responder(self)
+        relay_of(self)
+        self._is_closed = False
+        #: {id of a context: names of the modules that it may have because functions in them are called there}
+        self._called = {}
+        logsink.receive(self)
+        self.add_handler(_has_no_pool, handles.CALL_SERVICE)  # until there is one
+        if standby:
+            self.loop.ensure_standby()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc_info):
+        self.close()
+
+    def local(self, python=None, name=None, timeout_s=spec.DEFAULT_TIMEOUT_S, via=None):
+        """Start a child on this machine; returns its Context.
+
+        python: path of the interpreter to use, our own if None. via: a Context below, whose child it is to be, on that
+        machine; a python of None is that context's own then.
+        """
+        return children.local(self, python, name, timeout_s, via)
+
+    def ssh(self, hostname, username=None, port=None, password=None, name=None, via=None, **options):
+        """Start a child over ssh; returns its Context.
+
+        via: a Context below, whose child it is to be: its program `ssh`, with its keys and configuration, is run there.
+        options: the fields of svcfw.transport.spec.Spec; `transport` chooses between the program `ssh` and paramiko,
+        which is for children of this context alone.
+        """
+        return children.ssh(self, hostname, username, port, password, name, via, **options)
+
+    def allow_modules(self, *names):
+        """Let contexts below import these modules or packages (names, str), and what they import.
+
+        Without it they get the packages of called functions and services, and what those import by a statement; what
+        code imports by a computed name is refused, which is logged at INFO. Takes effect for those that are there too.
+        """
+        self.responder.allow_everyone(names)
+
+    def deny_modules(self, *names):
+        """Let no context below have these packages, whatever imports them."""
+        self.responder.deny_everyone(names)
+
+    def preload(self, context, *names):
+        """Send these modules, with what they import, to a context now, and not when it imports them first."""
+        for name in names:
+            self.responder.allow(context, name)
+        self.responder.push(context, names)
+
+    def calling(self, context, module):
+        if module not in self._called.get(context.id, ()):
+            self.responder.allow(context, module)
+            if context.id == self.own_id or self.has_route(context):
+                self._called.setdefault(context.id, set()).add(module)
+
+    def gone(self, context_id, reason):
+        CoreRouter.gone(self, context_id, reason)
+        self._called.pop(context_id, None)
+
+    def add_child(self, *args):
+        stream = CoreRouter.add_child(self, *args)
+        stream.when_closed(lambda: self.responder.forget(stream))
+        return stream
+
+    def close(self):
+        """End all children, waiting for their processes a while. Idempotent. A fork's copy ends nobody."""
+        if self._is_closed or self.is_fork():
+            return
+        self._is_closed = True
+        self.shutdown()
+        self.join_shutdown(LEAVE_S)
+        leaving.end_children(self, LEAVE_S)
+        self.loop.close()
+
+
+def _has_no_pool(message):
+    message.refuse('%s has no pool of services: make one with svcfw.service.Pool' % message.router.name)

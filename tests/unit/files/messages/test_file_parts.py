@@ -1,0 +1,158 @@
+"""A file is taken apart and put together again; what a peer may have made up is refused."""
+
+import hashlib
+import io
+import os
+import zlib
+from typing import ClassVar
+
+import pytest
+
+from svcfw.core.wire.errors import DecodeError
+from svcfw.files.disk.file_object import FileObject
+from svcfw.files.disk.reader import Content, Source
+from svcfw.files.disk.writer import Sink, Wanted
+from svcfw.files.messages.file_parts import COPY, DATA, PACKED, ZEROS, FileParts, FilePlace
+from svcfw.files.relay.spool import Spool, SpoolSource
+from svcfw.files.sending import END, WAIT
+from svcfw.service.errors import TransferError
+
+FAST, SLOW = 10**9, 10**6
+
+
+def content(data):
+    return Content(data, hashlib.sha256(data).digest(), {})
+
+
+def messages(parts, n=1000, rate=FAST):
+    found = []
+    while True:
+        message = parts.next(n, rate)
+        if message is None:
+            return found
+        found.append(message)
+
+
+def place(file, size):
+    sink = FileObject(file, keeps=True)
+    return FilePlace(sink, sink.check, size)
+
+
+def test_there_and_back():
+    data = os.urandom(4500) + bytes(5000) + b'end'
+    parts = FileParts(content(data))
+    file = io.BytesIO()
+    target = place(file, len(data))
+    for message in messages(parts):
+        target.take(None, *message)
+    assert parts.done == target.done == len(data)
+    kind, digest, size = parts.end()
+    assert kind == END
+    assert target.end(digest, size) == hashlib.sha256(data).digest()
+    assert file.getvalue() == data
+
+
+def test_zeros_do_not_travel():
+    assert (ZEROS, 1000) in messages(FileParts(content(bytes(3000))))
+
+
+def test_packed_where_the_path_is_slow_and_it_pays():
+    text, noise = b'again and again ' * 100, os.urandom(1000)
+    assert {kind for kind, _ in messages(FileParts(content(text), packs=True), rate=SLOW)} == {PACKED}
+    assert {kind for kind, _ in messages(FileParts(content(text), packs=True), rate=FAST)} == {DATA}
+    assert {kind for kind, _ in messages(FileParts(content(text), packs=True), rate=0)} == {DATA}  # not known yet
+    assert {kind for kind, _ in messages(FileParts(content(text)), rate=SLOW)} == {DATA}
+    assert {kind for kind, _ in messages(FileParts(content(noise), packs=True), rate=SLOW)} == {DATA}
+
+
+def test_only_the_pieces_that_are_to_be_sent(tmp_path):
+    old = os.urandom(5000)
+    new = old[:2000] + b'changed' + bytes(300) + old[3000:]
+    (tmp_path / 'new').write_bytes(new)
+    (tmp_path / 'old').write_bytes(old)
+    pieces = [(COPY, 0, 2000), (DATA, 2000, 307), (COPY, 3000, 2000)]
+    with Source(str(tmp_path / 'new')) as source, Source(str(tmp_path / 'old')) as present:
+        parts = FileParts(source, iter(pieces))
+        sent = messages(parts, n=100)
+        sink = Sink(str(tmp_path / 'copy'))
+        target = FilePlace(sink, lambda digest: sink.finish(digest, Wanted()), len(new), present.fileno())
+        for message in sent:
+            target.take(None, *message)
+        target.end(*parts.end()[1:])
+    assert (tmp_path / 'copy').read_bytes() == new
+    assert sum(len(message[1]) for message in sent if message[0] == DATA) <= 307
+
+
+@pytest.mark.parametrize(
+    'message',
+    [
+        (DATA, 7),
+        (DATA, b'x', b'y'),
+        (ZEROS, b'x'),
+        (COPY, 1),
+        ('nonsense',),
+        (END, b''),
+    ],
+)
+def test_what_is_no_part(message):
+    with pytest.raises(DecodeError):
+        place(io.BytesIO(), 100).take(None, *message)
+
+
+@pytest.mark.parametrize(
+    'message',
+    [
+        (DATA, bytes(101)),
+        (ZEROS, 101),
+        (ZEROS, -1),
+        (COPY, 0, 101),
+        (COPY, 0, 10),
+        (COPY, -1, 10),
+        (PACKED, zlib.compress(bytes(101))),
+        (PACKED, zlib.compress(bytes(1 << 20))[:-5]),
+        (PACKED, b'not packed'),
+    ],
+)
+def test_parts_that_do_not_fit(message):
+    file = io.BytesIO()
+    with pytest.raises(TransferError):
+        place(file, 100).take(None, *message)
+    assert file.getvalue() == b''
+
+
+def test_an_end_that_is_none():
+    target = place(io.BytesIO(), 3)
+    digest = hashlib.sha256(b'abc').digest()
+    with pytest.raises(TransferError, match='0 of 3 bytes'):
+        target.end(digest, 3)
+    target.take(None, DATA, b'abc')
+    for wrong in ((digest, 4), (None, 3), (bytes(32), 3)):
+        with pytest.raises(TransferError):
+            target.end(*wrong)
+    assert target.end(digest, 3) == digest
+
+
+def test_what_has_not_come_yet_is_waited_for():
+    data = b'abc'
+    spool = Spool(hashlib.sha256(data).digest(), len(data))
+    parts = FileParts(SpoolSource(spool, lambda: None))
+    parts.begin(Sending)
+    Sending.woken.clear()
+    assert parts.next(10, FAST) is WAIT
+    assert parts.is_starved
+    spool.write(data)
+    assert Sending.woken == [1]
+    assert parts.next(10, FAST) == (DATA, b'abc')
+    assert not parts.is_starved
+    assert parts.next(10, FAST) is WAIT
+    spool.finish(spool.digest)
+    assert parts.next(10, FAST) is None
+    assert parts.end() == (END, spool.digest, 3)
+
+
+class Sending:
+    woken: ClassVar = []
+
+    @classmethod
+    def wake(cls):
+        cls.woken.append(1)

@@ -1,0 +1,144 @@
+"""A client's local files: read as they are or not at all."""
+
+import hashlib
+import os
+
+import pytest
+
+from svcfw.agent import ops
+from svcfw.mux import protocol
+from svcfw.mux.client import filing
+
+HELD = ops.HELD_BYTES
+
+
+class Talk:
+    """A multiplexer that knows what is in `large` and says `has_kept` of it."""
+
+    def __init__(self):
+        self.asked = []
+        self.deferred = []
+        self.large = []
+        self.has_kept = False
+        self.on_defer = lambda: None
+
+    def ask(self, operation, arguments):
+        self.asked.append((operation, arguments))
+        return self.large if operation == protocol.LARGE else self.has_kept
+
+    def defer(self, operation, arguments):
+        self.deferred.append((operation, arguments))
+        self.on_defer()
+
+    def put(self, path):
+        progress = []
+        filing.put(self.ask, self.defer, str(path), '/remote', lambda *each: progress.append(each))
+        return progress
+
+
+@pytest.fixture
+def talk():
+    return Talk()
+
+
+def made(path, size):
+    content = os.urandom(size)
+    path.write_bytes(content)
+    path.chmod(0o640)
+    return content
+
+
+@pytest.mark.parametrize('size', [0, 1, HELD - 1, HELD])
+def test_a_small_file_goes_whole(talk, tmp_path, size):
+    content = made(tmp_path / 'file', size)
+    assert talk.put(tmp_path / 'file') == [(size, size)]
+    digest = hashlib.sha256(content).digest()
+    assert talk.deferred == [(protocol.PUT_WHOLE, ('/remote', 0o640, digest, content))]
+    assert talk.asked == []
+
+
+@pytest.mark.parametrize('size', [HELD + 1, 2 * HELD, 3 * HELD + 5])
+def test_a_large_file_goes_in_parts(talk, tmp_path, size):
+    content = made(tmp_path / 'file', size)
+    progress = talk.put(tmp_path / 'file')
+    assert {operation for operation, _ in talk.deferred} == {protocol.PUT_PART}
+    parts = [arguments for _, arguments in talk.deferred]
+    assert b''.join(part[2] for part in parts) == content
+    assert all(len(part[2]) <= filing.CHUNK_BYTES for part in parts)
+    assert [part[3] for part in parts] == [ops.PUT_FIRST, *[0] * (len(parts) - 2), ops.PUT_LAST]
+    assert parts[-1][4:] == (hashlib.sha256(content).digest(), size)
+    assert progress[-1] == (size, size)
+    assert talk.asked == [(protocol.LARGE, (size,))]
+
+
+@pytest.mark.parametrize(('has_kept', 'is_same'), [(True, True), (False, True), (False, False)])
+def test_a_large_file_that_may_be_there(talk, tmp_path, has_kept, is_same):
+    content = made(tmp_path / 'file', 2 * HELD)
+    digest = hashlib.sha256(content).digest()
+    talk.large = [b'other', digest if is_same else b'another']
+    talk.has_kept = has_kept
+    talk.put(tmp_path / 'file')
+    assert (talk.asked[1:] == [(ops.PUT_KEPT, ('/remote', 0o640, digest))]) == is_same
+    assert bool(talk.deferred) == (not has_kept)
+    if talk.deferred:
+        assert b''.join(arguments[2] for _, arguments in talk.deferred) == content
+
+
+@pytest.mark.parametrize('change', ['append', 'cut', 'rewrite'])
+def test_a_file_that_changes_while_it_is_read(talk, tmp_path, change):
+    path = tmp_path / 'file'
+    made(path, 3 * HELD)
+    os.utime(path, (1, 1))
+
+    def alter():
+        with open(path, 'ab' if change == 'append' else 'r+b') as file:
+            if change == 'cut':
+                file.truncate(HELD)
+            else:
+                file.write(b'x')
+
+    talk.on_defer = lambda: len(talk.deferred) == 1 and alter()
+    with pytest.raises(OSError, match='changed while it was read'):
+        talk.put(path)
+    assert talk.deferred[-1][1][3] == ops.PUT_ABANDON
+
+
+def test_a_file_that_is_replaced_while_it_is_read_is_sent_as_it_was(talk, tmp_path):
+    path = tmp_path / 'file'
+    content = made(path, 3 * HELD)
+
+    def replace():
+        (tmp_path / 'new').write_bytes(b'new')
+        os.replace(tmp_path / 'new', path)
+
+    talk.on_defer = lambda: len(talk.deferred) == 1 and replace()
+    talk.put(path)
+    assert b''.join(arguments[2] for _, arguments in talk.deferred) == content
+
+
+def test_files_without_a_size(talk):
+    if not os.path.exists('/proc/self/status'):
+        pytest.skip('needs /proc')
+    talk.put('/proc/self/limits')
+    assert b'Max open files' in talk.deferred[0][1][3]
+
+
+def fetched(tmp_path, digest):
+    (tmp_path / 'file').touch()
+
+    def ask(operation, arguments, on_part):
+        on_part(b'con', ops.SIZE.pack(7))
+        return 0o640, b'tent', digest
+
+    progress = []
+    mode = filing.fetch(ask, '/remote', str(tmp_path / 'file'), lambda *each: progress.append(each))
+    return mode, (tmp_path / 'file').read_bytes(), progress
+
+
+def test_a_file_is_fetched(tmp_path):
+    assert fetched(tmp_path, hashlib.sha256(b'content').digest()) == (0o640, b'content', [(3, 7), (7, 7)])
+
+
+def test_a_file_that_arrives_otherwise_than_it_was_sent(tmp_path):
+    with pytest.raises(OSError, match='did not arrive as it was sent'):
+        fetched(tmp_path, hashlib.sha256(b'other').digest())
