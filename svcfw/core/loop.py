@@ -132,7 +132,7 @@ class Loop(object):
         self.on_nested = None
         self._polling = False
         #: How many threads this turn has woken that have not begun to wait again; and whether a frame is to wait for
-        #: theirs (svcfw.core.gathering).
+        #: theirs (svcfw.core.parent.gathering).
         self.busy = 0
         self.gathers = lambda: False
         self._turns = 0

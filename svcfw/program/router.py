@@ -5,8 +5,8 @@ import logging
 from svcfw.boot import bundle
 from svcfw.boot.responder import Responder
 from svcfw.core import handles
-from svcfw.core.gathering import Gathering
 from svcfw.core.parent import logsink, printable
+from svcfw.core.parent.gathering import Gathering
 from svcfw.core.parent.relay import relay_of
 from svcfw.core.router import Router as CoreRouter
 from svcfw.transport import children, leaving, spec

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from svcfw.core.gathering import MAX_SKIPS, MIN_SKIPS, QUICK_S, Gathering
+from svcfw.core.parent.gathering import MAX_SKIPS, MIN_SKIPS, QUICK_S, Gathering
 
 
 class FakeLoop:
