@@ -333,14 +333,15 @@ def _blocks():
 
 def _present(path, size):
     """What is at `path` now (Source), if it is worth telling what of it need not be sent; None."""
-    min_size = _blocks().MIN_SIZE
-    if size < min_size:
-        return None
     try:
         source = Source(path)
     except (OSError, TransferError):
         return None
-    if source.size < min_size:
+    try:
+        if min(size, source.size) >= _blocks().MIN_SIZE:
+            return source
+    except BaseException:
         source.close()
-        return None
-    return source
+        raise
+    source.close()
+    return None
