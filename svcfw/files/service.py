@@ -49,6 +49,12 @@ class FileService(Service):
         self._lock = _thread.allocate_lock()
         self._of_contexts = collections.Counter()
         self._held = None
+        self._receivings = set()
+
+    def on_shutdown(self):
+        """What arrives will not; what has come of it is removed, or kept for the next transfer to go on from."""
+        for receiving in list(self._receivings):
+            receiving.abort(ChannelError('the context ended'))
 
     # -- for this context; any thread
 
@@ -226,13 +232,13 @@ class FileService(Service):
     # -- for contexts behind this one
 
     @expose(policy=AllowParents())
-    @arg_spec(spec={'digest': bytes, 'size': int})
-    def begin_hold(self, digest, size, msg):
+    @arg_spec(spec={'digest': bytes, 'size': int}, optional={'data': (bytes, type(None))})
+    def begin_hold(self, digest, size, msg, data=None):
         """Take a content to be passed on; answers as `begin_put` does, or None where there is no room for it.
 
-        Done is it also when it is on its way here already.
+        data: all of it. Done is it also when it is on its way here already.
         """
-        return self._holding().begin(digest, size, msg)
+        return self._holding().begin(digest, size, data, msg)
 
     @expose(policy=AllowParents())
     @arg_spec(
@@ -248,6 +254,16 @@ class FileService(Service):
         many bytes are on their way, about a hundred times.
         """
         return self._holding().relay(target, path, digest, (wanted, packs), progress, msg)
+
+    @expose(policy=AllowParents())
+    @arg_spec(spec={'target': Context, 'path': str, 'digest': bytes, 'options': dict, 'tell': Sender})
+    def relay_tree(self, target, path, digest, options, tell, msg):
+        """Put a folder to the folder `path` of `target`, which is below; what the target answers in the end (dict).
+
+        digest: of its manifest (svcfw.files.relay.listing), which is held here: None if it is not; options: of
+        `begin_put_tree`; tell: where to ask for contents, see svcfw.files.relay.contents. False if they cannot be kept.
+        """
+        return self._holding().relay_tree(target, path, digest, options, tell, msg)
 
     @expose(policy=AllowParents())
     @arg_spec(spec={'path': str, 'max_bytes': int})
@@ -290,6 +306,7 @@ class FileService(Service):
         self._begin(msg)
 
         def finally_over(error, value):
+            self._receivings.discard(receiving)
             self._end(msg)
             over(error, value)
 
@@ -298,6 +315,7 @@ class FileService(Service):
 
         context = self.router.context(msg.src_id)
         receiving = Receiving(self.router, context, place, schedule, finally_over)
+        self._receivings.add(receiving)
         return Sender(self.router.myself(), receiving.handle)
 
     def _begin(self, msg):

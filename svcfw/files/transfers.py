@@ -72,6 +72,11 @@ class Transfers(object):
             if len(self._given) > MAX_DIGESTS:
                 self._given.popitem(last=False)
 
+    def has_lost(self, context_id, digest):
+        """It says that it does not keep that content."""
+        with self._lock:
+            self._given.pop((context_id, digest), None)
+
     def match(self, source, packed):
         """What a receiver that sent this packed signature lacks of a source: steps of svcfw.files.delta.blocks."""
         delta = load('svcfw.files.delta.shared_delta')
