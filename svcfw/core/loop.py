@@ -192,10 +192,10 @@ class Loop(object):
             self._lingering.append(function)
             if not self._lingers:
                 self._lingers = True
-                self.call_later(LINGER_S, self._on_lingered)
+                self.call_later(LINGER_S, self._end_lingering)
             return True
 
-    def _on_lingered(self):
+    def _end_lingering(self):
         self._lingers = False
         self._flush(self._lingering)
 
@@ -361,12 +361,11 @@ class Loop(object):
             try:
                 function = functions.popleft()
             except IndexError:
-                return  # another thread was faster
+                break  # another thread was faster
             self._guard(function)
 
     def _turn(self, deadline):
-        if self._flushes:
-            self._flush(self._flushes)
+        self._flush(self._flushes)
         ready = self._poll(deadline)
         self.busy = 0
         for fd, mask in ready:
@@ -385,8 +384,7 @@ class Loop(object):
                     self._guard(self._soon.popleft())
         if self._timers:
             self._run_timers()
-        if self._flushes:
-            self._flush(self._flushes)
+        self._flush(self._flushes)
         if self._lingering and not self.busy:
             self._flush(self._lingering)
 

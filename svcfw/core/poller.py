@@ -52,18 +52,16 @@ class Poller(object):
 
     def _look(self, began):
         """What comes before SPIN_S are over, as long as nobody else needs the core; None."""
-        now = began
-        is_crowded = False
+        was = now = began
         while now - began < SPIN_S:
             events = self._poll(0)
             if events:
                 self._wanted_quick = max(MIN_QUICK, self._wanted_quick // 2)
                 return events
-            if is_crowded:
+            if now - was > CROWDED_S:
                 break
             _yield()  # whom we wait for may need this core
             was, now = now, self._clock()
-            is_crowded = now - was > CROWDED_S
         self._quick = 0
         self._wanted_quick = min(MAX_QUICK, self._wanted_quick * 2)
         return None

@@ -27,9 +27,6 @@ class _NoRoutes(object):
     def link_for(self, context_id):
         return None
 
-    def behind(self, link):
-        return []
-
 
 class Router(object):
     """The routing of one context: its links to parent and children, its handlers, its view of the tree.

@@ -173,8 +173,7 @@ class _Writer(object):
             raise
 
     def _put_container(self, tag, value, depth):
-        size = len(value)
-        self.parts.append(_pack_size8(tag, size) if size < 256 else _head(tag, size))
+        self.parts.append(_head(tag, len(value)))
         if tag < _DICT:
             self.put(value, depth)
             return
@@ -284,9 +283,6 @@ class _Reader(object):
                 self.at = at + 1
                 append(tuple(self.take(data[at], depth + 1)))
                 at = self.at
-            elif tag == _DICT and not data[at]:
-                append({})
-                at += 1
             else:
                 self.at = at
                 take = self._take_sized if _INT <= tag < _CALL_ERROR else self._take_rare
