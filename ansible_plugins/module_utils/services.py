@@ -27,7 +27,11 @@ import zlib
 _KNOCK, _KNOCK_PREPARED = b'svcfw 1\n', b'svcfw 2\n'
 #: The length of a configuration, which follows the core (svcfw.boot.first_stage).
 _CONFIG_BYTES = 512
+#: Where the text of svcfw.boot.loader goes over to the start of a context that has its process for itself.
+_FROM_HERE_ON = b'del sys.argv'
 _SIZE = struct.Struct('>I')
+#: Where to what is for a service's context (svcfw.core.beside).
+_BESIDE = 114
 #: Where the number of the socket is: an attribute of `sys`, with what is prepared (svcfw.agent.prepared), or
 #: for programs that an interpreter reads this variable. For processes of commands it says '@name pass' of a socket to
 #: connect to (svcfw.agent.gate).
@@ -181,7 +185,6 @@ class _Context(object):
         atexit.register(self.drain)
 
     def _make_router(self, config):
-        handles = __import__('svcfw.core.handles', fromlist=['BESIDE'])
         frames = __import__('svcfw.core.wire.frames', fromlist=['Frame'])
         core = __import__('svcfw.core.router', fromlist=['Router'])
         errors = __import__('svcfw.core.wire.errors', fromlist=['EncodeError'])
@@ -196,7 +199,7 @@ class _Context(object):
                 if frame.dst != self.own_id and frame.dst not in self.parent_ids:
                     value = self.codec.encode((frame.dst, frame.handle, frame.flags, frame.payload))
                     top = self.parent_ids[-1]
-                    frame = frames.Frame(top, self.own_id, self.own_id, handles.BESIDE, 0, 0, value)
+                    frame = frames.Frame(top, self.own_id, self.own_id, _BESIDE, 0, 0, value)
                 core.Router.send(self, frame)
 
         def log(router, level, text):
@@ -219,8 +222,9 @@ def _unpack(second_stage):
     """Make the core importable; its loader. As the first stage does for other contexts."""
     unpacker = zlib.decompressobj()
     parts = unpacker.decompress(second_stage).split(b'\0')
-    names = {'b': second_stage, 'd': unpacker, 's': parts, 'embedded': True, '__name__': 'svcfw_link'}
-    exec(compile(parts[0], '<svcfw>/loader.py', 'exec', dont_inherit=True), names)
+    names = {'b': second_stage, 'd': unpacker, 's': parts, '__name__': 'svcfw_link'}
+    text = parts[0].partition(_FROM_HERE_ON)[0]
+    exec(compile(text, '<svcfw>/loader.py', 'exec', dont_inherit=True), names)
     return sys.meta_path[0]
 
 

@@ -4,29 +4,30 @@ The context above passes on what they send, under their own ids, and attests wha
 themselves have no say in. Their authority stays their own. Not part of what a child starts from.
 """
 
-from svcfw.core import handles
 from svcfw.core.message import has_parent_authority, shaped
 from svcfw.core.wire.frames import Frame
 
+#: Handles, fixed as those of svcfw.core.handles: what a context above says of them, and what one of them sends to
+#: another, for the context above both to pass on.
+ADMIT, BESIDE = 113, 114
+#: A line that a service has said, for the run that it serves, and a file that it lets one of its callers fetch: see
+#: svcfw.mux.server.services.
+SERVICE_LINE, SERVICE_FILE = 115, 116
 
-class Beside(object):
-    """Those who may speak to one router's context."""
 
-    def __init__(self, router):
-        self._router = router
-        #: {id of a context: what is attested of it (dict)}
-        self.facts = {}
-        router.beside = self
-        router.add_handler(self._on_admit, handles.ADMIT, policy=has_parent_authority)
+def listen(router):
+    """Have a router's context hear what the one above says of others: `router.beside`."""
 
-    def _on_admit(self, message):
+    def on_admit(message):
         if message.is_dead:
             return
         context_id, facts, reason = shaped(message.small_value(), (int, (dict, type(None)), str))
         if facts is not None:
-            self.facts[context_id] = facts
-        elif self.facts.pop(context_id, None) is not None:
-            self._router.tell_of_loss(context_id, reason)
+            router.beside[context_id] = facts
+        elif router.beside.pop(context_id, None) is not None:
+            router.gone(context_id, reason, False)
+
+    router.add_handler(on_admit, ADMIT, policy=has_parent_authority)
 
 
 def admission(context, context_id, facts):
@@ -41,4 +42,4 @@ def dismissal(context, context_id, reason):
 
 def _word(context, value):
     router = context.router
-    return Frame(context.id, router.own_id, router.own_id, handles.ADMIT, 0, 0, router.codec.encode(value))
+    return Frame(context.id, router.own_id, router.own_id, ADMIT, 0, 0, router.codec.encode(value))

@@ -14,14 +14,7 @@ CALL_SERVICE = 110
 CANCEL_SERVICE = 111
 #: To start a child, or let go of one (svcfw.transport.children).
 CHILDREN = 112
-#: What a context above says of those that are neither above nor below (svcfw.core.beside), and what one of these sends
-#: to another, for the context above both to pass on.
-ADMIT = 113
-BESIDE = 114
-#: A line that a service has said, for the run that it serves (svcfw.mux.server.services).
-SERVICE_LINE = 115
-#: A file of the controller that a service lets one of its callers fetch (the same).
-SERVICE_FILE = 116
+# 113 to 116 are those of svcfw.core.beside, which few contexts know.
 #: The operations of the Ansible layer (svcfw.agent.agent).
 AGENT = 120
 FIRST_DYNAMIC = 1000

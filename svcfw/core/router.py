@@ -13,11 +13,19 @@ from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.errors import ChannelError, ProtocolError, TimeoutError
 from svcfw.core.wire.frames import DEAD, Frame
 from svcfw.core.wire.link import Goodbye
-from svcfw.core.wire.routes import RouteTable
 
 #: Extension tags of the codec.
 CONTEXT_TAG = 0x40
 SENDER_TAG = 0x41
+
+
+class _NoRoutes(object):
+    """Of a context without children; with the first of them svcfw.core.parent.relay puts a RouteTable in its place."""
+
+    links = set
+
+    def link_for(self, context_id):
+        return None
 
 
 class Router(object):
@@ -51,8 +59,8 @@ class Router(object):
         self.holders = None
         #: What this context does for its children, once it has any (svcfw.core.parent.relay.Relay).
         self.relay = None
-        #: Who else may speak to this context, by the word of one above (svcfw.core.beside.Beside), if anybody may.
-        self.beside = None
+        #: What one above attests of others that may speak to this context (svcfw.core.beside): {id: dict}.
+        self.beside = {}
         #: Who brings modules here from above (svcfw.core.importer.Importer); None at the top.
         self.importer = None
         #: For children: the packed core that this context itself was started from (bytes), and from which level
@@ -65,7 +73,7 @@ class Router(object):
         self.forwards_logging = False
         self._lock = _thread.allocate_lock()
         #: The way to each context below, and which of them are children of this one; changed by the driving thread.
-        self.routes = RouteTable(own_id, self.parent_ids)
+        self.routes = _NoRoutes()
         self.child_ids = set()
         #: (first, last) of the ids that were granted to this context at its start, for children; None for none.
         self.ids = None
@@ -145,12 +153,11 @@ class Router(object):
 
     def has_route(self, context):
         """Whether a context above or below this one is there, as far as is known here."""
-        return context.id in self.parent_ids or self._hears_of(context.id)
+        return context.id in self.parent_ids or self._knows(context.id)
 
-    def _hears_of(self, context_id):
+    def _knows(self, context_id):
         """Whether its loss would be told: it is below, or beside."""
-        is_beside = self.beside is not None and context_id in self.beside.facts
-        return is_beside or self.routes.link_for(context_id) is not None
+        return context_id in self.beside or self.routes.link_for(context_id) is not None
 
     def calling(self, context, module):
         """Hook, called before a call goes out: what the other side will have to import."""
@@ -196,7 +203,7 @@ class Router(object):
             return self.codec.encode(value)
         holders.take()  # of a value that could not be encoded
         payload = self.codec.encode(value)
-        if self._hears_of(context_id):  # the end of one above is the end of this context, too
+        if self._knows(context_id):  # the end of one above is the end of this context, too
             holders.give(context_id)
         return payload
 
@@ -269,10 +276,8 @@ class Router(object):
             message.refuse('%s has no handle %d' % (self.name, frame.handle))
             return
         function, policy, respondent_id, once = handler
-        link = self.routes.link_for(frame.src)
-        counts = frame.src in self.child_ids  # for those below it a child does not answer
         if respondent_id is not None and respondent_id != frame.src and not self._speaks_for(frame, respondent_id):
-            self.refused(link, 'an answer from context %d, which was not asked' % frame.src, 30, counts)
+            self._refuse(frame, 'an answer from context %d, which was not asked' % frame.src, 30)
         else:
             try:
                 if policy is not None and not policy(message):
@@ -285,8 +290,12 @@ class Router(object):
                 # Whoever sent it may have sent nonsense; it harms nobody else, and nobody waits in vain.
                 if not message.is_dead:
                     text = '%r: %s: %s' % (message, type(e).__name__, e)
-                    self.refused(link, text, 40, counts and isinstance(e, ProtocolError))
+                    self._refuse(frame, text, 40, isinstance(e, ProtocolError))
                     message.refuse(text)
+
+    def _refuse(self, frame, text, level, counts=True):
+        """`refused`, for what came from the sender of a frame: for those below it a child does not answer."""
+        self.refused(self.routes.link_for(frame.src), text, level, counts and frame.src in self.child_ids)
 
     def _speaks_for(self, frame, respondent_id):
         """Other than the respondent: a neighbour on the way to it with the news that it will not answer."""
@@ -305,7 +314,7 @@ class Router(object):
         The loss of one above is the end of this context: see `on_shutdown`.
         """
         with self._lock:
-            if self._hears_of(context.id):
+            if self._knows(context.id):
                 self._on_gone.setdefault(context.id, []).append(function)
                 return
         if context.id in (self.own_id, *self.parent_ids):
@@ -313,14 +322,8 @@ class Router(object):
         else:
             self.loop.call_soon(lambda: function('%s is gone' % context))
 
-    def gone(self, context_id, reason):
-        """A context below is lost: whoever waits for it is told. Driving thread."""
-        self.tell_of_loss(context_id, reason)
-        if self._parent_link is not None:
-            self.tell_parent(handles.DEL_ROUTE, (context_id, reason))
-
-    def tell_of_loss(self, context_id, reason):
-        """The same for those in this context alone."""
+    def gone(self, context_id, reason, tells=True):
+        """A context is lost, below or beside: whoever waits for it is told. tells: the parent too. Driving thread."""
         with self._lock:
             lost = [handle for handle, entry in list(self._handlers.items()) if entry[2] == context_id]
             callbacks = self._on_gone.pop(context_id, [])
@@ -330,6 +333,8 @@ class Router(object):
         self._kill_handlers(lost + deserted, reason)
         for handle in deserted:
             self.remove_handler(handle)
+        if tells and self._parent_link is not None:
+            self.tell_parent(handles.DEL_ROUTE, (context_id, reason))
         for callback in callbacks:
             self.loop.call_soon(lambda callback=callback: callback(reason))
 

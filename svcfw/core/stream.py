@@ -1,7 +1,8 @@
 """Frames over a pair of descriptors: a link joined to the loop, with a bounded write queue.
 
-Writes from the driving thread are collected and go out at the end of its turn, many frames in one system call; writes
-from other threads go out at once where the descriptor takes them.
+Writes from the driving thread are collected and go out at the end of its turn, many frames in one system call. Writes
+from other threads go out at once where the descriptor takes them, but for bursts of short frames: each write wakes the
+reader, and ssh and sshd on the way to it.
 """
 
 import _thread
@@ -20,8 +21,10 @@ from svcfw.core.wire.link import Closed, Goodbye
 #: Above this a writer from another thread waits, and the router stops reading from where the data comes.
 HIGH_WATER_BYTES = 4 * 1024 * 1024
 LOW_WATER_BYTES = 1024 * 1024
-#: A thread that sends one frame after the other within this time has them written together, up to so many bytes.
+#: A thread that sends one frame after the other within this time has them written together: what comes within a
+#: millisecond, up to so many bytes.
 BURST_S = 0.00004
+MAX_BURST_S = 0.001
 BURST_BYTES = 16 * 1024
 #: A payload up to this size is copied to its header: cheaper than a buffer of its own.
 SMALL_BYTES = 4096
@@ -58,9 +61,11 @@ class Stream(object):
         self._on_closed = on_closed
         self._lock = _thread.allocate_lock()
         self._queue = deque()
-        self._queued_bytes = 0
+        self.queued_bytes = 0
         self._flush_due = False
-        self._written_at = 0.0
+        self._lingers = False
+        self._written_at = self._sent_at = 0.0
+        self._sent_by = None
         self._wants_write = False
         self._paused = 0
         self._is_broken = False
@@ -86,7 +91,7 @@ class Stream(object):
         A thread that does not drive the loop blocks while the queue is full; it goes on, or fails, when the peer
         reads or is lost. The driving thread never blocks; it asks `is_full()`.
         """
-        while self._queued_bytes > HIGH_WATER_BYTES and not self._loop.is_driving() and not self.closed:
+        while self.queued_bytes > HIGH_WATER_BYTES and not self._loop.is_driving() and not self.closed:
             waiter = Waiter(self._loop)
             self.when_room(waiter.set)
             self._loop.wait(waiter)
@@ -95,7 +100,7 @@ class Stream(object):
                 raise ChannelError('%s: the connection is closed' % self.name)
             header, payload = self._link.frame_header(frame), frame.payload
             if len(payload) < SMALL_BYTES:
-                self._append(header + payload)
+                self._append_small(header, payload)
             else:
                 self._append(header)
                 self._append(payload)
@@ -127,17 +132,13 @@ class Stream(object):
             poller.poll(1000 * timeout)
             self._on_writable()
 
-    @property
-    def queued_bytes(self):
-        return self._queued_bytes
-
     def is_full(self):
-        return self._queued_bytes > HIGH_WATER_BYTES
+        return self.queued_bytes > HIGH_WATER_BYTES
 
     def when_room(self, callback):
         """Call `callback()` once the queue is short, or the stream is closed: at once, or on the driving thread."""
         with self._lock:
-            if not self.closed and self._queued_bytes > LOW_WATER_BYTES:
+            if not self.closed and self.queued_bytes > LOW_WATER_BYTES:
                 self._on_room.append(callback)
                 return
         callback()
@@ -170,19 +171,43 @@ class Stream(object):
         if not data:
             return  # writev() would report no progress for ever
         self._queue.append(data)
-        self._queued_bytes += len(data)
+        self.queued_bytes += len(data)
+
+    def _append_small(self, header, payload):
+        """The same for what goes into one buffer with others."""
+        queue = self._queue
+        if not queue or type(queue[-1]) is not bytearray or len(queue[-1]) > BURST_BYTES:
+            queue.append(bytearray())
+        queue[-1] += header
+        queue[-1] += payload
+        self.queued_bytes += len(header) + len(payload)
 
     def _schedule(self):
         if self._wants_write:
             return
-        loop = self._loop
-        now = loop.clock()
-        is_burst = now - self._written_at < BURST_S and self._queued_bytes < BURST_BYTES
-        if (is_burst or loop.is_driving()) and (self._flush_due or loop.flush_later(self._flush)):
-            self._flush_due = True
-        else:
-            self._written_at = now
+        if self._loop.is_driving():
+            if not self._flush_due:
+                self._flush_due = True
+                self._loop.flush_later(self._flush)
+        elif self.queued_bytes >= BURST_BYTES or not (self._is_burst() or self._loop.gathers()) or not self._linger():
+            self._written_at = self._loop.clock()
             self._write()
+
+    def _is_burst(self):
+        """Whether the calling thread sends one frame after the other, so that others will follow this one."""
+        now, me = self._loop.clock(), _thread.get_ident()
+        is_quick = now - self._sent_at < BURST_S and me == self._sent_by
+        self._sent_at, self._sent_by = now, me
+        return is_quick and now - self._written_at < MAX_BURST_S
+
+    def _linger(self):
+        """Have what is queued written moments later; whether it will be."""
+        self._lingers = self._lingers or self._loop.linger(self._end_lingering)
+        return self._lingers
+
+    def _end_lingering(self):
+        self._lingers = False
+        self._flush()
 
     def _flush(self):
         with self._lock:
@@ -202,8 +227,8 @@ class Stream(object):
                     n = os.write(self._write_fd, self._queue[0])
                 else:
                     n = os.writev(self._write_fd, list(islice(self._queue, MAX_BUFFERS)))
-                self._queued_bytes -= n
-                if self._queued_bytes:
+                self.queued_bytes -= n
+                if self.queued_bytes:
                     self._drop(n)
                 else:
                     self._queue.clear()
@@ -237,7 +262,7 @@ class Stream(object):
             callback()
 
     def _take_room_callbacks(self):
-        if self._queued_bytes > LOW_WATER_BYTES:
+        if self.queued_bytes > LOW_WATER_BYTES:
             return []
         callbacks, self._on_room = self._on_room, []
         return callbacks
@@ -284,13 +309,15 @@ class Stream(object):
 
         The loop sees to the rest in its next turn, also where a callback waits, or fails.
         """
-        events, clock = self._events, self._loop.clock
-        end = clock() + TURN_S
+        events, clock, end = self._events, self._loop.clock, None
         while events and not self.closed and (not self._paused or self._is_broken):
             event = events.popleft()
-            if events and not self._delivery_due:
-                self._delivery_due = True
-                self._loop.call_soon(self._deliver_rest)
+            if events:
+                if end is None:
+                    end = clock() + TURN_S
+                if not self._delivery_due:
+                    self._delivery_due = True
+                    self._loop.call_soon(self._deliver_rest)
             try:
                 self._on_event(self, event)
             finally:
@@ -302,13 +329,6 @@ class Stream(object):
     def _deliver_rest(self):
         self._delivery_due = False
         self._deliver()
-
-    def take_rest(self):
-        """Handle what has been sent and was not read yet, as far as it is there: of a peer that has ended."""
-        for _ in range(LAST_STEPS):
-            if self.closed or self._paused or not self._on_readable():
-                return
-            self._deliver()
 
     def _on_broken(self, reason, steps=LAST_STEPS):
         """The peer takes no more; its last words may still be there, and are not heard for ever."""
@@ -330,7 +350,7 @@ class Stream(object):
                 return
             self.closed = True
             self._queue.clear()
-            self._queued_bytes = 0
+            self.queued_bytes = 0
             callbacks = self._take_room_callbacks()
         for fd in {self._read_fd, self._write_fd}:
             self._loop.watch(fd)

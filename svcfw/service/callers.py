@@ -17,6 +17,5 @@ class Caller(object):
 
 def caller(msg):
     """The Caller of a method: `msg` is the message that it gets. Without facts where none are attested."""
-    beside = msg.router.beside
-    facts = beside.facts.get(msg.auth_id, {}) if beside is not None and msg.auth_id == msg.src_id else {}
+    facts = msg.router.beside.get(msg.src_id, {}) if msg.auth_id == msg.src_id else {}
     return Caller(msg.src_id, facts)

@@ -8,6 +8,9 @@ import os
 #: What a job says first, and nothing else before it is answered; and what one says that has the core already.
 KNOCK, KNOCK_PREPARED = b'svcfw 1\n', b'svcfw 2\n'
 
+#: More than a socket holds.
+MAX_LAST_READS = 100
+
 
 class Door:
     """Owns `fd`, one end of a socket pair. key: of the Job; on_knock(door): its process wants to be a context."""
@@ -36,7 +39,7 @@ class Door:
     def close(self):
         """The job is over: what it has sent counts, also if it did not wait. Idempotent."""
         if self.stream is not None:
-            self.stream.take_rest()
+            _take_rest(self.stream)
             self.stream.close('the module has ended')
             self.stream = None
         if self._fd >= 0:
@@ -55,3 +58,12 @@ class Door:
         self.is_prepared = data == KNOCK_PREPARED
         self._loop.watch(self._fd)
         self._on_knock(self)
+
+
+def _take_rest(stream):
+    """Handle what has been sent on a Stream and was not read yet, as far as it is there."""
+    for _ in range(MAX_LAST_READS):
+        # What every context starts from has no such method: few of them need one.
+        if stream.closed or stream._paused or not stream._on_readable():
+            return
+        stream._deliver()

@@ -8,6 +8,8 @@ import sys
 import zlib
 
 _OURS = 'svcfw'
+#: Where the loader's text goes over to the start of a context that has its process for itself.
+_FROM_HERE_ON = b'del sys.argv'
 
 
 class Prepared:
@@ -57,6 +59,7 @@ def _make_loader(second_stage):
     """The loader of the core (svcfw/boot/loader.py), now the first of `sys.meta_path`."""
     unpacker = zlib.decompressobj()
     parts = unpacker.decompress(second_stage).split(bytes(1))
-    names = {'b': second_stage, 'd': unpacker, 's': parts, 'embedded': True, '__name__': 'svcfw_link'}
-    exec(compile(parts[0], '<svcfw>/loader.py', 'exec', dont_inherit=True), names)
+    names = {'b': second_stage, 'd': unpacker, 's': parts, '__name__': 'svcfw_link'}
+    text = parts[0].partition(_FROM_HERE_ON)[0]
+    exec(compile(text, '<svcfw>/loader.py', 'exec', dont_inherit=True), names)
     return sys.meta_path[0]

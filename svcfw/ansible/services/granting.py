@@ -2,7 +2,7 @@
 
 import os
 
-from svcfw.core import handles
+from svcfw.core import beside
 from svcfw.core.message import Message
 
 
@@ -16,5 +16,5 @@ def let_fetch(msg: Message, path: str) -> str:
     absolute = os.path.abspath(path)
     if parent is None:
         raise ValueError('only a service of a run can let its callers fetch files')
-    parent.send(handles.SERVICE_FILE, (msg.src_id, absolute))
+    parent.send(beside.SERVICE_FILE, (msg.src_id, absolute))
     return absolute

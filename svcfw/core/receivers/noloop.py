@@ -11,6 +11,7 @@ class NoLoop(object):
     """As much of `svcfw.core.loop.Loop` as a Latch and its Waiters ask for. Any thread."""
 
     _driver = None
+    busy = 0
     clock = staticmethod(time.monotonic)
 
     def __init__(self):

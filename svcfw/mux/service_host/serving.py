@@ -12,8 +12,7 @@ import signal
 import sys
 from typing import Any
 
-from svcfw.core import handles
-from svcfw.core.beside import Beside
+from svcfw.core import beside
 from svcfw.core.dispatch import takes_router
 from svcfw.core.message import Message
 from svcfw.core.router import Router
@@ -44,7 +43,7 @@ def start(path: list[str], level: int, router: Router) -> None:
     router.forwards_logging = True
     logging.basicConfig(level=level, handlers=[_Handler(lines)], format='%(message)s', force=True)
     sys.stdout = sys.stderr = _Output(lines)
-    Beside(router)
+    beside.listen(router)
     Pool(router, size=POOL_SIZE, activator=_Activator())
     router.on_shutdown(_end_processes)
 
@@ -79,7 +78,7 @@ class _Lines:
             return
         name = _speaking()
         for line in text.splitlines():
-            parent.send(handles.SERVICE_LINE, (level, name, line[:MAX_LINE_CHARS]))
+            parent.send(beside.SERVICE_LINE, (level, name, line[:MAX_LINE_CHARS]))
 
 
 class _Handler(logging.Handler):

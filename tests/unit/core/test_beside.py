@@ -2,7 +2,7 @@
 
 import pytest
 
-from svcfw.core import beside, handles
+from svcfw.core import beside
 from svcfw.core.context import Context
 from svcfw.core.wire.errors import ChannelError
 from svcfw.core.wire.frames import Frame
@@ -20,7 +20,7 @@ class Site:
         self.child = made.child(self.master, 1, 'child', (10, 20))
         self.sibling = made.child(self.master, 2, 'sibling')
         self.grandchild = made.child(self.child, 10, 'grandchild')
-        self.child.do(lambda: beside.Beside(self.child.router))
+        self.child.do(lambda: beside.listen(self.child.router))
         self.here = Context(self.master.router, self.child.router.own_id)
 
     def admit(self, **facts: object) -> None:
@@ -84,7 +84,7 @@ def test_only_a_context_above_admits() -> None:
         context = grandchild.context(site.child.router.own_id)
         value = (STRANGER, {'name': 'x'}, '')
         with pytest.raises(ChannelError, match='may not use handle'):
-            context.request(handles.ADMIT, value, LONG)
+            context.request(beside.ADMIT, value, LONG)
         assert not site.child.router.has_route(site.child.router.context(STRANGER))
 
 

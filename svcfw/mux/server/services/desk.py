@@ -4,7 +4,7 @@ Files are served here, by threads of the multiplexer; users' services in the run
 threads runs on the loop thread. Made when the first module wants to be a context.
 """
 
-from svcfw.core import handles
+from svcfw.core import beside, handles
 from svcfw.core.message import Message, shaped
 from svcfw.core.parent.relay import relay_of
 from svcfw.core.stream import Stream
@@ -35,9 +35,9 @@ class Desk(Pool):
         self._runs = runs
         files = ControllerFiles(router, self._granted)
         super().__init__(router, services=[files], size=POOL_SIZE)
-        router.add_handler(self._on_beside, handles.BESIDE)
-        router.add_handler(self._on_line, handles.SERVICE_LINE)
-        router.add_handler(self._on_file, handles.SERVICE_FILE)
+        router.add_handler(self._on_beside, beside.BESIDE)
+        router.add_handler(self._on_line, beside.SERVICE_LINE)
+        router.add_handler(self._on_file, beside.SERVICE_FILE)
         relay_of(router).passes = self._passes
 
     # -- who is there

@@ -10,8 +10,7 @@ from svcfw.ansible.services.policies import AllowAccounts, AllowHosts
 
 def message(**facts: object) -> Any:
     """From a context of which this is attested."""
-    beside = SimpleNamespace(facts={7: facts})
-    return SimpleNamespace(src_id=7, auth_id=7, router=SimpleNamespace(beside=beside))
+    return SimpleNamespace(src_id=7, auth_id=7, router=SimpleNamespace(beside={7: facts}))
 
 
 @pytest.mark.parametrize(
