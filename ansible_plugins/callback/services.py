@@ -10,6 +10,8 @@ description:
   - With C(-v), one line at the end of the run for each method of a service that modules called; see
     P(svcfw.svcfw.svcfw#connection) for services.
   - Whatever services have said since the last task ended is shown, too, with or without C(-v).
+  - Services are told of hosts that fail, or become unreachable, and take no further part in the run. So
+    M(svcfw.svcfw.semaphore) has what they hold free at once, and not only at the end.
 requirements:
   - enabling it, by C(callbacks_enabled = svcfw.svcfw.services)
 """

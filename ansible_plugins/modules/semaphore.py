@@ -16,7 +16,8 @@ description:
     C(strategy=host_pinned), or C(strategy=free) and more forks than hosts that wait. With C(strategy=linear) a host
     that would have to wait fails at once, since all others would wait for it; C(serial) helps there.
   - A host that fails with a slot in its hands keeps it until the run ends, unless the playbook releases it in C(always)
-    of a block, which is the way to use it. A host that has become unreachable is not taken through C(always).
+    of a block, which is the way to use it. A host that has become unreachable is not taken through C(always). With
+    P(svcfw.svcfw.services#callback) among C(callbacks_enabled) it loses its slot as soon as it is out of the run.
   - The task is not I(changed), since nothing is on the host.
 options:
   name:

@@ -38,6 +38,8 @@ FACTS = 'facts'
 RESET = 'reset'
 #: (run, as in Offer): (lines as of SAID that no task has shown, [Method, ...]) of its services.
 SUMMARY = 'summary'
+#: (run, name of a host in the inventory): it takes no further part in the run.
+HOST_OUT = 'host out'
 #: (size): the digests of large files of this size that the target may still have.
 LARGE = 'large'
 # Those that put a file, and are not answered.

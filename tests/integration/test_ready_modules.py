@@ -12,6 +12,7 @@ from tests.integration.test_module_services import Asker, call, svcfw
 from tests.support.ansible import Controller
 from tests.support.artifact_server import ArtifactServer
 from tests.support.hosts import Farm, Host
+from tests.support.interpreters import need_python
 from tests.support.timing import seconds, wait_until
 from tests.support.venvs import need_core
 
@@ -252,6 +253,28 @@ def test_a_semaphore_has_the_same_slots_everywhere_and_none_in_check_mode(asker:
 def test_a_host_holds_nothing_that_its_task_does_not_say(asker: Asker, host: Host) -> None:
     name = 'svcfw.ansible.services.ready.semaphores.Semaphores'
     asker.variables = {'ansible_svcfw_services': [name]}
-    asked = asker.ask(host, call('hold', name, key='0' * 64), call('free', name, host='h1'))
+    asked = asker.ask(host, call('hold', name, key='0' * 64), call('host_is_out', name, host='h1'))
     assert 'does not ask for that' in asked[0]['error']
-    assert 'no exposed method free' in asked[1]['error']
+    assert 'no exposed method host_is_out' in asked[1]['error']
+
+
+@pytest.mark.parametrize('way', ['fails', 'is unreachable', 'fails and nobody is told'])
+def test_what_a_lost_host_holds_is_free_with_the_callback(asker: Asker, farm: Farm, way: str) -> None:
+    if 'nobody' not in way:
+        asker.controller.env['ANSIBLE_CALLBACKS_ENABLED'] += ',svcfw.svcfw.services'
+    inventory = {f'h{i}': svcfw(farm.host(f'h{i}')) for i in range(2)}
+    lost: dict[str, object] = {'name': 'lost', 'command': '/bin/false'}
+    if way == 'is unreachable':
+        lost = {**lost, 'vars': {'ansible_port': 1}}
+    first = [{**task, 'when': "inventory_hostname == 'h0'"} for task in (semaphore(), lost)]
+    run = asker.play(inventory, [*first, semaphore('next')])  # where it is not free this fails at once
+    assert run.result('lost', 'h0')['kind'] == ('unreachable' if way == 'is unreachable' else 'failed'), run.output
+    assert run.result('next', 'h1')['kind'] == ('failed' if 'nobody' in way else 'ok'), run.output
+
+
+def test_all_three_run_on_the_oldest_interpreter(asker: Asker, host: Host, server: ArtifactServer) -> None:
+    asker.controller.core = need_core('2.16')
+    asker.variables['ansible_python_interpreter'] = need_python('3.6')
+    server.files['/app.tar'] = b'one'
+    run = asker.play({'web1': svcfw(host)}, [service_call('add'), artifact(server), semaphore()])
+    assert [run.result(name)['kind'] for name in ('call', 'artifact', 'hold')] == ['ok'] * 3, run.output

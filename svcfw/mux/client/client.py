@@ -239,6 +239,10 @@ class Client:
         lines, methods = self._ask(Target(b''), protocol.SUMMARY, (run,))
         return lines, [protocol.Method(*method) for method in methods]
 
+    def host_is_out(self, run: tuple[int, int], host: str) -> None:
+        """Tell the services of a run that a host, by its name in the inventory, takes no further part in it."""
+        self._ask(Target(b''), protocol.HOST_OUT, (run, host))
+
     def flush(self, target: Target) -> None:
         """Return when all deferred operations are done."""
         self._ask(target, ops.FLUSH, ())

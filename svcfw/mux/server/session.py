@@ -348,6 +348,11 @@ class Session:
             (run,) = request.arguments
             self.server.jobs.summary(run, lambda value: self.send(protocol.RESULT, request.number, value))
             return
+        if request.operation == protocol.HOST_OUT:
+            self.settled(request)
+            self.server.jobs.host_is_out(*request.arguments)
+            self.send(protocol.RESULT, request.number, None)
+            return
         if elsewhere is not None:
             self._settle_up(request, elsewhere)
             return

@@ -30,8 +30,20 @@ _NOBODY = 'services'
 class _Activator(Activator):
     """The multiplexer passes on only calls of services that the caller may call: those are made when first called."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.services: list[Service] = []
+
+    def activate(self, router: Router, name: str) -> Service:
+        service = super().activate(router, name)
+        self.services.append(service)
+        return service
+
     def is_permitted(self, msg: Message) -> bool:
         return True
+
+
+_activator = _Activator()
 
 
 @takes_router  # type: ignore[untyped-decorator]
@@ -44,7 +56,7 @@ def start(path: list[str], level: int, router: Router) -> None:
     logging.basicConfig(level=level, handlers=[_Handler(lines)], format='%(message)s', force=True)
     sys.stdout = sys.stderr = _Output(lines)
     beside.listen(router)
-    Pool(router, size=POOL_SIZE, activator=_Activator())
+    Pool(router, size=POOL_SIZE, activator=_activator)
     router.on_shutdown(_end_processes)
 
 
@@ -57,6 +69,14 @@ def add_places(places: list[str]) -> None:
 def stats(router: Router) -> dict[str, Any]:
     """As Pool.stats."""
     return {} if router.services is None else router.services.stats()
+
+
+def host_is_out(host: str) -> None:
+    """Tell the services that have a method of this name."""
+    for service in list(_activator.services):
+        tell = getattr(service, 'host_is_out', None)
+        if tell is not None:
+            tell(host)
 
 
 def _end_processes() -> None:

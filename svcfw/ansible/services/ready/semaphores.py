@@ -66,7 +66,7 @@ class Semaphores(Service):
         with self._lock:
             self._release(asked['name'], asked['host'])
 
-    def free(self, host: str) -> None:
+    def host_is_out(self, host: str) -> None:
         """A host takes no further part in the run: it holds nothing any more. Any thread."""
         with self._lock:
             for name in list(self._semaphores):

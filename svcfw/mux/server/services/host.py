@@ -115,6 +115,11 @@ class ServiceHost:
         deadline = self._router.loop.call_later(STATS_S, lambda: answer({}))
         self._call('stats', (), on_reply)
 
+    def host_is_out(self, host: str) -> None:
+        """Tell services that ask for it that a host, by its name in the inventory, takes no further part in the run."""
+        if self.dead is None:
+            self._call('host_is_out', (host,), lambda message: None)
+
     def stop(self) -> None:
         """End it, with what it has started."""
         if self.dead is None:

@@ -96,6 +96,12 @@ class Jobs:
         else:
             run.summary(lambda methods: on_summary((run.take_lines(), list(map(tuple, methods)))))
 
+    def host_is_out(self, key: tuple[int, int], host: str) -> None:
+        """A host takes no further part in a run: its services are told."""
+        run = self._runs.find(key)
+        if run is not None and run.host is not None:
+            run.host.host_is_out(host)
+
     def are_served(self) -> bool:
         """Whether the multiplexer has to stay for the sake of a run."""
         return self._runs.are_served()

@@ -63,7 +63,7 @@ def test_slots_go_in_the_order_of_asking(held: Held) -> None:
     held.service._release('work', 'a')
     assert (third.answers, fourth.answers) == ([None], [])
     held.service._release('work', 'nobody')
-    held.service.free('b')
+    held.service.host_is_out('b')
     assert fourth.answers == [None]
 
 
