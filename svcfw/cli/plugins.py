@@ -12,6 +12,9 @@ from pathlib import Path
 # How the installed plugins and those of a checkout end; a link that leads to such a path is one of ours.
 _ROOTS = ('ansible_collections/svcfw/svcfw/plugins', 'ansible_plugins')
 
+# Modules, and their actions, that take no short name: somebody's own module may have it already.
+_FULL_NAME_ONLY = ('artifact', 'semaphore', 'service_call')
+
 
 class Refused(Exception):
     """Something is in the way that is not ours."""
@@ -59,8 +62,8 @@ def disable(into: Path) -> list[Path]:
 
 
 def plugin_files(plugins: Path) -> Iterator[Path]:
-    """The plugins of a collection's folder: connection/svcfw.py and the like."""
-    return (path for path in sorted(plugins.glob('*/*.py')) if path.name != '__init__.py')
+    """The plugins of a collection's folder that have a short name: connection/svcfw.py and the like."""
+    return (path for path in sorted(plugins.glob('*/*.py')) if path.stem not in ('__init__', *_FULL_NAME_ONLY))
 
 
 def is_ours(link: Path) -> bool:

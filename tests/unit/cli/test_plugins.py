@@ -28,6 +28,13 @@ def test_enabling_links_every_plugin_and_is_done_once(source: Path, tmp_path: Pa
         assert len(list(into.glob('*/*'))) == 2
 
 
+def test_common_words_are_left_to_modules_of_others(source: Path, tmp_path: Path) -> None:
+    for name in ('action/artifact.py', 'modules/artifact.py', 'modules/service_call.py'):
+        (source / name).parent.mkdir(exist_ok=True)
+        (source / name).touch()
+    assert all(link.stem == 'svcfw' or link.stem == 'svcfw_linear' for link in plugins.enable(source, tmp_path))
+
+
 def test_disabling_removes_our_links_and_nothing_else(source: Path, tmp_path: Path) -> None:
     into = tmp_path / 'plugins'
     links = plugins.enable(source, into)

@@ -84,6 +84,8 @@ class Semaphores(Service):
         if len(semaphore.holders) < slots and not semaphore.waiters:
             semaphore.holders.append(host)
             return None
+        if any(waiter.host == host for waiter in semaphore.waiters):  # a task asks once
+            raise SemaphoreError(f'semaphore {name}: {host} waits for it already')
         if obstacle is not None:
             raise SemaphoreError(f'{semaphore.described()}, and {obstacle}')
         waiting = sum(1 for _ in self._waiting()) + 1

@@ -11,7 +11,7 @@ from svcfw.service.errors import RefusedError
 
 
 def message(facts: dict[str, Any]) -> Any:
-    return SimpleNamespace(src_id=7, auth_id=7, router=SimpleNamespace(beside=SimpleNamespace(facts={7: facts})))
+    return SimpleNamespace(src_id=7, auth_id=7, router=SimpleNamespace(beside={7: facts}))
 
 
 def test_what_the_task_says_is_attested(connect: Any) -> None:

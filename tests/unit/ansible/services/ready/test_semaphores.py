@@ -1,5 +1,6 @@
 """Who holds a semaphore, and who waits."""
 
+import threading
 from types import SimpleNamespace
 from typing import Any
 
@@ -37,8 +38,6 @@ class Held:
     def __init__(self) -> None:
         self.service = Semaphores.__new__(Semaphores)
         self.loop = Loop()
-        import threading
-
         self.service._lock = threading.Lock()
         self.service._semaphores = {}
         self.service.router = SimpleNamespace(loop=self.loop)  # type: ignore[assignment]
@@ -95,3 +94,13 @@ def test_to_wait_in_vain_is_an_error(held: Held) -> None:
         held.hold('b', obstacle='for a reason')
     with pytest.raises(SemaphoreError, match='in use with 1 slots, not 2'):
         held.hold('b', slots=2)
+
+
+def test_a_host_waits_once_whatever_it_sends(held: Held) -> None:
+    held.hold('a')
+    waiting = held.hold('b')
+    assert waiting is not None
+    with pytest.raises(SemaphoreError, match='b waits for it already'):
+        held.hold('b')
+    waiting.cancelled = True
+    assert held.hold('b') is not None
