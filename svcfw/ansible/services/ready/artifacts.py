@@ -129,11 +129,9 @@ class _RunFolder:
     def __init__(self, folder: Path) -> None:
         try:
             _remove_left_behind(folder)
-            self._path = tempfile.mkdtemp(prefix=_RUN_PREFIX, dir=folder)
+            self._path, self._lock = _locked_folder(folder)
         except OSError:
-            self._path = tempfile.mkdtemp(prefix='svcfw-artifacts-')
-        self._lock = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
+            self._path, self._lock = _locked_folder(None)
 
     def place(self, key: str) -> str:
         return os.path.join(self._path, key)
@@ -141,6 +139,18 @@ class _RunFolder:
     def remove(self) -> None:
         shutil.rmtree(self._path, ignore_errors=True)
         os.close(self._lock)
+
+
+def _locked_folder(where: Path | None) -> tuple[str, int]:
+    """A new folder and its lock, which says that its run is there. OSError."""
+    while True:
+        path = tempfile.mkdtemp(prefix=_RUN_PREFIX if where else 'svcfw-artifacts-', dir=where)
+        with suppress(FileNotFoundError):  # another run has taken it for one left behind
+            lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if os.path.isdir(path):
+                return path, lock
+            os.close(lock)
 
 
 def _remove_left_behind(folder: Path) -> None:
