@@ -6,7 +6,7 @@ context can be had on the target. How a command runs, best first:
     L0  a module whose payload is understood: from memory, in a fork of the warm interpreter
     L1  another program for a Python: its source, unchanged, in a fork of the warm interpreter
     L2  anything else: its text, by a shell, over the context
-    L3  no context possible (no Python there): the stock connection
+    L3  no context possible (no Python there): the stock connection, which is `local` where we are called that
 
 No shell text is read: a command is known because we saw it being made (`operations`, `become`) or because taking it
 apart and building it again gives the same text (`payload`). Never log in_data: it holds the tasks' secrets.
@@ -23,7 +23,7 @@ from ansible.errors import AnsibleError, AnsibleFileNotFound
 from ansible.plugins.connection import ssh
 from ansible.utils.display import Display
 
-from svcfw.ansible import agent_keys, become, localfile, options, shell_commands
+from svcfw.ansible import agent_keys, become, here, localfile, options, shell_commands
 from svcfw.ansible.deferred import Other, Shortcuts
 from svcfw.ansible.errors import translate
 from svcfw.ansible.options import played, text
@@ -56,6 +56,9 @@ class Connection(ssh.Connection):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._given = here.Given(*args, **kwargs)
+        self._account_here: str | None = None
+        self._folder_here: Any = None
         self._is_windows = self._is_stock = bool(getattr(self._shell, '_IS_WINDOWS', False))
         self._off: dict[str, str] = {}
         self._operations = shell_commands.record(self._shell, partial(self._turn_off, 'shell commands'))
@@ -81,6 +84,7 @@ class Connection(ssh.Connection):
         """For each task and each item."""
         self._link = None
         self._variables = var_options
+        self._given.options(task_keys=task_keys, var_options=var_options, direct=direct)
         super().set_options(task_keys=task_keys, var_options=var_options, direct=direct)
         self._name_transport()
         if self.get_option('svcfw_payload_cache'):
@@ -88,11 +92,18 @@ class Connection(ssh.Connection):
 
     def _resolve_option_variables(self, variables: Any, templar: Any) -> Any:
         """Before set_options, in ansible-core from 2.17 on."""
+        self._given.variables(variables, templar)
         self._modules_python = options.modules_python(variables, templar)
         return super()._resolve_option_variables(variables, templar)
 
     def get_option(self, option: str, hostvars: Any = None) -> Any:
-        """Also one that only a later stock connection has: code that ours inherits finds what it is set to."""
+        """Also one that only a later stock connection has: code that ours inherits finds what it is set to.
+
+        On this machine tasks run as who runs the play. By that core tells whether become leads to somebody else, and
+        whose home `~` is.
+        """
+        if option == 'remote_user' and self._account_here is not None:
+            return self._account_here
         try:
             return super().get_option(option, hostvars=hostvars)
         except KeyError:
@@ -108,6 +119,25 @@ class Connection(ssh.Connection):
         super().set_option(*args, **kwargs)
         self._name_transport()
 
+    def update_vars(self, variables: Any) -> None:
+        """Add what a play sees of its connection: of the user, what was set, as with the stock `local`."""
+        account, self._account_here = self._account_here, None
+        try:
+            super().update_vars(variables)
+        finally:
+            self._account_here = account
+
+    @property
+    def cwd(self) -> Any:
+        """Where core, before each command, has the stock `local` start its programs; None elsewhere."""
+        return self._folder_here
+
+    @cwd.setter
+    def cwd(self, folder: Any) -> None:
+        if folder != self._folder_here:
+            self._folder_here = folder
+            self._link = None
+
     def is_pipelining_enabled(self, wrap_async: bool = False) -> bool:
         """As core asks from 2.19 on. Neither su nor a terminal is in the way of modules here."""
         keeps_files = getattr(constants, 'DEFAULT_KEEP_REMOTE_FILES', None)
@@ -115,7 +145,7 @@ class Connection(ssh.Connection):
             self._turn_off('modules through su', 'this ansible-core has no DEFAULT_KEEP_REMOTE_FILES')
         present = self._escalations.present
         if self._is_stock or keeps_files is None or (present is not None and present.has_own_terminal):
-            return bool(super().is_pipelining_enabled(wrap_async))
+            return bool(self._stock().is_pipelining_enabled(wrap_async))
         return bool(self.get_option('pipelining')) and not wrap_async and not keeps_files
 
     # -- what actions call ------------------------------------------------------------------------------------------
@@ -126,17 +156,18 @@ class Connection(ssh.Connection):
         self._say_off()
         if not self._is_stock:
             self._told.no_log = bool(played(self, 'no_log', True))
-            self._told.begins(f'ESTABLISH SSH CONNECTION FOR USER: {self.user}')
+            self._told.begins(f'ESTABLISH {self.transport.upper()} CONNECTION FOR USER: {self.user}')
             if not self._told.no_log:
                 self._show(3, f'EXEC {cmd}')
             try:
                 answer = self._blocking(lambda: self._execute(text(cmd), in_data or None, sudoable))
             except _NeedsStock as exc:
-                self._say('L3', f'stock ssh: {exc}')
+                self._say_stock(exc)
             else:
                 self._told.ends(answer)
                 return answer
-        return super().exec_command(cmd, in_data=in_data, sudoable=sudoable)
+        stock: Answer = self._stock().exec_command(cmd, in_data=in_data, sudoable=sudoable)
+        return stock
 
     def put_file(self, in_path: str, out_path: str) -> Answer:
         """Copy a file of the controller to the target."""
@@ -154,10 +185,11 @@ class Connection(ssh.Connection):
                 self._told.ends()
                 return 0, b'', b''
             except _NeedsStock as exc:
-                self._say('L3', f'stock ssh: {exc}')
+                self._say_stock(exc)
             except OSError as exc:
                 raise AnsibleError(f'failed to transfer file to {local_path} {remote_path}:\n\n{exc}') from exc
-        return super().put_file(in_path, out_path)
+        stock: Answer = self._stock().put_file(in_path, out_path)
+        return stock
 
     def fetch_file(self, in_path: str, out_path: str) -> Answer:
         """Copy a file of the target to the controller: whole or not at all."""
@@ -169,10 +201,11 @@ class Connection(ssh.Connection):
                 self._told.ends()
                 return 0, b'', b''
             except _NeedsStock as exc:
-                self._say('L3', f'stock ssh: {exc}')
+                self._say_stock(exc)
             except OSError as exc:
                 raise AnsibleError(f'failed to transfer file to {in_path} {out_path}:\n\n{exc}') from exc
-        return super().fetch_file(in_path, out_path)
+        stock: Answer = self._stock().fetch_file(in_path, out_path)
+        return stock
 
     def reset(self) -> None:
         """End the context, so that the next command logs in afresh. Runs in the main process too."""
@@ -202,6 +235,11 @@ class Connection(ssh.Connection):
         # rsync and others that take 'ssh' for leave to start one themselves get there whichever of ours does.
         is_local = self.get_option('svcfw_transport') == 'local'
         self.transport = 'local' if is_local else type(self).transport
+        self._account_here = here.account() if is_local else None
+
+    def _stock(self) -> Any:
+        """The connection that does what no context of ours can: never one that leaves this machine where we do not."""
+        return self._given.stock_local(self.become, self.cwd) if self.transport == 'local' else super()
 
     # -- how -------------------------------------------------------------------------------------------------------
 
@@ -211,6 +249,8 @@ class Connection(ssh.Connection):
             self.host = self._told.host = text(self.get_option('host') or played(self, 'remote_addr'))
             self.port = self.get_option('port')
             self.user = self.get_option('remote_user')
+            if self._account_here is not None and hasattr(self._play_context, 'remote_user'):
+                self._play_context.remote_user = self._account_here  # for actions that go by that
             self._session.retries = int(self.get_option('reconnection_retries'))
             self._link = options.encode_link(self, agent_digest=self._agent_digest)
             if self._link != self._judged_link:
@@ -224,7 +264,7 @@ class Connection(ssh.Connection):
         reason = options.stock_only(self)
         self._is_stock = self._is_windows or reason is not None
         if reason is not None:
-            self._say('L3', f'stock ssh: {reason}')
+            self._say_stock(reason)
 
     def _connect_mux(self, *, start: bool) -> Client | None:
         wishes: dict[str, Any] = {
@@ -404,6 +444,9 @@ class Connection(ssh.Connection):
     def _say(self, level: str, reason: str) -> None:
         """In which way something is done; where it is not the fastest, the user hears of it at -v."""
         self._told.level(level, reason)
+
+    def _say_stock(self, reason: object) -> None:
+        self._say('L3', f'stock {self.transport}: {reason}')
 
     def _show(self, verbosity: int, line: str) -> None:
         # Display itself knows what goes to the screen and what to the log.
