@@ -2,9 +2,10 @@
 
 Python 3.6: contexts start children of their own with this. Any thread may call; nothing here blocks.
 
-Stdin and stdout are one socketpair: a write carries 2-4 times what a pipe takes. The terminal, where one is wanted, is
-none of the standard streams, so those stay clean for eight bits; ssh, sudo and doas open /dev/tty for what they ask of
-a person, and that is it.
+Stdin and stdout are one socketpair: a write carries 2-4 times what a pipe takes. Where a shell of somebody's own may
+look at its stdin, that is a pipe: bash takes any socket for a remote login (rsh's), and reads ~/.bashrc. The terminal,
+where one is wanted, is none of the standard streams, so those stay clean for eight bits; ssh, sudo and doas open
+/dev/tty for what they ask of a person, and that is it.
 """
 
 import os
@@ -29,7 +30,7 @@ class Process:
 
     pid: int, also the id of its session and process group.
     in_fd, out_fd, err_fd: int, non-blocking, closed on exec: what we write to, and the two we read. The first two may
-        be one and the same (here they are).
+        be one and the same (here they are, unless stdin is a pipe).
     argv: list of str, what was started.
     tty_fd: int, the master of its controlling terminal, non-blocking, or None.
     failure: StartError, what went wrong inside the transport itself, or None; here always None (see paramiko.py).
@@ -37,13 +38,12 @@ class Process:
 
     failure = None
 
-    def __init__(self, pid, link_fd, err_fd, tty_fds, outlives_tty):
+    def __init__(self, pid, in_fd, out_fd, err_fd, tty_fds, outlives_tty):
         self.pid = pid
         self.argv = []  # type: list
         self._status = None
         self._may_close_tty = outlives_tty
-        self.in_fd = self.out_fd = link_fd
-        self.err_fd = err_fd
+        self.in_fd, self.out_fd, self.err_fd = in_fd, out_fd, err_fd
         # The program's end is held open too: reads of ours would fail whenever the program has it closed.
         self.tty_fd, self._tty_other_fd = tty_fds
 
@@ -98,13 +98,13 @@ class Process:
         self.close_tty()
 
 
-def spawn(argv, tty=False, outlives_tty=False, env=None, cwd=None):
+def spawn(argv, tty=False, outlives_tty=False, env=None, cwd=None, pipes_in=False):
     """Start `argv` in a session of its own (Ctrl-C at our terminal does not reach it). Returns a Process.
 
     argv: list of str, the program first; looked for on PATH when it has no slash. Secrets do not belong here.
     tty: bool, give it a controlling terminal.
     outlives_tty: bool, it starts with SIGHUP ignored, and goes on without the terminal after `close_tty`.
-    env: dict, the whole environment; None for ours. cwd: str, or None for ours.
+    env: dict, the whole environment; None for ours. cwd: str, or None for ours. pipes_in: bool, its stdin is a pipe.
     Raises OSError when the program is not there or cannot be run.
     """
     ours, theirs, command = [], [], list(argv)
@@ -115,6 +115,10 @@ def spawn(argv, tty=False, outlives_tty=False, env=None, cwd=None):
         link_fd, child_fd = (end.detach() for end in link)
         ours.append(link_fd)
         theirs.append(child_fd)
+        child_in, in_fd = os.pipe() if pipes_in else (child_fd, link_fd)
+        if pipes_in:
+            ours.append(in_fd)
+            theirs.append(child_in)
         err_fd, child_err = os.pipe()
         ours.append(err_fd)
         theirs.append(child_err)
@@ -126,7 +130,7 @@ def spawn(argv, tty=False, outlives_tty=False, env=None, cwd=None):
             script = _TAKE_TTY_AND_OUTLIVE_IT if outlives_tty else _TAKE_TTY
             argv = ['/bin/sh', '-c', script, os.ttyname(tty_fds[1]), *list(argv)]
         child = subprocess.Popen(
-            argv, stdin=child_fd, stdout=child_fd, stderr=child_err, start_new_session=True, env=env, cwd=cwd
+            argv, stdin=child_in, stdout=child_fd, stderr=child_err, start_new_session=True, env=env, cwd=cwd
         )
     except BaseException:
         for fd in ours:
@@ -139,7 +143,7 @@ def spawn(argv, tty=False, outlives_tty=False, env=None, cwd=None):
         os.set_blocking(fd, False)
     # Process reaps it. Popen would too, and complain when it is forgotten before its child has ended.
     child.returncode = 0
-    started = Process(child.pid, link_fd, err_fd, tty_fds, outlives_tty)
+    started = Process(child.pid, in_fd, link_fd, err_fd, tty_fds, outlives_tty)
     started.argv = command
     return started
 

@@ -386,6 +386,24 @@ def test_become_on_this_machine_is_from_the_account_that_runs_the_play(controlle
     assert not found, '\n'.join(found) + ours.output[-3000:]
 
 
+def test_a_refused_become_on_this_machine_has_a_result(controller: Controller) -> None:
+    need_program('sudo', 'sudo')
+    refused = {'become': True, 'become_user': 'nobody', 'ignore_errors': True}
+    unknown = {'vars': {'ansible_become_flags': '--no-such-flag'}}
+    tasks = [
+        {'name': 'module', 'command': 'id -un', **refused, **unknown},
+        {'name': 'raw', 'raw': 'id -un', **refused, **unknown},
+        {'name': 'method', 'command': 'id -un', **refused, 'vars': {'ansible_become_exe': '/nowhere/sudo'}},
+    ]
+    common = {'ansible_host': 'localhost', 'ansible_python_interpreter': '/usr/bin/python3'}
+    run = controller.play({'here': {**common, **connection_vars('svcfw-local')}}, tasks)
+    results = {task['name']: run.result(task['name'])['result'] for task in tasks}
+    assert {name: result['rc'] for name, result in results.items()} == {'module': 1, 'raw': 1, 'method': 127}
+    assert 'no-such-flag' in results['module']['module_stderr']
+    assert 'no-such-flag' in results['raw']['stderr']
+    assert results['raw']['stdout'] == ''
+
+
 # --- agents
 
 

@@ -36,6 +36,12 @@ _WITHOUT_ECHO = (
     r"|\"\['', (?:'', )?(?P<list>.*)\]\" != \"\[(?P=list)\]\"|\"\[''\]\" != '\[\]')$"
 )
 
+# Of the result of a module whose become command was refused: stock local has none.
+_REFUSED = (
+    r"\.result(\.results\[\d+\])?\.((module_stdout|module_stderr|rc): '<absent>' != "
+    r"|msg: ['\"]Task failed: Premature end of stream waiting for become success.* != 'Module result deserialization)"
+)
+
 DEVIATIONS: tuple[Deviation, ...] = (
     Deviation(
         ANY,
@@ -92,16 +98,69 @@ DEVIATIONS: tuple[Deviation, ...] = (
         'become_su',
         r'^no password(, raw)? @target: \.(kind|result\.\w+): ',
         'that su asks and there is no password is told at once, and the host is not given up after the time-out',
-        OVER_SSH,
+    ),
+    Deviation(
+        'become_su',
+        r"^root to .* @target: (\.(kind: 'unreachable' != 'ignored'|result\.(msg: .* != 'Task failed: Missing su"
+        r'|unreachable: )|\d results != \d: none != ignored .*(Missing su password|One or more items failed))',
+        'the same; and the play goes on (on this machine it is not root who runs it)',
+        ('local',),
     ),
     *(
         Deviation(
             topic,
             r'^(to|terminal,) nobody @target: \.result\.\w+: ',
             'modules need no files of another account, so that it is the become command that fails, in its own words',
-            OVER_SSH,
+            ways,
         )
-        for topic in ('become_su', 'become_doas', 'become_terminals')
+        # What is given a terminal by its command goes by stock local.
+        for topic, ways in (('become_su', ()), ('become_doas', ()), ('become_terminals', OVER_SSH))
+    ),
+    *(
+        Deviation(
+            topic,
+            rf'^({tasks}) @target: {_REFUSED}',
+            'what a refused become command has said, and its status, are the result, as over ssh',
+            ('local',),
+        )
+        for topic, tasks in (
+            ('become_sudo', 'an account (that is not there|by its number)'),
+            ('become_sudo', 'a program that is not there|chdir of the plugin, nowhere'),
+            ('become_sudo', 'flags|flags that sudo does not know'),
+            ('become_su', 'to an account without a shell|flags that su does not know|a program that is not there'),
+            ('become_others', 'nobody'),
+        )
+    ),
+    Deviation(
+        'become_su',
+        r"^wrong password(, raw)? @target: \.result\.msg: '.*Premature end of stream .* != 'Task failed: Incorrect su ",
+        'a wrong password is told as over ssh',
+        ('local',),
+    ),
+    Deviation(
+        'become_su',
+        r'^another prompt(, wrong answer)? @target: \.(kind|result\.\w+): ',
+        'su has a terminal to ask on, as over ssh; stock local has one only without pipelining',
+        ('local',),
+    ),
+    Deviation(
+        'become_terminals',
+        r"^terminal, (command|raw|copy|another account) @target: \.(kind: 'item-failed' != 'item-ok'"
+        r'|result\.(results\[1\]\.)?\w+: )',
+        'a method that needs a terminal (run0) has one here, too',
+        ('local',),
+    ),
+    Deviation(
+        'become_terminals',
+        r'^file target:/root/by-run0: ',
+        'the same',
+        ('local',),
+    ),
+    Deviation(
+        'become_terminals',
+        r"^file target:\S*/ansible-tmp-N/AnsiballZ_command.py: \['-rw\S+r-- \d+:\d+'\] != \['-rw\S+--- \d+:\d+'\]",
+        "what is put into a temporary folder is for its account, as by sftp; stock local goes by the play's umask",
+        ('local',),
     ),
     Deviation(
         'become_doas',
