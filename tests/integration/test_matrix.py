@@ -34,8 +34,8 @@ TARGETS = {
 AGENTS = ('3.6', '3.7', '3.8', '3.9', '3.10', '3.11', '3.12', '3.13')
 #: In any case: the oldest, what the oldest controller Python runs, and the newest.
 DIAGONAL = (('2.16', '3.6'), ('2.19', '3.10'), ('2.21', '3.13'))
-#: What differs on purpose, see docs/differences.md: 2.16 gives a new file the mode that an ACL left on its source, if its
-#: Python copies ACLs.
+#: What differs on purpose, see docs/differences.md: 2.16 gives a new file the mode that an ACL left on
+#: its source, if its Python copies ACLs.
 MEANT = {'2.16': ["other: .result.mode: '0604' != '0644'"]}
 COPIES_NO_ACL = '2.7'
 LEFT_BY_ACL = ('/home/other/copied', '-rw----r-- ', '-rw-r--r-- ')
