@@ -9,8 +9,22 @@ READ = os.O_RDONLY | SAFELY
 NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
+#: For files of one's own, and for root.
+_NO_ATIME = getattr(os, 'O_NOATIME', 0)
+
 #: Read and written at once where a file is copied or hashed.
 COPY_BYTES = 256 * 1024
+
+
+def open_quietly(name, flags, folder=None):
+    """os.open for reading that leaves the time of access as it is, where the account may ask for that. OSError.
+
+    What is looked through twice is the same then, and so is the manifest that tells of it.
+    """
+    try:
+        return os.open(name, flags | _NO_ATIME, dir_fd=folder)
+    except PermissionError:
+        return os.open(name, flags, dir_fd=folder)
 
 
 def write_all(fd, data):
