@@ -9,9 +9,9 @@ pool = svcfw.service.Pool(router, services=[FileService(router)])
 context.call_service(FileService, 'read_file', path='/etc/hosts')
 """
 
-import importlib
 import sys
 
+from svcfw import LazyModule
 from svcfw.service.activator import Activator
 from svcfw.service.deduplicating import DeduplicatingInvoker
 from svcfw.service.errors import PoolError, RefusedError
@@ -45,32 +45,11 @@ __all__ = [
     'start_pool',
 ]
 
-
 #: Names that few contexts use, and where they live: what is imported has to be sent to each.
-_LATER = {
+_PUBLIC = {
     'FileService': 'svcfw.files.service',
     'get_or_create_pool': 'svcfw.service.starting',
     'start_pool': 'svcfw.service.starting',
 }
 
-
-def __getattr__(name):
-    if name in _LATER:
-        return getattr(importlib.import_module(_LATER[name]), name)
-    raise AttributeError('module svcfw.service has no attribute %r' % name)
-
-
-def __dir__():
-    return [*globals(), *_LATER]
-
-
-if sys.version_info < (3, 7):  # which asks the module's class alone
-
-    class _Module(type(sys)):
-        def __getattr__(self, name):
-            return __getattr__(name)
-
-        def __dir__(self):
-            return __dir__()
-
-    sys.modules[__name__].__class__ = _Module
+sys.modules[__name__].__class__ = LazyModule

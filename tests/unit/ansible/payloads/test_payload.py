@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import io
+import shlex
 import zipfile
 
 import pytest
@@ -227,7 +228,6 @@ PYTHON = ['/usr/bin/python3']
 )
 def test_commands_that_start_the_interpreter(inner, env):
     assert payload.match_inner(inner, PYTHON) == env
-    import shlex
 
     assert payload.match_command(f'/bin/sh -c {shlex.quote(inner)}', '/bin/sh', PYTHON) == env
 
@@ -271,7 +271,6 @@ def test_the_words_of_a_shebang_may_be_one_in_the_command():
     ['"/opt/$X/python3"', '"/opt/`x`/python3"', '/opt/*/python3', '~/python3', 'a  b/python3', '"/opt/\\x/python3"'],
 )
 def test_an_interpreter_whose_path_only_a_shell_knows(path):
-    import shlex
 
     assert payload.match_inner(path, shlex.split(path)) is None
 
