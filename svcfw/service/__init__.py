@@ -1,4 +1,4 @@
-"""Services: classes whose exposed methods other contexts call. Python 3.6, standard library; runs in every context.
+"""Services: classes whose exposed methods other contexts call. Runs in every context: Python 3.6, stdlib only.
 
 class FileService(svcfw.service.Service):
     @svcfw.service.expose(policy=svcfw.service.AllowParents())
@@ -45,7 +45,7 @@ __all__ = [
     'start_pool',
 ]
 
-#: Names that few contexts use, and where they live: what is imported has to be sent to each.
+#: Names that few contexts use: imported on first use, because every imported module has to be sent.
 _PUBLIC = {
     'FileService': 'svcfw.files.service',
     'get_or_create_pool': 'svcfw.service.starting',
