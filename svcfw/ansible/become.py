@@ -196,12 +196,6 @@ class Dialogue:
         """What the command has shown but for its prompts."""
         return b''.join(self._said) + self._rest
 
-    def succeeded(self, output: bytes = b'') -> bool:
-        """Whether the other account's shell has been reached; `output` is examined first if given."""
-        if output:
-            self.receive(output)
-        return self._succeeded or not self._plugin.success
-
     def end(self) -> None:
         """Put the plugin back into the state that ansible-core left it in."""
         if self._kept is not None:

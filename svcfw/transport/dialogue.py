@@ -2,7 +2,7 @@
 
 Python 3.6; no thread-safety of its own. A starter feeds what the program shows and does what it is told:
 
-    actions = dialogue.receive(TTY, data)      Send: write it; Ask: ask, then answer(...); Fail: give up
+    actions = dialogue.receive(TTY, data)      Send: write it; Fail: end the program
     error = dialogue.ended(status)             the program is gone before its link was up
     error = dialogue.timed_out(seconds)        it is not, but nobody waits any longer
 
@@ -35,21 +35,6 @@ class Send:
         return '<Send to %s>' % self.target
 
 
-class Ask:
-    """Someone has to decide; hand what they say to `Dialogue.answer`.
-
-    kind: one of the kinds in `messages`; text: str, the prompt as it stands there.
-    """
-
-    __slots__ = ('kind', 'text')
-
-    def __init__(self, kind, text):
-        self.kind, self.text = kind, text
-
-    def __repr__(self):
-        return '<Ask %s %r>' % (self.kind, self.text)
-
-
 class Fail:
     """It will not come to a link: `error` (StartError) says why. The program is still to be ended."""
 
@@ -68,21 +53,19 @@ class Dialogue:
     host: str, as errors shall call it. language: messages.Language.
     answers: {prompt kind: str or None}, secrets.
     user: str or None; a prompt for a password of another user (a jump host's) does not get ours.
-    can_ask: bool, unexpected questions become Ask; else they fail.
+    A question without an answer fails.
     """
 
-    def __init__(self, host, language, answers=(), user=None, can_ask=False):
+    def __init__(self, host, language, answers=(), user=None):
         self.host = host
         self._language = language
         self._answers = dict(answers)
         self._user = user
-        self._can_ask = can_ask
         #: What came on the error stream, debugging included.
         self.said = ''
         self._kept = {TTY: '', STDOUT: '', STDERR: ''}
         self._prompt = ''
         self._answered = {}
-        self._asked_kind = self._asked_about = ''  # of the open Ask
         self._notes = []
         self._failure = None
 
@@ -90,10 +73,9 @@ class Dialogue:
         return '<Dialogue with %s>' % self.host
 
     def receive(self, source, data):
-        """Take `data` (bytes) from `source`, cut anywhere. Returns a list of Send, Ask and Fail.
+        """Take `data` (bytes) from `source`, cut anywhere. Returns a list of Send and Fail.
 
-        STDOUT: only what is not the link's (noise before its marker). After a Fail, and while an Ask is open, the
-        list is empty.
+        STDOUT: only what is not the link's (noise before its marker). After a Fail the list is empty.
         """
         text = data.decode('utf-8', 'replace').replace('\r', '')
         self._kept[source] = (self._kept[source] + text)[-MAX_KEPT_CHARS:]
@@ -102,20 +84,12 @@ class Dialogue:
         if source != TTY or self._failure:
             return []
         self._prompt = (self._prompt + text)[-MAX_KEPT_CHARS:]
-        return [] if self._asked_kind else self._read_prompt()
+        return self._read_prompt()
 
     def prompted(self):
         """What is on an unfinished line by now was a prompt, which has been answered: no part of what follows it."""
         for source, text in self._kept.items():
             self._kept[source] = text[: text.rfind('\n') + 1]
-
-    def answer(self, text):
-        """What was said to the last Ask: str, or None for no answer. Returns actions as `receive` does."""
-        kind, what = self._asked_kind, self._asked_about
-        self._asked_kind = ''
-        if text is None:
-            return self._refuse(kind, what)
-        return self._send(kind, what, text)
 
     def ended(self, status):
         """The StartError for a program that ended with `status` (as Process.poll has it) before its link was up."""
@@ -157,7 +131,7 @@ class Dialogue:
         known = self._answers.get(kind)
         if key in self._answered.get(kind, ()):
             self._notes.append('the passphrase does not open %s' % key)
-        elif known is not None or self._can_ask:
+        elif known is not None:
             return self._give(kind, key)
         else:
             self._notes.append('%s needs a passphrase' % key)
@@ -170,13 +144,10 @@ class Dialogue:
     _on_code = _on_hostkey = _on_change = _on_other = _on_pin
 
     def _give(self, kind, what):
-        """Answer with what we know, else ask, else fail."""
+        """Send the answer from `answers`, once; else fail."""
         if self._answers.get(kind) is not None and what not in self._answered.get(kind, ()):
             return self._send(kind, what, self._answers[kind])
-        if not self._can_ask:
-            return self._refuse(kind, what)
-        self._asked_kind, self._asked_about = kind, what
-        return [Ask(kind, self._prompt)]
+        return self._refuse(kind, what)
 
     def _send(self, kind, what, text):
         self._answered.setdefault(kind, set()).add(what)

@@ -15,7 +15,7 @@ from svcfw.core.wire import limits
 from svcfw.core.wire.errors import ChannelError, StartError
 from svcfw.core.wire.link import Link, Noise, Ready
 from svcfw.transport import leaving
-from svcfw.transport.dialogue import STDERR, STDIN, STDOUT, TTY, Ask, Fail, Send
+from svcfw.transport.dialogue import STDERR, STDIN, STDOUT, TTY, Fail, Send
 
 #: Ids that a child may give to children of its own before it has to ask for more.
 CHILD_IDS = 64
@@ -38,13 +38,12 @@ class Starter(object):
     """One child from its start to its end. Everything runs on the router's loop.
 
     router; name (str) of the child; launch(size) -> (Process, dialogue), `size` the length of the second stage: see
-    openssh.launch. on_ready(context) or on_failed(StartError) is called once. on_ask(starter, Ask): a question of the
-    dialogue; None when there is nobody to ask. hold_back: wait for `release()`; until then nothing else is sent.
+    openssh.launch. on_ready(context) or on_failed(StartError) is called once. hold_back: wait for `release()`; until then nothing else is sent.
     `router.starters` has it until its process is gone. Raises what `launch` raises, and ChannelError for a router that
     was shut down.
     """
 
-    def __init__(self, router, name, launch, on_ready, on_failed, timeout_s, on_ask=None, hold_back=False):
+    def __init__(self, router, name, launch, on_ready, on_failed, timeout_s, hold_back=False):
         if router.closed is not None:
             raise ChannelError(router.closed)
         relay = relay_of(router)
@@ -52,7 +51,7 @@ class Starter(object):
         self.dialogue = None
         self._router = router
         self._loop = router.loop
-        self._on_ready, self._on_failed, self._on_ask = on_ready, on_failed, on_ask
+        self._on_ready, self._on_failed = on_ready, on_failed
         self._timeout_s = timeout_s
         self._marker = b'SVCFW-%s\n' % os.urandom(12).hex().encode()
         self._printed = b''
@@ -147,8 +146,6 @@ class Starter(object):
                 self._type(action.target, action.data)
             elif isinstance(action, Fail):
                 self._failed(action.error)
-            elif isinstance(action, Ask):
-                self._on_ask(self, action)
 
     def _type(self, target, data):
         if target == STDIN:

@@ -257,21 +257,6 @@ _PYTHON = re.compile(r'(?:.*/)?python(?:[0-9](?:\.[0-9]+)?)?')
 _APPENDED = ' && sleep 0'
 
 
-def match_command(cmd: str, executable: str, interpreter: list[str]) -> dict[str, str] | None:
-    """The environment if `cmd` does nothing but start `interpreter` in it by way of `executable -c`, else None.
-
-    Exact or nothing: the command is parsed, built again, and the two texts compared.
-    """
-    inner = unwrap(cmd, executable)
-    return None if inner is None else match_inner(inner, interpreter)
-
-
-def match_inner(inner: str, interpreter: list[str]) -> dict[str, str] | None:
-    """As `match_command`, for the text within `sh -c '...'` (what a become plugin was given to wrap)."""
-    matched = _assignments_and_words(inner)
-    return matched[0] if matched is not None and matched[1] == list(interpreter) else None
-
-
 def match_module(inner: str, module: Payload) -> tuple[Payload, dict[str, str]] | None:
     """`module` with the interpreter that `inner` starts for it, and the environment; None if it does anything else.
 
@@ -286,17 +271,11 @@ def match_module(inner: str, module: Payload) -> tuple[Payload, dict[str, str]] 
     return (module, environment) if words == list(module.interpreter) else None
 
 
-def match_python(cmd: str, executable: str) -> tuple[dict[str, str], list[str]] | None:
-    """(environment, interpreter words) if `cmd` starts a Python and gives it no arguments, else None.
-
-    What is then fed to it is Python source, whoever wrote it.
-    """
-    inner = unwrap(cmd, executable)
-    return None if inner is None else match_python_inner(inner)
-
-
 def match_python_inner(inner: str) -> tuple[dict[str, str], list[str]] | None:
-    """As `match_python`, for the text within `sh -c '...'`."""
+    """(environment, interpreter words) if `inner` starts a Python and gives it no arguments, else None.
+
+    `inner` is the text within `sh -c '...'`. What is then fed to it is Python source, whoever wrote it.
+    """
     matched = _assignments_and_words(inner)
     if matched is None:
         return None

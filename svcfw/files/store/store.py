@@ -89,14 +89,6 @@ class Store(object):
             return True
         return self._folder is not None and _is_digest(digest) and self._folder.holds(digest)
 
-    def sizes(self):
-        """The sizes of all contents held (set of int); what other processes put into the folder may be missing."""
-        with self._lock:
-            found = set(self._memory.by_size).union(self._references.by_size)
-        if self._folder is not None:
-            found.update(self._folder.sizes().values())
-        return found
-
     def of_size(self, size):
         """The digests of the contents held that have `size` bytes (set). `holds` may have dropped one since."""
         with self._lock:

@@ -81,10 +81,10 @@ def test_what_is_no_dict_of_limits(family: Family, limits: Any) -> None:
     [{'max_running': 0}, {'max_running': '2'}, {'max_waiting': None}, {'max_waiting': -1}, {'max_walking': 1}],
 )
 def test_what_is_no_limit(family: Family, limits: Any) -> None:
-    with pytest.raises(PoolError, match='invalid limit of a.B'):
+    with pytest.raises(PoolError, match='invalid limit of '):
         Pool(family.master.router, limits={'a.B': limits})
     assert family.master.router.services is None
-    with pytest.raises(PoolError, match='invalid limit of a.B'):
+    with pytest.raises(PoolError, match='invalid limit of '):
         start_pool(family.master.router.context(1), limits={Echo: limits})
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from svcfw.core.wire.values import Secret
 from svcfw.transport import messages
-from svcfw.transport.dialogue import MAX_KEPT_CHARS, MAX_SAID_CHARS, STDERR, STDOUT, TTY, Ask, Dialogue, Fail, Send
+from svcfw.transport.dialogue import MAX_KEPT_CHARS, MAX_SAID_CHARS, STDERR, STDOUT, TTY, Dialogue, Fail, Send
 
 PROMPT = b"bob@web1's password: "
 CHANGED = """\
@@ -150,27 +150,6 @@ class TestPrompts:
 
     def test_text_without_a_question_waits(self) -> None:
         assert dialogue().receive(TTY, b'Confirm user presence for key ED25519-SK SHA256:x\r\n') == []
-
-
-class TestAsking:
-    def test_what_is_answered_is_typed(self) -> None:
-        talk = dialogue(can_ask=True)
-        ask = only(talk.receive(TTY, UNKNOWN.encode()))
-        assert isinstance(ask, Ask)
-        assert ask.kind == messages.HOST_KEY
-        assert 'fingerprint is SHA256' in ask.text
-        assert only(talk.answer('yes')).data == b'yes\n'
-        assert only(talk.receive(TTY, PROMPT)).data == b'open sesame\n'
-
-    def test_what_is_not_answered_fails(self) -> None:
-        talk = dialogue(can_ask=True)
-        talk.receive(TTY, b'Verification code: ')
-        assert error_of(talk.answer(None)).kind == 'auth'
-
-    def test_no_second_question_before_the_answer(self) -> None:
-        talk = dialogue(can_ask=True)
-        talk.receive(TTY, b'Verification code: ')
-        assert talk.receive(TTY, b' ') == []
 
 
 @pytest.mark.parametrize(
@@ -362,7 +341,7 @@ class TestOtherEndings:
         'text', ['chatter ', 'code ', 'password', ':', 'a@', 'line 1: ', 'Connection ', 'Offending \n']
     )
     def test_no_text_takes_long(self, text: str) -> None:
-        talk = dialogue(can_ask=True)
+        talk = dialogue()
         data = (text * MAX_KEPT_CHARS)[:MAX_KEPT_CHARS].encode()
         for _ in range(20):
             talk.receive(TTY, data)
