@@ -7,7 +7,8 @@ file of this context, ChannelError when the other one is lost.
 
 from svcfw.files.calls import call, leads_to, nonsense, receive, send
 from svcfw.files.disk.destination import Destination
-from svcfw.files.disk.reader import Source, decoded
+from svcfw.files.disk.paths import decoded
+from svcfw.files.disk.reader import Source
 from svcfw.files.get import Get
 from svcfw.files.messages.tree_parts import TreeParts
 from svcfw.files.put import Put

@@ -10,7 +10,8 @@ from svcfw.core.wire.errors import ChannelError
 from svcfw.files import client
 from svcfw.files.delta.blocks import MIN_SIZE, signature
 from svcfw.files.disk.destination import Destination
-from svcfw.files.disk.reader import Source, decoded
+from svcfw.files.disk.paths import decoded
+from svcfw.files.disk.reader import Source
 from svcfw.files.disk.writer import Sink, Wanted
 from svcfw.files.grants import Grants
 from svcfw.files.messages.file_parts import FileParts, FilePlace

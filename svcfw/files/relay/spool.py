@@ -8,6 +8,7 @@ import _thread
 import hashlib
 import os
 
+from svcfw.files.disk import descriptors
 from svcfw.service.errors import TransferError
 
 _ZEROS = bytes(256 * 1024)
@@ -51,7 +52,7 @@ class Spool(object):
         if self.fd is None:
             self._memory[self.offset : self.offset + len(data)] = data
         else:
-            _pwrite_all(self.fd, data, self.offset)
+            descriptors.pwrite_all(self.fd, data, self.offset)
         self._hash.update(data)
         self._advance(len(data))
 
@@ -195,11 +196,3 @@ class SpoolSource(object):
 
 def _nothing():
     pass
-
-
-def _pwrite_all(fd, data, offset):
-    rest = memoryview(data)
-    while rest:
-        n = os.pwrite(fd, rest, offset)
-        offset += n
-        rest = rest[n:]

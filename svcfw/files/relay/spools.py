@@ -3,13 +3,13 @@
 import _thread
 import os
 
+from svcfw.files.disk import descriptors
 from svcfw.files.relay.spool import Spool, SpoolSource
 
 #: How long one that has come stays on the disk when nobody reads it any more: for those whose turn comes later.
 KEPT_S = 60.0
 #: Of what is free on a disk they take at most one part of so many.
 FREE_PART = 2
-_NEW_FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Spools(object):
@@ -127,7 +127,7 @@ def unnamed_file(folder):
     """A descriptor of a new empty file without a name: nobody else can open it. None where that cannot be had."""
     path = os.path.join(folder, '.svcfw-' + os.urandom(8).hex())
     try:
-        fd = os.open(path, _NEW_FLAGS, 0o600)
+        fd = os.open(path, descriptors.NEW, 0o600)
     except OSError:
         return None
     os.unlink(path)
