@@ -38,9 +38,9 @@ class Starter(object):
     """One child from its start to its end. Everything runs on the router's loop.
 
     router; name (str) of the child; launch(size) -> (Process, dialogue), `size` the length of the second stage: see
-    openssh.launch. on_ready(context) or on_failed(StartError) is called once. hold_back: wait for `release()`; until then nothing else is sent.
-    `router.starters` has it until its process is gone. Raises what `launch` raises, and ChannelError for a router that
-    was shut down.
+    openssh.launch. on_ready(context) or on_failed(StartError) is called once. hold_back: send nothing else until
+    `release()`. `router.starters` has it until its process is gone. Raises what `launch` raises, and ChannelError for a
+    router that was shut down.
     """
 
     def __init__(self, router, name, launch, on_ready, on_failed, timeout_s, hold_back=False):

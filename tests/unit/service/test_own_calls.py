@@ -149,7 +149,7 @@ class TestFromAMethod:
         above = family.master.router.context(1)
         with pytest.raises(CallError, match='no exposed method go'):
             above.call_service(Caller, 'go', path=[importable.Plain.name()])
-        with pytest.raises(CallError, match='is not a subclass of svcfw.service.Service'):
+        with pytest.raises(CallError, match=r'is not a subclass of svcfw\.service\.Service'):
             above.call_service(Caller, 'go', path=[f'{importable.__name__}.NorThis'])
 
 

@@ -89,7 +89,7 @@ def test_what_is_no_limit(family: Family, limits: Any) -> None:
 
 
 def test_what_is_no_activator(family: Family) -> None:
-    with pytest.raises(TypeError, match='must be a subclass of svcfw.service.Activator'):
+    with pytest.raises(TypeError, match=r'must be a subclass of svcfw\.service\.Activator'):
         start_pool(family.master.router.context(1), activator=Activator())  # type: ignore[arg-type]
 
 

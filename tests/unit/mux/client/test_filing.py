@@ -140,5 +140,5 @@ def test_a_file_is_fetched(tmp_path):
 
 
 def test_a_file_that_arrives_otherwise_than_it_was_sent(tmp_path):
-    with pytest.raises(OSError, match='did not arrive as it was sent'):
+    with pytest.raises(OSError, match='checksum mismatch'):
         fetched(tmp_path, hashlib.sha256(b'other').digest())
