@@ -1,50 +1,54 @@
-"""The operations of the agent: what the multiplexer asks for, and what it is told.
+"""The operations of the agent: requests of the multiplexer and their answers.
 
 A request is (operation, session, arguments): `session` is an int that stands for one client of the multiplexer.
-Requests of one session are carried out, or started, in the order in which they arrive.
-
-Answered ones (the answer of those with output is any number of (PART, stdout, stderr) and one (DONE, number, stdout,
-stderr); a part costs as many bytes of the request's credit, which begins with limits.WINDOW_BYTES):
+Requests of one session are performed, or started, in order of arrival.
+Answered ones (an answer with output is any number of (PART, stdout, stderr) and one (DONE, number, stdout, stderr); a
+part costs as many bytes of the request's credit, which begins with limits.WINDOW_BYTES):
     COMMAND   (executable or None for the login shell, text, stdin bytes, terminal)  number: exit status, or minus the
               signal that ended it. terminal: None for pipes, else the TERM of the terminal that the command gets
     MODULE    (job dict as for Template.run)                                    number: exit status; or (UNFIT, cause):
-                                          it has not run, since its interpreter cannot be kept warm
+                                                                                    it did not run, since its
+                                                                                    interpreter cannot be kept warm
     FETCH     (path)                 number: permission bits; stderr: SIZE in the first part, SHA-256 at the end
     EXPAND    (text beginning with ~)     the expanded text
     CHILD     (name, argv, tty, marker, time-out)   messages (CHILD_OUTPUT, bytes), then (CHILD_READY, id, facts) or
                                                     (CHILD_FAILED, kind, host, cause, remedy, status or None): of a
-                                                    StartError. The argv starts a first stage; with a marker the second
+                                                                                                        StartError. The
+                                                                                                        argv starts a
+                                                                                                        first stage;
+                                                                                                        with a marker
+                                                                                                        the second
                                                     follows once the command shows it
-    FLUSH     ()                          None: all that was asked for before is done
-    DISMISS   (context id)                None: that child has ended, after all that it was told
+    FLUSH     ()                          None: all earlier requests are done
+    DISMISS   (context id)                None: that child has ended, after all earlier requests for it
     PUT_KEPT  (path, permission bits, digest)   whether it was done: the content is taken from a large file that was
                                           put here before, if that can still be had
-Not answered; a failure of one is told as (session, operation, path, status, cause) to the handle AGENT of who asked,
-and until the next answered request of that session, which is refused, all others of it are dropped:
+Not answered; a failure is sent as (session, operation, path, status, cause) to the requester's handle AGENT, and all
+further requests of that session are dropped until its next answered one, which is refused:
     MKDTEMP   (path, umask or None)
     PUT       (path, permission bits, data, flags, digest of all data with PUT_LAST)
     PUT_HELD  (path, permission bits, digest)   with the content given by CONTENT before
     CHMOD     (paths)                     u+rwx
-    REMOVE    (path, recursive)           its failures are logged only
-Not answered, carried out whatever failed before:
-    MEMBERS   (list of (digest, content)) for MODULE requests to come; the job names the digest of its manifest, the
+    REMOVE    (path, recursive)           its failures are only logged
+Not answered, performed whatever failed before:
+    MEMBERS   (list of (digest, content)) for later MODULE requests; the job has the digest of its manifest, the
                                           encoded list of (name, digest) of its members
     FORGET    ()                          drop all members
-    CONTENT   (digest, data, is it the last part)   a file's content for PUT_HELD requests to come
+    CONTENT   (digest, data, is it the last part)   a file's content for later PUT_HELD requests
     DROP      (list of digests)           drop these contents
-    PASS      (context id, MEMBERS or CONTENT, list of digests)   give to a child what is held here
+    PASS      (context id, MEMBERS or CONTENT, list of digests)   give a child what this agent holds
     GRANT     (request's reply handle, bytes)
     CHILD_INPUT (request's reply handle, bytes to type)
-    ENSURE    (path, umask)           make this folder if it is not there and can be made
-    ANYWAY    ()                          carry out what this session asks for though the context is stale
-    END       ()                          the client is gone: end what runs for it
-    TIMED     ()                          in DONE messages of this session, tell as one more number how many
-                                          microseconds passed since the request
-A context that is not what a new one would be is *stale* (standing.py). It refuses what is answered, FLUSH aside, before
-anything is done, with a reason that begins with STALE: what came before it in that session is done.
-A request whose message is at least ACK_BYTES long is acknowledged once it has been carried out, started or passed on:
-an int, the bytes of all such messages so far, goes to the handle AGENT of who asked.
-RELAY (context id, request) has a request carried out by the agent of a child, unless something failed here before it.
+    ENSURE    (path, umask)           make this folder if it does not exist and can be made
+    ANYWAY    ()                          perform this session's requests although the context is stale
+    END       ()                          the client is gone: end everything that runs for it
+    TIMED     ()                          add to DONE messages of this session the number of microseconds since the
+                                          request
+A context that differs from what a new one would be is *stale* (standing.py). It refuses answered requests except FLUSH
+before anything is done, with a reason that begins with STALE; earlier requests of that session are done.
+A request whose message is at least ACK_BYTES long is acknowledged when it has been performed, started or relayed: an
+int, the bytes of all such messages so far, is sent to the requester's handle AGENT.
+RELAY (context id, request): the agent of a child performs a request, unless something failed here before it.
 """
 
 import struct
@@ -75,7 +79,7 @@ ANYWAY = 'anyway'
 END = 'end'
 TIMED = 'timed'
 
-#: How the reason for which a stale context refuses begins.
+#: Prefix of the reason with which a stale context refuses.
 STALE = 'stale: '
 
 PART = 'part'
@@ -88,13 +92,13 @@ CHILD_FAILED = 'child failed'
 
 PUT_FIRST = 1
 PUT_LAST = 2
-#: What was sent of it is to be forgotten.
+#: Drop what was sent of it.
 PUT_ABANDON = 4
 
-#: How large a file was when it was opened.
+#: Size of a file when it was opened.
 SIZE = struct.Struct('>Q')
 
-#: Up to this size a file's content is held in memory, and travels in one message.
+#: Files up to this size are held in memory, and sent in one message.
 HELD_BYTES = 1024 * 1024
-#: Messages below this are not worth counting.
+#: Smaller messages are not acknowledged.
 ACK_BYTES = 4 * 1024

@@ -93,7 +93,7 @@ def test_the_router_of_a_child_starts_children(child: Context, sshd: Sshd) -> No
     versions, below, text, is_there = child.call(there.by_itself, need_python('3.13'), over(sshd))
     assert (versions, below, is_there) == ([(3, 13)], 'below', False)
     assert 'paramiko is for children of the program itself' in text
-    assert 'context 0 is not below this context' in text
+    assert 'context 0 is not a descendant of this context' in text
     with pytest.raises(CallError, match=r'StartError: .*/no/such, is not there'):
         child.call(there.by_itself, '/no/such', over(sshd))
 
@@ -129,7 +129,7 @@ class TestDisconnecting:
         assert not any(map(is_running, pids))
 
     def test_what_is_not_below(self, router: Router) -> None:
-        with pytest.raises(TypeError, match="via is a Context, not 'gate'"):
+        with pytest.raises(TypeError, match="via must be a Context, not 'gate'"):
             router.local(via='gate')
         with pytest.raises(ValueError, match='not below'):
             router.myself().disconnect()

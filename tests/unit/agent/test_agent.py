@@ -428,7 +428,7 @@ def test_no_template_can_be_had(served, monkeypatch, error):
     before = len(os.listdir('/proc/self/fd'))
     (answer,) = served.ask(ops.MODULE, source('')).replies
     assert answer[:3] == (ops.DONE, 1, b'')
-    assert b'the module cannot be started' in answer[3]
+    assert b'cannot start the module' in answer[3]
     assert len(os.listdir('/proc/self/fd')) == before
     assert served.agent._jobs == {}
 

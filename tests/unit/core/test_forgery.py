@@ -162,7 +162,7 @@ NONSENSE = {
     'another sibling': lambda: Frame(2, 1, 1, 500),
     'an answer that was not asked for': lambda: Frame(0, 1, 1, 1000),
     'no value': lambda: Frame(0, 1, 1, handles.ADD_ROUTE, 0, 0, b'\xff'),
-    'a route that not granted': lambda: Frame(0, 1, 1, handles.ADD_ROUTE, 0, 0, b'\x10\x02\x80\x80'),
+    'a route that was not granted': lambda: Frame(0, 1, 1, handles.ADD_ROUTE, 0, 0, b'\x10\x02\x80\x80'),
     'very many values': lambda: Frame(0, 1, 1, handles.ADD_ROUTE, 0, 0, b'\x11\0\0\x02\0' + b'\x16\0' * 512),
 }
 

@@ -207,7 +207,7 @@ class TestPrompts:
             CHANGED + 'Password authentication is disabled to avoid man-in-the-middle attacks.\n'
             'bob@web1: Permission denied (publickey,password).',
             'hostkey',
-            'gave no password away',
+            'did not send a password',
             '-R "web1"',
         ),
         (
@@ -307,7 +307,7 @@ class TestOtherEndings:
         assert len(error.cause) < 400
 
     def test_silence(self) -> None:
-        assert 'said nothing' in dialogue().ended(255).cause
+        assert 'without output' in dialogue().ended(255).cause
 
     def test_whose_status_it_is(self) -> None:
         assert dialogue().ended(255).cause.startswith('ssh ended')
@@ -391,7 +391,7 @@ class TestDebugging:
     def test_none_of_it_is_taken_for_a_reason(self) -> None:
         talk = dialogue()
         talk.receive(STDERR, (self.SAID + self.LEFT).encode())
-        assert talk.ended(255).cause == 'ssh ended with status 255 and said nothing'
+        assert talk.ended(255).cause == 'ssh ended with status 255 without output'
 
     def test_the_reason_is_found_in_the_middle_of_it(self) -> None:
         talk = dialogue(password=None)
@@ -404,4 +404,4 @@ def test_an_answered_prompt_is_no_part_of_what_follows_it() -> None:
     talk = dialogue()
     talk.receive(TTY, b'Password: ')
     talk.receive(TTY, b'Your account is locked.\n')
-    assert talk.ended(1).cause.endswith('the last it said: Your account is locked.')
+    assert talk.ended(1).cause.endswith('its last output: Your account is locked.')

@@ -204,7 +204,7 @@ class TestFailure:
     def test_leaving_before_it_is_up(self, router: Router) -> None:
         run = Run(router, 'sleep 1000')
         run.do(run.starter.leave)
-        assert 'given up' in run.result().cause
+        assert 'cancelled' in run.result().cause
         run.check_gone()
 
     def test_an_answer_to_a_program_that_is_gone(self, router: Router) -> None:
