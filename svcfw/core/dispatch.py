@@ -13,25 +13,25 @@ MAX_PENDING_CALLS = 10000
 
 
 def takes_router(function):
-    """Mark a function as wanting the keyword argument `router`: the Router of the context that it is called in."""
+    """Mark a function that takes the keyword argument `router`: the Router of the context that runs it."""
     function.svcfw_takes_router = True
     return function
 
 
 def inline(function):
-    """Mark a function as one that never blocks: calling it starts no spare thread for the loop."""
+    """Mark a function that never blocks: calling it starts no standby thread for the loop."""
     function.svcfw_inline = True
     return function
 
 
 def call_error(error):
-    """The CallError that tells a caller elsewhere about an exception that is being handled."""
+    """The CallError that reports the exception being handled to a remote caller."""
     kind = type(error)
     try:
-        import traceback  # 10 ms when a target starts, and needed only when something failed
+        import traceback  # 10 ms when a target starts, and needed only after a failure
 
         text = ''.join(traceback.format_exception(kind, error, error.__traceback__))
-    except Exception:  # an account that may not read this Python's library; whoever waits is told all the same
+    except Exception:  # e.g. an account without permission to read this Python's library
         text = ''
     name = kind.__qualname__ if kind.__module__ == 'builtins' else '%s.%s' % (kind.__module__, kind.__qualname__)
     return CallError(name, _text(error), text)
@@ -45,7 +45,7 @@ def _text(error):
 
 
 def fail(message, failure):
-    """Answer `message` (a Message) with a CallError, its texts cut where the whole does not fit a frame. Any thread."""
+    """Answer `message` (a Message) with a CallError, its texts shortened to fit a frame. Any thread."""
     try:
         message.fail(failure)
     except Error:
@@ -53,14 +53,14 @@ def fail(message, failure):
 
 
 class Dispatcher(object):
-    """Takes calls for a router's context; `run()` executes them until the context ends."""
+    """Queues calls for a router's context; `run()` executes them until the context ends."""
 
     def __init__(self, router):
-        #: Whether a call is being executed now.
+        #: Whether a call is being executed.
         self.busy = False
         self._router = router
         self._calls = Latch(router.loop, brief=True)
-        #: Keys of chains (svcfw.core.calls.chain) of which a call was refused, until they are forgotten.
+        #: Keys of chains (svcfw.core.calls.chain) with a refused call, until they are forgotten.
         self._refused_chains = set()
         router.add_handler(self._on_call, handles.CALL_FUNCTION, policy=has_parent_authority)
         router.add_handler(self._on_cancel, handles.CANCEL_CALL, policy=has_parent_authority)
@@ -78,20 +78,20 @@ class Dispatcher(object):
             self._tell(message, CallError('svcfw.BusyError', '%d calls are waiting already' % MAX_PENDING_CALLS))
 
     def _waiting_for(self, call, waiting):
-        """How many calls wait, as a chain counts them: none of it may run after one that was refused."""
+        """How many calls wait, as counted for a chain: none of it may run after one that was refused."""
         (module, function), args = call[:2]
         if module != 'svcfw.core.calls.chain':
             return waiting
         refused = self._refused_chains
         if function == 'forget':
             refused.discard(args[0])
-            return waiting // 2  # it is as good as never refused: that would leave a failure here
+            return waiting // 2  # the call is treated as never refused: that would leave a failure here
         if waiting >= MAX_PENDING_CALLS:
             refused.add(args[0])
         return MAX_PENDING_CALLS if args[0] in refused else waiting
 
     def _on_cancel(self, message):
-        """A caller waits no more: its call is not begun."""
+        """The caller no longer waits: do not start its call."""
         if not message.is_dead:
             reply_to = message.value()
             self._calls.drop(lambda call: call[0].is_from(message.src_id, reply_to))
@@ -125,7 +125,7 @@ class Dispatcher(object):
             value = function(*args, **kwargs)
             forks.end_if_fork(pid)
             message.reply(value)
-        except BaseException as e:  # KeyboardInterrupt and the like end the call, not the context that others share
+        except BaseException as e:  # KeyboardInterrupt and the like end the call, not the context
             forks.end_if_fork(pid, e)
             self._tell(message, call_error(e))
 
@@ -137,7 +137,7 @@ class Dispatcher(object):
 
 
 def resolve(module, name):
-    """The function 'Class.method' of a module, imported now. ImportError, AttributeError."""
+    """The function 'Class.method' of a module, imported now. Raises ImportError, AttributeError."""
     if module == '__main__':
         _make_room_for_main()
     __import__(module)
@@ -148,7 +148,7 @@ def resolve(module, name):
 
 
 def _make_room_for_main():
-    """The caller's program takes the place of the first stage, which nobody needs any more."""
+    """The caller's program replaces the first stage as __main__."""
     main = sys.modules.get('__main__')
     if getattr(main, '__spec__', None) is None:
         sys.modules.pop('__main__', None)

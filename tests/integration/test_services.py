@@ -155,7 +155,7 @@ class TestHostedBelow:
         sibling = router.local(python=python)
         kind, text = sibling.call(there.outcome, child, PLACE, 'echo', value=1)
         assert kind == 'ChannelError'
-        assert 'neither above nor below' in text
+        assert 'neither ancestor nor descendant' in text
 
     def test_a_lost_host_is_an_end(self, child: Context) -> None:
         reply = child.call_service_async(there.Waiting, 'wait')

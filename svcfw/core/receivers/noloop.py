@@ -1,11 +1,11 @@
-"""What a Latch without a loop waits on: threads sleep, and nobody drives anything meanwhile."""
+"""NoLoop: what a Latch without a loop waits on; threads sleep, and do no I/O meanwhile."""
 
 import _thread
 import time
 
 
 class NoLoop(object):
-    """As much of `svcfw.core.loop.Loop` as a Latch and its Waiters ask for. Any thread."""
+    """The part of `svcfw.core.loop.Loop` that a Latch and its Waiters need. Any thread."""
 
     _driver = None
     clock = staticmethod(time.monotonic)
@@ -17,7 +17,7 @@ class NoLoop(object):
         return False
 
     def _wake(self):
-        """Nobody polls."""
+        """No-op: nothing polls."""
 
     def wait(self, waiter, deadline=None):
         """Block until `waiter` is set; False once `clock()` is past `deadline`."""

@@ -57,7 +57,7 @@ def test_allow_any_lets_in_whoever_reaches_the_context(family: Family, host: Hos
 
 def test_a_sibling_does_not_reach_it(family: Family, host: Host) -> None:
     host(Echo, at=family.child)
-    with pytest.raises(ChannelError, match='neither above nor below'):
+    with pytest.raises(ChannelError, match='neither ancestor nor descendant'):
         family.sibling.router.context(1).call_service(Echo, 'echo')
 
 
