@@ -10,6 +10,7 @@ from svcfw.service.errors import TransferError
 
 #: By name, not imported: the service's module imports this one.
 SERVICE = 'svcfw.files.service.FileService'
+_LOST = '%s.%s' % (ChannelError.__module__, ChannelError.__name__)
 _METADATA = {'size': int, 'mode': int, 'owner': str, 'group': str, 'mtime_ns': int, 'atime_ns': int}
 
 
@@ -24,7 +25,7 @@ def call(context, about, method, **arguments):
 def send(context, parts, into, about, on_progress):
     """Run a Sending on the calling thread; returns the receiver's answer. `about`: the file (str) that errors name."""
     router = context.router
-    thread = _CallingThread(router.loop)
+    thread = CallingThread(router.loop)
 
     def schedule():
         thread.schedule(sending.pump)
@@ -38,10 +39,9 @@ def send(context, parts, into, about, on_progress):
 
 
 def receive(context, place, begin, about, on_progress):
-    """Run a Receiving on the calling thread: `begin(Sender)` starts the remote sender. Returns what `place.end`
-    does."""
+    """Run a Receiving on the calling thread: `begin(Sender)` starts the remote sender. Returns as `place.end`."""
     router = context.router
-    thread = _CallingThread(router.loop)
+    thread = CallingThread(router.loop)
 
     def schedule():
         thread.schedule(receiving.pump)
@@ -54,6 +54,28 @@ def receive(context, place, begin, about, on_progress):
         receiving.abort(TransferError('the transfer was interrupted'))
 
 
+def wait_for(reply, function):
+    """Call `function(reply)` once the answer is there: on the loop, or now if it is there already."""
+    calls = [function]
+
+    def once(reply):
+        try:
+            call = calls.pop()
+        except IndexError:
+            return  # both ways were open
+        call(reply)
+
+    reply.notify = once
+    if not reply.empty() or reply.closed is not None:
+        once(reply)
+
+
+def lost_or(error, context, about):
+    """The error to raise for a CallError of a relaying context: ChannelError if the target was lost, else explained."""
+    explanation = explained(context, about, error)
+    return ChannelError(error.message) if error.typename == _LOST else explanation
+
+
 def _wait(thread, context, about):
     try:
         return thread.wait()
@@ -61,7 +83,7 @@ def _wait(thread, context, about):
         raise explained(context, about, e) from e
 
 
-class _CallingThread(object):
+class CallingThread(object):
     """Runs a transfer's work on the thread that waits for its end."""
 
     def __init__(self, loop):

@@ -5,6 +5,7 @@ the destination is unchanged. All raise TransferError, which names context, file
 ChannelError when the other context is lost.
 """
 
+from svcfw.core import load
 from svcfw.files.calls import call, leads_to, nonsense, receive, send
 from svcfw.files.disk.destination import Destination
 from svcfw.files.disk.paths import decoded
@@ -56,6 +57,13 @@ def put_tree(context, path, to, follow=False, preserves=True, owner=False, on_pr
     content was sent, 'skipped': names (at most 100) of devices, sockets and the like}.
     """
     path, to = decoded(path), decoded(to)
+    neighbour = context.router.neighbour(context)
+    if neighbour not in (None, context):
+        options = {'preserves': preserves, 'owner': owner}
+        through = load('svcfw.files.relay.tree_through')
+        done = through.put_tree(context, neighbour, path, to, options, follow, on_progress)
+        if done is not None:
+            return done
     parts = TreeParts(path, follow, Transfers.of(context.router), context.id)
     try:
         answer = call(context, to, 'begin_put_tree', path=to, preserves=preserves, owner=owner)

@@ -50,6 +50,12 @@ class FileService(Service):
         self._lock = _thread.allocate_lock()
         self._of_contexts = collections.Counter()
         self._held = None
+        self._receivings = set()
+
+    def on_shutdown(self):
+        """What arrives will not; what has come of it is removed, or kept for the next transfer to go on from."""
+        for receiving in list(self._receivings):
+            receiving.abort(ChannelError('the context ended'))
 
     # -- local API; any thread
 
@@ -230,13 +236,13 @@ class FileService(Service):
     # -- for contexts behind this one (relay)
 
     @expose(policy=AllowParents())
-    @arg_spec(spec={'digest': bytes, 'size': int})
-    def begin_hold(self, digest, size, msg):
+    @arg_spec(spec={'digest': bytes, 'size': int}, optional={'data': (bytes, type(None))})
+    def begin_hold(self, digest, size, msg, data=None):
         """Receive a content to relay; answers as `begin_put` does, or None if there is no room.
 
-        is_done is also True while another transfer of it is arriving.
+        data: all of it. is_done is also True while another transfer of it is arriving.
         """
-        return self._holding().begin(digest, size, msg)
+        return self._holding().begin(digest, size, data, msg)
 
     @expose(policy=AllowParents())
     @arg_spec(
@@ -252,6 +258,16 @@ class FileService(Service):
         told the number of bytes sent, about a hundred times.
         """
         return self._holding().relay(target, path, digest, (wanted, packs), progress, msg)
+
+    @expose(policy=AllowParents())
+    @arg_spec(spec={'target': Context, 'path': str, 'digest': bytes, 'options': dict, 'tell': Sender})
+    def relay_tree(self, target, path, digest, options, tell, msg):
+        """Put a folder to the folder `path` of `target`, which is below; what the target answers in the end (dict).
+
+        digest: of its manifest (svcfw.files.relay.listing), which is held here: None if it is not; options: of
+        `begin_put_tree`; tell: where to ask for contents, see svcfw.files.relay.contents. False if they cannot be kept.
+        """
+        return self._holding().relay_tree(target, path, digest, options, tell, msg)
 
     @expose(policy=AllowParents())
     @arg_spec(spec={'path': str, 'max_bytes': int})
@@ -294,6 +310,7 @@ class FileService(Service):
         self._begin(msg)
 
         def finally_over(error, value):
+            self._receivings.discard(receiving)
             self._end(msg)
             over(error, value)
 
@@ -302,6 +319,7 @@ class FileService(Service):
 
         context = self.router.context(msg.src_id)
         receiving = Receiving(self.router, context, place, schedule, finally_over)
+        self._receivings.add(receiving)
         return Sender(self.router.myself(), receiving.handle)
 
     def _begin(self, msg):

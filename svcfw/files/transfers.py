@@ -73,6 +73,11 @@ class Transfers(object):
             if len(self._given) > MAX_DIGESTS:
                 self._given.popitem(last=False)
 
+    def has_lost(self, context_id, digest):
+        """It says that it does not keep that content."""
+        with self._lock:
+            self._given.pop((context_id, digest), None)
+
     def match(self, source, packed):
         """The delta between a source and a receiver's packed signature: steps of svcfw.files.delta.blocks."""
         old = Signature.unpack(packed)

@@ -8,7 +8,7 @@ from svcfw.core import handles
 from svcfw.core.parent import logsink, printable
 from svcfw.core.parent.relay import relay_of
 from svcfw.core.router import Router as CoreRouter
-from svcfw.transport import children, leaving, spec
+from svcfw.transport import children, leaving
 from svcfw.transport.start import LEAVE_S
 
 _log = logging.getLogger('svcfw')
@@ -42,22 +42,8 @@ class Router(CoreRouter):
     def __exit__(self, *exc_info):
         self.close()
 
-    def local(self, python=None, name=None, timeout_s=spec.DEFAULT_TIMEOUT_S, via=None):
-        """Start a child on this machine; returns its Context.
-
-        python: path of the interpreter, by default ours. via: a descendant Context that starts it as its child, on its
-        machine, by default with its interpreter.
-        """
-        return children.local(self, python, name, timeout_s, via)
-
-    def ssh(self, hostname, username=None, port=None, password=None, name=None, via=None, **options):
-        """Start a child over ssh; returns its Context.
-
-        via: a descendant Context that starts it as its child, with the `ssh` program, keys and configuration of its
-        account. options: the fields of svcfw.transport.spec.Spec; `transport` chooses the `ssh` program or paramiko,
-        which works for children of this context only.
-        """
-        return children.ssh(self, hostname, username, port, password, name, via, **options)
+    local = children.local
+    ssh = children.ssh
 
     def allow_modules(self, *names):
         """Let descendant contexts import these modules or packages (names, str), and what they import.

@@ -83,14 +83,6 @@ class Invoker(Lane):
                 self.waiting.append(_Event())
                 self._workers.schedule(self)
 
-    def cancel(self, src_id, reply_to):
-        """The caller no longer waits: drop its request from the queue, or set `msg.cancelled` for its method."""
-        with self._lock:
-            requests = list(self.waiting) + list(self.running) + list(self._unanswered)
-        for request in requests:
-            if request.is_from(src_id, reply_to):
-                request.cancel()
-
     # -- a pool thread that calls its own context
 
     def run_here(self, request):
@@ -265,9 +257,6 @@ class _Event(object):
 
     def cancel(self):
         pass
-
-    def is_from(self, src_id, reply_to):
-        return False
 
     def refuse(self, reason):
         pass

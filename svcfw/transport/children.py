@@ -21,13 +21,22 @@ _MARGIN_S = 2 * LEAVE_S
 
 
 def local(router, python=None, name=None, timeout_s=DEFAULT_TIMEOUT_S, via=None):
-    """See Router.local."""
+    """Start a child on this machine; returns its Context.
+
+    python: path of the interpreter, by default ours. via: a descendant Context that starts it as its child, on its
+    machine, by default with its interpreter.
+    """
     spec = Spec(transport=LOCAL, host='localhost', python=python, timeout_s=timeout_s)
     return _start(router, spec, name, via)
 
 
 def ssh(router, hostname, username=None, port=None, password=None, name=None, via=None, **options):
-    """See Router.ssh."""
+    """Start a child over ssh; returns its Context.
+
+    via: a descendant Context that starts it as its child, with the `ssh` program, keys and configuration of its
+    account. options: the fields of svcfw.transport.spec.Spec; `transport` chooses the `ssh` program or paramiko,
+    which works for children of this context only.
+    """
     return _start(router, Spec(host=hostname, user=username, port=port, password=password, **options), name, via)
 
 

@@ -9,8 +9,22 @@ READ = os.O_RDONLY | SAFELY
 NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
+#: Permitted for own files, and for root.
+_NO_ATIME = getattr(os, 'O_NOATIME', 0)
+
 #: Bytes per read and write when a file is copied or hashed.
 COPY_BYTES = 256 * 1024
+
+
+def open_quietly(name, flags, folder=None):
+    """os.open for reading that keeps the access time, where the account has permission for that. Raises OSError.
+
+    So a second scan of an unchanged folder gives the same manifest.
+    """
+    try:
+        return os.open(name, flags | _NO_ATIME, dir_fd=folder)
+    except PermissionError:
+        return os.open(name, flags, dir_fd=folder)
 
 
 def write_all(fd, data):

@@ -43,7 +43,8 @@ class Source(object):
 
     def __init__(self, path, follows=True, dir_fd=None):
         self.path = decoded(path)
-        self._fd = os.open(encoded(path), descriptors.READ | (0 if follows else os.O_NOFOLLOW), dir_fd=dir_fd)
+        flags = descriptors.READ | (0 if follows else os.O_NOFOLLOW)
+        self._fd = descriptors.open_quietly(encoded(path), flags, dir_fd)
         status = os.fstat(self._fd)
         if not stat.S_ISREG(status.st_mode):
             self.close()

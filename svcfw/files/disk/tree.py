@@ -52,7 +52,7 @@ class Folders(object):
         for part in name[end:].split(b'/'):
             if part in (b'', b'.', b'..'):
                 raise ValueError('invalid folder name %r: empty, . and .. are not allowed' % name)
-            fd = os.open(part, self._flags, dir_fd=fd)
+            fd = descriptors.open_quietly(part, self._flags, fd)
             end += len(part)
             self._open[name[:end]] = fd
             end += 1
@@ -104,7 +104,7 @@ class _Scan(object):
 
     def entries(self):
         try:
-            root = os.open(self._path, descriptors.FOLDER)
+            root = descriptors.open_quietly(self._path, descriptors.FOLDER)
         except OSError as e:
             raise self._failure(b'', e)
         folders = Folders(root, self._follow)
@@ -159,10 +159,12 @@ class _Scan(object):
         entry = self._entry(raw, kind, status)
         if kind == SYMLINK:
             entry.target = decoded(os.fsencode(os.readlink(base, dir_fd=folder)))
+            entry.atime_ns = entry.mtime_ns  # this look has changed it
         return entry, status
 
     def _file(self, folder, base, raw, follows):
-        fd = os.open(base, descriptors.READ if follows else descriptors.READ | os.O_NOFOLLOW, dir_fd=folder)
+        flags = descriptors.READ if follows else descriptors.READ | os.O_NOFOLLOW
+        fd = descriptors.open_quietly(base, flags, folder)
         try:
             status = os.fstat(fd)
             if not stat.S_ISREG(status.st_mode):  # replaced since the listing

@@ -182,6 +182,7 @@ def is_copied(entry, digests):
 
 def numbers(values):
     """Pack ints below 2**32."""
+    values = list(values)
     return struct.pack('>%dI' % len(values), *values)
 
 
