@@ -137,4 +137,4 @@ def _header_error(magic, version, flags, size, limit):
         return FrameError('malformed frame: magic %#06x, version %d, expected %d' % (magic, version, VERSION))
     if flags & ~_KNOWN_FLAGS:
         return FrameError('unknown flags %#04x' % flags)
-    return FrameError('frame with a payload of %d bytes, the limit is %d' % (size, limit))
+    return FrameError('payload of %d bytes is above the limit of %d' % (size, limit))
