@@ -101,7 +101,7 @@ class Codec(object):
         try:
             (value,) = reader.take(1, 0)
         except (IndexError, struct.error):
-            raise DecodeError('the data ends within a value') from None
+            raise DecodeError('data ends within a value') from None
         except UnicodeDecodeError as e:
             raise DecodeError('invalid UTF-8: %s' % e.reason) from None
         if reader.at != len(data):
@@ -345,7 +345,7 @@ class _Reader(object):
         if tag == _CALL_ERROR:
             args = self.take(3, depth)
             if set(map(type, args)) != {str}:
-                raise DecodeError('a CallError must have three str')
+                raise DecodeError('a CallError has three str')
             return CallError(*args)
         from_value = self._extensions.get(tag)
         if from_value is None:

@@ -134,7 +134,7 @@ class FrameReader(object):
 
 def _header_error(magic, version, flags, size, limit):
     if magic != MAGIC or version != VERSION:
-        return FrameError('malformed frame: magic %#06x, version %d, expected %d' % (magic, version, VERSION))
+        return FrameError('malformed frame: magic %#06x, version %d, not %d' % (magic, version, VERSION))
     if flags & ~_KNOWN_FLAGS:
         return FrameError('unknown flags %#04x' % flags)
     return FrameError('payload of %d bytes is above the limit of %d' % (size, limit))
