@@ -151,7 +151,7 @@ class TreePlace(object):
 
 
 class _Sink(object):
-    """Adapter: an Incoming of a Destination with the interface of a Sink; zeros become holes."""
+    """Adapter: the Incoming of a Destination with the interface of a Sink; zeros become holes."""
 
     def __init__(self, incoming, entry):
         self._incoming = incoming

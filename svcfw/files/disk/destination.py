@@ -91,7 +91,7 @@ class Destination(object):
             self._directories.append(entry)
 
     def open(self, entry):
-        """An Incoming to write the content of a FILE entry."""
+        """The Incoming to write the content of a FILE entry."""
         try:
             folder, name = self._place(entry)
             incoming = Incoming(self._path, entry, folder, name, self._metadata, self.is_new, self._over)

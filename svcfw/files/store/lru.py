@@ -1,4 +1,4 @@
-"""Shelf: an LRU cache of values by digest. Sans-I/O."""
+"""Values by digest, the last used ones kept. Sans-I/O."""
 
 from collections import OrderedDict
 

@@ -37,7 +37,7 @@ class Store:
         self._bytes = 0
 
     def add(self, zip_id: str, members: Iterable[Member]) -> None:
-        """Store a zip's members."""
+        """Keep a zip's members."""
         if self._bytes > MAX_BYTES:
             self._zips.clear()
             self._contents.clear()

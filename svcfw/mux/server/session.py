@@ -413,7 +413,7 @@ class Session:
             raise StartError('become', str(root.context), 'its context is gone', 'Try again.')
 
     def _start_child(self, request: Request, root: Node) -> None:
-        """Request the command from the client, which has the become plugin; other clients wait for the same child."""
+        """Ask the client for the command: it has the become plugin; other clients wait for the same child."""
         marker = 'SVCFW-' + os.urandom(8).hex()
         self.telling.waits()
         self._on_command = lambda value: self.step(self._run_command, request, root, marker, value)
