@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from svcfw.boot import bundle, data_files
-from svcfw.boot.imports import imports, parents
+from svcfw.boot.imports import imports, imports_of_ours, parents
 from svcfw.boot.minify import minify
 from svcfw.core import handles
 from svcfw.core.context import Context
@@ -239,16 +239,19 @@ class _Source:
     """One module, ready to be sent."""
 
     def __init__(self, name: str, is_package: bool, path: str, text: str) -> None:
-        tree = ast.parse(text)
-        if name == '__main__':
-            text = _without_main_guard(tree, text, path)
-        package = name if is_package else name.rpartition('.')[0]
         self.is_package = is_package
         self.path = path
-        # Foreign sources are sent unchanged: minify knows only the style of this project.
-        small = minify(text) if name.partition('.')[0] == 'svcfw' else _COOKIE.sub(r'\1#', text, count=1)
-        self.packed = zlib.compress(small.encode(), 6)
-        self.imports = [*parents(name), *dict.fromkeys(imports(tree, package))]
+        if _package(name) == 'svcfw':  # minify knows only the style of this project
+            text = minify(text)
+            imported = imports_of_ours(text)
+        else:
+            tree = ast.parse(text)
+            if name == '__main__':
+                text = _without_main_guard(tree, text, path)
+            imported = imports(tree, name if is_package else name.rpartition('.')[0])
+            text = _COOKIE.sub(r'\1#', text, count=1)
+        self.packed = zlib.compress(text.encode(), 6)
+        self.imports = [*parents(name), *dict.fromkeys(imported)]
 
 
 def _package(module: str) -> str:

@@ -38,11 +38,11 @@ class Context(object):
         what was raised there, ChannelError if the context is lost meanwhile, EncodeError for a value of an unsupported
         type.
         """
-        return self.call_async(function, *args, **kwargs).get()
+        return _calls().request_call(self, function, args, kwargs).get()
 
     def call_async(self, function, *args, **kwargs):
         """Start a call; returns a CallReply, whose `get(timeout)` gives the value."""
-        return self.request_call(function, args, kwargs)
+        return _calls().request_call(self, function, args, kwargs)
 
     def request_call(self, function, args=(), kwargs=(), timeout=None):
         """As call_async, with the arguments as a tuple and a dict. timeout: seconds after which it must not start any

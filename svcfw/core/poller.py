@@ -10,8 +10,11 @@ _yield = getattr(os, 'sched_yield', lambda: None)
 
 #: A blocked process takes 30 to 60 us to be woken (measured; its core has to wake up too), more than a small call takes
 #: in all. So a thread that has blocked for less than QUICK_S some times in a row polls for up to SPIN_S first.
-SPIN_S = 0.0001
-QUICK_S = 0.0003
+#: Over ssh a small call takes 150 to 350 us. A poll takes 1 to 2 us: one that took CROWDED_S had to share the core with
+#: ssh or the process that we wait for, from which further polling would take time.
+SPIN_S = 0.00025
+QUICK_S = 0.0006
+CROWDED_S = 0.00002
 #: How many times: doubled after each poll in vain, halved after one with a result.
 MIN_QUICK, MAX_QUICK = 4, 256
 
@@ -48,12 +51,17 @@ class Poller(object):
         return events
 
     def _look(self, began):
-        while self._clock() - began < SPIN_S:
+        """What comes before SPIN_S are over, as long as nobody else needs the core; None."""
+        was = now = began
+        while now - began < SPIN_S:
             events = self._poll(0)
             if events:
                 self._wanted_quick = max(MIN_QUICK, self._wanted_quick // 2)
                 return events
+            if now - was > CROWDED_S:
+                break
             _yield()  # the process that we wait for may need this core
+            was, now = now, self._clock()
         self._quick = 0
         self._wanted_quick = min(MAX_QUICK, self._wanted_quick * 2)
         return None

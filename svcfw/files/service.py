@@ -8,7 +8,6 @@ from svcfw.core.context import Context, Sender
 from svcfw.core.message import has_parent_authority
 from svcfw.core.wire.errors import ChannelError
 from svcfw.files import client
-from svcfw.files.delta.blocks import MIN_SIZE, signature
 from svcfw.files.disk.destination import Destination
 from svcfw.files.disk.paths import decoded
 from svcfw.files.disk.reader import Source
@@ -185,7 +184,7 @@ class FileService(Service):
                 present.close()
 
         try:
-            packed = None if present is None else signature(present.fileno(), present.size).pack()
+            packed = None if present is None else _blocks().signature(present.fileno(), present.size).pack()
             into = self._receive(FilePlace(sink, finish, size, copies), over, msg)
         except BaseException:
             if present is not None:
@@ -348,15 +347,22 @@ def _opened(path, follows=True):
         raise transfer_error(e) from e
 
 
+def _blocks():
+    """What compares blocks, which not every context that takes files needs."""
+    return load('svcfw.files.delta.blocks')
+
+
 def _present(path, size):
     """The present file at `path` (Source) if a delta transfer pays off, else None."""
-    if size < MIN_SIZE:
-        return None
     try:
         source = Source(path)
     except (OSError, TransferError):
         return None
-    if source.size < MIN_SIZE:
+    try:
+        if min(size, source.size) >= _blocks().MIN_SIZE:
+            return source
+    except BaseException:
         source.close()
-        return None
-    return source
+        raise
+    source.close()
+    return None

@@ -6,6 +6,7 @@ from svcfw.boot import bundle
 from svcfw.boot.responder import Responder
 from svcfw.core import handles
 from svcfw.core.parent import logsink, printable
+from svcfw.core.parent.gathering import Gathering
 from svcfw.core.parent.relay import relay_of
 from svcfw.core.router import Router as CoreRouter
 from svcfw.transport import children, leaving
@@ -24,6 +25,7 @@ class Router(CoreRouter):
 
     def __init__(self, standby=True):
         CoreRouter.__init__(self, lambda router, level, text: _log.log(level, '%s', printable.lines(text)))
+        self.loop.gathers = Gathering(self.loop).begins
         self.bundle = bundle.packed()
         self.log_level = logging.getLogger().getEffectiveLevel()
         self.responder = Responder(self)

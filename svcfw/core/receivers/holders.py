@@ -26,6 +26,8 @@ class Holders(object):
 
     def take(self):
         """The handles (list) of the Senders that the calling thread has encoded since its last call."""
+        if not self._encoded:
+            return []
         me = _thread.get_ident()
         with self._lock:
             taken = [handle for ident, handle in self._encoded if ident == me]
@@ -35,10 +37,9 @@ class Holders(object):
 
     def give(self, context_id):
         """The value that the calling thread has encoded is sent to a descendant."""
-        if self._encoded:
-            for handle in self.take():
-                with self._lock:
-                    self._holders.setdefault(handle, set()).add(context_id)
+        for handle in self.take():
+            with self._lock:
+                self._holders.setdefault(handle, set()).add(context_id)
 
     def forget(self, handle):
         """A handle was removed."""

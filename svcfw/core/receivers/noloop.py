@@ -11,6 +11,7 @@ class NoLoop(object):
     """The part of `svcfw.core.loop.Loop` that a Latch and its Waiters need. Any thread."""
 
     _driver = None
+    busy = 0
     clock = staticmethod(time.monotonic)
 
     def __init__(self):

@@ -8,10 +8,10 @@ import stat
 from _thread import allocate_lock
 from hashlib import sha256
 
+from svcfw.core import load
 from svcfw.files.disk import descriptors
 from svcfw.files.disk.paths import encoded
 from svcfw.files.disk.reader import identity
-from svcfw.files.store.cache_folder import CacheFolder
 from svcfw.files.store.lru import Shelf
 
 MEMORY_BYTES = 64 * 1024 * 1024
@@ -42,7 +42,9 @@ class Store(object):
         self._lock = allocate_lock()
         self._memory = Shelf(MAX_ENTRIES, memory_bytes)
         self._references = Shelf(MAX_REFERENCES, None)
-        self._folder = None if folder is None else CacheFolder(folder, folder_bytes)
+        self._folder = None
+        if folder is not None:
+            self._folder = load('svcfw.files.store.cache_folder').CacheFolder(folder, folder_bytes)
 
     # -- adding
 
