@@ -53,7 +53,7 @@ class LazyModule(types.ModuleType):
     def __getattr__(self, name):
         if name in self._PUBLIC:
             return getattr(importlib.import_module(self._PUBLIC[name]), name)
-        raise AttributeError('%s has no %s' % (self.__name__, name))
+        raise AttributeError('module %s has no attribute %r' % (self.__name__, name))
 
     def __dir__(self):
         return [*self.__dict__, *self._PUBLIC]

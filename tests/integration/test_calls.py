@@ -165,4 +165,4 @@ class TestChains:
 def test_short_cuts_of_the_package(child: Context) -> None:
     *names, text = child.call(there.public_names)
     assert names == ['CallError', 'ChannelError', 'Latch', 'FileService']
-    assert text == 'svcfw has no nothing'
+    assert text == "module svcfw has no attribute 'nothing'"

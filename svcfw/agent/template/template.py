@@ -124,9 +124,9 @@ class Template(object):
 
         `job` is a dict: kind ('module' or 'source'), interpreter (list of words), env (dict of str); for a module also
         format, module, fqn, params (bytes or str), profile, secrets (list of str, None if not to be handed over),
-        rlimit_nofile, members (list of (name, digest)); for a source also source (bytes). A job may have a `manifest`,
-        a name for its members, which then go over once.
-        ValueError if a member has not been given with `add`.
+        rlimit_nofile, members (list of (name, digest)); for a source also source (bytes). A job may have a
+        `manifest`, a name for its members, which are then sent once.
+        Raises ValueError if a member was not given with `add`.
         """
         if self.knows(job):
             job = {name: value for name, value in job.items() if name != 'members'}
