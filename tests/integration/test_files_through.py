@@ -351,5 +351,5 @@ class TestWhoMay:
             FileService.put(target, str(file), str(tmp_path / 'copy'))
             assert same(file, tmp_path / 'copy')
         else:
-            with pytest.raises(TransferError, match='does not answer as a FileService'):
+            with pytest.raises(TransferError, match='malformed answer of a FileService'):
                 FileService.put(target, str(file), str(tmp_path / 'copy'))

@@ -213,7 +213,7 @@ class TestWhenItFails:
             )
             into: Sender = answer['into']
             child.send(into.handle, (START, Sender(router.myself(), 1)))
-            with pytest.raises(Exception, match='a name that can be in no folder'):
+            with pytest.raises(Exception, match='invalid file name'):
                 child.request(into.handle, (MANIFEST, hostile), seconds(10))
         wait_until(lambda: os.listdir(tmp_path) == [], seconds(10), 'nothing is left of it')
 
