@@ -131,7 +131,7 @@ class Dispatcher(object):
         try:
             (module, name), args, kwargs, *timeout = message.value()
             if timeout and self._router.loop.clock() - arrived >= timeout[0]:
-                message.refuse('the caller waits no more')
+                message.refuse('the caller no longer waits')
                 return
             function = resolve(module, name)
             if getattr(function, 'svcfw_takes_router', False):

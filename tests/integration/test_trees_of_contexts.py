@@ -131,5 +131,5 @@ class TestDisconnecting:
     def test_what_is_not_below(self, router: Router) -> None:
         with pytest.raises(TypeError, match="via must be a Context, not 'gate'"):
             router.local(via='gate')
-        with pytest.raises(ValueError, match='not below'):
+        with pytest.raises(ValueError, match='not a descendant'):
             router.myself().disconnect()
