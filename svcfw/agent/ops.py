@@ -1,11 +1,13 @@
 """The operations of the agent: requests of the multiplexer and their answers.
 
 A request is (operation, session, arguments): `session` is an int that stands for one client of the multiplexer.
-Requests of one session are performed, or started, in order of arrival.
-Answered ones (an answer with output is any number of (PART, stdout, stderr) and one (DONE, number, stdout, stderr); a
-part costs as many bytes of the request's credit, which begins with limits.WINDOW_BYTES):
-    COMMAND   (executable or None for the login shell, text, stdin bytes, terminal)  number: exit status, or minus the
-              signal that ended it. terminal: None for pipes, else the TERM of the terminal that the command gets
+Requests of one session are carried out, or started, in the order in which they arrive.
+
+Answered ones (the answer of those with output is any number of (PART, stdout, stderr) and one (DONE, number, stdout,
+stderr); a part costs as many bytes of the request's credit, which begins with limits.WINDOW_BYTES):
+    COMMAND   (executable or None for the login shell, text, stdin bytes, terminal[, True])  number: exit status, or
+              minus the signal that ended it. terminal: None for pipes, else the TERM of the terminal that it gets.
+              True: its processes may become contexts (gate.py)
     MODULE    (job dict as for Template.run)                                    number: exit status; or (UNFIT, cause):
                                                                                     it did not run, since its
                                                                                     interpreter cannot be kept warm
@@ -39,16 +41,18 @@ Not answered, performed whatever failed before:
     PASS      (context id, MEMBERS or CONTENT, list of digests)   give a child what this agent holds
     GRANT     (request's reply handle, bytes)
     CHILD_INPUT (request's reply handle, bytes to type)
-    ENSURE    (path, umask)           make this folder if it does not exist and can be made
-    ANYWAY    ()                          perform this session's requests although the context is stale
-    END       ()                          the client is gone: end everything that runs for it
-    TIMED     ()                          add to DONE messages of this session the number of microseconds since the
-                                          request
-A context that differs from what a new one would be is *stale* (standing.py). It refuses answered requests except FLUSH
-before anything is done, with a reason that begins with STALE; earlier requests of that session are done.
-A request whose message is at least ACK_BYTES long is acknowledged when it has been performed, started or relayed: an
-int, the bytes of all such messages so far, is sent to the requester's handle AGENT.
-RELAY (context id, request): the agent of a child performs a request, unless something failed here before it.
+    ENSURE    (path, umask)           make this folder if it is not there and can be made
+    ANYWAY    ()                          carry out what this session asks for though the context is stale
+    END       ()                          the client is gone: end what runs for it
+    TIMED     ()                          in DONE messages of this session, tell as one more number how many
+                                          microseconds passed since the request
+A context that is not what a new one would be is *stale* (standing.py). It refuses what is answered, FLUSH aside, before
+anything is done, with a reason that begins with STALE: what came before it in that session is done.
+A request whose message is at least ACK_BYTES long is acknowledged once it has been carried out, started or passed on:
+an int, the bytes of all such messages so far, goes to the handle AGENT of who asked.
+A module, or a command's process, that wants to be a context (door.py) becomes one: (LINK, reply handle of its request,
+id of the new context) goes to the handle AGENT of who asked, before anything that it sends.
+RELAY (context id, request) has a request carried out by the agent of a child, unless something failed here before it.
 """
 
 import struct
@@ -78,6 +82,7 @@ RELAY = 'relay'
 ANYWAY = 'anyway'
 END = 'end'
 TIMED = 'timed'
+LINK = 'link'
 
 #: Prefix of the reason with which a stale context refuses.
 STALE = 'stale: '

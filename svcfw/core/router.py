@@ -59,7 +59,9 @@ class Router(object):
         self.holders = None
         #: The relay for children (svcfw.core.parent.relay.Relay), once there are any.
         self.relay = None
-        #: Fetches modules from the parent (svcfw.core.importer.Importer); None at the root.
+        #: What one above attests of others that may speak to this context (svcfw.core.beside): {id: dict}.
+        self.beside = {}
+        #: Who brings modules here from above (svcfw.core.importer.Importer); None at the top.
         self.importer = None
         #: For children: the packed core from which this context was started (bytes), and the level
         #: (int, as in `logging`) from which on their log records are wanted.
@@ -150,8 +152,12 @@ class Router(object):
         return next((self.context(each) for each in self.child_ids if self.routes.link_for(each) is stream), None)
 
     def has_route(self, context):
-        """Whether an ancestor or descendant exists, as far as is known here."""
-        return context.id in self.parent_ids or self.routes.link_for(context.id) is not None
+        """Whether a context above or below this one is there, as far as is known here."""
+        return context.id in self.parent_ids or self._knows(context.id)
+
+    def _knows(self, context_id):
+        """Whether its loss would be told: it is below, or beside."""
+        return context_id in self.beside or self.routes.link_for(context_id) is not None
 
     def calling(self, context, module):
         """Hook, called before a call is sent: the context will have to import the module."""
@@ -198,7 +204,7 @@ class Router(object):
             return self.codec.encode(value)
         holders.take()  # left by a value that could not be encoded
         payload = self.codec.encode(value)
-        if self.routes.link_for(context_id) is not None:  # the loss of an ancestor ends this context, too
+        if self._knows(context_id):  # the end of one above is the end of this context, too
             holders.give(context_id)
         return payload
 
@@ -309,7 +315,7 @@ class Router(object):
         The loss of an ancestor ends this context: see `on_shutdown`.
         """
         with self._lock:
-            if self.routes.link_for(context.id) is not None:
+            if self._knows(context.id):
                 self._on_gone.setdefault(context.id, []).append(function)
                 return
         if context.id in (self.own_id, *self.parent_ids):
@@ -317,8 +323,8 @@ class Router(object):
         else:
             self.loop.call_soon(lambda: function('%s is gone' % context))
 
-    def gone(self, context_id, reason):
-        """A descendant is lost: tell all that wait for it. Driving thread."""
+    def gone(self, context_id, reason, tells=True):
+        """A context is lost, below or beside: whoever waits for it is told. tells: the parent too. Driving thread."""
         with self._lock:
             lost = [handle for handle, entry in list(self._handlers.items()) if entry[2] == context_id]
             callbacks = self._on_gone.pop(context_id, [])
@@ -328,7 +334,7 @@ class Router(object):
         self._kill_handlers(lost + deserted, reason)
         for handle in deserted:
             self.remove_handler(handle)
-        if self._parent_link is not None:
+        if tells and self._parent_link is not None:
             self.tell_parent(handles.DEL_ROUTE, (context_id, reason))
         for callback in callbacks:
             self.loop.call_soon(lambda callback=callback: callback(reason))

@@ -4,8 +4,10 @@ The payload is an encoded value; `reply_to` is the number of a request, 0 for on
 GOODBYE closes a client in order; without it, the multiplexer kills what runs for the client.
 """
 
-#: Raised with every change of a message's meaning; part of the socket's name, so that two versions do not connect.
-VERSION = 3
+from typing import NamedTuple
+
+#: Raised whenever a message changes its meaning; part of the socket's name, so that two versions do not meet.
+VERSION = 4
 
 # From the client.
 #: (environment of the client, idle time in seconds, Spec.modules_python, its run or '', how many -v for ssh): see
@@ -26,13 +28,16 @@ BECOME_BUILD = 24  # the boot command to wrap: the child does not exist yet
 BECOME_OUTPUT = 25  # output of the wrapped command
 START_FAILED = 26  # (kind, host, cause, remedy, status) of a StartError
 DEFERRED_FAILED = 27  # (operation, path, status, cause)
-LOST = 28  # the reason why the context is gone
-ABOUT = 29  # before an answer, to clients of a run: the fields of telling.About
-COST = 30  # likewise: the fields of telling.Cost
+LOST = 28  # the reason: the context is gone
+ABOUT = 29  # before an answer, to those of a run: the fields of telling.About
+COST = 30  # the same: the fields of telling.Cost
+SAID = 31  # before an answer: what services of the run have said, a list of (level, service, text)
 
 # Operations that the multiplexer performs itself, beside those of ops.py.
 FACTS = 'facts'
 RESET = 'reset'
+#: (run, as in Offer): (lines as of SAID that no task has shown, [Method, ...]) of its services.
+SUMMARY = 'summary'
 #: (size): the digests of large files of this size that the target may still have.
 LARGE = 'large'
 # Those that put a file, without answer.
@@ -40,3 +45,14 @@ LARGE = 'large'
 PUT_WHOLE = 'put whole'
 #: The arguments of ops.PUT and, with PUT_LAST, the size of the file.
 PUT_PART = 'put part'
+
+
+class Method(NamedTuple):
+    """What calls of one method of a service came to: how many were made, and how many of them were carried out."""
+
+    service: str
+    name: str
+    calls: int
+    executions: int
+    failures: int
+    seconds: float

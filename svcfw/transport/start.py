@@ -104,6 +104,11 @@ class Starter(object):
             self._loop.watch(self._process.tty_fd, self._on_tty)
 
     @property
+    def pid(self):
+        """Of its process here, which leads a process group."""
+        return self._process.pid
+
+    @property
     def command(self):
         """The command that was started: list of str, empty if there is none."""
         return list(self._process.argv)

@@ -59,7 +59,9 @@ class TestByWayOfAnother:
         with pytest.raises(StartError, match=f'localhost: by way of {child}: .*/no/such, is not there') as raised:
             router.local(via=child, python='/no/such')
         assert raised.value.kind == 'nopython'
-        with pytest.raises(StartError, match=f'k3: by way of {child}: the paramiko transport starts children of the program'):
+        with pytest.raises(
+            StartError, match=f'k3: by way of {child}: the paramiko transport starts children of the program'
+        ):
             router.ssh('k3', via=child, transport='paramiko')
         with pytest.raises(StartError, match=f'by way of {child}: cannot run no-such-ssh'):
             router.ssh('k3', via=child, ssh_executable='no-such-ssh')

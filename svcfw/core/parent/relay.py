@@ -40,7 +40,10 @@ class Relay(object):
         self._router = router
         #: Whether children were started here: see svcfw.transport.leaving.
         self.has_starters = False
-        #: The largest payload that a child may send; applies to children started from then on.
+        #: passes(source link, frame): whether it has taken a frame between two contexts of which neither is above the
+        #: other; None: no such frame passes.
+        self.passes = None
+        #: The largest payload that a child may send; counts for those that are started from then on.
         self.max_frame_bytes = MAX_FRAME_BYTES
         #: {link to a child: its Conduct}, and the number of contexts that each has announced.
         self.conducts = {}
@@ -121,6 +124,8 @@ class Relay(object):
         router = self._router
         reason = check_direction(router.routes, frame.src, frame.dst)
         if reason is not None:
+            if self.passes is not None and self.passes(source, frame):
+                return
             router.refused(source, reason)
             router.bounce(frame, reason)
             return

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from svcfw.agent import ops
 from svcfw.core import handles
 from svcfw.core.loop import Waiter
 from svcfw.core.message import Message
@@ -26,6 +27,7 @@ from svcfw.mux.server import keeping, logfile
 from svcfw.mux.server.members import Store
 from svcfw.mux.server.node import Node
 from svcfw.mux.server.root_node import RootNode
+from svcfw.mux.server.services.jobs import Jobs
 from svcfw.mux.server.session import Session
 from svcfw.mux.server.telling import Telling
 from svcfw.mux.server.turns import LinkFlow
@@ -66,6 +68,7 @@ class Server:
         self.router = Router(standby=False)
         relay_of(self.router).max_frame_bytes = MAX_AGENT_FRAME_BYTES
         self.store = Store()
+        self.jobs = Jobs(self.router)
         self._loop = self.router.loop
         self._over = Waiter(self._loop)
         # Links hold passwords: they are identified by a hash with a secret key.
@@ -249,7 +252,8 @@ class Server:
         self._retired = {node for node in self._retired if not node.is_over}
 
     def _on_agent(self, message: Message) -> None:
-        """An agent acknowledges messages, or reports that an operation without answer failed."""
+        """An agent tells what it has done with, of a module that is a context, or of an operation that failed and that
+        nobody waits for."""
         if message.is_dead:
             return
         try:
@@ -257,6 +261,9 @@ class Server:
             if type(value) is int:
                 if message.src_id in self._flows:  # agents of accounts below have their own
                     self._flows[message.src_id].acknowledged(value)
+                return
+            if type(value) is tuple and tuple(map(type, value)) == (str, int, int) and value[0] == ops.LINK:
+                self.jobs.linked(message.src_id, *value[1:])
                 return
             if type(value) is not tuple or tuple(map(type, value)) != (int, str, str, int, str):
                 raise DecodeError('that is no report of a failure')
@@ -281,6 +288,7 @@ class Server:
             # Another one may have replaced us if we did not answer for too long.
             if _identity(self._path) == self._identity:
                 self._path.unlink(missing_ok=True)
+        self.jobs.end()
         self._over.set()
 
     def _look_for_idle(self) -> None:
@@ -296,7 +304,7 @@ class Server:
                 keeping.expire(node, now)
         for node in list(self._retired):
             node.sweep()
-        is_needed = self._sessions or self._roots or self._retired
+        is_needed = self._sessions or self._roots or self._retired or self.jobs.are_served()
         if not is_needed and now - self._idle_since > self._idle_timeout_s:
             self._stop_unless_wanted()
 
