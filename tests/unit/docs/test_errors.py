@@ -31,7 +31,7 @@ TEXT_AT = {
 _VARIABLE = re.compile(r'%[-#0-9.]*[a-z]|\{[^{}]*\}')
 _ROW = re.compile(r'^\| (.*?) \| ', re.MULTILINE)
 #: Texts that only pass on another one.
-PASSED_ON = {'…', '…. …'}
+PASSED_ON = {'…', '…. …', '…: …'}
 
 
 def shown(text: str) -> str:
