@@ -1,4 +1,4 @@
-"""Get: one file of another context on its way here."""
+"""Get: transfer of one file from another context."""
 
 import hashlib
 
@@ -11,7 +11,7 @@ from svcfw.files.transfers import HASHED_BYTES, Transfers
 
 
 class Get(object):
-    """One file `path` (str) of one context; `on_progress(done, total)` or None. For one transfer."""
+    """Transfer of the file `path` (str) of one context; `on_progress(done, total)` or None. For one use."""
 
     def __init__(self, context, path, on_progress):
         self._context = context
@@ -20,19 +20,19 @@ class Get(object):
         self._transfers = Transfers.of(context.router)
 
     def to_file_object(self, file):
-        """Write the content to `file`; the metadata."""
+        """Write the content to `file`; returns the metadata."""
         return self._get(lambda look: self._write(look, file))
 
     def to_place(self, path, preserves, is_durable):
-        """Put the content to the local file `path`; the metadata."""
+        """Write the content to the local file `path`; returns the metadata."""
         return self._get(lambda look: self._place(look, path, preserves, is_durable))
 
     def _get(self, take):
-        # Who wants the same file of the same context waits until the content can be taken from here.
+        # Concurrent gets of the same file wait, so that they can take the content from here.
         with self._transfers.alone((self._context.id, self._path)):
             look = self._look()
             if look['digest'] is None and self._transfers.store.of_size(look['size']):
-                look = self._look(hashes=True)  # it may be here by another name
+                look = self._look(hashes=True)  # the content may be here under another name
             take(look)
         self._report(look['size'], look['size'])
         return {name: value for name, value in look.items() if name not in ('token', 'digest', 'content')}
@@ -77,13 +77,13 @@ class Get(object):
             else:
                 self._fetch(look, sink, finish, look['token'])
         except ChannelError:
-            sink.abandon()  # what has come can be gone on with
+            sink.abandon()  # keeps what has arrived, for a later transfer to resume
             raise
         finally:
             sink.discard()
 
     def _fetch(self, look, sink, finish, token):
-        """Have the file sent to `sink`; it may be another one by now than it was at the look."""
+        """Have the file sent to `sink`; it may have changed since `look`."""
         place = FilePlace(sink, finish)
 
         def begin(into):
@@ -105,7 +105,7 @@ class Get(object):
 
 
 def _is_look(value):
-    """Whether the rest of it is what `FileService.look` promises, and the content has the digest."""
+    """Whether `value` has the other fields that `FileService.look` promises, and the content matches the digest."""
     digest, content = value.get('digest'), value.get('content')
     if type(value.get('token')) is not bytes or type(digest) not in (bytes, type(None)):
         return False

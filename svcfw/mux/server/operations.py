@@ -1,4 +1,4 @@
-"""What a session's requests do once the node is there that they are for."""
+"""Performs a session's requests once the node they are for is up."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -21,11 +21,11 @@ _UNANSWERED = frozenset({ops.MKDTEMP, ops.CHMOD, ops.REMOVE})
 
 
 class Request:
-    """One request of the client: where it leads, and what it is to do there."""
+    """One request of the client: its target and operation."""
 
     def __init__(self, number: int, value: Any) -> None:
         self.number = number
-        #: Whether a context has refused it, being stale.
+        #: Whether a stale context has refused it.
         self.was_stale = False
         self.link, self.become_key, self.timeout_s, self.operation, self.arguments = value
 
@@ -35,7 +35,7 @@ class Request:
 
 
 class OnNode:
-    """One request at a time of a session, on a node that is up. Loop thread only."""
+    """Performs one request of a session at a time, on a node that is up. Loop thread only."""
 
     def __init__(self, session: 'Session') -> None:
         self._session = session
@@ -44,19 +44,19 @@ class OnNode:
         self._job: tuple[int, int] | None = None  # whose module may ask for what its client offers
 
     def close(self) -> None:
-        """The client is gone: nobody waits for an answer."""
+        """The client is gone."""
         if self._exchange is not None:
             self._exchange.close()
         self._job_is_over()
 
     def members_arrived(self, value: Any) -> None:
-        """The client has sent what a module consists of; dropped if it was not asked to."""
+        """The client has sent a module's members; ignored if it was not asked to."""
         on_members, self._on_members = self._on_members, None
         if on_members:
             on_members(value)
 
     def carry_out(self, request: Request, node: Node) -> None:
-        """Begin the request there; `session.settled` follows, perhaps at once."""
+        """Start the request on `node`; `session.settled` is called at its end, perhaps at once."""
         in_the_way = keeping.in_the_way(node, request.operation, request.arguments)
         if in_the_way:
             keeping.end(in_the_way, lambda: self._session.step(self._carry_out, request, node))
@@ -92,7 +92,7 @@ class OnNode:
     def _put_part(
         self, request: Request, node: Node, path: str, mode: int, data: bytes, flags: int, digest: bytes, size: int
     ) -> None:
-        """Send as much as one message should carry, and the rest in its turn."""
+        """Send one message's worth of data, and the rest in turn."""
         size_now = node.flow.chunk_bytes()
         chunk, rest = data[:size_now], data[size_now:]
         if rest:
@@ -105,7 +105,7 @@ class OnNode:
             node.supply.was_put(digest, size)
 
     def _tell(self, request: Request, node: Node, operation: str, arguments: tuple[Any, ...]) -> None:
-        """Have something done that is not answered; the next request may begin."""
+        """Send an operation without answer; the next request may start."""
         node.tell(operation, self._session.id, arguments)
         if operation != ops.REMOVE:
             self._session.owes(node)
@@ -113,7 +113,7 @@ class OnNode:
         self._session.settled(request)
 
     def _hold_back(self, node: Node) -> None:
-        """Read no more from the client than the target takes."""
+        """Backpressure: read no more from the client than the target takes."""
         target = self._session.server.router.link_for(node.root.context.id)  # type: ignore[union-attr]
         if target is not None and target.is_full():
             pause_until_room(self._session.stream, target)
@@ -176,11 +176,11 @@ class OnNode:
 
 
 def raise_error(request: Request, error: Error) -> None:
-    """A step that fails."""
+    """Fail the request's step with `error`."""
     raise error
 
 
 def pause_until_room(reader: Stream, writer: Stream) -> None:
-    """Read no more from one stream than another takes."""
+    """Backpressure: pause reading from one stream while the other is full."""
     reader.pause_reading()
     writer.when_room(reader.resume_reading)

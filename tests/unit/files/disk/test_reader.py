@@ -95,7 +95,7 @@ def test_a_file_that_is_written_to_underway_is_an_error(tmp_path, changes):
                 file.write(b'more')
             else:
                 file.write(b'y')
-        with pytest.raises(TransferError, match='has changed'):
+        with pytest.raises(TransferError, match='was modified'):
             finish(source)
 
 
