@@ -8,7 +8,7 @@ import time
 from collections import deque
 
 from svcfw.agent import files, login_files, ops
-from svcfw.agent.download import Transfer
+from svcfw.agent.download import DownloadJob
 from svcfw.agent.programs import Programs
 from svcfw.agent.puts import Copy, Puts
 from svcfw.agent.standing import Standing
@@ -52,7 +52,7 @@ def _account():
     return account.pw_name, account.pw_dir, account.pw_shell or '/bin/sh'
 
 
-class _Session(object):
+class _ClientState(object):
     """State of one client of the multiplexer."""
 
     def __init__(self, number):
@@ -182,7 +182,7 @@ class Agent(object):
         if operation == ops.END:
             self._end_session(session_id)
             return
-        session = self._sessions.setdefault(session_id, _Session(session_id))
+        session = self._sessions.setdefault(session_id, _ClientState(session_id))
         if operation == ops.ANYWAY:
             session.takes_stale = True
         elif operation == ops.RELAY:
@@ -244,9 +244,9 @@ class Agent(object):
             return
         f = message.frame
         self._router.send(Frame(context_id, f.src, f.auth, handles.AGENT, f.reply_to, 0, request))
-        self._hold_back(f.src, context_id)
+        self._backpressure(f.src, context_id)
 
-    def _hold_back(self, parent_id, child_id):
+    def _backpressure(self, parent_id, child_id):
         """Backpressure for relayed requests: read no faster than the child does, as for frames through the router."""
         child = self._router.link_for(child_id)
         if child is not None and child.is_full():
@@ -342,7 +342,7 @@ class Agent(object):
         self._puts.kept.sweep()
 
     def _fetch(self, message, session_id, path):
-        transfer = Transfer(
+        transfer = DownloadJob(
             message, session_id, path, self._new_flow, self._loop.clock, self._over,
             lambda e: self._fail(message, session_id, ops.FETCH, e),
         )  # fmt: skip
@@ -394,7 +394,7 @@ class Agent(object):
         while self._programs.still_running() and self._loop.clock() < deadline:
             time.sleep(0.01)
         for job in list(self._jobs.values()):
-            job.doom()
+            job.kill_now()
         self._end_processes(deadline)
 
     def _end_processes(self, deadline):

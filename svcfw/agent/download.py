@@ -1,4 +1,4 @@
-"""Transfer: sends a file to the controller; has the interface of a Job."""
+"""DownloadJob: sends a file to the controller; has the interface of a Job."""
 
 from svcfw.agent import ops
 from svcfw.agent.files import Download, Failure
@@ -9,7 +9,7 @@ from svcfw.core.wire.windows import SendWindow
 READ_BYTES = 64 * 1024
 
 
-class Transfer(object):
+class DownloadJob(object):
     """Sends the file `path` as the answer to `message`, from `pump()` on, as fast as path and receiver allow.
 
     new_flow() makes the Flow (svcfw.core.wire.pace) if more than one message is needed; clock(): seconds.
@@ -52,7 +52,7 @@ class Transfer(object):
         """The requester is gone."""
         self._end()
 
-    def doom(self):
+    def kill_now(self):
         """No-op: nothing runs after `kill`."""
 
     def _pump(self):

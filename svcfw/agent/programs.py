@@ -27,7 +27,7 @@ class Programs(object):
 
     def __init__(self, router, shell, jobs, on_over, on_knock, is_lent=False):
         self.members = {}
-        self._manifests = {}
+        self._member_lists = {}
         self._loop = router.loop
         self._codec = router.codec
         self._shell = shell
@@ -76,13 +76,13 @@ class Programs(object):
         job.read_from(fds[2], 2)
 
     def _with_members(self, description):
-        """A module's job with the members of its manifest: list of (name, digest), the same object each time."""
-        digest = description.get('manifest')
+        """A module's job with the members of its member list: list of (name, digest), the same object each time."""
+        digest = description.get('member_list')
         if digest is None:
             return description
-        if digest not in self._manifests:
-            self._manifests[digest] = self._codec.decode(self.members[digest])
-        return dict(description, members=self._manifests[digest])
+        if digest not in self._member_lists:
+            self._member_lists[digest] = self._codec.decode(self.members[digest])
+        return dict(description, members=self._member_lists[digest])
 
     def _new_job(self, message, session_id, runner, ends_at_exit=False):
         job = Job(self._loop, message, session_id, runner.send_signal, self._on_over, ends_at_exit)
@@ -96,7 +96,7 @@ class Programs(object):
     def forget(self):
         """Drop all members."""
         self.members.clear()
-        self._manifests.clear()
+        self._member_lists.clear()
         self._templates.retire()
 
     def end(self):

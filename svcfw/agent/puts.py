@@ -113,7 +113,7 @@ class Copy(object):
         self._close()
         self._on_over(self)
 
-    def doom(self):
+    def kill_now(self):
         """No-op: nothing runs after `kill`."""
 
     def _step(self):

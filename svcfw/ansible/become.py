@@ -70,7 +70,7 @@ class Escalation(NamedTuple):
             raise NotRepeatable('the become plugin builds a different command each time')
         secret = Secret(password) if password else None
         key = _encode((text(self.plugin.name or ''), command, secret, _prompts(self.plugin)))
-        dialogue = Dialogue(self.plugin, self.shell, self.build, password)
+        dialogue = PluginDialogue(self.plugin, self.shell, self.build, password)
         needs_tty = _needs_tty(self.plugin) or may_use_tty
         return Become(key, dialogue, needs_tty, _temporary_folder(self.shell), has_password=bool(password))
 
@@ -148,7 +148,7 @@ class Escalations:
         return self._recorded.find(cmd, executables)
 
 
-class Dialogue:
+class PluginDialogue:
     """Prompts of sudo, su and the like during the start of one context; called by the multiplexer's client.
 
     From `build` until `end`, which must always be called, the plugin has the state of our build.

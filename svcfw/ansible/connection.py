@@ -25,13 +25,13 @@ from ansible.plugins.connection import ssh
 from ansible.utils.display import Display
 
 from svcfw.ansible import agent_keys, become, options, shell_commands
-from svcfw.ansible.deferred import Other, Shortcuts
+from svcfw.ansible.deferred import DeferredOperations, Other
 from svcfw.ansible.errors import translate
 from svcfw.ansible.options import played, text
 from svcfw.ansible.payloads import payload
 from svcfw.ansible.payloads.payload_cache import PayloadCache
 from svcfw.ansible.services import offering
-from svcfw.ansible.session import Session
+from svcfw.ansible.session import MuxCalls
 from svcfw.ansible.told import Told
 from svcfw.core.wire.errors import Error, StartError
 from svcfw.files.disk import replacement
@@ -65,8 +65,8 @@ class Connection(ssh.Connection):
         self._operations = shell_commands.record(self._shell, partial(self._turn_off, 'shell commands'))
         self._escalations = become.Escalations(self._shell, partial(self._turn_off, 'become'))
         self._told = Told(self._show, _verbosity, say=_say_line)
-        self._session = Session(self._connect_mux, self._told.retries)
-        self._shortcuts = Shortcuts(self._session)
+        self._session = MuxCalls(self._connect_mux, self._told.retries)
+        self._deferred = DeferredOperations(self._session)
         self._modules_python: str | None = None
         self._agent_digest = functools.cache(agent_keys.digest)
         self._link: bytes | None = None
@@ -154,7 +154,7 @@ class Connection(ssh.Connection):
             progress = self._told.progress(f'PUT {in_path}')
             try:
                 self._blocking(
-                    lambda: self._shortcuts.put_file(self._target(), local_path, remote_path, progress), local_path
+                    lambda: self._deferred.put_file(self._target(), local_path, remote_path, progress), local_path
                 )
                 self._told.ends()
                 return 0, b'', b''
@@ -266,7 +266,7 @@ class Connection(ssh.Connection):
                 raise _NeedsStock(exc.cause) from exc
             raise self._translated(exc, has_password=self._has_password()) from exc
         except DeferredError as exc:
-            command = self._shortcuts.command_for(exc.path)
+            command = self._deferred.command_for(exc.path)
             raise self._translated(exc, command=command, local_path=local_path) from exc
         except Error as exc:
             raise self._translated(exc) from exc
@@ -287,7 +287,7 @@ class Connection(ssh.Connection):
             raise _NeedsStock('the become command is not one that the plugin was seen to build')
         if in_data is None:
             operation = self._operations.find(cmd, self._executables())
-            answer = None if operation is None else self._shortcuts.perform(operation, self._target(), self._other)
+            answer = None if operation is None else self._deferred.perform(operation, self._target(), self._other)
             if answer is not None:
                 self._told.way('answered ahead')
                 return answer

@@ -11,7 +11,7 @@ import posixpath
 from collections.abc import Callable
 from typing import NamedTuple
 
-from svcfw.ansible.session import Session
+from svcfw.ansible.session import MuxCalls
 from svcfw.ansible.shell_commands import ChangeMode, ExpandUser, GiveAccess, MakeTemp, Operation, Remove
 from svcfw.mux.client.client import Target
 from svcfw.mux.client.filing import OnProgress
@@ -37,17 +37,17 @@ class _Directory(NamedTuple):
     owner: Other | None
 
 
-class Shortcuts:
+class DeferredOperations:
     """The temporary directories of one connection, and the operations in them."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: MuxCalls) -> None:
         self._session = session
         self._directories: dict[str, _Directory] = {}
 
     def perform(self, operation: Operation, target: Target, other: Callable[[], Other | None]) -> Answer | None:
         """The answer that the shell command would give; None if it has to be run.
 
-        `other()`: the become account of the present task. Errors as of Session.call.
+        `other()`: the become account of the present task. Errors as of MuxCalls.call.
         """
         if isinstance(operation, ExpandUser):
             return self._expand_user(operation, target)

@@ -16,7 +16,7 @@ Answer = TypeVar('Answer')
 _MAX_PAUSE_S = 30
 
 
-class Session:
+class MuxCalls:
     """Calls on the client of one connection, from one thread.
 
     `connect(start=...)` returns a client, or None if `start` is false and there is no multiplexer. `retries`: how often

@@ -61,19 +61,19 @@ class Waiter(object):
         with loop._lock:
             self.ready = True
             if self._asleep:
-                self._rouse()
+                self._unpark()
                 if self.brief and loop.is_driving():
                     loop._hands_over = True
             else:
                 loop._wake()
 
-    def _rouse(self):
+    def _unpark(self):
         if self._asleep:
             self._asleep = False
             self._loop.busy += 1
             self._gate.release()
 
-    def _doze(self):
+    def _park(self):
         """Park: prepare to sleep; the loop's lock is held."""
         if self._gate is None:
             self._gate = _thread.allocate_lock()
@@ -274,9 +274,9 @@ class Loop(object):
         with self._lock:
             self._closed = True
             if self._standby is not None:
-                self._standby._rouse()
+                self._standby._unpark()
             while self._followers:
-                self._followers.popleft()._rouse()
+                self._followers.popleft()._unpark()
             self._wake()
             if self._driver is None:
                 self._release()
@@ -293,7 +293,7 @@ class Loop(object):
     # -- driving
 
     def _follow(self, waiter):
-        waiter._doze()
+        waiter._park()
         if waiter not in self._followers:
             self._followers.append(waiter)
         if self._driver is self._standby:
@@ -327,13 +327,13 @@ class Loop(object):
         """No thread drives: let a follower take over, or else the standby. The lock is held."""
         if self._driver is None:
             if self._followers:
-                self._followers.popleft()._rouse()
+                self._followers.popleft()._unpark()
             elif self._standby_parked:
                 self._unpark()
 
     def _unpark(self):
         self._standby_parked = False
-        self._standby._rouse()
+        self._standby._unpark()
 
     def _drive_nested(self, waiter, deadline):
         self._nested += 1
@@ -454,7 +454,7 @@ class Loop(object):
                 parks = self._driver is not None and turns == self._turns
                 turns = self._turns
                 self._standby_parked = parks
-                me._doze()
+                me._park()
             if self._closed:
                 return
             me._sleep(MAX_POLL_S if parks else nap_s)

@@ -9,7 +9,7 @@ from svcfw.core import load
 from svcfw.files.calls import call, leads_to, nonsense, receive, send
 from svcfw.files.disk.destination import Destination
 from svcfw.files.disk.paths import decoded
-from svcfw.files.disk.reader import Source
+from svcfw.files.disk.reader import Reader
 from svcfw.files.get import Get
 from svcfw.files.messages.tree_parts import TreeParts
 from svcfw.files.put import Put
@@ -26,7 +26,7 @@ def put(context, path, to, mode=None, owner=None, group=None, preserves=False, i
     preserves: copy mode, owner, group and times of the local file.
     packs: compress on slow paths. on_progress(bytes done, bytes in total) is called during the transfer.
     """
-    with Source(path) as source:
+    with Reader(path) as source:
         wanted = _wanted(source, mode, owner, group, preserves, is_durable)
         Put(context, source, decoded(to), wanted, packs, on_progress).run()
 

@@ -2,7 +2,7 @@
 
 from svcfw.core import load
 from svcfw.files.calls import SERVICE, call, checked, send
-from svcfw.files.disk.reader import Source
+from svcfw.files.disk.reader import Reader
 from svcfw.files.messages.file_parts import DATA, FileParts
 from svcfw.files.transfers import HASHED_BYTES, INLINE_BYTES, Transfers
 
@@ -10,7 +10,7 @@ from svcfw.files.transfers import HASHED_BYTES, INLINE_BYTES, Transfers
 class Put(object):
     """Transfer of one content to one file of one context.
 
-    source: Source or Content; wanted: as for `Wanted.decode`; the rest as for `put`.
+    source: Reader or Content; wanted: as for `Wanted.decode`; the rest as for `put`.
     """
 
     def __init__(self, context, source, to, wanted, packs=False, on_progress=None):
@@ -104,7 +104,7 @@ class Put(object):
 
     def _send_parts(self, source, answer, allow):
         pieces = None
-        if answer.get('signature') is not None and isinstance(source, Source):
+        if answer.get('signature') is not None and isinstance(source, Reader):
             pieces = self._transfers.match(source, answer['signature'])
         else:
             source.skip(answer['offset'])

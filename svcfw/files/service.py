@@ -10,8 +10,8 @@ from svcfw.core.wire.errors import ChannelError
 from svcfw.files import client
 from svcfw.files.disk.destination import Destination
 from svcfw.files.disk.paths import decoded
-from svcfw.files.disk.reader import Source
-from svcfw.files.disk.writer import Sink, Wanted
+from svcfw.files.disk.reader import Reader
+from svcfw.files.disk.writer import Wanted, Writer
 from svcfw.files.grants import Grants
 from svcfw.files.messages.file_parts import FileParts, FilePlace
 from svcfw.files.messages.tree_parts import TreeParts
@@ -111,7 +111,7 @@ class FileService(Service):
         return answer
 
     def _open(self, path, msg):
-        """A Source, if the caller has permission."""
+        """A Reader, if the caller has permission."""
         if has_parent_authority(msg):
             return _opened(path)
         real = self._grants.find(path, msg.src_id)
@@ -143,49 +143,49 @@ class FileService(Service):
         wanted = Wanted.decode(wanted)
         store = self._transfers.store
         try:
-            sink = Sink(path, None if data is not None else token)
+            writer = Writer(path, None if data is not None else token)
         except OSError as e:
             raise transfer_error(e) from e
         try:
             if data is not None:
-                sink.restart()
-                sink.write(data)
-                answer = self._done(sink, digest, path, wanted)
+                writer.restart()
+                writer.write(data)
+                answer = self._done(writer, digest, path, wanted)
                 store.put(digest, data)
                 return answer
-            if digest is not None and store.holds(digest) and sink.fill(lambda fd: store.copy_to(digest, fd)):
-                return self._done(sink, digest, path, wanted)
-            return self._take(sink, path, size, wanted, msg)
+            if digest is not None and store.holds(digest) and writer.fill(lambda fd: store.copy_to(digest, fd)):
+                return self._done(writer, digest, path, wanted)
+            return self._take(writer, path, size, wanted, msg)
         except Exception as e:
-            sink.discard()
+            writer.discard()
             raise transfer_error(e) from e
 
-    def _done(self, sink, digest, path, wanted):
-        sink.finish(digest, wanted)
+    def _done(self, writer, digest, path, wanted):
+        writer.finish(digest, wanted)
         self._transfers.keep(digest, path)
         return {'is_done': True}
 
-    def _take(self, sink, path, size, wanted, msg):
-        if sink.offset > size:
-            sink.restart()
-        present = None if sink.offset else _present(path, size)
+    def _take(self, writer, path, size, wanted, msg):
+        if writer.offset > size:
+            writer.restart()
+        present = None if writer.offset else _present(path, size)
         copies = None if present is None else present.fileno()
 
         def finish(digest):
-            sink.finish(digest, wanted)
+            writer.finish(digest, wanted)
             self._transfers.keep(digest, path)
 
         def over(error, value):
             if isinstance(error, ChannelError):
-                sink.abandon()  # keeps what has arrived, for a later transfer to resume
+                writer.abandon()  # keeps what has arrived, for a later transfer to resume
             else:
-                sink.discard()
+                writer.discard()
             if present is not None:
                 present.close()
 
         try:
             packed = None if present is None else _blocks().signature(present.fileno(), present.size).pack()
-            into = self._receive(FilePlace(sink, finish, size, copies), over, msg)
+            into = self._receive(FilePlace(writer, finish, size, copies), over, msg)
         except BaseException:
             if present is not None:
                 present.close()
@@ -193,7 +193,7 @@ class FileService(Service):
         return {
             'is_done': False,
             'into': into,
-            'offset': sink.offset,
+            'offset': writer.offset,
             'signature': packed,
             'same_size': list(self._transfers.store.of_size(size)),
         }
@@ -342,7 +342,7 @@ class FileService(Service):
 
 def _opened(path, follows=True):
     try:
-        return Source(path, follows)
+        return Reader(path, follows)
     except OSError as e:
         raise transfer_error(e) from e
 
@@ -353,9 +353,9 @@ def _blocks():
 
 
 def _present(path, size):
-    """The present file at `path` (Source) if a delta transfer pays off, else None."""
+    """The present file at `path` (Reader) if a delta transfer pays off, else None."""
     try:
-        source = Source(path)
+        source = Reader(path)
     except (OSError, TransferError):
         return None
     try:

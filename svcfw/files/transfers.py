@@ -7,7 +7,7 @@ import time
 
 from svcfw.core import load
 from svcfw.core.wire.pace import Pace
-from svcfw.files.disk.reader import Source
+from svcfw.files.disk.reader import Reader
 from svcfw.files.store.store import Store
 
 #: A file up to this size is sent within the request, in one round trip.
@@ -57,7 +57,7 @@ class Transfers(object):
         """Tell the store that a file written here has this content."""
         self.store.refer(digest, path)
         if self._has_folder:
-            with Source(path) as source:
+            with Reader(path) as source:
                 self.store.put_file(digest, source.fileno())
 
     def was_given(self, context_id, digest):
@@ -83,7 +83,7 @@ class Transfers(object):
         old = load('svcfw.files.delta.signature').Signature.unpack(packed)
         key = (source.identity, old.size, old.block_bytes, hashlib.sha256(old.hashes + old.probes).digest())
         with self._lock:
-            shared = self._matches.pop(key, None) or delta.SharedMatch(source.fileno(), source.size, old)
+            shared = self._matches.pop(key, None) or delta.SharedDelta(source.fileno(), source.size, old)
             self._matches[key] = shared
             if len(self._matches) > MAX_MATCHES:
                 self._matches.popitem(last=False)
@@ -112,7 +112,7 @@ class Transfers(object):
         return pace.flow()
 
     def digest(self, source):
-        """The SHA-256 of a Source's content: remembered if the file has not changed, else computed now."""
+        """The SHA-256 of a Reader's content: remembered if the file has not changed, else computed now."""
         known = self.known_digest(source)
         if known is None:
             known = source.whole_digest()
@@ -127,7 +127,7 @@ class Transfers(object):
             return self._digests.get(source.identity)
 
     def remember_digest(self, source, digest):
-        """Remember the digest of a Source that was read."""
+        """Remember the digest of a Reader that was read."""
         if source.identity is None:
             return
         stamps = source.identity[3:]
@@ -139,7 +139,7 @@ class Transfers(object):
                     self._digests.popitem(last=False)
 
     def begin_sending(self, source):
-        """The digest of a Source if it is known, or if other transfers send the same file now (so that it is hashed
+        """The digest of a Reader if it is known, or if other transfers send the same file now (so that it is hashed
         once); else None. Call `end_sending` after the transfer."""
         with self._lock:
             self._sent[source.token] += 1

@@ -89,7 +89,7 @@ class TreePlace(object):
         for number, entry in enumerate(entries):
             self.total += entry.size
             if number not in lacking:
-                self._dress(entry)
+                self._apply_metadata(entry)
             elif is_copied(entry, self._firsts):
                 self._copies.append((entry, self._firsts[entry.digest]))
             elif is_asked and self._is_here(entry):
@@ -100,7 +100,7 @@ class TreePlace(object):
             self._files += entry.kind == manifest.FILE
         return coming
 
-    def _dress(self, entry):
+    def _apply_metadata(self, entry):
         """Finish an entry without content, or whose content is in place."""
         if entry.kind == manifest.FILE:
             self._destination.keep(entry)
@@ -142,15 +142,15 @@ class TreePlace(object):
             start += size
 
     def _begin_file(self, entry):
-        self._sink = _Sink(self._destination.open(entry), entry)
-        self._file = FilePlace(self._sink, None, entry.size)
+        self._writer = _TreeWriter(self._destination.open(entry), entry)
+        self._file = FilePlace(self._writer, None, entry.size)
 
     def _end_file(self):
         self._file = None
-        self._sink.finish()
+        self._writer.finish()
 
 
-class _Sink(object):
+class _TreeWriter(object):
     """Adapter: the Incoming of a Destination with the interface of a Sink; zeros become holes."""
 
     def __init__(self, incoming, entry):

@@ -1,16 +1,16 @@
 """Activation: the creation of one service on demand, and the callers that wait for it."""
 
-from svcfw.service.workers import Lane
+from svcfw.service.workers import WorkQueue
 
 
-class Activation(Lane):
+class Activation(WorkQueue):
     """Calls `make()` once for any number of waiters; each `on_outcome(exception or None)` is called with the outcome.
 
     It has a queue of its own, so a slow import blocks no other activation.
     """
 
     def __init__(self, workers, make):
-        Lane.__init__(self)
+        WorkQueue.__init__(self)
         self._workers = workers
         self._make = make
         self._callbacks = []

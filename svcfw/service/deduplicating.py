@@ -6,7 +6,7 @@ from svcfw.core.wire.errors import ChannelError
 from svcfw.service.errors import RefusedError, refusal
 from svcfw.service.invoker import Invoker
 from svcfw.service.request import Request
-from svcfw.service.results import Results, Store, call_key
+from svcfw.service.results import ResultCache, Results, call_key
 
 
 class DeduplicatingInvoker(Invoker):
@@ -20,7 +20,7 @@ class DeduplicatingInvoker(Invoker):
         Invoker.__init__(self, service, workers)
         router = service.router
         self._encode = router.codec.encode
-        self._store = Store(service.results or Results(), router.loop.clock)
+        self._store = ResultCache(service.results or Results(), router.loop.clock)
         # Weak: an execution whose method has dropped it without an answer must end.
         self._executions = weakref.WeakValueDictionary()
         #: Executions under way whose outcome later callers must not get.

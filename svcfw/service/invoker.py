@@ -9,7 +9,7 @@ from svcfw.core.dispatch import call_error, fail
 from svcfw.core.wire.errors import CallError, ChannelError, TimeoutError
 from svcfw.service.errors import PoolError, RefusedError, refusal
 from svcfw.service.exposed import find_exposed
-from svcfw.service.workers import Lane
+from svcfw.service.workers import WorkQueue
 
 #: Methods with a shorter mean duration get no thread woken for each call.
 SHORT_S = 0.0003
@@ -17,14 +17,14 @@ SHORT_S = 0.0003
 _TOO_LATE = 'the caller no longer waits'
 
 
-class Invoker(Lane):
+class Invoker(WorkQueue):
     """Runs calls concurrently, in order of arrival, as far as threads and `Service.max_running` allow.
 
     service; workers: the threads (see svcfw.service.workers). Subclasses override `max_running`, `submit`, `execute`.
     """
 
     def __init__(self, service, workers):
-        Lane.__init__(self)
+        WorkQueue.__init__(self)
         self.service = service
         self.methods = find_exposed(service)
         self._workers = workers

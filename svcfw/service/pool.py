@@ -16,7 +16,7 @@ from svcfw.service.activator import Activator
 from svcfw.service.errors import PoolError, RefusedError, refusal
 from svcfw.service.request import Request
 from svcfw.service.service import Service
-from svcfw.service.workers import Lane, Workers
+from svcfw.service.workers import Workers, WorkQueue
 
 DEFAULT_SIZE = 16
 #: How long an ending context waits for running `on_shutdown` methods.
@@ -422,7 +422,7 @@ class Pool(object):
         self.router.log(self.router, 40, '%s: %s' % (self.router.name, call_error(error)))
 
 
-class _Deferred(Lane):
+class _Deferred(WorkQueue):
     """Queue of the functions given to `Pool.defer`."""
 
     def run(self, item):

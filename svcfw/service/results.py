@@ -20,7 +20,7 @@ class Results(object):
         self.keep_failures = keep_failures
 
 
-class Store(object):
+class ResultCache(object):
     """Outcomes (flags and payload of the answer) by key, bounded by a Results. The caller holds a lock."""
 
     def __init__(self, results, clock):

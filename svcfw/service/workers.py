@@ -10,7 +10,7 @@ from svcfw.core.wire.errors import ChannelError
 PATIENCE_S = 0.005
 
 
-class Lane(object):
+class WorkQueue(object):
     """Work of one owner (a service, one activation, the deferred functions), served by any number of threads.
 
     `waiting` and `running` change only with the workers' lock held. Subclasses override `may_start` and `run`.
@@ -92,29 +92,29 @@ class Workers(object):
 
     # -- work
 
-    def schedule(self, lane):
+    def schedule(self, queue):
         """A queue has a waiting item: assign a thread as soon as one is free. The lock is held."""
-        self._ready[lane] = None
+        self._ready[queue] = None
         self._see_to(self._short)
 
-    def begin(self, lane, item):
+    def begin(self, queue, item):
         """Mark an item of a queue as running on the calling thread. The lock is held."""
-        lane.running[item] = threading.get_ident()
+        queue.running[item] = threading.get_ident()
 
-    def carry_out(self, lane, item):
+    def carry_out(self, queue, item):
         """Run an item marked by `begin`, then wake the threads that wait for its end. Without the lock."""
         try:
-            lane.run(item)
+            queue.run(item)
         except BaseException as e:
             self._on_error(e)
         with self.lock:
-            del lane.running[item]
+            del queue.running[item]
             self._recheck()
 
     def _see_to(self, somebody_is_near):
         """More work may be waiting: wake a thread for it, unless a running one will look for work in a moment."""
         if not somebody_is_near:
-            self._rouse()
+            self._unpark()
         elif self._timer is None:
             self._watch()
 
@@ -127,10 +127,10 @@ class Workers(object):
             self._timer = None
             if self._find() is not None:
                 if self._begun == begun:
-                    self._rouse()
+                    self._unpark()
                 self._watch()
 
-    def _rouse(self):
+    def _unpark(self):
         """Wake one thread, which wakes the next if there is more work: so few wake up for many short items."""
         if self._rousing or not self._idle:
             return
@@ -146,17 +146,17 @@ class Workers(object):
         with self.lock:
             if self._rousing:
                 self._rousing = False
-                self._rouse()
+                self._unpark()
 
     def _find(self):
         """The queue whose turn it is, or None. The lock is held."""
         is_last = self._busy + 1 >= self._size and self._spares()
-        for lane in list(self._ready):
-            if not lane.waiting:
-                del self._ready[lane]
-            elif lane.may_start() and not (is_last and lane.running):
-                self._ready.move_to_end(lane)
-                return lane
+        for queue in list(self._ready):
+            if not queue.waiting:
+                del self._ready[queue]
+            elif queue.may_start() and not (is_last and queue.running):
+                self._ready.move_to_end(queue)
+                return queue
         return None
 
     def _main(self):
@@ -168,23 +168,23 @@ class Workers(object):
                         break
                     if waiter is not None:
                         self._rousing, waiter = False, None
-                    lane = self._find()
-                    if lane is None:
+                    queue = self._find()
+                    if queue is None:
                         waiter = Waiter(self._loop, brief=True)
                         self._idle.append(waiter)
                     else:
-                        item = lane.waiting.popleft()
-                        is_short = lane.is_short(item)
-                        self.begin(lane, item)
+                        item = queue.waiting.popleft()
+                        is_short = queue.is_short(item)
+                        self.begin(queue, item)
                         self._begun += 1
                         self._busy += 1
                         self._short += is_short
                         if self._find() is not None:
                             self._see_to(is_short)
-                if lane is not None:
+                if queue is not None:
                     if not is_short:
                         self._loop.hand_on()
-                    self.carry_out(lane, item)
+                    self.carry_out(queue, item)
                     item = None  # its finalizer may matter to somebody
                     with self.lock:
                         self._busy -= 1
@@ -252,7 +252,7 @@ class Workers(object):
 
     def _is_drained(self):
         with self.lock:
-            return self._drains and not self._busy and not any(lane.waiting for lane in self._ready)
+            return self._drains and not self._busy and not any(queue.waiting for queue in self._ready)
 
     def end(self):
         """Let each thread end after its present item. Idempotent."""

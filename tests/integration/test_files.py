@@ -18,7 +18,7 @@ import pytest
 import svcfw.service
 from svcfw.core.context import Context
 from svcfw.core.wire.errors import ChannelError
-from svcfw.files.disk.reader import Source
+from svcfw.files.disk.reader import Reader
 from svcfw.files.disk.writer import MIN_RESUMED_BYTES
 from svcfw.files.service import FileService
 from svcfw.files.transfers import Transfers
@@ -584,7 +584,7 @@ class TestALyingTarget:
             service.register(str(file), child)
             child.call(there.fetch_and_lie, router.myself(), str(file), bytes(32))
             known = hashlib.sha256(file.read_bytes()).digest()
-            with Source(str(file)) as source:
+            with Reader(str(file)) as source:
                 transfers = Transfers.of(router)
                 wait_until(lambda: transfers.known_digest(source) is not None, seconds(10), 'it is known')
                 assert transfers.known_digest(source) == known

@@ -50,7 +50,7 @@ class Commands(object):
                 os.killpg(process.pid, number)
             except OSError:
                 pass  # it has ended, or belongs to another account now
-        if job.is_doomed:
+        if job.got_sigkill:
             self.reap()
 
     def reap(self):
@@ -59,7 +59,7 @@ class Commands(object):
         That of a killed job keeps its number until the last signal was sent: what it started may have outlived it.
         """
         for job, process in list(self._running.items()):
-            if job.is_killed and not job.is_doomed:
+            if job.is_killed and not job.got_sigkill:
                 continue
             code = process.poll()
             if code is not None:

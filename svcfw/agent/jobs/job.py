@@ -39,7 +39,7 @@ class Job(object):
         #: The requester is gone.
         self.is_killed = False
         #: SIGKILL was sent.
-        self.is_doomed = False
+        self.got_sigkill = False
         self._loop = loop
         self._message = message
         self._send_signal = send_signal
@@ -115,17 +115,17 @@ class Job(object):
             return
         self.is_killed = True
         self._send_signal(self, signal.SIGTERM)
-        self._loop.call_later(KILL_AFTER_S, self.doom)
+        self._loop.call_later(KILL_AFTER_S, self.kill_now)
         self._close_stdin()
         for fd in list(self._fds):
             self._drop(fd)
         self._let_go()
         self._check_over()
 
-    def doom(self):
+    def kill_now(self):
         """Send the SIGKILL of `kill` now."""
-        if not self.is_doomed:
-            self.is_doomed = True
+        if not self.got_sigkill:
+            self.got_sigkill = True
             self._send_signal(self, signal.SIGKILL)
 
     # -- stdin

@@ -72,7 +72,7 @@ class Template(object):
     def __init__(self, on_exit=None, program=None):
         self._on_exit = on_exit
         self._known = set()
-        self._manifests = set()
+        self._member_lists = set()
         self._prepared = set()
         self._jobs = {}
         self._watch = None
@@ -90,7 +90,7 @@ class Template(object):
         finally:
             theirs.close()
         self._socket.setblocking(False)
-        self._sender = pipe.Sender(self._socket)
+        self._sender = pipe.PipeWriter(self._socket)
         self._events = b''
         #: Whether it can run jobs.
         self.is_ready = program is None
@@ -111,8 +111,8 @@ class Template(object):
         return [digest for digest in dict.fromkeys(digests) if digest not in known]
 
     def knows(self, job):
-        """Whether a job with this manifest ran here before, so that all its members are there."""
-        return job.get('manifest') in self._manifests
+        """Whether a job with this member list ran here before, so that all its members are there."""
+        return job.get('member_list') in self._member_lists
 
     def add(self, digest, content):
         """Send one member's content (bytes) to the template, unless it has this digest."""
@@ -128,7 +128,7 @@ class Template(object):
         `job` is a dict: kind ('module' or 'source'), interpreter (list of words), env (dict of str); for a module also
         format, module, fqn, params (bytes or str), profile, secrets (list of str, None if not to be handed over),
         rlimit_nofile, members (list of (name, digest)); for a source also source (bytes). A job may have a
-        `manifest`, a name for its members, which are then sent once.
+        `member_list`, a name for its members, which are then sent once.
         Raises ValueError if a member was not given with `add`.
         """
         if self.knows(job):
@@ -137,8 +137,8 @@ class Template(object):
             lacking = self.missing(digest for _, digest in job.get('members', ()))
             if lacking:
                 raise ValueError('%d members of the job were never added' % len(lacking))
-            if job.get('manifest') is not None:
-                self._manifests.add(job['manifest'])
+            if job.get('member_list') is not None:
+                self._member_lists.add(job['member_list'])
         self._jobs[job_id] = None
         fds = [stdout_fd, stderr_fd]
         if link_fd is not None:

@@ -55,7 +55,7 @@ def _plain(value):
     return value
 
 
-class Sender(object):
+class PipeWriter(object):
     """Queues messages for a non-blocking socket and writes what it takes."""
 
     def __init__(self, sock):
@@ -104,7 +104,7 @@ class Sender(object):
         self.queued_bytes = 0
 
 
-class Receiver(object):
+class PipeReader(object):
     """Reads messages and descriptors from a non-blocking socket."""
 
     def __init__(self, sock):

@@ -43,15 +43,15 @@ class Preimport(object):
             sys.path.remove(self._finder.root)
         self._digests = self._finder.digests([name for name in sys.modules if _is_ansible(name)])
 
-    def judge(self, manifest):
-        """Before the fork: check whether the manifest that the finder serves has exactly the imported modules."""
-        if manifest is not self._judged:
-            self._judged = manifest
+    def judge(self, member_list):
+        """Before the fork: check whether the member list that the finder serves has exactly the imported modules."""
+        if member_list is not self._judged:
+            self._judged = member_list
             self._fits = bool(self._digests) and self._finder.carries(self._digests)
 
-    def settle(self, manifest):
+    def settle(self, member_list):
         """In the child of a job: keep the imported modules only if the job's payload has exactly those."""
-        self.judge(manifest)
+        self.judge(member_list)
         if not self._fits:
             _forget()
 

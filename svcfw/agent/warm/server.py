@@ -31,25 +31,25 @@ def serve(fd, has_to_announce=False):
     start = child.StartState(is_fork=not has_to_announce)
     watched = site_state.watched() if has_to_announce else []
     child.leave_agent(keep=fd)
-    server = Server(socket.socket(fileno=fd), start)
+    server = TemplateServer(socket.socket(fileno=fd), start)
     if has_to_announce:
         server.announce(watched)
     server.run()
 
 
-class Server(object):
+class TemplateServer(object):
     """One template's state. `start`: what `child.StartState` recorded of the interpreter."""
 
     def __init__(self, sock, start):
         sock.setblocking(False)
         self._socket = sock
         self._start = start
-        self._receiver = pipe.Receiver(sock)
+        self._receiver = pipe.PipeReader(sock)
         self._members = members.Members()
         self._finder = finder.MemoryFinder(self._members)
         self._preimport = preimport.Preimport(self._finder)
         self._jobs = {}
-        self._manifests = {}
+        self._member_lists = {}
         self._foreign = None
         self._prepared = prepared.Prepared()
         self._kill_at = None
@@ -143,11 +143,11 @@ class Server(object):
                 os.close(fd)
 
     def _fill_in_members(self, job):
-        """Complete a job's members: a manifest comes with them once, the same list object represents it from then
+        """Complete a job's members: a member list comes with them once, the same list object represents it from then
         on."""
-        manifest = job.get('manifest')
-        if manifest is not None:
-            job['members'] = self._manifests.setdefault(manifest, job.get('members'))
+        member_list = job.get('member_list')
+        if member_list is not None:
+            job['members'] = self._member_lists.setdefault(member_list, job.get('members'))
 
     def _warm_up(self, job):
         """Do before the fork what each child would otherwise do."""

@@ -34,14 +34,14 @@ class Data(object):
         for length in range(len(parts) - 1, 1, -1):
             package = '.'.join(parts[1:length])
             if parts[0] == ROOT and self._is_package(package):
-                return Entry(self._router, package, parts[length:]).read_bytes()
+                return DataEntry(self._router, package, parts[length:]).read_bytes()
         raise FileNotFoundError(errno.ENOENT, 'no file of a package that came from above', path)
 
     def get_resource_reader(self, name):
         """The resources of a package, or of the one that contains a module; None for a module in none."""
         if not self._is_package(name):
             name = name.rpartition('.')[0]
-        return Reader(Entry(self._router, name, ())) if self._is_package(name) else None
+        return Resources(DataEntry(self._router, name, ())) if self._is_package(name) else None
 
     @property
     def archive(self):
@@ -57,7 +57,7 @@ class Data(object):
         return name in self._sources and self._sources[name][2]
 
 
-class Reader(object):
+class Resources(object):
     """The resources of one package: `importlib.abc.ResourceReader` and `TraversableResources`."""
 
     def __init__(self, folder):
@@ -79,7 +79,7 @@ class Reader(object):
         return [entry.name for entry in self._folder.iterdir()]
 
 
-class Entry(object):
+class DataEntry(object):
     """A file or folder in a package, existing or not: `importlib.resources.abc.Traversable`."""
 
     def __init__(self, router, package, parts, is_folder=None):
@@ -96,7 +96,7 @@ class Entry(object):
         return '/'.join((ROOT, self._package.replace('.', '/')) + self._parts)
 
     def __eq__(self, other):
-        return isinstance(other, Entry) and str(other) == str(self)
+        return isinstance(other, DataEntry) and str(other) == str(self)
 
     def __hash__(self):
         return hash(str(self))
@@ -107,7 +107,7 @@ class Entry(object):
 
     def joinpath(self, *descendants):
         parts = [part for path in descendants for part in str(path).split('/') if part not in ('', '.')]
-        return Entry(self._router, self._package, self._parts + tuple(parts))
+        return DataEntry(self._router, self._package, self._parts + tuple(parts))
 
     def __truediv__(self, child):
         return self.joinpath(child)
@@ -123,7 +123,7 @@ class Entry(object):
         if not isinstance(found, list):
             number = errno.ENOENT if found is None else errno.ENOTDIR
             raise OSError(number, os.strerror(number), str(self))
-        return (Entry(self._router, self._package, self._parts + (name,), is_folder) for name, is_folder in found)
+        return (DataEntry(self._router, self._package, self._parts + (name,), is_folder) for name, is_folder in found)
 
     def read_bytes(self):
         found = self._ask(True)

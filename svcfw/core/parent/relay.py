@@ -117,7 +117,7 @@ class Relay(object):
         else:
             self.forward(stream, frame)
         if stream.is_full():
-            _hold_back(stream, stream)  # backpressure: a child that does not read its answers may not send requests
+            _backpressure(stream, stream)  # backpressure: a child that does not read its answers may not send requests
 
     def forward(self, source, frame):
         """Forward a frame that came by the link `source` and is for another context."""
@@ -139,7 +139,7 @@ class Relay(object):
             router.bounce(frame, str(e))
             return
         if target.is_full():
-            _hold_back(source, target)
+            _backpressure(source, target)
 
     # -- routes and ids
 
@@ -259,7 +259,7 @@ class Relay(object):
         self._router.parent().request_async(handles.GET_DATA, message.small_value(), answer)
 
 
-def _hold_back(source, target):
+def _backpressure(source, target):
     """Backpressure: read from `source` only what `target`, which is full, takes."""
     source.pause_reading()
     target.when_room(source.resume_reading)

@@ -35,7 +35,7 @@ class NoLoop(object):
             with self._lock:
                 if waiter.ready or (deadline is not None and self.clock() >= deadline):
                     break
-                waiter._doze()
+                waiter._park()
             if deadline is None:
                 waiter._sleep()
             else:

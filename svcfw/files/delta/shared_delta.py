@@ -1,4 +1,4 @@
-"""SharedMatch: a delta computed once for all receivers that have the same copy."""
+"""SharedDelta: a delta computed once for all receivers that have the same copy."""
 
 import _thread
 import os
@@ -6,7 +6,7 @@ import os
 from svcfw.files.delta.blocks import match
 
 
-class SharedMatch(object):
+class SharedDelta(object):
     """The steps of `svcfw.files.delta.blocks.match`; any number of threads may iterate while they are computed.
 
     fd: a descriptor of the file, which is duplicated; size, old: as for `match`.

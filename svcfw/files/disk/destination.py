@@ -14,7 +14,7 @@ from svcfw.files.disk.metadata import Metadata
 from svcfw.files.disk.paths import encoded, temporary_name
 from svcfw.files.disk.removal import remove_tree
 from svcfw.files.disk.tree import PIECE_BYTES, Folders, digest_of
-from svcfw.files.disk.tree_file import Incoming, unwritable
+from svcfw.files.disk.tree_file import TreeFile, unwritable
 from svcfw.files.manifest import DIRECTORY, FILE
 from svcfw.service.errors import TransferError
 
@@ -38,7 +38,7 @@ class Destination(object):
 
     done: names of completed entries, folders not included.
 
-    For one thread at a time. Keeps a few dozen descriptors open, and one for each Incoming.
+    For one thread at a time. Keeps a few dozen descriptors open, and one for each TreeFile.
     """
 
     def __init__(self, root, owner=False, special_bits=False):
@@ -91,10 +91,10 @@ class Destination(object):
             self._directories.append(entry)
 
     def open(self, entry):
-        """The Incoming to write the content of a FILE entry."""
+        """The TreeFile to write the content of a FILE entry."""
         try:
             folder, name = self._place(entry)
-            incoming = Incoming(self._path, entry, folder, name, self._metadata, self.is_new, self._over)
+            incoming = TreeFile(self._path, entry, folder, name, self._metadata, self.is_new, self._over)
         except (OSError, ValueError) as e:
             raise unwritable(self._path, entry.name, e)
         self._underway.add(incoming)

@@ -1,4 +1,4 @@
-"""Source: a regular file that is read for a transfer."""
+"""Reader: a regular file that is read for a transfer."""
 
 import errno
 import hashlib
@@ -34,7 +34,7 @@ def metadata(status):
     }
 
 
-class Source(object):
+class Reader(object):
     """One open file, read from `offset` on. For one thread at a time; a context manager.
 
     path: str or bytes; follows: whether it may be a symlink; dir_fd: the folder that `path` is relative to. Raises
@@ -72,8 +72,8 @@ class Source(object):
         return self._fd
 
     def again(self):
-        """Another Source of the same open file, from its beginning, closed on its own."""
-        other = Source.__new__(Source)
+        """Another Reader of the same open file, from its beginning, closed on its own."""
+        other = Reader.__new__(Reader)
         other.path, other.size = self.path, self.size
         other.identity, other.metadata = self.identity, self.metadata
         other._fd = os.dup(self._fd)
@@ -183,7 +183,7 @@ class Source(object):
 
 
 class Content(object):
-    """Bytes in memory, with the interface of a Source. digest: their SHA-256; metadata: of the file they are for."""
+    """Bytes in memory, with the interface of a Reader. digest: their SHA-256; metadata: of the file they are for."""
 
     identity = None
     #: Always None: all of it can be read.

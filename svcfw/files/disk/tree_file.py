@@ -1,4 +1,4 @@
-"""Incoming: one file of a Destination while it is written."""
+"""TreeFile: one file of a Destination while it is written."""
 
 import os
 from hashlib import sha256
@@ -8,7 +8,7 @@ from svcfw.files.disk.paths import decoded, encoded, temporary_name
 from svcfw.service.errors import TransferError
 
 
-class Incoming(object):
+class TreeFile(object):
     """`write` the content, then `finish`; or `abandon`. Made by Destination.open.
 
     name: of the entry; fd: the temporary file, for callers that write to it directly.

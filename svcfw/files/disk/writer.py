@@ -1,4 +1,4 @@
-"""Sink: a file that is received: written beside its destination, verified and renamed."""
+"""Writer: a file that is received: written beside its destination, verified and renamed."""
 
 import errno
 import fcntl
@@ -55,7 +55,7 @@ class Wanted(object):
         return cls(**value)
 
 
-class Sink(object):
+class Writer(object):
     """Writes a file to `path` (str or bytes); a symlink there is followed. For one thread at a time.
 
     token: identifies the version of the content (bytes); what an interrupted transfer of the same version left is

@@ -90,39 +90,39 @@ class FilePlace(object):
     of what is at the place already. size: how many bytes there will be; set before the first message is taken.
     """
 
-    def __init__(self, sink, finish, size=0, copies=None):
+    def __init__(self, writer, finish, size=0, copies=None):
         self.size = size
-        self._sink = sink
+        self._writer = writer
         self._finish = finish
         self._copies = copies
 
     @property
     def done(self):
-        return self._sink.offset
+        return self._writer.offset
 
     def take(self, message, kind, *arguments):
         """Process one message. Raises TransferError, DecodeError, OSError."""
         if _SHAPES.get(kind) != tuple(map(type, arguments)):
             raise DecodeError('no part of a file')
-        room = self.size - self._sink.offset
+        room = self.size - self._writer.offset
         if kind == ZEROS:
             self._require_room(arguments[0], room)
-            self._sink.write_zeros(arguments[0])
+            self._writer.write_zeros(arguments[0])
         elif kind == COPY:
             offset, length = arguments
             self._require_room(length, room)
             if self._copies is None or offset < 0:
                 raise TransferError('it is to be copied from nowhere')
-            self._sink.copy(self._copies, offset, length)
+            self._writer.copy(self._copies, offset, length)
         else:
             data = arguments[0] if kind == DATA else _unpacked(arguments[0], room)
             self._require_room(len(data), room)
-            self._sink.write(data)
+            self._writer.write(data)
 
     def end(self, digest, size):
         """Finish after the last message; returns the digest. Raises TransferError, OSError."""
-        if type(digest) is not bytes or size != self.size or self._sink.offset != size:
-            raise TransferError('%d of %d bytes have come' % (self._sink.offset, self.size))
+        if type(digest) is not bytes or size != self.size or self._writer.offset != size:
+            raise TransferError('%d of %d bytes have come' % (self._writer.offset, self.size))
         self._finish(digest)
         return digest
 

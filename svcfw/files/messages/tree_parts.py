@@ -14,7 +14,7 @@ from svcfw.core.wire.errors import DecodeError, Error
 from svcfw.files import manifest
 from svcfw.files.disk.descriptors import FOLDER
 from svcfw.files.disk.paths import encoded
-from svcfw.files.disk.reader import Source
+from svcfw.files.disk.reader import Reader
 from svcfw.files.disk.tree import Folders, scan
 from svcfw.files.messages.file_parts import FileParts
 from svcfw.files.sending import ASKED, END, WAIT
@@ -146,7 +146,7 @@ class TreeParts(object):
     def _begin_file(self, number, entry):
         self._wanted.popleft()
         folder, _, name = encoded(entry.name).rpartition(b'/')
-        source = Source(name, self._follow, self._folders.get(folder))
+        source = Reader(name, self._follow, self._folders.get(folder))
         source.path = '%s/%s' % (self._root, entry.name)
         self._file, self._entry, self._source = FileParts(source), entry, source
         if source.size != entry.size:

@@ -174,7 +174,7 @@ class Pack(Spool):
         return offset < self.offset
 
 
-class SpoolSource(object):
+class SpoolReader(object):
     """One reader of a Spool, with the interface of a Source. on_close(): called once."""
 
     identity = None
@@ -216,7 +216,7 @@ class SpoolSource(object):
 
     def again(self):
         """As Source.again; call it before this one is closed."""
-        return SpoolSource(self._spool, _nothing)
+        return SpoolReader(self._spool, _nothing)
 
     def digest(self):
         return self._spool.digest

@@ -4,7 +4,7 @@ import _thread
 import os
 
 from svcfw.files.disk import descriptors
-from svcfw.files.relay.spool import Pack, Spool, SpoolSource
+from svcfw.files.relay.spool import Pack, Spool, SpoolReader
 
 #: How long a complete one without readers stays on disk, for receivers that come later.
 KEPT_S = 60.0
@@ -63,13 +63,13 @@ class Spools(object):
             self._settle(spool)
 
     def open(self, digest):
-        """A SpoolSource; None if there is no such content."""
+        """A SpoolReader; None if there is no such content."""
         with self._lock:
             spool = self._spools.get(digest)
             if spool is None:
                 return None
             spool.readers += 1
-        return SpoolSource(spool, lambda: self._leave(spool))
+        return SpoolReader(spool, lambda: self._leave(spool))
 
     def _leave(self, spool):
         """A reader has closed its source."""

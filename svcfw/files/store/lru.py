@@ -3,7 +3,7 @@
 from collections import OrderedDict
 
 
-class Shelf(object):
+class Lru(object):
     """LRU cache of values by digest, bounded in number and, if max_bytes is not None, in the bytes of their contents.
 
     by_size: {size of a content: digests}. The owner's lock is held.

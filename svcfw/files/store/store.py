@@ -12,7 +12,7 @@ from svcfw.core import load
 from svcfw.files.disk import descriptors
 from svcfw.files.disk.paths import encoded
 from svcfw.files.disk.reader import identity
-from svcfw.files.store.lru import Shelf
+from svcfw.files.store.lru import Lru
 
 MEMORY_BYTES = 64 * 1024 * 1024
 FOLDER_BYTES = 1024 * 1024 * 1024
@@ -40,8 +40,8 @@ class Store(object):
 
     def __init__(self, memory_bytes=MEMORY_BYTES, folder=None, folder_bytes=FOLDER_BYTES):
         self._lock = allocate_lock()
-        self._memory = Shelf(MAX_ENTRIES, memory_bytes)
-        self._references = Shelf(MAX_REFERENCES, None)
+        self._memory = Lru(MAX_ENTRIES, memory_bytes)
+        self._references = Lru(MAX_REFERENCES, None)
         self._folder = None
         if folder is not None:
             self._folder = load('svcfw.files.store.cache_folder').CacheFolder(folder, folder_bytes)

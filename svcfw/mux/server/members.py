@@ -1,6 +1,6 @@
 """Members of modules, by content: kept so that workers send each zip once.
 
-A zip's manifest, the encoded list of (name, digest) of its members, is stored and sent as one more content.
+A zip's member list, the encoded list of (name, digest) of its members, is stored and sent as one more content.
 """
 
 import hashlib
@@ -22,13 +22,13 @@ Content = tuple[bytes, bytes]
 
 @dataclass(frozen=True)
 class Zip:
-    """`manifest`: its digest; `contents`: all that a target needs to run the zip, the manifest first."""
+    """`member_list`: its digest; `contents`: all that a target needs to run the zip, the member list first."""
 
-    manifest: bytes
+    member_list: bytes
     contents: list[Content]
 
 
-class Store:
+class ModuleZips:
     """Members of known zips. Loop thread only."""
 
     def __init__(self) -> None:
@@ -43,8 +43,11 @@ class Store:
             self._contents.clear()
             self._bytes = 0
         members = list(members)
-        manifest = Codec().encode([(name, digest) for name, digest, _ in members])
-        named = [(hashlib.sha256(manifest).digest(), manifest), *((digest, content) for _, digest, content in members)]
+        member_list = Codec().encode([(name, digest) for name, digest, _ in members])
+        named = [
+            (hashlib.sha256(member_list).digest(), member_list),
+            *((digest, content) for _, digest, content in members),
+        ]
         contents = []
         for digest, content in named:
             if digest not in self._contents:

@@ -16,8 +16,8 @@ from svcfw.core.message import Message
 from svcfw.core.wire.errors import ChannelError, DecodeError, Error
 from svcfw.core.wire.frames import Frame
 from svcfw.mux.server import telling
-from svcfw.mux.server.remote_cache import Supply
-from svcfw.mux.server.turns import LinkFlow
+from svcfw.mux.server.remote_cache import RemoteCache
+from svcfw.mux.server.turns import LinkTurns
 from svcfw.program.router import Router
 
 if TYPE_CHECKING:
@@ -82,11 +82,11 @@ class Node:
         self._requests: set[int] = set()
         self._holders: set[Hashable] = set()
         self._waiting: list[OnReady] = []
-        self.flow: LinkFlow = root.flow if root else LinkFlow(router.loop.clock)
-        self.supply: Supply = Supply(
+        self.flow: LinkTurns = root.flow if root else LinkTurns(router.loop.clock)
+        self.remote_cache: RemoteCache = RemoteCache(
             lambda operation, *arguments: self.tell(operation, 0, arguments),
             self.flow,
-            root.supply if root else None,
+            root.remote_cache if root else None,
             lambda: self.context.id,  # type: ignore[union-attr]
         )
 

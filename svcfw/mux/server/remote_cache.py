@@ -1,4 +1,4 @@
-"""Supply: remote cache of one agent: modules and file contents that it holds, so that each is sent once.
+"""RemoteCache: remote cache of one agent: modules and file contents that it holds, so that each is sent once.
 
 The agent of a child context gets them from the login account's agent: what both need crosses the link to their host
 once.
@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from svcfw.agent import ops
 from svcfw.mux.server.members import Content
-from svcfw.mux.server.turns import LinkFlow
+from svcfw.mux.server.turns import LinkTurns
 
 #: Beyond this size of modules the agent is told to forget all first.
 MAX_MEMBER_BYTES = 64 * 1024 * 1024
@@ -24,7 +24,7 @@ MAX_LARGE = 64
 Tell = Callable[..., None]
 
 
-class Supply:
+class RemoteCache:
     """What one agent holds.
 
     flow: the link to its host. above: that of the agent that relays to this one, under the id `context_id()`.
@@ -33,8 +33,8 @@ class Supply:
     def __init__(
         self,
         tell: Tell,
-        flow: LinkFlow,
-        above: 'Supply | None' = None,
+        flow: LinkTurns,
+        above: 'RemoteCache | None' = None,
         context_id: Callable[[], int] | None = None,
     ) -> None:
         self.tell = tell

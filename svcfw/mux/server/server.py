@@ -24,13 +24,13 @@ from svcfw.core.wire.errors import DecodeError, Error
 from svcfw.core.wire.link import Link
 from svcfw.mux import protocol, rundir
 from svcfw.mux.server import keeping, logfile
-from svcfw.mux.server.members import Store
+from svcfw.mux.server.members import ModuleZips
 from svcfw.mux.server.node import Node
 from svcfw.mux.server.root_node import RootNode
 from svcfw.mux.server.services.jobs import Jobs
 from svcfw.mux.server.session import Session
 from svcfw.mux.server.telling import Telling
-from svcfw.mux.server.turns import LinkFlow
+from svcfw.mux.server.turns import LinkTurns
 from svcfw.program.router import Router
 from svcfw.transport.spec import Spec
 
@@ -67,7 +67,7 @@ class Server:
     def __init__(self, folder: Path) -> None:
         self.router = Router(standby=False)
         relay_of(self.router).max_frame_bytes = MAX_AGENT_FRAME_BYTES
-        self.store = Store()
+        self.store = ModuleZips()
         self.jobs = Jobs(self.router)
         self._loop = self.router.loop
         self._over = Waiter(self._loop)
@@ -75,7 +75,7 @@ class Server:
         self._hash_key = secrets.token_bytes(32)
         self._roots: dict[bytes, RootNode] = {}
         self._retired: set[RootNode] = set()  # needed by earlier requests
-        self._flows: dict[int, LinkFlow] = {}  # by the id of a root's context
+        self._flows: dict[int, LinkTurns] = {}  # by the id of a root's context
         self._sessions: dict[int, Session] = {}
         self._session_ids = itertools.count(1)  # 0 is the multiplexer itself
         self._idle_timeout_s = 60.0

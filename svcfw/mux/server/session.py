@@ -18,7 +18,7 @@ from svcfw.mux.server import keeping
 from svcfw.mux.server.child_node import ChildNode
 from svcfw.mux.server.exchange import Exchange
 from svcfw.mux.server.node import Node, StaleError
-from svcfw.mux.server.operations import OnNode, Request, pause_until_room, raise_error
+from svcfw.mux.server.operations import ClientRequest, Operations, pause_until_room, raise_error
 from svcfw.mux.server.root_node import RootNode
 from svcfw.mux.server.telling import Telling
 
@@ -58,10 +58,10 @@ class Session:
         self._backlog: deque[Frame] = deque()
         self._backlog_bytes = 0
         self._is_paused = False
-        self._current: Request | None = None  # starting, or waiting
+        self._current: ClientRequest | None = None  # starting, or waiting
         self._is_advancing = False
         self.telling = Telling(session_id, server.router.loop.clock, lambda handle, value: self.send(handle, 0, value))
-        self._on_node = OnNode(self)
+        self._operations = Operations(self)
         self._on_command: Callable[[Any], None] | None = None
         self._may_use_tty = False  # whether a child started for this client gets a terminal if it asks
         self._has_password = False  # for that child
@@ -106,7 +106,7 @@ class Session:
     def _on_answer(self, handle: int, value: Any) -> None:
         """The client's answer to a question; ignored if there is none: it may be settled by now."""
         if handle == protocol.MEMBERS:
-            self._on_node.members_arrived(value)
+            self._operations.members_arrived(value)
         elif handle == protocol.BECOME_START and self._on_command:
             on_command, self._on_command = self._on_command, None
             on_command(value)
@@ -130,7 +130,7 @@ class Session:
             return
         self._is_over = True
         self._backlog.clear()
-        self._on_node.close()
+        self._operations.close()
         if self._current is not None:
             self.settled(self._current)
         if self._child is not None and self._child.facts is None:
@@ -151,7 +151,7 @@ class Session:
         except Error as exc:
             self._break_off(f'what it asked for cannot be sent: {exc}')
 
-    def deliver(self, request: Request, handle: int, value: Any) -> None:
+    def deliver(self, request: ClientRequest, handle: int, value: Any) -> None:
         """Send the answer, unless a deferred operation failed."""
         self._forgive()
         if self._failure is not None:
@@ -160,7 +160,7 @@ class Session:
         else:
             self.send(handle, request.number, value)
 
-    def tell_lines(self, request: Request, offer: Offer) -> None:
+    def tell_lines(self, request: ClientRequest, offer: Offer) -> None:
         """What services of the client's run have said, before the answer."""
         lines = self.server.jobs.lines(offer)
         if lines:
@@ -171,7 +171,7 @@ class Session:
         """The client's."""
         return self._environment or {}
 
-    def fail(self, request: Request, error: Error) -> None:
+    def fail(self, request: ClientRequest, error: Error) -> None:
         if not request.is_waited_for:
             if request.operation != ops.REMOVE and self._refusal is None:
                 self._refusal = error
@@ -191,7 +191,7 @@ class Session:
             operation, path, status, cause = failure
             self._failure = (_CLIENT_METHOD.get(operation, operation), path, status, cause)
             if operation == ops.PUT_HELD:
-                nodes[0].supply.doubt()
+                nodes[0].remote_cache.doubt()
 
     # -- for operations on nodes
 
@@ -201,7 +201,7 @@ class Session:
         if self._takes_stale or node.is_last_resort():
             node.tell(ops.ANYWAY, self.id, ())
 
-    def hold(self, request: Request, node: Node) -> None:
+    def hold(self, request: ClientRequest, node: Node) -> None:
         """Prevent this node's end until the request is settled."""
         if self._current is request:
             self._held.add(node)
@@ -242,13 +242,13 @@ class Session:
             self._is_paused = True
             self.stream.pause_reading()
 
-    def _take(self) -> Request:
+    def _take(self) -> ClientRequest:
         frame = self._backlog.popleft()
         self._backlog_bytes -= len(frame.payload)
         if self._is_paused and not self._backlog:
             self._is_paused = False
             self.stream.resume_reading()
-        return Request(frame.reply_to, self._codec.decode(frame.payload))
+        return ClientRequest(frame.reply_to, self._codec.decode(frame.payload))
 
     def advance(self) -> None:
         """Start requests until one has to wait."""
@@ -268,7 +268,7 @@ class Session:
         if self.stream.closed and self._current is None:
             self._end()
 
-    def step(self, function: Callable[..., None], request: Request, *arguments: Any) -> None:
+    def step(self, function: Callable[..., None], request: ClientRequest, *arguments: Any) -> None:
         """Perform the next step of the current request. No exception may leave the client waiting."""
         if self._is_over:
             return
@@ -284,18 +284,18 @@ class Session:
             self._break_off(f'its request failed: {exc}')
         self.advance()
 
-    def settled(self, request: Request) -> None:
+    def settled(self, request: ClientRequest) -> None:
         """The next request may start."""
         if self._current is request:
             self._current = None
             self._let_go(request)
 
-    def _let_go(self, request: Request) -> None:
+    def _let_go(self, request: ClientRequest) -> None:
         held, self._held = self._held, set()
         for node in held:
             node.release(request)
 
-    def _carry_out_anew(self, request: Request, error: StaleError) -> None:
+    def _carry_out_anew(self, request: ClientRequest, error: StaleError) -> None:
         """A stale context has refused the request, with earlier ones done: use a new context.
 
         Once. A context that changes all the time is then used as it is, for all further requests of this client.
@@ -313,13 +313,13 @@ class Session:
             self._replace(request, error.said_by)
         self.step(self._begin, request)
 
-    def _replace(self, request: Request, node: Node) -> None:
+    def _replace(self, request: ClientRequest, node: Node) -> None:
         if node is node.root:
             self.server.replace(node, request.link, lambda: self._root(request))
         else:
             self.server.retire(node)
 
-    def _settle_up(self, request: Request, node: Node) -> None:
+    def _settle_up(self, request: ClientRequest, node: Node) -> None:
         """Wait for operations at a retired node before anything starts elsewhere."""
 
         def end(result: Any) -> None:
@@ -333,7 +333,7 @@ class Session:
             node.root.tell(ops.ANYWAY, self.id, ())
         Exchange(node, self.id, self.stream, ops.FLUSH, (), lambda *part: None, end)
 
-    def _begin(self, request: Request) -> None:
+    def _begin(self, request: ClientRequest) -> None:
         if self._environment is None:
             raise DecodeError('a request before the greeting')
         elsewhere = next((node for node in self._owing if node.is_retired and not node.dead), None)
@@ -361,7 +361,7 @@ class Session:
         self._used = {node for node in self._used if not node.dead}
         self._when_up(request, self._root(request), self._reach)
 
-    def _root(self, request: Request) -> RootNode:
+    def _root(self, request: ClientRequest) -> RootNode:
         environment = self._environment or {}
         return self.server.root(request.link, request.timeout_s, environment, self._python, self.telling)
 
@@ -377,7 +377,7 @@ class Session:
         if refusal is not None:
             raise refusal
 
-    def _when_up(self, request: Request, node: Node, then: Callable[[Request, Node], None]) -> None:
+    def _when_up(self, request: ClientRequest, node: Node, then: Callable[[ClientRequest, Node], None]) -> None:
         """Continue with `then` once the node's agent answers."""
         self.hold(request, node)
 
@@ -399,7 +399,7 @@ class Session:
             self.telling.waits(node if node is node.root else None)
         node.when_ready(ready)
 
-    def _may_have_it(self, request: Request, child: ChildNode, error: Error) -> bool:
+    def _may_have_it(self, request: ClientRequest, child: ChildNode, error: Error) -> bool:
         """Whether to start a child that failed for another client."""
         was_refused = isinstance(error, StartError) and error.status is not None
         if was_refused and child.asked_for_tty(self._has_password):
@@ -409,7 +409,7 @@ class Session:
         # A refusal is reported with the command's output, which only the session has that answered its prompts.
         return child.session != self.id and (child.given_up or was_refused)
 
-    def _reach(self, request: Request, root: Node) -> None:
+    def _reach(self, request: ClientRequest, root: Node) -> None:
         """Find or start the child of the become account, then perform the request."""
         self.uses(root)
         if request.operation == protocol.FACTS:
@@ -418,25 +418,25 @@ class Session:
             self.send(protocol.RESULT, request.number, root.facts)
             return
         if request.become_key is None:
-            self._on_node.carry_out(request, root)
+            self._operations.carry_out(request, root)
             return
         child = root.children.get(request.become_key)
         if child is not None and not child.dead:
-            self._when_up(request, child, self._on_node.carry_out)
+            self._when_up(request, child, self._operations.carry_out)
         elif request.is_waited_for:
             self._start_child(request, root)
         else:
             # Starting one takes a client that listens.
             raise StartError('become', str(root.context), 'its context is gone', 'Try again.')
 
-    def _start_child(self, request: Request, root: Node) -> None:
+    def _start_child(self, request: ClientRequest, root: Node) -> None:
         """Ask the client for the command: it has the become plugin; other clients wait for the same child."""
         marker = 'SVCFW-' + os.urandom(8).hex()
         self.telling.waits()
         self._on_command = lambda value: self.step(self._run_command, request, root, marker, value)
         self.send(protocol.BECOME_BUILD, request.number, root.boot_command(marker))
 
-    def _run_command(self, request: Request, root: Node, marker: str, value: Any) -> None:
+    def _run_command(self, request: ClientRequest, root: Node, marker: str, value: Any) -> None:
         command, need_tty, self._has_password, folder = value
         self._may_use_tty = need_tty is None
         has_tty = bool(root.wants_tty if need_tty is None else need_tty)
@@ -451,9 +451,9 @@ class Session:
             child.run = self.telling.run
             self._child = root.children[request.become_key] = child
 
-        def carry_out(request: Request, child: Node) -> None:
+        def carry_out(request: ClientRequest, child: Node) -> None:
             if folder and child.facts['home'] == root.facts['home']:  # type: ignore[index]
                 root.tell(ops.ENSURE, self.id, (folder, 0o077))
-            self._on_node.carry_out(request, child)
+            self._operations.carry_out(request, child)
 
         self._when_up(request, child, carry_out)

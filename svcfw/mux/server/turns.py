@@ -1,4 +1,4 @@
-"""LinkFlow: window of the link to one host, large enough to keep it busy, small enough not to delay calls."""
+"""LinkTurns: window of the link to one host, large enough to keep it busy, small enough not to delay calls."""
 
 from collections import deque
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from svcfw.agent import ops
 from svcfw.core.wire.pace import MIN_CHUNK_BYTES, Pace
 
 
-class LinkFlow:
+class LinkTurns:
     """Counts messages that an agent acknowledges, and serves large senders in turn. Loop thread only.
 
     clock(): seconds, as of the loop.

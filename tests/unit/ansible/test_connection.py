@@ -782,7 +782,7 @@ def test_nothing_is_replaced_that_the_stock_connection_uses_within_itself():
 
 def test_no_attribute_of_the_stock_connection_is_taken(connection):
     theirs = vars(ssh.Connection(connection._play_context)).keys()
-    ours = {'_is_stock', '_is_windows', '_operations', '_escalations', '_session', '_shortcuts', '_link', '_told'}
+    ours = {'_is_stock', '_is_windows', '_operations', '_escalations', '_session', '_deferred', '_link', '_told'}
     assert ours <= vars(connection).keys()
     assert not ours & theirs
 

@@ -15,7 +15,7 @@ from svcfw.files.disk.file_object import FileObject
 from svcfw.files.disk.reader import Content
 from svcfw.files.messages.file_parts import DATA, FileParts, FilePlace
 from svcfw.files.receiving import Receiving
-from svcfw.files.relay.spool import Spool, SpoolSource
+from svcfw.files.relay.spool import Spool, SpoolReader
 from svcfw.files.sending import START, Sending
 from svcfw.service.errors import TransferError
 from tests.support.routers import tree
@@ -49,12 +49,12 @@ class Pair:
         self.pace = Pace()
 
     def receive(self, size, file=None, schedule=None):
-        sink = FileObject(file if file is not None else io.BytesIO())
+        writer = FileObject(file if file is not None else io.BytesIO())
         router = self.child.router
         self.receiving = Receiving(
             router,
             router.parent(),
-            FilePlace(sink, sink.check, size),
+            FilePlace(writer, writer.check, size),
             schedule or (lambda: self.receiving.pump()),
             self.received,
         )
@@ -166,7 +166,7 @@ def test_a_lost_context_ends_both(pair):
 def test_a_receiver_for_which_nothing_has_come_yet_is_not_stalled(pair):
     into = pair.receive(3)
     spool = Spool(hashlib.sha256(b'abc').digest(), 3)
-    parts = FileParts(SpoolSource(spool, lambda: None))
+    parts = FileParts(SpoolReader(spool, lambda: None))
     sending = pair.sending = Sending(parts, into, pair.pace.flow(), lambda: pair.sending.pump(), pair.sent)
     sending.wake()
     wait_until(lambda: parts.is_starved, seconds(20), 'it waits for the content')
