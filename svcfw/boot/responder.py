@@ -1,8 +1,8 @@
-"""Serves the source of modules, and the data files of packages, to contexts that lack them.
+"""Responder: sends sources of modules, and data files of packages, to contexts that lack them.
 
-They get no more than they were given reason to ask for: the package of a called function, and what the sources that
-they were given import. What code imports by a name that it computes (`importlib.import_module(plugin)`) has to be
-allowed by the program. Looking for a module never imports it: a target could have code run here by asking for a name.
+Contexts get only what they were given reason to request: the package of a called function, and what the sources that
+they were given import. Imports by a computed name (`importlib.import_module(plugin)`) need the program's permission.
+Finding a module never imports it: otherwise a target could run code here by requesting a name.
 """
 
 from __future__ import annotations
@@ -27,42 +27,42 @@ from svcfw.core.context import Context
 from svcfw.core.message import Message
 from svcfw.core.wire.errors import CallError, DecodeError
 
-#: (name, is a package, path as tracebacks show it, zlib source or None for "there is none")
+#: (name, is a package, path for tracebacks, zlib source or None for "no such module")
 Module = tuple[str, bool, str, bytes | None]
 
-#: The declaration of an encoding (PEP 263), in one of the first two lines; what travels is UTF-8.
+#: The declaration of an encoding (PEP 263), in one of the first two lines; sources are sent as UTF-8.
 _COOKIE = re.compile(r'\A((?:[^\n]*\n)?[ \t\f]*)#[^\n]*?coding[:=][^\n]*')
 
-#: Modules that travel with the one asked for, and their packed size, at most: more would delay the answer.
+#: Modules sent with the requested one, and their packed size, at most: more would delay the answer.
 MAX_PRELOADED = 100
 MAX_PRELOADED_BYTES = 512 * 1024
 
 #: A longer name is no module's.
 MAX_NAME_CHARS = 500
-#: Packages that those behind one link asked for without leave, and that are sent should they be allowed later. Beyond
-#: that whatever is allowed is sent.
+#: Refused packages that are remembered for each link, to be sent should they be allowed later. Beyond that all allowed
+#: packages are sent.
 MAX_REFUSED = 1000
 
 _NEVER = frozenset(sys.stdlib_module_names)
 
 
 class Responder:
-    """Answers GET_MODULE and GET_DATA for one router, on its loop. Its methods may be called by any thread."""
+    """Answers GET_MODULE and GET_DATA for one router, on its loop. Any thread may call its methods."""
 
     def __init__(self, router: Any) -> None:
         self._router = router
         self._peers: dict[Hashable, _Peer] = {}
         self._sources: dict[str, _Source | None] = {}
-        #: Packages that all may have, and that nobody may.
+        #: Packages allowed to all contexts, and packages denied to all.
         self._allowed: set[str] = set()
         self._denied: set[str] = set()
         router.add_handler(self._on_get_module, handles.GET_MODULE)
         router.add_handler(self._on_get_data, handles.GET_DATA)
 
     def allow(self, context: Context, module: str) -> None:
-        """Let a context, and those on the way to it, have the package of `module`.
+        """Allow a context, and those on the route to it, the package of `module`.
 
-        TypeError that says why and what to do, for a program that cannot be sent.
+        Raises TypeError, with a remedy, for a program that cannot be sent.
         """
         package = module.partition('.')[0]
         if module == '__main__':
@@ -76,7 +76,7 @@ class Responder:
             self.push(context, [module])
 
     def allow_everyone(self, packages: Iterable[str]) -> None:
-        """Let all contexts below have these packages, those too that asked in vain before."""
+        """Allow these packages to all descendant contexts, also to those that were refused before."""
         for package in map(_package, packages):
             self._denied.discard(package)
             self._allowed.add(package)
@@ -87,22 +87,22 @@ class Responder:
                     self.push(self._router.context(context_id), [package])
 
     def deny_everyone(self, packages: Iterable[str]) -> None:
-        """Let no context have these packages, whatever imports them."""
+        """Deny these packages to all contexts, whatever imports them."""
         self._denied |= set(map(_package, packages))
 
     def push(self, context: Context, names: Iterable[str]) -> None:
-        """Send modules, with what they import, before they are asked for: saves a round trip at the start."""
+        """Send modules, with their imports, before they are requested: saves a round trip at the start."""
         peer = self._peer(context.id)
         modules = [module for name in names for module in self._with_imports(name, peer)]
         context.send(handles.LOAD_MODULE, modules)
 
     def forget(self, link: Hashable) -> None:
-        """A link is gone: what it was allowed and sent counts no more."""
+        """A link is gone: drop what it was allowed and sent."""
         self._peers.pop(link, None)
 
     def _peer(self, context_id: int) -> _Peer:
         link = self._router.link_for(context_id)
-        # One that is gone is not remembered.
+        # A context that is gone is not remembered.
         known = self._peers.get(link)
         if known is not None:
             return known
@@ -120,7 +120,7 @@ class Responder:
         message.reply(self._with_imports(name, peer))
 
     def _on_get_data(self, message: Message) -> None:
-        """A file of a package whose modules the context may have. Nothing is imported for that either."""
+        """Send a file of a package whose modules the context may have. Nothing is imported for that either."""
         if message.is_dead:
             return
         package, parts, wants_content = data_files.question(message.small_value())
@@ -141,9 +141,9 @@ class Responder:
         return package not in self._denied and (package in peer.allowed or package in self._allowed)
 
     def _may_have_data(self, package: str, peer: _Peer) -> bool:
-        """Any folder beside the program could be a namespace package, which a mere `try: import docker` asks for.
+        """Any folder beside the program could be a namespace package, which a mere `try: import docker` requests.
 
-        So the files of such a one are given only where a module in it is called, or imported by what was sent.
+        So files of a namespace package are sent only if a module in it is called, or imported by what was sent.
         """
         if _package(package) in self._allowed or not all(map(_is_namespace, [*parents(package), package])):
             return True
@@ -151,7 +151,7 @@ class Responder:
         return any(_spec_or_none(name) is not None and not _is_namespace(name) for name in reasons)
 
     def _refuse(self, name: str, peer: _Peer, context_id: int) -> None:
-        """Remember what was asked for in vain, and tell of it once."""
+        """Remember a refused request, and log it once."""
         package = name.partition('.')[0]
         if (package, context_id) in peer.refused or len(name) >= MAX_NAME_CHARS:
             return
@@ -169,7 +169,7 @@ class Responder:
             self._router.log(self._router, logging.INFO, text)
 
     def _with_imports(self, name: str, peer: _Peer) -> list[Module]:
-        """The module and, breadth first, those it imports that this peer was not sent before."""
+        """The module and, breadth first, those of its imports that this peer was not sent before."""
         source = self._asked_for(name, peer)
         if source is None:
             return [(name, False, '', None)]
@@ -177,7 +177,7 @@ class Responder:
         size = 0
         waiting: deque[tuple[str, _Source]] = deque([(name, source)])
         queued = {name}
-        # Asked for a package, it is on its way to the module in it that was called.
+        # A request for a package is on the way to the called module in it.
         for called in peer.called - peer.sent:
             found = self._source(called) if called.startswith(name + '.') else None
             if found is not None:
@@ -203,7 +203,7 @@ class Responder:
             return None
         source = self._sources.get(name) or _find(name)
         if source is not None:
-            # What there is not is not remembered: anybody can think of names.
+            # Missing modules are not remembered: names are unlimited.
             self._sources[name] = source
         return source
 
@@ -221,27 +221,27 @@ class Responder:
 
 
 class _Peer:
-    """What we know of those behind one link."""
+    """State of the contexts behind one link."""
 
     def __init__(self) -> None:
-        #: Packages they may have; modules called there; packages that one of them wanted in vain, and its id, and
-        #: whether there were more than are remembered; modules they were sent.
+        #: Packages they may have; modules called there; refused packages, each with the id of a requester, and whether
+        #: there were more than are remembered; modules they were sent.
         self.allowed = {'svcfw'}
         self.called: set[str] = set()
         self.refused: set[tuple[str, int]] = set()
         self.forgets = False
-        #: What the sources that they were sent import.
+        #: Imports of the sources that they were sent.
         self.imported: set[str] = set()
         self.sent = set(bundle.sources())
 
 
 class _Source:
-    """One module, ready to travel."""
+    """One module, ready to be sent."""
 
     def __init__(self, name: str, is_package: bool, path: str, text: str) -> None:
         self.is_package = is_package
         self.path = path
-        if _package(name) == 'svcfw':  # minify knows the style of ours
+        if _package(name) == 'svcfw':  # minify knows only the style of this project
             text = minify(text)
             imported = imports_of_ours(text)
         else:
@@ -259,7 +259,7 @@ def _package(module: str) -> str:
 
 
 def _spec_or_none(name: str) -> Any:
-    """Where a module is, if it is here; what targets ask for may be no name at all."""
+    """The module's spec if it exists here; a target may request any text as a name."""
     try:
         return _spec(name) if _is_name(name) else None
     except (AttributeError, ImportError, ValueError):
@@ -267,7 +267,7 @@ def _spec_or_none(name: str) -> Any:
 
 
 def _is_namespace(name: str) -> bool:
-    """Whether this is a package that consists of nothing but a folder, or of several."""
+    """Whether this is a namespace package."""
     spec = _spec_or_none(name)
     return spec is not None and spec.origin is None and spec.submodule_search_locations is not None
 
@@ -292,11 +292,11 @@ def _find(name: str) -> _Source | None:
         suffix = '/__init__.py' if is_package else '.py'
         return None if text is None else _Source(name, is_package, name.replace('.', '/') + suffix, text)
     except (AttributeError, ImportError, OSError, SyntaxError, ValueError):
-        return None  # an extension module, or something else without source: the target has it or has not
+        return None  # an extension module or the like, without source: the target has it or has not
 
 
 def _program() -> _Source:
-    """The program that runs here. OSError, SyntaxError, ValueError where it cannot be sent."""
+    """The running program. Raises OSError, SyntaxError, ValueError if it cannot be sent."""
     file = getattr(sys.modules['__main__'], '__file__', None)
     if file is None:
         raise ValueError('it was not started from a file (python -c, a notebook, ...). Put them into a module')
@@ -304,12 +304,12 @@ def _program() -> _Source:
 
 
 def _source_text(spec: Any) -> str | None:
-    """The source of a module; '' for a namespace package, None where there is none."""
+    """The source of a module; '' for a namespace package, None if there is none."""
     if spec.loader is None:
         return ''
     if hasattr(spec.loader, 'get_source'):
         return spec.loader.get_source(spec.name)
-    # A loader that rewrites what it loads, as pytest's does, need not offer the source.
+    # A loader that rewrites what it loads, as pytest's does, may not offer the source.
     return _read(Path(spec.origin)) if str(spec.origin).endswith('.py') else None
 
 
@@ -347,9 +347,10 @@ def _namespace(name: str, path: list[str]) -> Any:
 
 
 def _without_main_guard(tree: ast.Module, text: str, path: str) -> str:
-    """A program's source, to be imported elsewhere: its `if __name__ == '__main__':` blocks are blanked.
+    """A program's source, to be imported elsewhere, with its `if __name__ == '__main__':` blocks blanked.
 
-    ValueError for a program that has neither such a block nor a function with `@svcfw.main()`: importing it would run
+    Raises ValueError for a program with neither such a block nor a function with `@svcfw.main()`: importing it would
+    run
     it.
     """
     guards = [node for node in tree.body if isinstance(node, ast.If) and '__name__' in ast.unparse(node.test)]

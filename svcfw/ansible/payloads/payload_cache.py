@@ -1,12 +1,12 @@
-"""Keeps what ansible-core builds of its own modules from one run to the next.
+"""Caches the payloads that ansible-core builds of its own modules from run to run.
 
-Core scans a module's imports and packs them with it when a run uses it for the first time: 120 to 300 ms of the
-controller's CPU for each module and run, more than everything else a usual task costs. It keeps the result in a folder
-that goes with the run. Here it is put there again, as long as core would build the very same: only for modules of
-ansible-core itself, for exactly these files of it (path, size, time), and only while no other folder of `module_utils`
-could come before core's. From 2.19 on, whose names in that folder tell core's own modules from others of the same name.
+Core scans a module's imports and packs them with it when a run first uses it: 120 to 300 ms of the controller's CPU for
+each module and run, more than everything else a usual task costs. It keeps the result in a folder of the run. The cache
+puts it there again as long as core would build exactly the same: only for modules of ansible-core itself, for exactly
+these files of it (path, size, time), and only while no other folder of `module_utils` could precede core's. From 2.19
+on, whose names in that folder distinguish core's own modules from others of the same name.
 
-That folder is core's own affair. Should its layout change, nothing here has any effect, and `off` says so.
+The folder's layout is core's own. If it changes, the cache has no effect, and `off` says so.
 """
 
 import hashlib
@@ -26,19 +26,19 @@ core_version = str(getattr(ansible, '__version__', '0.0'))
 _FIRST_CORE = (2, 19)
 _OWN_MODULES = 'ansible.modules.'
 _CORE = Path(ansible.__file__).parent
-#: What decides what core builds of its modules, below its folder.
+#: Files and folders of ansible-core that determine the payloads of its modules.
 _SOURCES = ('modules', 'module_utils', 'executor', 'config', '_internal')
-#: Marks a run's folder as looked after.
+#: Marks a run's folder as processed.
 _MARKER = '.svcfw'
 _DIGEST = '.sha256'
-#: States of ansible-core whose payloads are kept: several installations, or one that is being worked on.
+#: Versions of ansible-core whose payloads are kept: several installations, or one under development.
 MAX_STATES = 5
 
 
 class PayloadCache:
-    """The payloads of one run and those kept. All methods are silent about files that cannot be had: then core builds.
+    """The payloads of one run and the cached ones. File errors are ignored: then core builds the payload.
 
-    run_folder: ansible-core's folder for this run; kept: ours. `off`: what this core does in another way than we know.
+    run_folder: ansible-core's folder for this run; kept: ours. `off`: how this core differs from the known ones.
     """
 
     def __init__(self, run_folder: Path | None = None, kept: Path | None = None) -> None:
@@ -47,7 +47,7 @@ class PayloadCache:
         self._kept = kept or Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache', 'svcfw', 'payloads')
 
     def offer(self) -> None:
-        """Put what is kept into the run's folder, once; take it back if core might now build something else."""
+        """Copy cached payloads to the run's folder, once; remove them if core might now build something else."""
         if _version(core_version) < _FIRST_CORE:
             return
         if self._run_folder is None:
@@ -64,7 +64,7 @@ class PayloadCache:
             self.off = f'the folders of module_utils cannot be told: {exc!r}'
 
     def keep(self, fqn: str) -> None:
-        """Keep what core has built of the module `fqn` in this run."""
+        """Cache what core has built of the module `fqn` in this run."""
         if self._run_folder is None or not fqn.startswith(_OWN_MODULES):
             return
         try:
@@ -76,7 +76,7 @@ class PayloadCache:
                 if not built.is_symlink() and not (state / built.name).exists():
                     _store(state, built.name, built.read_bytes())
         except OSError:
-            pass  # no marker: this run is not looked after
+            pass  # no marker: this run's folder was not processed
 
     def _fill(self) -> None:
         assert self._run_folder is not None
@@ -100,7 +100,7 @@ class PayloadCache:
         for payload in self._run_folder.glob(f'{_OWN_MODULES}*-none'):
             if payload.is_symlink():
                 payload.unlink(missing_ok=True)
-        # Nothing that is built from here on is kept.
+        # Nothing that is built from here on is cached.
         (self._run_folder / _MARKER).write_text('')
 
     def _forget_old_states(self) -> None:
@@ -115,7 +115,7 @@ def _core_folder() -> Path | None:
 
 
 def fingerprint() -> str:
-    """Names this state of ansible-core and of the interpreter; some 2 ms."""
+    """Identifies the files of ansible-core and the interpreter; takes some 2 ms."""
     digest = hashlib.sha256(f'{sys.version} {core_version} {_CORE}'.encode())
     for name in _SOURCES:
         for folder, folders, files in os.walk(_CORE / name):
@@ -129,14 +129,14 @@ def fingerprint() -> str:
 
 
 def _has_other_module_utils() -> bool:
-    """Whether modules could import something else than core's own `module_utils`."""
+    """Whether modules could import other `module_utils` than core's."""
     own = os.path.realpath(_CORE / 'module_utils')
     folders = loader.module_utils_loader.print_paths().split(os.pathsep)
     return any(os.path.isdir(folder) and os.path.realpath(folder) != own for folder in folders)
 
 
 def _store(state: Path, name: str, content: bytes) -> None:
-    """Write a payload and its digest so that no crash leaves half of it behind under its name."""
+    """Write a payload and its digest, so that a crash leaves no partial file under its name."""
     for suffix, data in ((_DIGEST, hashlib.sha256(content).hexdigest().encode()), ('', content)):
         part = state / f'{name}{suffix}.{os.getpid()}'
         with open(part, 'xb') as file:
@@ -147,7 +147,7 @@ def _store(state: Path, name: str, content: bytes) -> None:
 
 
 def _is_whole(payload: Path) -> bool:
-    """Whether a kept payload is what was stored; one that is not is removed."""
+    """Whether a cached payload is what was stored; removes it if not."""
     try:
         whole = (
             hashlib.sha256(payload.read_bytes()).hexdigest() == payload.with_name(payload.name + _DIGEST).read_text()

@@ -7,16 +7,16 @@ from svcfw.core.latch import Latch
 from svcfw.core.receivers.holders import Holders
 from svcfw.core.wire.errors import ChannelError, TimeoutError
 
-#: What a receiver holds at most: one frame of the largest size, and a good many usual ones.
+#: Most bytes that a receiver buffers: one frame of the largest size, and a good many usual ones.
 MAX_RECEIVER_BYTES = 128 * 1024 * 1024
 
 
 class Receiver(object):
-    """A handle of this context, its messages kept until they are taken.
+    """A handle of this context whose messages are queued until they are taken.
 
     router; handle: a fixed one, or a new one if None. policy, respondent: as for `Router.add_handler`.
-    Holds at most `MAX_RECEIVER_BYTES` bytes: a sender that goes on above that loses the receiver, and `get()` says so
-    after the last message that was accepted.
+    Buffers at most `MAX_RECEIVER_BYTES` bytes: a sender that exceeds this loses the receiver, and `get()` raises the
+    error after the last accepted message.
     """
 
     def __init__(self, router, handle=None, policy=None, respondent=None):
@@ -40,7 +40,7 @@ class Receiver(object):
 
     @property
     def closed(self):
-        """Why no further message will come (str); None as long as one may."""
+        """Why no further message will come (str); None while one may."""
         return self._latch.closed
 
     def to_sender(self):
@@ -57,7 +57,8 @@ class Receiver(object):
         return self._latch.empty()
 
     def get(self, timeout=None):
-        """The next Message. TimeoutError after `timeout` seconds; ChannelError once sender or receiver is closed."""
+        """The next Message. Raises TimeoutError after `timeout` seconds; ChannelError once sender or receiver is
+        closed."""
         try:
             message = self._latch.get(timeout)
         except TimeoutError:
@@ -75,7 +76,7 @@ class Receiver(object):
             yield message
 
     def close(self, reason='the receiver was closed'):
-        """Give the handle back; every waiter gets ChannelError once the messages are gone. Idempotent."""
+        """Remove the handle; waiters get ChannelError once the messages are taken. Idempotent."""
         self.router.remove_handler(self.handle)
         self._latch.close(reason)
 
@@ -98,7 +99,7 @@ class Receiver(object):
 
 
 class Channel(object):
-    """Both directions: a receiver here, and the handle of one context to send to. A source for Select."""
+    """Both directions: a receiver here, and a Sender of one context. A source for Select."""
 
     def __init__(self, router, context, handle):
         self.receiver = Receiver(router, respondent=context)
@@ -119,7 +120,7 @@ class Channel(object):
 
     @property
     def closed(self):
-        """Why no further message will come (str); None as long as one may."""
+        """Why no further message will come (str); None while one may."""
         return self.receiver.closed
 
     def empty(self):

@@ -1,4 +1,4 @@
-"""Who was sent a Sender for which handle of this context: the handle ends with the last of them."""
+"""Holders: which contexts have Senders for handles of this context: a handle ends with the last of them."""
 
 import _thread
 
@@ -8,8 +8,8 @@ from svcfw.core import handles
 class Holders(object):
     """The holders of one router's Senders, from the first `Receiver.to_sender` on. Any thread.
 
-    Which context a value is for is known only once it is encoded, so each thread's Senders are noted first (`encoded`)
-    and given to their holder then (`give`), or forgotten (`take`).
+    The destination of a value is known only once it is encoded, so each thread's Senders are noted first (`encoded`),
+    then given to their holder (`give`) or dropped (`take`).
     """
 
     def __init__(self):
@@ -20,12 +20,12 @@ class Holders(object):
         self._encoded = []
 
     def encoded(self, handle):
-        """A Sender for a handle of ours has just been encoded by the calling thread."""
+        """The calling thread has just encoded a Sender for a handle of this context."""
         if handle >= handles.FIRST_DYNAMIC:
             self._encoded.append((_thread.get_ident(), handle))
 
     def take(self):
-        """The handles (list) of the Senders that the calling thread has encoded since it last asked."""
+        """The handles (list) of the Senders that the calling thread has encoded since its last call."""
         if not self._encoded:
             return []
         me = _thread.get_ident()
@@ -36,18 +36,18 @@ class Holders(object):
         return taken
 
     def give(self, context_id):
-        """What the calling thread has encoded goes to a context below this one."""
+        """The value that the calling thread has encoded is sent to a descendant."""
         for handle in self.take():
             with self._lock:
                 self._holders.setdefault(handle, set()).add(context_id)
 
     def forget(self, handle):
-        """A handle is no more."""
+        """A handle was removed."""
         with self._lock:
             self._holders.pop(handle, None)
 
     def drop(self, context_id):
-        """A context is lost; returns the handles (list) that nobody may write to any more."""
+        """A context is lost; returns the handles (list) to which no context may write any more."""
         deserted = []
         with self._lock:
             for handle, holders in list(self._holders.items()):
