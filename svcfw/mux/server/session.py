@@ -375,7 +375,7 @@ class Session:
             return
         if request.operation == protocol.HOST_OUT:
             self.settled(request)
-            self.server.jobs.host_is_out(*request.arguments)
+            self.jobs.host_is_out(*request.arguments)
             self.send(protocol.RESULT, request.number, None)
             return
         if elsewhere is not None:
