@@ -146,7 +146,9 @@ class Router(object):
         return context.id in self.parent_ids or self.routes.link_for(context.id) is not None
 
     def calling(self, context, module):
-        """Hook, called before a call goes out: what the other side will have to import."""
+        """Called before a call goes out: what the other side will have to import."""
+        if self.relay is not None:
+            self.relay.calling(context, module)
 
     def allocate_id(self):
         """An id for a new child. Asks the parent for more when the present block is used up (blocks for one answer)."""

@@ -60,15 +60,15 @@ class Router(CoreRouter):
         return children.ssh(self, hostname, username, port, password, name, via, **options)
 
     def allow_modules(self, *names):
-        """Let contexts below import these modules or packages (names, str), and what they import.
+        """Let contexts below import these modules (names, str), all that is in them, and what they import.
 
-        Without it they get the packages of called functions and services, and what those import by a statement; what
+        Without it they get the modules of called functions and services, and what those import by a statement; what
         code imports by a computed name is refused, which is logged at INFO. Takes effect for those that are there too.
         """
         self.responder.allow_everyone(names)
 
     def deny_modules(self, *names):
-        """Let no context below have these packages, whatever imports them."""
+        """Let no context below have these modules, nor what is in them, whatever imports them."""
         self.responder.deny_everyone(names)
 
     def preload(self, context, *names):
@@ -86,10 +86,11 @@ class Router(CoreRouter):
     def gone(self, context_id, reason):
         CoreRouter.gone(self, context_id, reason)
         self._called.pop(context_id, None)
+        self.responder.forget(context_id)
 
     def add_child(self, *args):
         stream = CoreRouter.add_child(self, *args)
-        stream.when_closed(lambda: self.responder.forget(stream))
+        stream.when_closed(lambda: self.responder.forget_link(stream))
         return stream
 
     def close(self):

@@ -1,7 +1,8 @@
 """What a context does for those below it: first of all pass their frames on, or not. Most contexts lack this.
 
-Routes and ids go from neighbour to neighbour, each of whom answers for those below it. Of modules a context gives what
-it has itself; whatever else is asked for, data files too, goes up.
+Routes and ids go from neighbour to neighbour, each of whom answers for those below it. Which modules and data files a
+context may have is known at the top (svcfw.boot.responder), which is told who asks and who calls what; of modules only
+those travel that are not here already.
 """
 
 import _thread
@@ -16,6 +17,8 @@ from svcfw.core.wire.frames import Frame
 from svcfw.core.wire.limits import MAX_FRAME_BYTES
 from svcfw.core.wire.passing import check_direction, check_source
 
+#: Modules that any context may have: see svcfw.boot.public.
+_OURS = tuple('svcfw.%s.' % folder for folder in ('core', 'service', 'files', 'agent', 'transport', 'boot'))
 #: What a context below may call another one.
 MAX_NAME_CHARS = 200
 #: How many contexts there may be behind one link at a time: each costs some 500 bytes here.
@@ -44,6 +47,8 @@ class Relay(object):
         #: {link to a child: its Conduct}, and how many contexts each has told of.
         self.conducts = {}
         self._descendants = {}
+        #: {id of a context below: modules that this context has called functions of there}
+        self._called = {}
         self._lock = _thread.allocate_lock()
         first, last = router.ids or (0, -1)
         if router.own_id == 0:
@@ -79,6 +84,7 @@ class Relay(object):
 
         def lost(stream, reason):
             for context_id in router.routes.drop_link(stream):
+                self._called.pop(context_id, None)
                 router.gone(context_id, reason)
             conduct.tell()
             del self.conducts[stream], self._descendants[stream]
@@ -157,6 +163,7 @@ class Relay(object):
             raise RouteError('context %d is not below context %d' % (context_id, message.src_id))
         router.routes.remove(context_id)
         self._descendants[router.link_for(message.src_id)].discard(context_id)
+        self._called.pop(context_id, None)
         router.gone(context_id, reason)
 
     def allocate_id(self):
@@ -210,26 +217,49 @@ class Relay(object):
 
     # -- modules
 
+    def calling(self, context, module):
+        """A function of `module` is about to be called in a context: if it is below this one, it may have that."""
+        router = self._router
+        if router.importer is None or router.routes.link_for(context.id) is None:
+            return
+        called = self._called.setdefault(context.id, set())
+        if module not in called:
+            called.add(module)
+            router.parent().send(handles.GET_MODULE, (module, context.id, router.own_id))
+
+    def _require_behind(self, message, others):
+        """Those whom a neighbour names are behind its own link. DecodeError."""
+        link = self._router.link_for(message.src_id)
+        for other in others:
+            if type(other) is not int or self._router.routes.link_for(other) is not link:
+                raise DecodeError('no context below the one that names it')
+
     def _on_get_module(self, message):
+        """As that of svcfw.boot.responder. Of ours each may have what this context has; the top decides on the rest."""
         if message.is_dead:
             return
-        name = message.small_value()
-        if type(name) is not str:
+        value = message.small_value()
+        question = value if type(value) is tuple else (value, message.src_id)
+        name = question[0]
+        if type(name) is not str or len(question) not in (2, 3):
             raise DecodeError('a module name is text')
-        if name in self._router.importer.sources:
+        self._require_behind(message, question[1:])
+        if len(question) == 3:
+            self._router.parent().send(handles.GET_MODULE, question)
+        elif name in self._router.importer.sources and (name + '.').startswith(_OURS):
             message.reply([self._pack(name)])
+        else:
+            self._router.parent().request_async(handles.GET_MODULE, question, lambda reply: self._pass(message, reply))
+
+    def _pass(self, message, reply):
+        if reply.is_dead:
+            message.refuse(reply.reason)
             return
-
-        def answer(reply):
-            if reply.is_dead:
-                message.refuse(reply.reason)
-                return
-            modules = reply.value()
-            # That those below may not have one, or that there is none, says nothing about what this context may have.
-            self._router.importer.accept([module for module in modules if module[3] is not None])
-            message.reply(modules)
-
-        self._router.parent().request_async(handles.GET_MODULE, name, answer)
+        # The top leaves out what it has sent here.
+        modules = [module if module[3] != b'' else self._pack(module[0]) for module in reply.value()]
+        # That those below may not have one, or that there is none, says nothing about what this context may have.
+        self._router.importer.accept([module for module in modules if module[3] is not None])
+        message.reply(modules)
 
     def _pack(self, name):
         filename, source, is_package = self._router.importer.sources[name]
@@ -239,6 +269,11 @@ class Relay(object):
         """Not kept: a file is asked for by few, and may be large."""
         if message.is_dead:
             return
+        value = message.small_value()
+        if type(value) is not tuple or len(value) not in (3, 4):
+            raise DecodeError('no question for a data file')
+        question = value if len(value) == 4 else value + (message.src_id,)
+        self._require_behind(message, question[3:])
 
         def answer(reply):
             if reply.is_dead:
@@ -249,7 +284,7 @@ class Relay(object):
             except CallError as e:
                 message.fail(e)
 
-        self._router.parent().request_async(handles.GET_DATA, message.small_value(), answer)
+        self._router.parent().request_async(handles.GET_DATA, question, answer)
 
 
 def _hold_back(source, target):
