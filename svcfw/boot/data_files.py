@@ -92,7 +92,7 @@ def _is_given(root: Any, package: str, parts: Sequence[str], may_have: MayHave) 
 
 
 def _is_source(ending: str) -> bool:
-    """Whether a file that ends so is a module, or what interpreters and editors make of one (`pyc`, `py~`, `py.orig`)."""
+    """Whether a file that ends so is a module, or what is made of one (`pyc`, `py~`, `py.orig`)."""
     return any(each.startswith('py') for each in ending.split('.'))
 
 
