@@ -1,26 +1,42 @@
 """Get: one file of another context on its way here."""
 
+import errno
 import hashlib
+import io
+import os
 
 from svcfw.core.wire.errors import ChannelError
 from svcfw.files.calls import call, is_metadata, nonsense, receive
+from svcfw.files.disk.destination import room_for
 from svcfw.files.disk.file_object import FileObject
 from svcfw.files.disk.writer import Sink, Wanted
 from svcfw.files.messages.file_parts import FilePlace
 from svcfw.files.transfers import HASHED_BYTES, Transfers
+from svcfw.service.errors import TransferError
+
+#: What may be written to memory if the caller sets no limit.
+MAX_MEMORY_BYTES = 256 * 1024 * 1024
 
 
 class Get(object):
-    """One file `path` (str) of one context; `on_progress(done, total)` or None. For one transfer."""
+    """One file `path` (str) of one context; `on_progress(done, total)` or None. For one transfer.
 
-    def __init__(self, context, path, on_progress):
+    max_bytes: the size that it may have; None for as much as there is room for: on the disk that it is written to, or
+    MAX_MEMORY_BYTES of memory. The other side is not trusted: what it says a file is has to be had here.
+    """
+
+    def __init__(self, context, path, on_progress, max_bytes=None):
         self._context = context
         self._path = path
         self._on_progress = on_progress
+        self._max_bytes = max_bytes
+        self._disk = None  # the place on the disk that decides it
         self._transfers = Transfers.of(context.router)
 
     def to_file_object(self, file):
         """Write the content to `file`; the metadata."""
+        if self._max_bytes is None and isinstance(file, io.BytesIO):
+            self._max_bytes = MAX_MEMORY_BYTES
         return self._get(lambda look: self._write(look, file))
 
     def to_place(self, path, preserves, is_durable):
@@ -41,7 +57,15 @@ class Get(object):
         look = call(self._context, self._path, 'look', path=self._path, **options)
         if not is_metadata(look) or not _is_look(look):
             raise nonsense(self._context, self._path)
+        self._admit(look['size'])
         return look
+
+    def _admit(self, size):
+        if self._max_bytes is not None and size > self._max_bytes:
+            if self._disk is not None:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self._disk)
+            text = '%s: %s: it has %d bytes, and there may be %d: raise max_bytes'
+            raise TransferError(text % (self._context, self._path, size, self._max_bytes))
 
     def _write(self, look, file):
         store = self._transfers.store
@@ -64,6 +88,11 @@ class Get(object):
         digest, content, store = look['digest'], look['content'], self._transfers.store
         sink = Sink(path, None if content is not None else look['token'])
         try:
+            room = room_for(sink.path)
+            if self._max_bytes is None and room is not None:
+                self._max_bytes = room + sink.offset
+                self._disk = sink.path
+            self._admit(look['size'])
 
             def finish(digest):
                 sink.finish(digest, wanted)
@@ -94,6 +123,7 @@ class Get(object):
                 raise nonsense(self._context, self._path)
             if offset != sink.offset:
                 sink.restart()
+            self._admit(answer['size'])
             place.size = answer['size']
             look.update(answer)
 

@@ -25,7 +25,11 @@ class FileService(Service):
     ) -> None: ...
     @staticmethod
     def get(
-        context: Context, path: _Path, out_fp: _Writable, on_progress: _OnProgress | None = None
+        context: Context,
+        path: _Path,
+        out_fp: _Writable,
+        on_progress: _OnProgress | None = None,
+        max_bytes: int | None = None,
     ) -> dict[str, Any]: ...
     @staticmethod
     def fetch(
@@ -35,6 +39,7 @@ class FileService(Service):
         preserves: bool = False,
         is_durable: bool = False,
         on_progress: _OnProgress | None = None,
+        max_bytes: int | None = None,
     ) -> dict[str, Any]: ...
     @staticmethod
     def put_tree(
@@ -54,6 +59,7 @@ class FileService(Service):
         follow: bool = False,
         preserves: bool = True,
         on_progress: _OnProgress | None = None,
+        max_bytes: int | None = None,
     ) -> dict[str, Any]: ...
     def __init__(self, router: Router) -> None: ...
     def register(self, path: str | bytes, context: Context | None = None) -> Grant: ...

@@ -13,6 +13,7 @@ from svcfw.core.wire.errors import ChannelError, DecodeError, Error, TimeoutErro
 from svcfw.service.activation import Activation
 from svcfw.service.activator import Activator
 from svcfw.service.errors import PoolError, RefusedError, refusal
+from svcfw.service.held import Held
 from svcfw.service.request import Request
 from svcfw.service.service import Service
 from svcfw.service.workers import Lane, Workers
@@ -53,6 +54,7 @@ class Pool(object):
         self._activations = {}
         #: The calls (Message) that wait for their service to be made.
         self._awaiting = set()
+        self._held = Held(router)
         self._deferred = _Deferred()
         self._select = Select(router.loop, oneshot=False)
         self._select.notify = self._on_event
@@ -271,6 +273,11 @@ class Pool(object):
 
         arrived: when it came, on the loop's clock, if not just now: its deadline counts from there.
         """
+        try:
+            self._held.admit(msg)
+        except RefusedError as e:
+            msg.fail(refusal(e))
+            return
         if self._early is None or not self._keep(msg, arrived):
             self._accept(msg, self._submit, arrived)
 

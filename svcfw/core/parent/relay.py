@@ -10,6 +10,7 @@ import zlib
 
 from svcfw.core import handles
 from svcfw.core.message import shaped
+from svcfw.core.parent.assembly import AssembledLink, Assembly
 from svcfw.core.parent.conduct import Conduct
 from svcfw.core.stream import Stream
 from svcfw.core.wire.errors import CallError, ChannelError, DecodeError, RouteError
@@ -44,6 +45,7 @@ class Relay(object):
         self.has_starters = False
         #: The largest payload that a child may send; counts for those that are started from then on.
         self.max_frame_bytes = MAX_FRAME_BYTES
+        self._assembly = Assembly()
         #: {link to a child: its Conduct}, and how many contexts each has told of.
         self.conducts = {}
         self._descendants = {}
@@ -72,6 +74,10 @@ class Relay(object):
 
     # -- links
 
+    def link(self, marker):
+        """The Link to a child that is being started."""
+        return AssembledLink(self._assembly, marker, self.max_frame_bytes)
+
     def add_child(self, context, link, read_fd, write_fd, on_event, on_lost):
         """As `Router.add_child`."""
         router = self._router
@@ -88,6 +94,7 @@ class Relay(object):
                 router.gone(context_id, reason)
             conduct.tell()
             del self.conducts[stream], self._descendants[stream]
+            link.forget()
             on_lost(stream, reason)
 
         def expel(reason):
@@ -96,6 +103,7 @@ class Relay(object):
             stream.close(reason)
 
         stream = Stream(router.loop, link, read_fd, write_fd, context.name, event, lost)
+        link.end = lambda reason: expel(reason)
         conduct = self.conducts[stream] = Conduct(router, context.name, expel)
         self._descendants[stream] = set()
         router.routes.add_trusted(context.id, stream)

@@ -21,6 +21,21 @@ _PERMISSIONS = 0o777
 _ALL_BITS = 0o7777
 
 
+def room_for(path):
+    """How many bytes may be written to `path` (str, bytes, PathLike), or to the first folder above it that is there.
+
+    None where the file system does not say.
+    """
+    place = os.path.realpath(encoded(path))
+    while True:
+        try:
+            status = os.statvfs(place)
+        except (FileNotFoundError, NotADirectoryError):
+            place = os.path.dirname(place)
+            continue
+        return status.f_bavail * status.f_frsize if status.f_blocks else None
+
+
 class Destination(object):
     """Brings entries to the folder `root` (str, bytes, PathLike). What else is in it stays.
 

@@ -14,7 +14,7 @@ OPEN_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _HASHED_BYTES = 256 * 1024
 _ZEROS = bytes(_HASHED_BYTES)
 #: Zeros are hashed like anything else: after so many others may have a turn.
-_LONGEST_HOLE_BYTES = 64 * 1024 * 1024
+LONGEST_HOLE_BYTES = 64 * 1024 * 1024
 
 
 def encoded(path):
@@ -117,7 +117,7 @@ class Source(object):
         self.check()
         return data
 
-    def read(self, n, most=_LONGEST_HOLE_BYTES):
+    def read(self, n, most=LONGEST_HOLE_BYTES):
         """The next at most `n` bytes; an int for so many zero bytes in their place, at most `most`; b'' at the end.
 
         TransferError if the file has become shorter.
@@ -219,7 +219,7 @@ class Content(object):
         self.size = len(content)
         self.offset = 0
 
-    def read(self, n, most=_LONGEST_HOLE_BYTES):
+    def read(self, n, most=LONGEST_HOLE_BYTES):
         data = bytes(self._content[self.offset : self.offset + n])
         self.offset += len(data)
         is_zero = len(data) > 64 and data == _ZEROS[: len(data)]
