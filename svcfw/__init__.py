@@ -48,7 +48,9 @@ def main(log_level='WARNING'):
 
 def __getattr__(name):
     if name in _PUBLIC:
-        return getattr(importlib.import_module(_PUBLIC[name]), name)
+        # The Router of a context that was started is that of the core: the program's own does not run on targets.
+        module = 'svcfw.core.router' if is_target and name == 'Router' else _PUBLIC[name]
+        return getattr(importlib.import_module(module), name)
     raise AttributeError('module svcfw has no attribute %r' % name)
 
 

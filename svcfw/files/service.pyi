@@ -8,6 +8,9 @@ from svcfw.service.request import Request
 from svcfw.service.service import Service
 
 MAX_OF_ONE: int
+PART_OF_LINK: int
+PART_OF_ALL: int
+MOST_DESCRIPTORS: int
 
 class FileService(Service):
     @staticmethod

@@ -9,8 +9,8 @@ could come before core's. From 2.19 on, whose names in that folder tell core's o
 That folder is core's own affair. Should its layout change, nothing here has any effect, and `off` says so.
 
 Core loads these files as pickles, so they can run code here, as their contents do on targets. A cache folder is what CI
-systems restore and users share: each file counts only with a digest keyed with a secret that is kept elsewhere, and what
-is offered is the very bytes that were checked.
+systems restore and users share: each file counts only with a digest keyed with a secret that is kept elsewhere, and
+what is offered is the very bytes that were checked.
 """
 
 import hashlib

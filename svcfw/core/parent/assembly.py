@@ -27,7 +27,7 @@ class Assembly(object):
         if n:
             self._held[link] = n
         while self._sum > self._max_bytes:
-            largest = max(self._held, key=self._held.get)
+            largest = max(self._held, key=self._held.__getitem__)
             self._sum -= self._held.pop(largest)
             reason = 'frames that are not whole hold %d bytes here, of which this one most' % self._max_bytes
             if largest is link:
