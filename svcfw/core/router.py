@@ -193,6 +193,8 @@ class Router(object):
         payload = self.codec.encode(value)
         if self.routes.link_for(context_id) is not None:  # the end of one above is the end of this context, too
             holders.give(context_id)
+        elif context_id != self.own_id:
+            holders.give_up()
         return payload
 
     def _encode_sender(self, sender):

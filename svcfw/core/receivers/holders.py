@@ -1,4 +1,4 @@
-"""Who was sent a Sender for which handle of this context: the handle ends with the last of them."""
+"""Who was sent a Sender for which handle of this context: they may write to it, and it ends with the last of them."""
 
 import _thread
 
@@ -16,6 +16,8 @@ class Holders(object):
         self._lock = _thread.allocate_lock()
         #: {handle: ids of contexts}
         self._holders = {}
+        #: Handles whose Senders went up, and from there to anybody.
+        self._open = set()
         #: (thread, handle)
         self._encoded = []
 
@@ -40,10 +42,26 @@ class Holders(object):
                 with self._lock:
                     self._holders.setdefault(handle, set()).add(context_id)
 
+    def give_up(self):
+        """It goes to a context above this one, which may give it to any other."""
+        if self._encoded:
+            self._open.update(self.take())
+
+    def may_write(self, handle, context_id, routes):
+        """Whether a context below was sent a Sender for the handle, or one behind the same link was, which may have
+        passed it on."""
+        with self._lock:
+            holders = self._holders.get(handle, ())
+            if handle in self._open or context_id in holders:
+                return True
+            link = routes.link_for(context_id)
+            return any(routes.link_for(each) is link for each in holders)
+
     def forget(self, handle):
         """A handle is no more."""
         with self._lock:
             self._holders.pop(handle, None)
+            self._open.discard(handle)
 
     def drop(self, context_id):
         """A context is lost; returns the handles (list) that nobody may write to any more."""
