@@ -1,5 +1,6 @@
 """The client of the multiplexer: synchronous, one for each worker process, small to import."""
 
+import hashlib
 import os
 import socket
 import time
@@ -119,6 +120,7 @@ class Client:
 
     def __init__(self, sock: socket.socket, interest: Interest | None = None) -> None:
         self.mux_pid = 0
+        self._hash_key = b''
         self._interest = interest
         self._socket = sock
         self._reader = FrameReader()
@@ -168,7 +170,7 @@ class Client:
             # A program that it starts for this client (ssh, what a ProxyCommand names) shall find what this one has.
             run, ssh_verbosity = ('', 0) if interest is None else (interest.run, interest.ssh_verbosity)
             client._send(protocol.HELLO, 0, (dict(os.environ), int(idle_timeout_s), python, run, ssh_verbosity))
-            client.mux_pid = _codec.decode(client._receive().payload)
+            client.mux_pid, client._hash_key = _codec.decode(client._receive().payload)
         except (OSError, ChannelError):
             sock.close()  # nobody there, or one that was about to end
             return None
@@ -338,7 +340,10 @@ class Client:
         self._request(target, operation, arguments, 0)
 
     def _request(self, target: Target, operation: str, arguments: tuple[Any, ...], number: int) -> None:
-        key = target.become.key if target.become else None
+        key = None
+        if target.become:
+            # It holds a password, which is kept there by nobody, and only typed.
+            key = hashlib.blake2b(target.become.key, key=self._hash_key).digest()
         self._send(protocol.REQUEST, number, (target.link, key, target.timeout_s, operation, arguments))
 
     def _send(self, handle: int, number: int, value: Any) -> None:

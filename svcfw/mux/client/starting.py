@@ -13,6 +13,9 @@ from pathlib import Path
 from svcfw.core.wire.errors import Error
 from svcfw.mux import rundir
 
+#: Variables of the client that starts it which a multiplexer keeps, as long as it lives: others may be secret.
+_KEPT = frozenset({'PATH', 'HOME', 'USER', 'LOGNAME', 'SHELL', 'LANG', 'LANGUAGE', 'TZ', 'TMPDIR'})
+_KEPT_PREFIXES = ('LC_', 'LD_', 'DYLD_', 'PYTHON', 'SVCFW_', 'XDG_')
 #: How long a multiplexer may take to start, other workers' attempts included.
 START_S = 20.0
 
@@ -44,6 +47,11 @@ def locked(path: Path) -> Iterator[None]:
         os.close(fd)
 
 
+def _environment() -> dict[str, str]:
+    """What the multiplexer itself goes by. What it starts for a client gets that one's own, and for no longer."""
+    return {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith(_KEPT_PREFIXES)}
+
+
 def spawn(folder: Path) -> None:
     """Start a multiplexer and wait until it listens. MuxError."""
     main = Path(__file__).parents[1] / '__main__.py'
@@ -63,6 +71,7 @@ def spawn(folder: Path) -> None:
             start_new_session=True,
             pass_fds=[ready_w],
             cwd='/',
+            env=_environment(),
             check=True,
             timeout=START_S,
         )

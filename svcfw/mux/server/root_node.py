@@ -33,6 +33,7 @@ class RootNode(Node):
     def __init__(self, router: Router, spec: Spec, on_end: Callable[[], None]) -> None:
         Node.__init__(self, router, None)
         self.host: str = spec.host
+        self._spec = spec
         self.way = connect.choice(spec)[1]
         #: It is lost, or will never be; one that was told to leave is dead before.
         self.is_over = False
@@ -72,6 +73,7 @@ class RootNode(Node):
         try:
             assert self.context is not None
             self.adopt(self.context, message.small_value())
+            self._spec.forget_secrets()
             self._deadline.cancel()
         except Error as exc:
             self.fail(StartError('died', self.host, f'its agent did not start: {exc}', _OVERFULL))

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from svcfw.agent import private
 from svcfw.core import handles
 from svcfw.core.loop import Waiter
 from svcfw.core.message import Message
@@ -49,6 +50,7 @@ def serve(folder: Path, ready_fd: int) -> None:
     """The life of the process: listen in `folder`, write a byte to `ready_fd`, serve, leave nothing."""
     # No umask of our own: children on this machine inherit it, and in this folder nobody else can read anyhow.
     logfile.configure(folder)
+    private.hide()
     try:
         server = Server(folder)
         os.write(ready_fd, b'1')
@@ -145,7 +147,7 @@ class Server:
 
     def welcome(self, session: Session, idle_timeout_s: int) -> None:
         self._idle_timeout_s = float(idle_timeout_s)
-        session.send(protocol.WELCOME, 0, os.getpid())
+        session.send(protocol.WELCOME, 0, (os.getpid(), self._hash_key))
 
     def session_over(self, session: Session) -> None:
         self._sessions.pop(session.id, None)
