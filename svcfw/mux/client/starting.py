@@ -16,6 +16,8 @@ from svcfw.mux import rundir
 #: Variables of the client that starts it which a multiplexer keeps, as long as it lives: others may be secret.
 _KEPT = frozenset({'PATH', 'HOME', 'USER', 'LOGNAME', 'SHELL', 'LANG', 'LANGUAGE', 'TZ', 'TMPDIR'})
 _KEPT_PREFIXES = ('LC_', 'LD_', 'DYLD_', 'PYTHON', 'SVCFW_', 'XDG_')
+#: Has all memory overwritten that is given back: passwords and values that are not to be logged pass through it.
+_WIPING = {'PYTHONMALLOC': 'malloc', 'GLIBC_TUNABLES': 'glibc.malloc.tcache_count=0:glibc.malloc.perturb=85'}
 #: How long a multiplexer may take to start, other workers' attempts included.
 START_S = 20.0
 
@@ -49,7 +51,8 @@ def locked(path: Path) -> Iterator[None]:
 
 def _environment() -> dict[str, str]:
     """What the multiplexer itself goes by. What it starts for a client gets that one's own, and for no longer."""
-    return {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith(_KEPT_PREFIXES)}
+    kept = {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith(_KEPT_PREFIXES)}
+    return {**kept, **_WIPING}
 
 
 def spawn(folder: Path) -> None:

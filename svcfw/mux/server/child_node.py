@@ -140,6 +140,7 @@ class ChildNode(Node):
         if self.router.link_for(context_id) is not self.router.link_for(root.id) or context_id in self.root.contexts():
             raise DecodeError('it names a context that is not its child')
         context = self.router.context(context_id, self.name)
+        self._on_output = lambda data: None
         self._deadline.cancel()
         self._parent.finish(self._handle)
         self.router.on_gone(context, self.lost)

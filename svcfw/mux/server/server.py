@@ -1,6 +1,8 @@
 """The multiplexer: listens for clients, keeps a context for each link, ends when nobody has needed it for a while."""
 
+import faulthandler
 import fcntl
+import gc
 import hashlib
 import itertools
 import logging
@@ -51,10 +53,13 @@ def serve(folder: Path, ready_fd: int) -> None:
     # No umask of our own: children on this machine inherit it, and in this folder nobody else can read anyhow.
     logfile.configure(folder)
     private.hide()
+    if displaced := rundir.displaced(folder):
+        _log.warning('%s', displaced)
     try:
         server = Server(folder)
         os.write(ready_fd, b'1')
         os.close(ready_fd)
+        gc.freeze()  # each collection looks at what has come since alone
         server.run()
     except Exception:
         _log.exception('the multiplexer failed')
@@ -78,6 +83,7 @@ class Server:
         self._sessions: dict[int, Session] = {}
         self._session_ids = itertools.count(1)  # 0 is the multiplexer itself
         self._idle_timeout_s = 60.0
+        self._is_tidy = True  # or there may be cycles of objects that hold what a session's requests did
         self._idle_since = self._loop.clock()
         self._path = rundir.socket_path(folder)
         self._lock_path = rundir.lock_path(folder)
@@ -98,9 +104,10 @@ class Server:
         wake_r, wake_w = os.pipe()
         for fd in (wake_r, wake_w):
             os.set_blocking(fd, False)
-        # SIGINT is not ours either, but what is ignored would be so in all that is started from here.
-        for number in (signal.SIGINT, signal.SIGTERM):
+        # SIGINT and SIGHUP are not ours either, but what is ignored would be so in all that is started from here.
+        for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
             signal.signal(number, lambda number, frame: None)
+        faulthandler.register(signal.SIGUSR1)  # shows what it does in the log
         signal.set_wakeup_fd(wake_w)
         self._loop.watch(wake_r, lambda: self._on_signals(os.read(wake_r, 64)))
 
@@ -151,6 +158,7 @@ class Server:
 
     def session_over(self, session: Session) -> None:
         self._sessions.pop(session.id, None)
+        self._is_tidy = False
         self._idle_since = self._loop.clock()
 
     # -- contexts
@@ -288,6 +296,9 @@ class Server:
         pause_s = max(MIN_IDLE_CHECK_S, min(IDLE_CHECK_S, self._idle_timeout_s / 4))
         self._loop.call_later(pause_s, self._look_for_idle)
         now = self._loop.clock()
+        if not self._is_tidy:
+            self._is_tidy = True
+            gc.collect()
         for node in (*self._roots.values(), *self._retired):
             node.end_if_stalled(self._is_needed)
         for node in list(self._roots.values()):

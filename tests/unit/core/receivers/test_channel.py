@@ -230,7 +230,7 @@ class TestWhoMayWrite:
 
     def test_handles_are_not_counted_up(self, family: tuple[Served, ...]) -> None:
         numbers = sorted(Receiver(family[0].router).handle for _ in range(100))
-        assert min(b - a for a, b in zip(numbers, numbers[1:], strict=False)) >= 1
+        assert len(set(numbers)) == 100
         assert numbers[-1] - numbers[0] > 1 << 24
 
 
