@@ -100,10 +100,6 @@ class Spec:
             remedy = 'Correct `preferred_python`.' if self.python is None else 'Correct `python`.'
             raise self._wrong(str(exc), remedy) from exc
 
-    def forget_secrets(self):
-        """It has been started, and is not started again."""
-        self.password = self.passphrase = self.env = None
-
     def _wrong(self, cause, remedy, kind='option'):
         return StartError(kind, self.host or 'localhost', cause, remedy)
 

@@ -1,5 +1,6 @@
 """ChildNode: the context of another account, started below that of the login by a become plugin's command."""
 
+import logging
 import re
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +16,8 @@ MAX_NAME_CHARS = 100
 
 # sudo (requiretty) and doas; sudo's sentence is translated, the word in it is not. Then what sudo says where it only
 # lacks a way to ask for the password.
+_log = logging.getLogger('svcfw.mux')
+
 _ASKS_FOR_TTY = re.compile(rb'\btty\b', re.IGNORECASE)
 _ASKS_FOR_TERMINAL = re.compile(rb'\bterminal\b', re.IGNORECASE)
 _MAX_SHOWN_BYTES = 4096
@@ -94,6 +97,12 @@ class ChildNode(Node):
             handle = self._parent.request(ops.DISMISS, 0, (self.context.id,), gone)
         except ChannelError:
             self._is_gone()  # with everything else
+
+    def give_up(self, reason: str) -> None:
+        """Others on the host go on."""
+        _log.warning('%s: %s', self.name, reason)
+        self._parent.detach(self)
+        self.leave()
 
     def when_gone(self, callback: 'Callable[[ChildNode], None]') -> None:
         """Call back with this node once it is dead and, so far as its parent can tell, no process of it is left."""

@@ -73,7 +73,8 @@ class RootNode(Node):
         try:
             assert self.context is not None
             self.adopt(self.context, message.small_value())
-            self._spec.forget_secrets()
+            # It is up, and is not started again.
+            self._spec.password = self._spec.passphrase = self._spec.env = None
             self._deadline.cancel()
         except Error as exc:
             self.fail(StartError('died', self.host, f'its agent did not start: {exc}', _OVERFULL))

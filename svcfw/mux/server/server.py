@@ -32,6 +32,7 @@ from svcfw.mux.server.root_node import RootNode
 from svcfw.mux.server.session import Session
 from svcfw.mux.server.telling import Telling
 from svcfw.mux.server.turns import LinkFlow
+from svcfw.mux.server.watchdog import Watchdog
 from svcfw.program.router import Router
 from svcfw.transport.spec import Spec
 
@@ -83,6 +84,7 @@ class Server:
         self._sessions: dict[int, Session] = {}
         self._session_ids = itertools.count(1)  # 0 is the multiplexer itself
         self._idle_timeout_s = 60.0
+        self._watchdog = Watchdog()
         self._is_tidy = True  # or there may be cycles of objects that hold what a session's requests did
         self._idle_since = self._loop.clock()
         self._path = rundir.socket_path(folder)
@@ -308,6 +310,7 @@ class Server:
                 keeping.expire(node, now)
         for node in list(self._retired):
             node.sweep()
+        self._watchdog.look((*self._roots.values(), *self._retired))
         is_needed = self._sessions or self._roots or self._retired
         if not is_needed and now - self._idle_since > self._idle_timeout_s:
             self._stop_unless_wanted()
