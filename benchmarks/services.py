@@ -1,11 +1,13 @@
-"""Compares calls, service calls and messages between local processes with mitogen, execnet and rpyc.
+"""Compares calls, service calls, messages and folders between processes with mitogen, execnet and rpyc.
 
-    python -m benchmarks.services [--rounds 5] [--count 2000] [--only svcfw,execnet] [--python VENV/bin/python]
+    python -m benchmarks.services [--rounds 5] [--count 2000] [--places local,ssh] [--groups calls,many,one_way]
+                                  [--only svcfw,execnet] [--python VENV/bin/python]
 
-Each round runs every library once, in a process of its own, one after the other, so that a change of the machine's
-speed hits all of them; shown is the best of each number over the rounds. --python: an interpreter that has mitogen
-0.3.54, execnet and rpyc; without it a virtualenv is made under build/. docs/benchmarks-services.md explains the rows
-and records results.
+The children are processes of this machine; in the place `ssh` they are reached over a real sshd of our own on the
+loopback. Each round runs every library once, in a process of its own, one after the other, so that a change of the
+machine's speed hits all of them; shown are the best of each number over the rounds, and then all rounds. Groups are
+those of benchmarks/peers/measure.py. --python: an interpreter that has mitogen 0.3.54, execnet and rpyc; without it a
+virtualenv is made under build/. docs/benchmarks-services.md explains the rows and records results.
 """
 
 import argparse
@@ -13,12 +15,19 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
+
+from benchmarks.peers.measure import GROUPS, Plan
+from tests.support.sshd import running_sshd
 
 ROOT = Path(__file__).parents[1]
 LIBRARIES = ('svcfw', 'mitogen', 'execnet', 'rpyc')
 PACKAGES = ('mitogen==0.3.54', 'execnet==2.1.2', 'rpyc==6.0.2')
+LOCAL, SSH = PLACES = ('local', 'ssh')
 TIMEOUT_S = 600
 
 
@@ -26,17 +35,40 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--count', type=int, default=2000, help='calls for each number')
+    parser.add_argument('--places', default=','.join(PLACES))
+    parser.add_argument('--groups', default=','.join(GROUPS))
     parser.add_argument('--only', default=','.join(LIBRARIES))
     parser.add_argument('--python')
     options = parser.parse_args()
     python = options.python or made_venv(ROOT / 'build' / 'venvs' / 'benchmark-services', PACKAGES)
     libraries = options.only.split(',')
-    rounds: dict[str, list[dict[str, float]]] = {library: [] for library in libraries}
-    for number in range(options.rounds):
-        for library in libraries:
-            print(f'round {number + 1} of {options.rounds}: {library}', file=sys.stderr)
-            rounds[library].append(run(python, f'peers.with_{library}', str(options.count)))
-    print(table({library: best(found) for library, found in rounds.items()}))
+    for place in options.places.split(','):
+        with plan_for(place, options.groups.split(','), options.count) as plan:
+            loads = [load()]
+            rounds: dict[str, list[dict[str, float]]] = {library: [] for library in libraries}
+            for number in range(options.rounds):
+                for library in libraries:
+                    print(f'{place}: round {number + 1} of {options.rounds}: {library}', file=sys.stderr)
+                    rounds[library].append(run(python, f'peers.with_{library}', json.dumps(asdict(plan))))
+                loads.append(load())
+        print(f'\n{place}; load average before the first and after each round: {" ".join(loads)}\n')
+        print(table({library: best(found) for library, found in rounds.items()}))
+        print(f'\n{place}, every round\n\n{all_rounds(rounds)}', flush=True)
+
+
+@contextmanager
+def plan_for(place: str, groups: list[str], count: int) -> Iterator[Plan]:
+    """What the peers are to measure; the server is there meanwhile."""
+    if place == LOCAL:
+        yield Plan(groups, count)
+        return
+    with tempfile.TemporaryDirectory(prefix='svcfw-bench-') as top, running_sshd(Path(top) / 'sshd') as server:
+        # No -F: svcfw asks for the cipher that costs least only where no configuration is named.
+        yield Plan(groups, count, server.host, server.port, server.user, tuple(server.ssh_options()[2:]))
+
+
+def load() -> str:
+    return f'{os.getloadavg()[0]:.1f}'
 
 
 def made_venv(folder: Path, packages: Iterable[str]) -> str:
@@ -80,6 +112,16 @@ def table(found: dict[str, dict[str, float]]) -> str:
         values = {library: each[name] for library, each in found.items() if name in each}
         cells = [f'{values[library]:,.0f}' if library in values else '-' for library in found]
         lines.append(f'| {name} | ' + ' | '.join([*cells, lead(name, values)]) + ' |')
+    return '\n'.join(lines)
+
+
+def all_rounds(rounds: dict[str, list[dict[str, float]]]) -> str:
+    """A Markdown table of what each round has found."""
+    names = list(dict.fromkeys(name for each in rounds.values() for name in each[0]))
+    lines = ['| | ' + ' | '.join(rounds) + ' |', '|---|' + '---|' * len(rounds)]
+    for name in names:
+        cells = [' '.join(f'{found[name]:,.0f}' for found in each if name in found) for each in rounds.values()]
+        lines.append(f'| {name} | ' + ' | '.join(cell or '-' for cell in cells) + ' |')
     return '\n'.join(lines)
 
 

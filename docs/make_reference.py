@@ -17,6 +17,8 @@ import svcfw
 import svcfw.service
 
 PAGE = Path(__file__).with_name('reference.md')
+#: Modules whose functions are methods of Router, and how they call it.
+ROUTERS = {'svcfw.transport.children': 'router'}
 #: Sections, and the modules whose public names they hold, beyond what the packages re-export.
 LIBRARY = {
     'svcfw.program.router': ('Router',),
@@ -104,7 +106,7 @@ def signature(function: Any) -> str:
     parameters = [
         each.replace(annotation=inspect.Parameter.empty)
         for name, each in found.parameters.items()
-        if name not in ('self', 'cls')
+        if name not in ('self', 'cls', ROUTERS.get(function.__module__))
     ]
     return str(found.replace(parameters=parameters, return_annotation=inspect.Signature.empty))
 

@@ -8,14 +8,21 @@ one_way(count, value)        so many messages to the child, until it has seen th
 start() -> function          a further child; the function ends it
 child_pid() -> int           a further child, which has done nothing; it is left running
 start_many(count) -> pids    so many further children, started as fast as the library does, and called once
+fresh() -> child             a further child, which has done nothing
+put_folder(child, source, to)  the folder `source`, to where nothing is; returns once all is there
+
+Each peer's process is started with a Plan.
 """
 
 import json
+import os
 import sys
+import tempfile
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 SIZES = (64, 1024, 16 * 1024, 128 * 1024, 1024 * 1024)
@@ -23,6 +30,35 @@ IN_FLIGHT = 100
 THREADS = 8
 CALLERS = 16
 CHILDREN = 50
+FILES = 2000
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one run of a peer measures.
+
+    groups: names from GROUPS; count: calls for each number. host: '' for local children, else that of the server to
+    reach them by, with port, user and the arguments that ssh needs beside them (options).
+    """
+
+    groups: list[str]
+    count: int
+    host: str = ''
+    port: int = 0
+    user: str = ''
+    options: tuple[str, ...] = ()
+
+    def ssh_command(self) -> list[str]:
+        """The command line that a command for the server is appended to."""
+        return ['ssh', *self.options, '-p', str(self.port), f'{self.user}@{self.host}']
+
+
+def plan() -> Plan:
+    """The Plan that this process was started for."""
+    return Plan(**json.loads(sys.argv[1]))
+
+
+Found = dict[str, float]
 
 
 def latencies(function: Callable[[Any], Any], value: Any, count: int) -> list[float]:
@@ -71,31 +107,49 @@ def from_threads(function: Callable[[Any], Any], value: Any, count: int, size: i
     return count / (time.perf_counter() - begun)
 
 
-def measure(peer: Any, count: int) -> dict[str, float]:
-    """All that the peer can; `count` calls for each number."""
-    found: dict[str, float] = {}
-    small = b'x' * 64
+def small_calls(peer: Any, count: int) -> Found:
+    """One call after the other, with 64 bytes each way."""
+    found: Found = {}
     for name in ('call', 'service', 'hop', 'service_hop'):
         function = getattr(peer, name, None)
         if function is not None:
-            taken = latencies(function, small, count)
+            taken = latencies(function, b'x' * 64, count)
             label = name.replace('_', ' ')
             found[f'{label} p50 us'], found[f'{label} p99 us'] = p(taken, 50), p(taken, 99)
+    return found
+
+
+def calls_at_once(peer: Any, count: int) -> Found:
+    """Calls a second, with a hundred in flight and from several threads."""
+    found: Found = {}
+    small = b'x' * 64
     for name in ('call', 'service'):
         start = getattr(peer, f'{name}_async', None)
         if start is not None:
             in_flight(start, small, count // 5)
             found[f'{name} 100 in flight /s'] = in_flight(start, small, 3 * count)
         function = getattr(peer, name, None)
-        if function is not None and getattr(peer, 'threads', True):
+        if function is not None:
             found[f'{name} 8 threads /s'] = from_threads(function, small, 2 * count)
-    if getattr(peer, 'service', None) is not None and getattr(peer, 'threads', True):
+    if getattr(peer, 'service', None) is not None:
         found['service 16 callers /s'] = from_threads(peer.service, small, 2 * count, CALLERS)
+    return found
+
+
+def larger_calls(peer: Any, count: int) -> Found:
+    """One call after the other, with more bytes each way."""
+    found: Found = {}
     for name in ('call', 'service'):
         function = getattr(peer, name, None)
         for size in SIZES[1:] if function is not None else ():
             taken = latencies(function, b'x' * size, max(30, count * 64 // (size + 64)))
             found[f'{name} {size // 1024} KiB p50 us'] = p(taken, 50)
+    return found
+
+
+def one_way(peer: Any, count: int) -> Found:
+    """Messages that nobody answers, from the top down."""
+    found: Found = {}
     if getattr(peer, 'one_way', None) is not None:
         for size, n in ((64, 10 * count), (128 * 1024, max(100, count // 2))):
             peer.one_way(n // 10, b'x' * size)
@@ -106,18 +160,63 @@ def measure(peer: Any, count: int) -> dict[str, float]:
                 found['one way 64 B /s'] = n / taken_s
             else:
                 found['one way 128 KiB MB/s'] = n * size / taken_s / 1e6
-    starts = []
+    return found
+
+
+def starts(peer: Any, count: int) -> Found:
+    """Children, what they take to start and what they need."""
+    found: Found = {}
+    taken_ms = []
     for _ in range(5):
         begun = time.perf_counter()
         end = peer.start()
-        starts.append((time.perf_counter() - begun) * 1e3)
+        taken_ms.append((time.perf_counter() - begun) * 1e3)
         end()
-    found['start ms'] = sorted(starts)[len(starts) // 2]
+    found['start ms'] = sorted(taken_ms)[len(taken_ms) // 2]
     found['child KiB'] = rss_kib(peer.child_pid())
     begun = time.perf_counter()
     pids = peer.start_many(CHILDREN)
     found['50 children ms'] = (time.perf_counter() - begun) * 1e3
     found['50 children MiB'] = sum(map(pss_kib, pids)) / 1024
+    return found
+
+
+def first_folder(peer: Any, count: int) -> Found:
+    """A folder of small files to a child that has done nothing; in memory, where disks have no say."""
+    if getattr(peer, 'put_folder', None) is None:
+        return {}
+    with tempfile.TemporaryDirectory(prefix='svcfw-bench-', dir='/dev/shm') as top:
+        source, to = os.path.join(top, 'source'), os.path.join(top, 'to')
+        os.mkdir(source)
+        for number in range(FILES):
+            with open(os.path.join(source, str(number)), 'wb') as file:
+                file.write(os.urandom(1024))
+        child = peer.fresh()
+        begun = time.perf_counter()
+        peer.put_folder(child, source, to)
+        taken_s = time.perf_counter() - begun
+        if sorted(os.listdir(to)) != sorted(os.listdir(source)):
+            raise SystemExit('not all of the folder has come')
+    return {'first folder files /s': FILES / taken_s}
+
+
+#: By name. The folder comes first: it is about what a process does for the first time.
+GROUPS: dict[str, Callable[[Any, int], Found]] = {
+    'folder': first_folder,
+    'calls': small_calls,
+    'many': calls_at_once,
+    'large': larger_calls,
+    'one_way': one_way,
+    'starts': starts,
+}
+
+
+def measure(peer: Any, groups: list[str], count: int) -> Found:
+    """All that the peer can of these groups; `count` calls for each number."""
+    found: Found = {}
+    for name, function in GROUPS.items():
+        if name in groups:
+            found.update(function(peer, count))
     return found
 
 
@@ -137,5 +236,6 @@ def kib(path: str, name: str) -> int:
 
 
 def report(peer: Any) -> None:
-    """The main function of a peer's process: argv[1] is the count; JSON on stdout."""
-    print(json.dumps(measure(peer, int(sys.argv[1]))))
+    """The main function of a peer's process: JSON on stdout."""
+    wanted = plan()
+    print(json.dumps(measure(peer, wanted.groups, wanted.count)), flush=True)

@@ -1,3 +1,5 @@
+import shlex
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -25,9 +27,10 @@ PID = 'import os; channel.send(os.getpid())'
 class Peer:
     """Its nearest thing to a call: a loop in the child that answers each item of a channel."""
 
-    def __init__(self):
+    def __init__(self, plan):
+        self.plan = plan
         self.group = execnet.Group()
-        self.gateway = self.group.makegateway('popen//id=near')
+        self.gateway = self.fresh('//id=near')
         self.far = self.group.makegateway('popen//via=near').remote_exec(ECHO)
         self.sink = self.gateway.remote_exec(SWALLOW)
         self._channels = threading.local()
@@ -57,14 +60,26 @@ class Peer:
             self.sink.send(value)
         assert self.sink.receive() == count
 
+    def fresh(self, options=''):
+        plan = self.plan
+        if not plan.host:
+            return self.group.makegateway(f'popen{options}')
+        arguments = shlex.join([*plan.options, '-p', str(plan.port)])
+        return self.group.makegateway(f'ssh={arguments} {plan.user}@{plan.host}//python={sys.executable}{options}')
+
+    def put_folder(self, child, source, to):
+        rsync = execnet.RSync(source, verbose=False)
+        rsync.add_target(child, to)
+        rsync.send()
+
     def start(self):
-        gateway = execnet.makegateway('popen')
+        gateway = self.fresh()
         channel = gateway.remote_exec(PID)
         channel.receive()
         return gateway.exit
 
     def child_pid(self):
-        return execnet.makegateway('popen').remote_exec(PID).receive()
+        return self.fresh().remote_exec(PID).receive()
 
     def start_many(self, count):
         with ThreadPoolExecutor(count) as threads:
@@ -72,5 +87,6 @@ class Peer:
 
 
 if __name__ == '__main__':
-    measure.report(Peer())
-    execnet.default_group.terminate(1)
+    peer = Peer(measure.plan())
+    measure.report(peer)
+    peer.group.terminate(1)

@@ -1,7 +1,10 @@
+import os
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import mitogen.core
 import mitogen.master
+import mitogen.parent
 import mitogen.service
 import mitogen.utils
 
@@ -28,10 +31,22 @@ def swallow(count):
     return count
 
 
+def make_folder(path):
+    import os
+
+    os.mkdir(path)
+
+
+def write(path, data):
+    with open(path, 'wb') as file:
+        file.write(data)
+
+
 class Peer:
-    def __init__(self, router):
+    def __init__(self, router, plan):
         self.router = router
-        self.child = router.local()
+        self.plan = plan
+        self.child = self.fresh()
         self.far = router.local(via=self.child)
         self.sender = self.child.call(open_receiver)
 
@@ -61,13 +76,36 @@ class Peer:
             self.sender.send(value)
         assert seen.get().unpickle() == count
 
+    def fresh(self):
+        plan = self.plan
+        if not plan.host:
+            return self.router.local()
+        return self.router.ssh(
+            hostname=plan.host,
+            username=plan.user,
+            port=plan.port,
+            ssh_args=list(plan.options),
+            check_host_keys='accept',
+            compression=False,
+            python_path=sys.executable,
+        )
+
+    def put_folder(self, child, source, to):
+        """By calls that nobody waits for, as its Ansible extension sends small files."""
+        chain = mitogen.parent.CallChain(child, pipelined=True)
+        chain.call_no_reply(make_folder, to)
+        for name in os.listdir(source):
+            with open(os.path.join(source, name), 'rb') as file:
+                chain.call_no_reply(write, os.path.join(to, name), mitogen.core.Blob(file.read()))
+        chain.call(remote.pid)
+
     def start(self):
-        child = self.router.local()
+        child = self.fresh()
         child.call(remote.pid)
         return lambda: child.shutdown(wait=True)
 
     def child_pid(self):
-        return self.router.local().call(remote.pid)
+        return self.fresh().call(remote.pid)
 
     def start_many(self, count):
         with ThreadPoolExecutor(count) as threads:
@@ -75,7 +113,7 @@ class Peer:
 
 
 def main(router):
-    measure.report(Peer(router))
+    measure.report(Peer(router, measure.plan()))
 
 
 if __name__ == '__main__':

@@ -1,4 +1,5 @@
 import os
+import shlex
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
@@ -16,16 +17,21 @@ class Service(rpyc.Service):
         return os.getpid()
 
 
-def connect():
-    return connect_subproc([sys.executable, '-m', 'benchmarks.peers.with_rpyc', '--serve'], rpyc.VoidService)
+def connect(plan):
+    """Over ssh as to a child: it has nothing of its own for that but a forwarded port, which costs a process more."""
+    command = [sys.executable, '-m', 'benchmarks.peers.with_rpyc', '--serve']
+    if plan.host:
+        command = [*plan.ssh_command(), shlex.join(['env', f'PYTHONPATH={os.environ["PYTHONPATH"]}', *command])]
+    return connect_subproc(command, rpyc.VoidService)
 
 
 class Peer:
     """A call is one of an exposed method of a service: it has nothing else."""
 
-    def __init__(self):
+    def __init__(self, plan):
         self.kept = []
-        self.connection = connect()
+        self.plan = plan
+        self.connection = connect(plan)
         self.echo = self.connection.root.echo
         self.echo_async = rpyc.async_(self.echo)
 
@@ -41,12 +47,12 @@ class Peer:
     service_async = call_async
 
     def start(self):
-        connection = connect()
+        connection = connect(self.plan)
         connection.root.pid()
         return connection.close
 
     def child_pid(self):
-        connection = connect()
+        connection = connect(self.plan)
         self.kept.append(connection)
         return connection.root.pid()
 
@@ -60,6 +66,6 @@ if __name__ == '__main__':
         connection = rpyc.connect_stdpipes(Service)
         connection.serve_all()
     else:
-        measure.report(Peer())
+        measure.report(Peer(measure.plan()))
         sys.stdout.flush()
         os._exit(0)

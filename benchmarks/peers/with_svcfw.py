@@ -1,9 +1,14 @@
+import itertools
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import svcfw
 import svcfw.service
 from benchmarks.peers import children, measure, remote
 from svcfw.core.receivers.channel import Receiver
+from svcfw.files.service import FileService
+
+NUMBERS = itertools.count()
 
 
 class Echo(svcfw.service.Service):
@@ -27,9 +32,10 @@ def swallow(count, router):
 
 
 class Peer:
-    def __init__(self, router):
+    def __init__(self, router, plan):
         self.router = router
-        self.child = router.local()
+        self.plan = plan
+        self.child = self.fresh()
         self.far = self.child.call(children.start_child)
         self.sender = self.child.call(open_receiver)
 
@@ -57,13 +63,24 @@ class Peer:
             self.sender.send(value)
         assert seen.get() == count
 
+    def fresh(self):
+        plan = self.plan
+        if not plan.host:
+            return self.router.local()
+        return self.router.ssh(
+            plan.host, plan.user, plan.port, ssh_args=plan.options, python=sys.executable, name=f'child-{next(NUMBERS)}'
+        )
+
+    def put_folder(self, child, source, to):
+        FileService.put_tree(child, source, to)
+
     def start(self):
-        child = self.router.local()
+        child = self.fresh()
         child.call(remote.pid)
         return child.shutdown
 
     def child_pid(self):
-        return self.router.local().call(remote.pid)
+        return self.fresh().call(remote.pid)
 
     def start_many(self, count):
         with ThreadPoolExecutor(count) as threads:
@@ -72,4 +89,4 @@ class Peer:
 
 @svcfw.main()
 def main(router):
-    measure.report(Peer(router))
+    measure.report(Peer(router, measure.plan()))

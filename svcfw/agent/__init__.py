@@ -1,1 +1,4 @@
-"""Runs on targets, in and beside an agent: modules in warm processes, file operations. Python 3.6, stdlib only."""
+"""The agent: commands, files and modules for the multiplexer. On targets; imports svcfw.core and svcfw.files.disk.
+
+Python 3.6, standard library only.
+"""

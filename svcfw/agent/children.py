@@ -4,11 +4,11 @@ Loaded when the first one is asked for: most targets never need it.
 """
 
 from svcfw.agent import ops, start_folder
-from svcfw.agent.files import encoded
 from svcfw.agent.warm import locales
 from svcfw.core import handles
 from svcfw.core.wire import limits
 from svcfw.core.wire.errors import CallError, ChannelError, StartError
+from svcfw.files.disk.paths import encoded
 from svcfw.transport import failures, messages, process
 from svcfw.transport.dialogue import STDIN, STDOUT, TTY, Dialogue, Fail, Send
 from svcfw.transport.start import Starter

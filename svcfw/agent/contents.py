@@ -9,7 +9,8 @@ import collections
 import hashlib
 import os
 
-from svcfw.agent.files import SAFELY, encoded
+from svcfw.files.disk import descriptors
+from svcfw.files.disk.paths import encoded
 
 #: Large files that are kept open; the one that was used least lately is let go first.
 MAX_KEPT = 16
@@ -50,7 +51,7 @@ class Kept(object):
         """Keep the file `path` (str), which has just been written with this content."""
         self._drop(digest)
         try:
-            fd = os.open(encoded(path), os.O_RDONLY | SAFELY)
+            fd = os.open(encoded(path), descriptors.READ)
         except OSError:
             return  # it may be written, but not read
         self._files[digest] = (fd, _state(fd))

@@ -9,8 +9,8 @@ import os
 import shutil
 import stat
 
-#: Neither a named pipe nor a terminal may hold up the agent; regular files do not care.
-SAFELY = os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+from svcfw.files.disk import descriptors
+from svcfw.files.disk.paths import decoded, encoded
 
 
 class Failure(Exception):
@@ -19,16 +19,6 @@ class Failure(Exception):
     def __init__(self, path, text, error):
         Exception.__init__(self, '%s: %s' % (text, getattr(error, 'strerror', None) or error))
         self.path = path
-
-
-def encoded(text):
-    """A path, command or argument (str) as the system takes it (bytes). ValueError for what no bytes stand for."""
-    return text.encode('utf-8', 'surrogateescape')
-
-
-def decoded(data):
-    """The reverse of `encoded`."""
-    return data.decode('utf-8', 'surrogateescape')
 
 
 def expand_user(text):
@@ -98,7 +88,7 @@ class Download(object):
         self._path = path
         self._hash = hashlib.sha256()
         try:
-            self._fd = os.open(encoded(path), os.O_RDONLY | SAFELY)
+            self._fd = os.open(encoded(path), descriptors.READ)
         except (OSError, ValueError) as e:
             raise self._failure(e)
         status = os.fstat(self._fd)

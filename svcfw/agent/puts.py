@@ -1,11 +1,12 @@
 """Files that are put here: their content from the wire, from memory, or from a file that came before."""
 
+import contextlib
 import os
 
 from svcfw.agent import ops
 from svcfw.agent.contents import Contents, Kept
 from svcfw.agent.files import Failure
-from svcfw.agent.upload import Upload
+from svcfw.files.disk.upload import Upload
 
 #: Copied in one turn of the loop, so that nothing else waits for long.
 _TURN_BYTES = 1024 * 1024
@@ -27,14 +28,17 @@ class Puts(object):
             return
         if flags & ops.PUT_FIRST:
             self.abandon(session_id)
-            self._uploads[session_id] = Upload(path, mode)
+            with _writing(path):
+                self._uploads[session_id] = Upload(path, mode)
         if session_id not in self._uploads:
             raise Failure(path, "cannot write '%s'" % path, 'its beginning is missing')
         upload = self._uploads[session_id]
         try:
-            upload.write(data)
+            with _writing(path):
+                upload.write(data)
+                if flags & ops.PUT_LAST:
+                    upload.close(digest)
             if flags & ops.PUT_LAST:
-                upload.close(digest)
                 self.kept.add(digest, path)
         except Failure:
             del self._uploads[session_id]
@@ -47,15 +51,25 @@ class Puts(object):
         content = self.contents.get(digest)
         if content is None:
             raise Failure(path, "cannot write '%s'" % path, 'its content did not arrive as it was sent')
-        upload = Upload(path, mode)
-        upload.write(content)
-        upload.close(digest)
+        with _writing(path):
+            upload = Upload(path, mode)
+            upload.write(content)
+            upload.close(digest)
 
     def abandon(self, session_id):
         """The rest of what this session was sending will not come."""
         upload = self._uploads.pop(session_id, None)
         if upload is not None:
             upload.abandon()
+
+
+@contextlib.contextmanager
+def _writing(path):
+    """What goes wrong while `path` is written is a Failure."""
+    try:
+        yield
+    except (OSError, ValueError) as e:
+        raise Failure(path, "cannot write '%s'" % path, e)
 
 
 class Copy(object):
@@ -83,7 +97,8 @@ class Copy(object):
             self._end(False)
             return
         try:
-            self._upload = Upload(self._path, self._mode)
+            with _writing(self._path):
+                self._upload = Upload(self._path, self._mode)
         except Failure:
             os.close(fd)
             raise
@@ -107,14 +122,16 @@ class Copy(object):
         try:
             data = os.pread(self._fd, _TURN_BYTES, self._offset)
             if data:
-                self._upload.write(data)
+                with _writing(self._path):
+                    self._upload.write(data)
                 self._offset += len(data)
                 self._loop.call_soon(self._step)
                 return
             if not self._upload.is_whole(self._digest):
                 self._end(False)  # it was changed in a way that does not show
                 return
-            self._upload.close(self._digest)
+            with _writing(self._path):
+                self._upload.close(self._digest)
         except (OSError, Failure) as e:
             self._close()
             self._on_over(self)

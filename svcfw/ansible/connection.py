@@ -23,7 +23,7 @@ from ansible.errors import AnsibleError, AnsibleFileNotFound
 from ansible.plugins.connection import ssh
 from ansible.utils.display import Display
 
-from svcfw.ansible import agent_keys, become, localfile, options, shell_commands
+from svcfw.ansible import agent_keys, become, options, shell_commands
 from svcfw.ansible.deferred import Other, Shortcuts
 from svcfw.ansible.errors import translate
 from svcfw.ansible.options import played, text
@@ -32,6 +32,7 @@ from svcfw.ansible.payloads.payload_cache import PayloadCache
 from svcfw.ansible.session import Session
 from svcfw.ansible.told import Told
 from svcfw.core.wire.errors import Error, StartError
+from svcfw.files.disk import replacement
 from svcfw.mux.client.client import Become, Client, DeferredError, Result, Target
 
 Answer = tuple[int, bytes, bytes]
@@ -376,7 +377,7 @@ class Connection(ssh.Connection):
                 target, lambda client: client.fetch_file(target, remote_path, temporary, progress)
             )
 
-        self._blocking(lambda: localfile.replace(local_path, write), local_path)
+        self._blocking(lambda: replacement.replace(local_path, write), local_path)
 
     def _reset_stock(self) -> None:
         """End a master of stock ssh's; whether an earlier task took the stock way is not known here."""

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
+
+#: An import statement in what `minify` makes of our sources.
+_STATEMENT = re.compile(r'^ *(?:from ([\w.]+) import ?(\([^)]*\)|[^\n]*)|import ([^\n]+))$', re.MULTILINE)
+_NAME = re.compile(r'([\w.]+)(?: as \w+)?')
+_LONG_STRING = re.compile(r'("""|\'\'\').*?\1', re.DOTALL)
 
 
 def parents(name: str) -> list[str]:
@@ -26,6 +32,16 @@ def imports(tree: ast.AST, package: str) -> Iterator[str]:
             if base:
                 yield from [*parents(base), base]
                 yield from (f'{base}.{alias.name}' for alias in node.names)
+
+
+def imports_of_ours(small: str) -> Iterator[str]:
+    """The same for one of our own modules, minified: to parse it takes five times as long, and a program waits."""
+    for base, names, modules in _STATEMENT.findall(_LONG_STRING.sub('', small)):
+        for name in _NAME.findall(modules):
+            yield from [*parents(name), name]
+        if base:
+            yield from [*parents(base), base]
+            yield from (f'{base}.{name}' for name in _NAME.findall(names))
 
 
 def exported(tree: ast.Module) -> list[str]:

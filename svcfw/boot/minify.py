@@ -12,18 +12,20 @@ from __future__ import annotations
 
 import re
 
+# Each piece begins with one of a few characters, which are found much faster than one of several alternatives.
 _PIECE = re.compile(
     r"""
-    (?P<line> ^ [ \t]* (?= [^\s\#] ) )
-    | (?P<string> [rRbBfFuU]{0,2} (?: \"{3} (?: [^\\] | \\. )*? \"{3} | '{3} (?: [^\\] | \\. )*? '{3}
-                                  | " (?: [^"\\\n] | \\. )* " | ' (?: [^'\\\n] | \\. )* ' ) )
-    | (?P<comment> \# [^\n]* )
-    | (?P<join> \\\n [ \t]* )
-    | (?P<blank> [ \t\f]+ )
-    | (?P<open> [(\[{] )
-    | (?P<close> [)\]}] )
+    [\n"'\#\\ \t\f()\[\]{}]
+    (?: (?P<line> (?<= \n ) [ \t]* (?= [^\s\#] ) )
+    | (?P<string> (?<= " ) (?: "" (?: [^\\] | \\. )*? \"{3} | (?: [^"\\\n] | \\. )* " )
+                | (?<= ' ) (?: '' (?: [^\\] | \\. )*? '{3} | (?: [^'\\\n] | \\. )* ' ) )
+    | (?P<comment> (?<= \# ) [^\n]* )
+    | (?P<join> (?<= \\ ) \n [ \t]* )
+    | (?P<blank> (?<= [ \t\f] ) [ \t\f]* )
+    | (?P<open> (?<= [(\[{] ) )
+    | (?P<close> (?<= [)\]}] ) ) )
     """,
-    re.VERBOSE | re.DOTALL | re.MULTILINE,
+    re.VERBOSE | re.DOTALL,
 )
 _EMPTY_LINES = re.compile(r'(?:[ \t]*(?:#[^\n]*)?\n)*([ \t]*)')
 _REST_OF_LINE = re.compile(r'[ \t]*(?:#[^\n]*)?(?:\n|\Z)')
@@ -31,6 +33,7 @@ _REST_OF_LINE = re.compile(r'[ \t]*(?:#[^\n]*)?(?:\n|\Z)')
 
 def minify(source: str) -> str:
     """The same program in fewer characters, for a source in the style of this project."""
+    source = '\n' + source
     out: list[str] = []
     indents = [0]
     depth = done = 0
@@ -45,7 +48,7 @@ def minify(source: str) -> str:
         done = piece.end()
         kind, text = piece.lastgroup, piece.group()
         if kind == 'line':
-            text = '' if depth else _indentation(indents, len(text))
+            text = '\n' if depth else '\n' + _indentation(indents, len(text) - 1)
             starts_line = not depth
         elif kind == 'blank':
             text = ' ' if _must_part(out[-1][-1:] if out else '', source[done : done + 1]) else ''
@@ -55,8 +58,8 @@ def minify(source: str) -> str:
             text = '\\\n'
         elif kind == 'string' and starts_line and last in ('', ':') and _REST_OF_LINE.match(source, done):
             instead = _instead_of_docstring(source, done, indents[-1])
-            if not instead and len(indents) > 1:
-                out.pop()  # its indentation
+            if not instead:
+                out[-1] = '\n'  # without its indentation
             text = instead + '\n' * text.count('\n')
             starts_line = False
         else:
@@ -65,7 +68,7 @@ def minify(source: str) -> str:
             starts_line = False
         if text:
             out.append(text)
-    return ''.join(out) + source[done:].rstrip('\n') + '\n'
+    return ''.join(out)[1:] + source[done:].rstrip('\n') + '\n'
 
 
 def _indentation(indents: list[int], width: int) -> str:

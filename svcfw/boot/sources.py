@@ -15,7 +15,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from svcfw.boot.imports import exported, imports, parents
+from svcfw.boot.imports import exported, imports, imports_of_ours, parents
 from svcfw.boot.minify import minify
 
 #: A longer name is no module's.
@@ -37,21 +37,26 @@ class Source:
     """
 
     def __init__(self, name: str, is_package: bool, path: str, text: str) -> None:
-        tree = ast.parse(text)
-        if name == '__main__':
-            text = _without_main_guard(tree, text, path)
-        package = name if is_package else name.rpartition('.')[0]
+        #: What it cost to make this, in bytes of text.
+        self.size = len(text)
+        self.exported: list[str] = []
+        if name.partition('.')[0] == 'svcfw':  # minify knows the style of ours
+            text = minify(text)
+            imported = imports_of_ours(text)
+        else:
+            tree = ast.parse(text)
+            if name == '__main__':
+                text = _without_main_guard(tree, text, path)
+            imported = imports(tree, name if is_package else name.rpartition('.')[0])
+            if is_package:
+                self.exported = exported(tree)
+            text = _COOKIE.sub(r'\1#', text, count=1)
         self.is_package = is_package
         #: Whether this is a package that consists of nothing but folders.
         self.is_namespace = False
         self.path = path
-        # Others' sources go as they are: minify knows the style of ours.
-        small = minify(text) if name.partition('.')[0] == 'svcfw' else _COOKIE.sub(r'\1#', text, count=1)
-        self.packed = zlib.compress(small.encode(), 6)
-        self.imports = [*parents(name), *dict.fromkeys(imports(tree, package))]
-        self.exported = exported(tree) if is_package else []
-        #: What it cost to make this, in bytes of text.
-        self.size = len(text)
+        self.packed = zlib.compress(text.encode(), 6)
+        self.imports = [*parents(name), *dict.fromkeys(imported)]
 
 
 def find(name: str) -> Source | None:

@@ -37,11 +37,11 @@ class Context(object):
         function: a module's function or a method of a module's class that needs no instance. Raises CallError with what
         was raised there, ChannelError when the context is lost meanwhile, EncodeError for a value that cannot travel.
         """
-        return self.call_async(function, *args, **kwargs).get()
+        return _calls().request_call(self, function, args, kwargs).get()
 
     def call_async(self, function, *args, **kwargs):
         """Start a call; returns a CallReply, whose `get(timeout)` gives the value."""
-        return self.request_call(function, args, kwargs)
+        return _calls().request_call(self, function, args, kwargs)
 
     def request_call(self, function, args=(), kwargs=(), timeout=None):
         """The same with arguments as a tuple and a dict. timeout: seconds after which it need not begin any more."""

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from _collections import OrderedDict
 
 from svcfw.core import forks, handles, load, logs
 from svcfw.core.latch import Latch
@@ -59,12 +60,16 @@ class Dispatcher(object):
         #: Whether a call is being executed now.
         self.busy = False
         self._router = router
-        self._calls = Latch(router.loop, brief=True)
+        #: Those that wait, {origin: (message, arrived)} in their order, so that one is cancelled without a search; and
+        #: (None, function) of `do`.
+        self._calls = OrderedDict()
+        #: An item for each of them.
+        self._arrivals = Latch(router.loop, brief=True)
         #: Keys of chains (svcfw.core.calls.chain) of which a call was refused, until they are forgotten.
         self._refused_chains = set()
         router.add_handler(self._on_call, handles.CALL_FUNCTION, policy=has_parent_authority)
         router.add_handler(self._on_cancel, handles.CANCEL_CALL, policy=has_parent_authority)
-        router.on_shutdown(lambda: self._calls.close('the context ended'))
+        router.on_shutdown(lambda: self._arrivals.close('the context ended'))
 
     def _on_call(self, message):
         if message.is_dead:
@@ -73,9 +78,16 @@ class Dispatcher(object):
         if waiting >= MAX_PENDING_CALLS or self._refused_chains:
             waiting = self._waiting_for(message.value(), waiting)
         if waiting < MAX_PENDING_CALLS:
-            self._calls.put((message, self._router.loop.clock()))
+            frame = message.frame
+            self._calls[(frame.src, frame.reply_to) if frame.reply_to else message] = message, self._router.loop.clock()
+            self._arrivals.put()
         else:
             self._tell(message, CallError('svcfw.BusyError', '%d calls are waiting already' % MAX_PENDING_CALLS))
+
+    def do(self, function):
+        """Have `function()` called on the main thread, in its turn among the calls. Loop thread."""
+        self._calls[function] = None, function
+        self._arrivals.put()
 
     def _waiting_for(self, call, waiting):
         """How many calls wait, as a chain counts them: none of it may run after one that was refused."""
@@ -92,19 +104,24 @@ class Dispatcher(object):
 
     def _on_cancel(self, message):
         """A caller waits no more: its call is not begun."""
-        if not message.is_dead:
-            reply_to = message.value()
-            self._calls.drop(lambda call: call[0].is_from(message.src_id, reply_to))
+        if not message.is_dead and self._calls.pop((message.src_id, message.value()), None) is not None:
+            self._arrivals.take_back()
 
     def run(self):
         """Execute calls until the router is shut down. Main thread."""
         while True:
             try:
-                message, arrived = self._calls.get()
+                self._arrivals.get()
+                _, (message, arrived) = self._calls.popitem(last=False)
             except ChannelError:
                 return
+            except KeyError:
+                continue  # it was cancelled just now
             if self._router.closed is not None:
                 return  # nobody waits for the rest
+            if message is None:
+                arrived()
+                continue
             self.busy = True
             self._execute(message, arrived)
             self.busy = False

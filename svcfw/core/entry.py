@@ -32,8 +32,8 @@ def main(config):
     router.ids = config['ids']
     Importer(router, sys.meta_path[0]).install()
     dispatcher = Dispatcher(router)
-    PoolStarter(router)
-    PoolStarter(router, handles.CHILDREN, ('svcfw.transport.children', 'children for you'))
+    PoolStarter(router, on_main=dispatcher.do)
+    PoolStarter(router, handles.CHILDREN, ('svcfw.transport.children', 'children for you'), on_main=dispatcher.do)
     router.ended.notify = lambda _: router.loop.call_soon(lambda: _end_running_call(router.loop, dispatcher))
     stream = router.add_parent(Link(), read_fd, write_fd)
     stream.write_ahead(config['marker'])

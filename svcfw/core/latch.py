@@ -76,14 +76,12 @@ class Latch(object):
             if not in_time and not self._items:
                 raise TimeoutError('%r: nothing arrived within %g s' % (self, timeout))
 
-    def drop(self, is_unwanted):
-        """Take the items out of which `is_unwanted(item)` is true. It is called under a lock."""
-        with self._lock:
-            for item in filter(is_unwanted, list(self._items)):
-                try:
-                    self._items.remove(item)
-                except ValueError:
-                    pass  # a thread that need not wait takes its item without the lock
+    def take_back(self):
+        """Take out the latest item, if there is one: for items that are all alike."""
+        try:
+            self._items.pop()
+        except IndexError:
+            pass
 
     def close(self, reason='the latch was closed'):
         """Wake all waiters with ChannelError(reason) once the items are gone. Idempotent."""

@@ -27,6 +27,8 @@ STANDBY_NAP_S = 0.005
 MAX_STANDBY_NAP_S = 0.02
 #: A poll or sleep that has nothing to wait for still ends, so that a lost wake-up can only delay, never hang.
 MAX_POLL_S = 60.0
+#: How long at most writes of threads that do not drive are held back to become one; epoll makes it a millisecond.
+LINGER_S = 0.0005
 
 
 _NOTHING = (None, None)
@@ -54,6 +56,7 @@ class Waiter(object):
         loop = self._loop
         if loop._driver is self and loop.is_driving():
             self.ready = True  # as the thread that waits for it will see when this callback returns
+            loop.busy += 1
             return
         with loop._lock:
             self.ready = True
@@ -67,6 +70,7 @@ class Waiter(object):
     def _rouse(self):
         if self._asleep:
             self._asleep = False
+            self._loop.busy += 1
             self._gate.release()
 
     def _doze(self):
@@ -116,6 +120,8 @@ class Loop(object):
         self._watched = {}
         self._soon = deque()
         self._flushes = deque()
+        self._lingering = deque()
+        self._lingers = False
         self._timers = []
         self._followers = deque()
         self._driver = None
@@ -125,6 +131,10 @@ class Loop(object):
         #: Called on the driving thread when a callback begins to wait.
         self.on_nested = None
         self._polling = False
+        #: How many threads this turn has woken that have not begun to wait again; and whether a frame is to wait for
+        #: theirs (svcfw.core.parent.gathering).
+        self.busy = 0
+        self.gathers = lambda: False
         self._turns = 0
         self._standby = None
         self._standby_parked = False
@@ -168,16 +178,26 @@ class Loop(object):
         return self.call_at(self.clock() + seconds, function)
 
     def flush_later(self, function):
-        """Have `function()` called at the end of this turn, or before the next if that is only moments away.
+        """Have `function()` called at the end of this turn: many writes become one. The driving thread."""
+        self._flushes.append(function)
 
-        So many writes become one. Returns whether it will be called; it will for the driving thread.
+    def linger(self, function):
+        """The same for another thread: called when a thread begins to wait, or moments from now.
+
+        Returns whether it will be called: there must be a standby, or one that drives.
         """
         with self._lock:
-            is_soon = self._driver is None and self._standby is not None and not self._standby_parked
-            if is_soon or self.is_driving():
-                self._flushes.append(function)
-                return True
-            return False
+            if self._standby is None or (self._driver is None and self._standby_parked):
+                return False
+            self._lingering.append(function)
+            if not self._lingers:
+                self._lingers = True
+                self.call_later(LINGER_S, self._end_lingering)
+            return True
+
+    def _end_lingering(self):
+        self._lingers = False
+        self._flush(self._lingering)
 
     def is_driving(self):
         """Whether the calling thread is the one that runs the callbacks now."""
@@ -196,13 +216,18 @@ class Loop(object):
         """
         if self.is_driving():
             return self._drive_nested(waiter, deadline)
+        if self.busy:
+            self.busy -= 1
+        if self._lingering and not self.busy:
+            self._flush(self._lingering)
         yields = follows = False
         try:
             while not waiter.ready:
                 with self._lock:
-                    if waiter.ready or self._expired(deadline):
+                    if waiter.ready or (deadline is not None and self.clock() >= deadline):
                         break
-                    self._require_open()
+                    if self._closed:
+                        raise ChannelError(self._why_closed)
                     leads = self._driver is None and not yields
                     if leads:
                         self._take(waiter)
@@ -266,13 +291,6 @@ class Loop(object):
 
     # -- the driver's side
 
-    def _expired(self, deadline):
-        return deadline is not None and self.clock() >= deadline
-
-    def _require_open(self):
-        if self._closed:
-            raise ChannelError(self._why_closed)
-
     def _follow(self, waiter):
         waiter._doze()
         if waiter not in self._followers:
@@ -330,7 +348,7 @@ class Loop(object):
         """Until the waiter is set, or it is late, or it would better be another thread that drives. False for that."""
         while not waiter.ready and (deadline is None or self.clock() < deadline):
             if self._closed:
-                self._require_open()
+                raise ChannelError(self._why_closed)
             self._turn(deadline)
             if self._hands_over:
                 self._hands_over = False
@@ -338,10 +356,19 @@ class Loop(object):
                     return False
         return True
 
+    def _flush(self, functions):
+        while functions:
+            try:
+                function = functions.popleft()
+            except IndexError:
+                break  # another thread was faster
+            self._guard(function)
+
     def _turn(self, deadline):
-        while self._flushes:
-            self._guard(self._flushes.popleft())
-        for fd, mask in self._poll(deadline):
+        self._flush(self._flushes)
+        ready = self._poll(deadline)
+        self.busy = 0
+        for fd, mask in ready:
             try:
                 readable, writable = self._watched.get(fd, _NOTHING)
                 if writable and mask & ~READ:
@@ -357,8 +384,9 @@ class Loop(object):
                     self._guard(self._soon.popleft())
         if self._timers:
             self._run_timers()
-        while self._flushes:
-            self._guard(self._flushes.popleft())
+        self._flush(self._flushes)
+        if self._lingering and not self.busy:
+            self._flush(self._lingering)
 
     def _poll(self, deadline):
         self._polling = True  # from here on `call_soon` wakes us, so what it has added before is looked at after

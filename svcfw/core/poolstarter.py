@@ -1,6 +1,7 @@
 """The handlers that stand in for what a child context does not have until a context above needs it."""
 
 import _thread
+import sys
 
 from svcfw.core import handles, load, logs
 from svcfw.core.dispatch import call_error
@@ -13,9 +14,11 @@ class PoolStarter(object):
     """Makes the pool of services when a context above calls one for the first time; or whatever else takes a handle.
 
     what: (module, what it is for users); module.start_in_child(router, [(message, when it came), ...]) takes over.
+    on_main(function): has it called on the main thread (Dispatcher.do).
     """
 
-    def __init__(self, router, handle=handles.CALL_SERVICE, what=_POOL):
+    def __init__(self, router, handle=handles.CALL_SERVICE, what=_POOL, on_main=None):
+        self._on_main = on_main
         self._router = router
         self._what = what
         self._has_begun = False
@@ -36,7 +39,12 @@ class PoolStarter(object):
             self._has_begun = True
             try:
                 self._router.loop.ensure_standby()
-                _thread.start_new_thread(self._start, ())
+                if self._on_main is None or 'threading' in sys.modules:
+                    _thread.start_new_thread(self._start, ())
+                else:
+                    # Before 3.13 `threading` takes the thread that imports it for the main one, and fails at the end.
+                    # The main thread is idle: before it runs a function it installs logging, which needs threading.
+                    self._on_main(self._start)
             except Exception as e:  # no more threads for this account
                 self._give_up(call_error(e))
 

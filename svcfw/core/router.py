@@ -13,11 +13,19 @@ from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.errors import ChannelError, ProtocolError, TimeoutError
 from svcfw.core.wire.frames import DEAD, Frame
 from svcfw.core.wire.link import Goodbye
-from svcfw.core.wire.routes import RouteTable
 
 #: Extension tags of the codec.
 CONTEXT_TAG = 0x40
 SENDER_TAG = 0x41
+
+
+class _NoRoutes(object):
+    """Of a context without children; with the first of them svcfw.core.parent.relay puts a RouteTable in its place."""
+
+    links = set
+
+    def link_for(self, context_id):
+        return None
 
 
 class Router(object):
@@ -63,7 +71,7 @@ class Router(object):
         self.forwards_logging = False
         self._lock = _thread.allocate_lock()
         #: The way to each context below, and which of them are children of this one; changed by the driving thread.
-        self.routes = RouteTable(own_id, self.parent_ids)
+        self.routes = _NoRoutes()
         self.child_ids = set()
         #: (first, last) of the ids that were granted to this context at its start, for children; None for none.
         self.ids = None
@@ -266,10 +274,8 @@ class Router(object):
             message.refuse('%s has no handle %d' % (self.name, frame.handle))
             return
         function, policy, respondent_id, once = handler
-        link = self.routes.link_for(frame.src)
-        counts = frame.src in self.child_ids  # for those below it a child does not answer
         if respondent_id is not None and respondent_id != frame.src and not self._speaks_for(frame, respondent_id):
-            self.refused(link, 'an answer from context %d, which was not asked' % frame.src, 30, counts)
+            self._refuse(frame, 'an answer from context %d, which was not asked' % frame.src, 30)
         else:
             try:
                 if policy is not None and not policy(message):
@@ -282,8 +288,12 @@ class Router(object):
                 # Whoever sent it may have sent nonsense; it harms nobody else, and nobody waits in vain.
                 if not message.is_dead:
                     text = '%r: %s: %s' % (message, type(e).__name__, e)
-                    self.refused(link, text, 40, counts and isinstance(e, ProtocolError))
+                    self._refuse(frame, text, 40, isinstance(e, ProtocolError))
                     message.refuse(text)
+
+    def _refuse(self, frame, text, level, counts=True):
+        """`refused`, for what came from the sender of a frame: for those below it a child does not answer."""
+        self.refused(self.routes.link_for(frame.src), text, level, counts and frame.src in self.child_ids)
 
     def _speaks_for(self, frame, respondent_id):
         """Other than the respondent: a neighbour on the way to it with the news that it will not answer."""

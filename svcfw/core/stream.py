@@ -1,7 +1,8 @@
 """Frames over a pair of descriptors: a link joined to the loop, with a bounded write queue.
 
-Writes from the driving thread are collected and go out at the end of its turn, many frames in one system call; writes
-from other threads go out at once where the descriptor takes them.
+Writes from the driving thread are collected and go out at the end of its turn, many frames in one system call. Writes
+from other threads go out at once where the descriptor takes them, but for bursts of short frames: each write wakes the
+reader, and ssh and sshd on the way to it.
 """
 
 import _thread
@@ -20,8 +21,10 @@ from svcfw.core.wire.link import Closed, Goodbye
 #: Above this a writer from another thread waits, and the router stops reading from where the data comes.
 HIGH_WATER_BYTES = 4 * 1024 * 1024
 LOW_WATER_BYTES = 1024 * 1024
-#: A thread that sends one frame after the other within this time has them written together, up to so many bytes.
+#: A thread that sends one frame after the other within this time has them written together: what comes within a
+#: millisecond, up to so many bytes.
 BURST_S = 0.00004
+MAX_BURST_S = 0.001
 BURST_BYTES = 16 * 1024
 #: A payload up to this size is copied to its header: cheaper than a buffer of its own.
 SMALL_BYTES = 4096
@@ -60,7 +63,9 @@ class Stream(object):
         self._queue = deque()
         self._queued_bytes = 0
         self._flush_due = False
-        self._written_at = 0.0
+        self._lingers = False
+        self._written_at = self._sent_at = 0.0
+        self._sent_by = None
         self._wants_write = False
         self._paused = 0
         self._is_broken = False
@@ -95,7 +100,7 @@ class Stream(object):
                 raise ChannelError('%s: the connection is closed' % self.name)
             header, payload = self._link.frame_header(frame), frame.payload
             if len(payload) < SMALL_BYTES:
-                self._append(header + payload)
+                self._append_small(header, payload)
             else:
                 self._append(header)
                 self._append(payload)
@@ -168,17 +173,41 @@ class Stream(object):
         self._queue.append(data)
         self._queued_bytes += len(data)
 
+    def _append_small(self, header, payload):
+        """The same for what goes into one buffer with others."""
+        queue = self._queue
+        if not queue or type(queue[-1]) is not bytearray or len(queue[-1]) > BURST_BYTES:
+            queue.append(bytearray())
+        queue[-1] += header
+        queue[-1] += payload
+        self._queued_bytes += len(header) + len(payload)
+
     def _schedule(self):
         if self._wants_write:
             return
-        loop = self._loop
-        now = loop.clock()
-        is_burst = now - self._written_at < BURST_S and self._queued_bytes < BURST_BYTES
-        if (is_burst or loop.is_driving()) and (self._flush_due or loop.flush_later(self._flush)):
-            self._flush_due = True
-        else:
-            self._written_at = now
+        if self._loop.is_driving():
+            if not self._flush_due:
+                self._flush_due = True
+                self._loop.flush_later(self._flush)
+        elif self._queued_bytes >= BURST_BYTES or not (self._is_burst() or self._loop.gathers()) or not self._linger():
+            self._written_at = self._loop.clock()
             self._write()
+
+    def _is_burst(self):
+        """Whether the calling thread sends one frame after the other, so that others will follow this one."""
+        now, me = self._loop.clock(), _thread.get_ident()
+        is_quick = now - self._sent_at < BURST_S and me == self._sent_by
+        self._sent_at, self._sent_by = now, me
+        return is_quick and now - self._written_at < MAX_BURST_S
+
+    def _linger(self):
+        """Have what is queued written moments later; whether it will be."""
+        self._lingers = self._lingers or self._loop.linger(self._end_lingering)
+        return self._lingers
+
+    def _end_lingering(self):
+        self._lingers = False
+        self._flush()
 
     def _flush(self):
         with self._lock:
@@ -280,13 +309,15 @@ class Stream(object):
 
         The loop sees to the rest in its next turn, also where a callback waits, or fails.
         """
-        events, clock = self._events, self._loop.clock
-        end = clock() + TURN_S
+        events, clock, end = self._events, self._loop.clock, None
         while events and not self.closed and (not self._paused or self._is_broken):
             event = events.popleft()
-            if events and not self._delivery_due:
-                self._delivery_due = True
-                self._loop.call_soon(self._deliver_rest)
+            if events:
+                if end is None:
+                    end = clock() + TURN_S
+                if not self._delivery_due:
+                    self._delivery_due = True
+                    self._loop.call_soon(self._deliver_rest)
             try:
                 self._on_event(self, event)
             finally:

@@ -10,6 +10,7 @@ from svcfw.service.errors import TransferError
 
 #: Named, not imported: the service offers what is built on this as its own.
 SERVICE = 'svcfw.files.service.FileService'
+_LOST = '%s.%s' % (ChannelError.__module__, ChannelError.__name__)
 _METADATA = {'size': int, 'mode': int, 'owner': str, 'group': str, 'mtime_ns': int, 'atime_ns': int}
 
 
@@ -24,7 +25,7 @@ def call(context, about, method, **arguments):
 def send(context, parts, into, about, on_progress):
     """Do a Sending on the calling thread; the receiver's answer. `about`: the file (str) that errors are to name."""
     router = context.router
-    thread = _CallingThread(router.loop)
+    thread = CallingThread(router.loop)
 
     def schedule():
         thread.schedule(sending.pump)
@@ -40,7 +41,7 @@ def send(context, parts, into, about, on_progress):
 def receive(context, place, begin, about, on_progress):
     """Do a Receiving on the calling thread: `begin(Sender)` has the other side send. What `place.end` returned."""
     router = context.router
-    thread = _CallingThread(router.loop)
+    thread = CallingThread(router.loop)
 
     def schedule():
         thread.schedule(receiving.pump)
@@ -53,6 +54,28 @@ def receive(context, place, begin, about, on_progress):
         receiving.abort(TransferError('it was interrupted'))
 
 
+def wait_for(reply, function):
+    """Have `function(reply)` called once there is an answer, on the loop or, where it is there already, now."""
+    calls = [function]
+
+    def once(reply):
+        try:
+            call = calls.pop()
+        except IndexError:
+            return  # both ways were open
+        call(reply)
+
+    reply.notify = once
+    if not reply.empty() or reply.closed is not None:
+        once(reply)
+
+
+def lost_or(error, context, about):
+    """What to raise for a CallError of a context that asked another one: the loss of that one, or what it says."""
+    explanation = explained(context, about, error)
+    return ChannelError(error.message) if error.typename == _LOST else explanation
+
+
 def _wait(thread, context, about):
     try:
         return thread.wait()
@@ -60,7 +83,7 @@ def _wait(thread, context, about):
         raise explained(context, about, e) from e
 
 
-class _CallingThread(object):
+class CallingThread(object):
     """Does a transfer's work on the thread that waits for its end."""
 
     def __init__(self, loop):

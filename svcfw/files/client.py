@@ -5,9 +5,11 @@ failure what was there before is as it was. All raise TransferError, which names
 file of this context, ChannelError when the other one is lost.
 """
 
+from svcfw.core import load
 from svcfw.files.calls import call, leads_to, nonsense, receive, send
-from svcfw.files.disk.destination import Destination, room_for
-from svcfw.files.disk.reader import Source, decoded
+from svcfw.files.disk.destination import Destination
+from svcfw.files.disk.paths import decoded, room_for
+from svcfw.files.disk.reader import Source
 from svcfw.files.get import Get
 from svcfw.files.messages.tree_parts import TreeParts
 from svcfw.files.put import Put
@@ -57,6 +59,13 @@ def put_tree(context, path, to, follow=False, preserves=True, owner=False, on_pr
     those whose content was sent, names (at most 100) of what is neither file nor folder nor link.
     """
     path, to = decoded(path), decoded(to)
+    neighbour = context.router.neighbour(context)
+    if neighbour not in (None, context):
+        options = {'preserves': preserves, 'owner': owner}
+        through = load('svcfw.files.relay.tree_through')
+        done = through.put_tree(context, neighbour, path, to, options, follow, on_progress)
+        if done is not None:
+            return done
     parts = TreeParts(path, follow, Transfers.of(context.router), context.id)
     try:
         answer = call(context, to, 'begin_put_tree', path=to, preserves=preserves, owner=owner)

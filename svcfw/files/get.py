@@ -7,8 +7,8 @@ import os
 
 from svcfw.core.wire.errors import ChannelError
 from svcfw.files.calls import call, is_metadata, nonsense, receive
-from svcfw.files.disk.destination import room_for
 from svcfw.files.disk.file_object import FileObject
+from svcfw.files.disk.paths import room_for
 from svcfw.files.disk.writer import Sink, Wanted
 from svcfw.files.messages.file_parts import FilePlace
 from svcfw.files.transfers import HASHED_BYTES, Transfers

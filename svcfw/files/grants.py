@@ -3,7 +3,7 @@
 import _thread
 import os
 
-from svcfw.files.disk.reader import encoded
+from svcfw.files.disk.paths import encoded
 
 
 class Grant(object):

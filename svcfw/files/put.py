@@ -1,7 +1,7 @@
 """Put: one content on its way to one file of another context."""
 
 from svcfw.core import load
-from svcfw.files.calls import call, checked, send
+from svcfw.files.calls import SERVICE, call, checked, send
 from svcfw.files.disk.reader import Source
 from svcfw.files.messages.file_parts import DATA, FileParts
 from svcfw.files.transfers import HASHED_BYTES, INLINE_BYTES, Transfers
@@ -27,7 +27,7 @@ class Put(object):
     def run(self):
         """Returns when the file is in its place."""
         source = self.source
-        between = self._context_between() if source.size > INLINE_BYTES else None
+        between = self._context_between()
         digest = self._transfers.known_digest(source)
         if digest is None and (between is not None or source.size <= HASHED_BYTES):
             with self._transfers.alone(source.token):
@@ -49,21 +49,31 @@ class Put(object):
         return load('svcfw.files.relay.through').Through(self, between, digest).run()
 
     def _put(self, digest):
-        source = self.source
-        is_inline = source.size <= INLINE_BYTES and not self._transfers.was_given(self.context.id, digest)
-        answer = self.begin(digest, source.whole() if is_inline else None)
+        answer = self.begin(digest, self.inline(digest))
         if not answer['is_done']:
             digest = self.send(answer)
         if digest is not None:
             self._transfers.has_given(self.context.id, digest)
+
+    def inline(self, digest):
+        """All of the content (bytes) if it is to travel with the request: a small one that was not given before."""
+        is_inline = self.source.size <= INLINE_BYTES and not self._transfers.was_given(self.context.id, digest)
+        return self.source.whole() if is_inline else None
+
+    def begin_known(self, digest, data):
+        """As `begin` with a digest; returns the ServiceReply, whose value `begun` checks."""
+        return self.context.call_service_async(SERVICE, 'begin_put', digest=digest, data=data, **self._arguments())
+
+    def begun(self, answer):
+        """The answer to `begin_known`, checked. TransferError."""
+        return checked(self.context, self.to, answer, self.source.size)
 
     def begin(self, digest, data):
         """Ask the receiver to take the file; its answer, as of FileService.begin_put, checked.
 
         A content that it may have by another name is offered again by digest.
         """
-        source = self.source
-        arguments = {'path': self.to, 'size': source.size, 'token': self._token, 'wanted': self.wanted}
+        source, arguments = self.source, self._arguments()
         answer = self._ask(digest=digest, data=data, **arguments)
         if digest is None and not answer['is_done'] and answer['same_size']:
             digest = self._transfers.digest(source)
@@ -72,9 +82,11 @@ class Put(object):
                 answer = self._ask(digest=digest, data=None, **arguments)
         return answer
 
+    def _arguments(self):
+        return {'path': self.to, 'size': self.source.size, 'token': self._token, 'wanted': self.wanted}
+
     def _ask(self, **arguments):
-        answer = call(self.context, self.to, 'begin_put', **arguments)
-        return checked(self.context, self.to, answer, self.source.size)
+        return self.begun(call(self.context, self.to, 'begin_put', **arguments))
 
     def send(self, answer, allow=None):
         """Send what an answer to `begin`, or to FileService.begin_hold, asks for; the SHA-256 of all.

@@ -40,6 +40,7 @@ class Receiving(object):
         self._is_scheduled = False
         self._is_over = False
         self._lock = _thread.allocate_lock()
+        self._busy = _thread.allocate_lock()  # held while something is done with the place
         #: The handle that the sender is to write to.
         self.handle = router.add_handler(self._on_message, respondent=context)
 
@@ -69,16 +70,23 @@ class Receiving(object):
                 if self._is_over or is_done:
                     self._is_scheduled = False
                     return
-            if self._is_flooded:
-                self.abort(TransferError('%s sends more than it may' % self._context))
-            elif message is None:
-                self._acknowledge()
-            else:
-                self._take(message)
+            with self._busy:
+                self._go_on(message)
+
+    def _go_on(self, message):
+        if self._is_over:
+            return  # another thread has just aborted it
+        if self._is_flooded:
+            self._fail(None, TransferError('%s sends more than it may' % self._context))
+        elif message is None:
+            self._acknowledge()
+        else:
+            self._take(message)
 
     def abort(self, error):
-        """End it now, on the thread that pumps. Nothing happens if it is over."""
-        self._fail(None, error)
+        """End it now, when the message that is used has been. Nothing happens if it is over. Any thread."""
+        with self._busy:
+            self._fail(None, error)
 
     def _take(self, message):
         try:

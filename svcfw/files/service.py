@@ -9,9 +9,9 @@ from svcfw.core.context import Context, Sender
 from svcfw.core.message import has_parent_authority
 from svcfw.core.wire.errors import ChannelError
 from svcfw.files import client
-from svcfw.files.delta.blocks import MIN_SIZE, signature
 from svcfw.files.disk.destination import Destination
-from svcfw.files.disk.reader import Source, decoded
+from svcfw.files.disk.paths import decoded
+from svcfw.files.disk.reader import Source
 from svcfw.files.disk.writer import Sink, Wanted
 from svcfw.files.grants import Grants
 from svcfw.files.messages.file_parts import FileParts, FilePlace
@@ -54,6 +54,12 @@ class FileService(Service):
         self._grants = Grants()
         self._count_transfers()
         self._held = None
+        self._receivings = set()
+
+    def on_shutdown(self):
+        """What arrives will not; what has come of it is removed, or kept for the next transfer to go on from."""
+        for receiving in list(self._receivings):
+            receiving.abort(ChannelError('the context ended'))
 
     # -- for this context; any thread
 
@@ -180,7 +186,7 @@ class FileService(Service):
                 present.close()
 
         try:
-            packed = None if present is None else signature(present.fileno(), present.size).pack()
+            packed = None if present is None else _blocks().signature(present.fileno(), present.size).pack()
             into = self._receive(FilePlace(sink, finish, size, copies), over, msg)
         except BaseException:
             if present is not None:
@@ -231,13 +237,13 @@ class FileService(Service):
     # -- for contexts behind this one
 
     @expose(policy=AllowParents())
-    @arg_spec(spec={'digest': bytes, 'size': int})
-    def begin_hold(self, digest, size, msg):
+    @arg_spec(spec={'digest': bytes, 'size': int}, optional={'data': (bytes, type(None))})
+    def begin_hold(self, digest, size, msg, data=None):
         """Take a content to be passed on; answers as `begin_put` does, or None where there is no room for it.
 
-        Done is it also when it is on its way here already.
+        data: all of it. Done is it also when it is on its way here already.
         """
-        return self._holding().begin(digest, size, msg)
+        return self._holding().begin(digest, size, data, msg)
 
     @expose(policy=AllowParents())
     @arg_spec(
@@ -253,6 +259,16 @@ class FileService(Service):
         many bytes are on their way, about a hundred times.
         """
         return self._holding().relay(target, path, digest, (wanted, packs), progress, msg)
+
+    @expose(policy=AllowParents())
+    @arg_spec(spec={'target': Context, 'path': str, 'digest': bytes, 'options': dict, 'tell': Sender})
+    def relay_tree(self, target, path, digest, options, tell, msg):
+        """Put a folder to the folder `path` of `target`, which is below; what the target answers in the end (dict).
+
+        digest: of its manifest (svcfw.files.relay.listing), which is held here: None if it is not; options: of
+        `begin_put_tree`; tell: where to ask for contents, see svcfw.files.relay.contents. False if they cannot be kept.
+        """
+        return self._holding().relay_tree(target, path, digest, options, tell, msg)
 
     @expose(policy=AllowParents())
     @arg_spec(spec={'path': str, 'max_bytes': int})
@@ -295,6 +311,7 @@ class FileService(Service):
         end = self._begin(msg)
 
         def finally_over(error, value):
+            self._receivings.discard(receiving)
             end()
             over(error, value)
 
@@ -303,6 +320,7 @@ class FileService(Service):
 
         context = self.router.context(msg.src_id)
         receiving = Receiving(self.router, context, place, schedule, finally_over)
+        self._receivings.add(receiving)
         return Sender(self.router.myself(), receiving.handle)
 
     def _count_transfers(self):
@@ -348,15 +366,22 @@ def _opened(path, follows=True):
         raise transfer_error(e) from e
 
 
+def _blocks():
+    """What compares blocks, which not every context that takes files needs."""
+    return load('svcfw.files.delta.blocks')
+
+
 def _present(path, size):
     """What is at `path` now (Source), if it is worth telling what of it need not be sent; None."""
-    if size < MIN_SIZE:
-        return None
     try:
         source = Source(path)
     except (OSError, TransferError):
         return None
-    if source.size < MIN_SIZE:
+    try:
+        if min(size, source.size) >= _blocks().MIN_SIZE:
+            return source
+    except BaseException:
         source.close()
-        return None
-    return source
+        raise
+    source.close()
+    return None

@@ -5,9 +5,8 @@ import collections
 import hashlib
 import time
 
+from svcfw.core import load
 from svcfw.core.wire.pace import Pace
-from svcfw.files.delta.shared_delta import SharedMatch
-from svcfw.files.delta.signature import Signature
 from svcfw.files.disk.reader import Source
 from svcfw.files.store.store import Store
 
@@ -73,12 +72,18 @@ class Transfers(object):
             if len(self._given) > MAX_DIGESTS:
                 self._given.popitem(last=False)
 
+    def has_lost(self, context_id, digest):
+        """It says that it does not keep that content."""
+        with self._lock:
+            self._given.pop((context_id, digest), None)
+
     def match(self, source, packed):
         """What a receiver that sent this packed signature lacks of a source: steps of svcfw.files.delta.blocks."""
-        old = Signature.unpack(packed)
+        delta = load('svcfw.files.delta.shared_delta')
+        old = load('svcfw.files.delta.signature').Signature.unpack(packed)
         key = (source.identity, old.size, old.block_bytes, hashlib.sha256(old.hashes + old.probes).digest())
         with self._lock:
-            shared = self._matches.pop(key, None) or SharedMatch(source.fileno(), source.size, old)
+            shared = self._matches.pop(key, None) or delta.SharedMatch(source.fileno(), source.size, old)
             self._matches[key] = shared
             if len(self._matches) > MAX_MATCHES:
                 self._matches.popitem(last=False)

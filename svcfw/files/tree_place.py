@@ -6,7 +6,7 @@ import os
 
 from svcfw.core.wire.errors import DecodeError
 from svcfw.files import manifest
-from svcfw.files.disk.reader import encoded
+from svcfw.files.disk.paths import encoded
 from svcfw.files.messages.file_parts import FilePlace
 from svcfw.files.messages.tree_parts import FILE, FILE_END, FILES, MANIFEST, from_numbers, is_copied, numbers
 from svcfw.files.store.store import MAX_REFERENCES

@@ -6,9 +6,10 @@ from svcfw.boot import bundle
 from svcfw.boot.responder import Responder
 from svcfw.core import handles
 from svcfw.core.parent import logsink, printable
+from svcfw.core.parent.gathering import Gathering
 from svcfw.core.parent.relay import relay_of
 from svcfw.core.router import Router as CoreRouter
-from svcfw.transport import children, leaving, spec
+from svcfw.transport import children, leaving
 from svcfw.transport.start import LEAVE_S
 
 _log = logging.getLogger('svcfw')
@@ -24,6 +25,7 @@ class Router(CoreRouter):
 
     def __init__(self, standby=True):
         CoreRouter.__init__(self, lambda router, level, text: _log.log(level, '%s', printable.lines(text)))
+        self.loop.gathers = Gathering(self.loop).begins
         self.bundle = bundle.packed()
         self.log_level = logging.getLogger().getEffectiveLevel()
         self.responder = Responder(self)
@@ -42,22 +44,8 @@ class Router(CoreRouter):
     def __exit__(self, *exc_info):
         self.close()
 
-    def local(self, python=None, name=None, timeout_s=spec.DEFAULT_TIMEOUT_S, via=None):
-        """Start a child on this machine; returns its Context.
-
-        python: path of the interpreter to use, our own if None. via: a Context below, whose child it is to be, on that
-        machine; a python of None is that context's own then.
-        """
-        return children.local(self, python, name, timeout_s, via)
-
-    def ssh(self, hostname, username=None, port=None, password=None, name=None, via=None, **options):
-        """Start a child over ssh; returns its Context.
-
-        via: a Context below, whose child it is to be: its program `ssh`, with its keys and configuration, is run there.
-        options: the fields of svcfw.transport.spec.Spec; `transport` chooses between the program `ssh` and paramiko,
-        which is for children of this context alone.
-        """
-        return children.ssh(self, hostname, username, port, password, name, via, **options)
+    local = children.local
+    ssh = children.ssh
 
     def allow_modules(self, *names):
         """Let contexts below import these modules (names, str), all that is in them, and what they import.

@@ -11,14 +11,14 @@ class Router(CoreRouter):
     def __enter__(self) -> Self: ...
     def __exit__(self, *exc_info: object) -> None: ...
     def local(
-        self,
+        router,  # noqa: N805 - as the function is called that it stands for
         python: str | None = None,
         name: str | None = None,
         timeout_s: float = 10,
         via: Context | None = None,
     ) -> Context: ...
     def ssh(
-        self,
+        router,  # noqa: N805 - as the function is called that it stands for
         hostname: str,
         username: str | None = None,
         port: int | None = None,

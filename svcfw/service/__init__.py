@@ -13,13 +13,11 @@ import importlib
 import sys
 
 from svcfw.service.activator import Activator
-from svcfw.service.deduplicating import DeduplicatingInvoker
 from svcfw.service.errors import PoolError, RefusedError
 from svcfw.service.exposed import NO_REPLY, arg_spec, expose, no_reply
 from svcfw.service.invoker import Invoker, SerializedInvoker
 from svcfw.service.policy import AllowAny, AllowParents, Policy
 from svcfw.service.pool import Pool, call
-from svcfw.service.results import Results
 from svcfw.service.service import Service
 
 __all__ = [
@@ -48,7 +46,9 @@ __all__ = [
 
 #: Names that few contexts use, and where they live: what is imported has to be sent to each.
 _LATER = {
+    'DeduplicatingInvoker': 'svcfw.service.deduplicating',
     'FileService': 'svcfw.files.service',
+    'Results': 'svcfw.service.results',
     'get_or_create_pool': 'svcfw.service.starting',
     'start_pool': 'svcfw.service.starting',
 }

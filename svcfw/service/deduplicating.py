@@ -75,14 +75,6 @@ class DeduplicatingInvoker(Invoker):
         else:
             self._wait_for(execution, request)
 
-    def cancel(self, src_id, reply_to):
-        """Forget one caller; the execution goes on for the others."""
-        with self._lock:
-            for execution in list(self._executions.values()) + list(self._forgotten):
-                for request in execution.callers:
-                    if request.is_from(src_id, reply_to):
-                        request.cancel()
-
     def broadcast(self, execution, flags, payload):
         """Tell all callers of an execution its outcome, and keep it."""
         with self._lock:
@@ -147,9 +139,6 @@ class _Execution(Request):
     @property
     def cancelled(self):
         return self._cancelled or all(request.cancelled for request in self.callers)
-
-    def is_from(self, src_id, reply_to):
-        return False  # its callers are
 
     def wants_reply(self):
         return True

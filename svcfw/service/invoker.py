@@ -83,14 +83,6 @@ class Invoker(Lane):
                 self.waiting.append(_Event())
                 self._workers.schedule(self)
 
-    def cancel(self, src_id, reply_to):
-        """The caller waits no more: its request is not begun, or its method sees `msg.cancelled`."""
-        with self._lock:
-            requests = list(self.waiting) + list(self.running) + list(self._unanswered)
-        for request in requests:
-            if request.is_from(src_id, reply_to):
-                request.cancel()
-
     # -- a thread of the pool that calls its own context
 
     def run_here(self, request):
@@ -263,9 +255,6 @@ class _Event(object):
 
     def cancel(self):
         pass
-
-    def is_from(self, src_id, reply_to):
-        return False
 
     def refuse(self, reason):
         pass

@@ -3,6 +3,7 @@
 import _thread
 import collections
 import threading
+import weakref
 
 from svcfw.core import handles, load
 from svcfw.core.calls.caller import service_name, within
@@ -55,6 +56,7 @@ class Pool(object):
         #: The calls (Message) that wait for their service to be made.
         self._awaiting = set()
         self._held = Held(router)
+        self._requests = weakref.WeakValueDictionary()  # those that were not answered at once, by their origin
         self._deferred = _Deferred()
         self._select = Select(router.loop, oneshot=False)
         self._select.notify = self._on_event
@@ -348,6 +350,8 @@ class Pool(object):
         request = Request(msg, method, arguments, deadline)
         try:
             take(request)
+            if not request.is_answered and request.wants_reply():
+                self._requests[_origin(msg)] = request
         except ChannelError as e:
             request.refuse(str(e))
         except Error as e:
@@ -364,9 +368,9 @@ class Pool(object):
 
         def go_on(error):
             with self._lock:
-                if msg not in self._awaiting:
+                if msg.wants_reply() and _origin(msg) not in self._awaiting:
                     return  # it was cancelled
-                self._awaiting.remove(msg)
+                self._awaiting.discard(_origin(msg))
             if error is None:
                 self._pass_on(self._submit, msg, lambda: envelope)
             elif isinstance(error, ChannelError):
@@ -374,7 +378,8 @@ class Pool(object):
             else:
                 msg.fail(_failure(error))
 
-        self._awaiting.add(msg)
+        if msg.wants_reply():
+            self._awaiting.add(_origin(msg))
         activation.when_over(go_on)
         self._workers.schedule(activation)
 
@@ -399,12 +404,13 @@ class Pool(object):
         if not msg.is_dead:
             reply_to = msg.small_value()
             with self._lock:
-                self._awaiting = {each for each in self._awaiting if not each.is_from(msg.src_id, reply_to)}
+                self._awaiting.discard((msg.src_id, reply_to))
                 self._early = self._early and [
                     each for each in self._early if not each[0].is_from(msg.src_id, reply_to)
                 ]
-            for invoker in self._each_invoker():
-                invoker.cancel(msg.src_id, reply_to)
+            request = self._requests.get((msg.src_id, reply_to))
+            if request is not None:
+                request.cancel()
 
     # -- events of the services' sources; any thread
 
@@ -452,6 +458,11 @@ def start_in_child(router, waiting):
         pool = router.services or Pool(router)
     for msg, arrived in waiting:
         pool.accept(msg, arrived)
+
+
+def _origin(msg):
+    """What tells a call that waits for its answer from all others."""
+    return msg.src_id, msg.frame.reply_to
 
 
 def _require_service(name, service):

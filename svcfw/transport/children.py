@@ -21,13 +21,22 @@ _MARGIN_S = 2 * LEAVE_S
 
 
 def local(router, python=None, name=None, timeout_s=DEFAULT_TIMEOUT_S, via=None):
-    """Router.local."""
+    """Start a child on this machine; returns its Context.
+
+    python: path of the interpreter to use, our own if None. via: a Context below, whose child it is to be, on that
+    machine; a python of None is that context's own then.
+    """
     spec = Spec(transport=LOCAL, host='localhost', python=python, timeout_s=timeout_s)
     return _start(router, spec, name, via)
 
 
 def ssh(router, hostname, username=None, port=None, password=None, name=None, via=None, **options):
-    """Router.ssh."""
+    """Start a child over ssh; returns its Context.
+
+    via: a Context below, whose child it is to be: its program `ssh`, with its keys and configuration, is run there.
+    options: the fields of svcfw.transport.spec.Spec; `transport` chooses between the program `ssh` and paramiko,
+    which is for children of this context alone.
+    """
     return _start(router, Spec(host=hostname, user=username, port=port, password=password, **options), name, via)
 
 
@@ -49,6 +58,7 @@ def _start(router, spec, name, via):
 
 def _start_elsewhere(router, spec, name, via):
     outcome = Latch(router.loop)
+    relay_of(router)  # who has none yet has no routes either
     known = frozenset(router.routes.behind(router.routes.link_for(via.id)))
 
     def answered(message):

@@ -25,10 +25,11 @@ def router() -> Iterator[Router]:
         yield router
 
 
-@pytest.fixture(params=['local, Python 3.6', 'ssh'])
+@pytest.fixture(params=['local, Python 3.6', 'ssh, Python 3.13'])
 def child(request: pytest.FixtureRequest, router: Router) -> Context:
     """One context below: of the oldest Python, and over ssh."""
-    if request.param != 'ssh':
+    if request.param.startswith('local'):
         return router.local(python=need_python('3.6'))
     server: Sshd = request.getfixturevalue('sshd')
-    return router.ssh(server.host, username=server.user, port=server.port, ssh_common_args=server.ssh_options())
+    options = {'ssh_common_args': server.ssh_options(), 'python': need_python('3.13')}
+    return router.ssh(server.host, username=server.user, port=server.port, **options)

@@ -130,13 +130,23 @@ def lie(answers, router):
         def name(cls):
             return FileService.name()
 
-    for method in ('look', 'begin_fetch', 'begin_put', 'begin_put_tree', 'begin_hold', 'relay'):
+    for method in ('look', 'begin_fetch', 'begin_put', 'begin_put_tree', 'begin_hold', 'relay', 'relay_tree'):
 
         def answer(self, method=method, **arguments):
             return answers.get(method)
 
         setattr(Liar, method, expose(policy=AllowParents())(answer))
     Pool(router, [Liar(router)])
+
+
+@takes_router
+def ask_to_relay_tree(context, arguments, router):
+    """How such a request fails (str)."""
+    tell = Sender(router.myself(), router.add_handler(lambda message: None))
+    try:
+        return context.call_service(FileService.name(), 'relay_tree', tell=tell, **arguments)
+    except Error as e:
+        return str(e)
 
 
 def limit_held_bytes(size):
@@ -159,9 +169,9 @@ def forget_held(router):
 
 @takes_router
 def passing(router):
-    """(how many contents pass through this context, or have, and are kept; how many read them)"""
+    """(how many contents pass through this context, or have, and are kept; how many read them; how many still come)"""
     every = list(spools_of(router)._spools.values())
-    return len(every), sum(spool.readers for spool in every)
+    return len(every), sum(spool.readers for spool in every), sum(spool.is_filling for spool in every)
 
 
 def keep_spools_in(folder, free_part):

@@ -10,7 +10,7 @@ from tests.support.timing import seconds
 from tests.support.venvs import need_core
 
 LINES = ('2.16', '2.18', '2.19', '2.21', 'devel')
-TESTS = ('options', 'operations', 'become', 'session', 'localfile', 'connection', 'copy', 'documentation')
+TESTS = ('options', 'shell_commands', 'become', 'session', 'connection', 'copy', 'documentation')
 
 # Those environments hold what a user has; pytest is borrowed from this one, behind everything of theirs.
 RUN = """

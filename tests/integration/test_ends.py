@@ -16,6 +16,7 @@ from svcfw.program.router import Router
 from tests.integration import remote_ends as there
 from tests.support import called, children
 from tests.support.routers import LONG
+from tests.support.sshd import Sshd
 from tests.support.timing import wait_until
 
 
@@ -30,9 +31,13 @@ def router() -> Iterator[Router]:
         yield made
 
 
-@pytest.fixture
-def child(router: Router, python: str | None) -> Context:
-    return router.local(python=python)
+@pytest.fixture(params=['local', 'ssh'])
+def child(request: pytest.FixtureRequest, router: Router, python: str | None) -> Context:
+    if request.param == 'local':
+        return router.local(python=python)
+    server: Sshd = request.getfixturevalue('sshd')
+    options = {'ssh_common_args': server.ssh_options(), 'python': python}
+    return router.ssh(server.host, username=server.user, port=server.port, **options)
 
 
 @pytest.mark.parametrize('name', ['KeyboardInterrupt', 'GeneratorExit', 'SystemExit', 'Own'])

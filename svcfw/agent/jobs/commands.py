@@ -7,9 +7,9 @@ import subprocess
 import termios
 
 from svcfw.agent import start_folder
-from svcfw.agent.files import encoded
 from svcfw.agent.jobs import leader
 from svcfw.agent.warm import locales
+from svcfw.files.disk.paths import encoded
 
 
 class Commands(object):

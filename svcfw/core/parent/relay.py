@@ -17,6 +17,7 @@ from svcfw.core.wire.errors import CallError, ChannelError, DecodeError, RouteEr
 from svcfw.core.wire.frames import Frame
 from svcfw.core.wire.limits import MAX_FRAME_BYTES
 from svcfw.core.wire.passing import check_direction, check_source
+from svcfw.core.wire.routes import RouteTable
 
 #: Modules that any context may have: see svcfw.boot.public.
 _OURS = tuple('svcfw.%s.' % folder for folder in ('core', 'service', 'files', 'agent', 'transport', 'boot'))
@@ -56,6 +57,7 @@ class Relay(object):
         if router.own_id == 0:
             first, last = 1, (1 << 32) - 1
         self._unused_ids = [first, last + 1]
+        router.routes = RouteTable(router.own_id, router.parent_ids)
         #: (first, last) of all ids that contexts below this one may have, or have had.
         self._blocks = [(first, last)]
         for handle, function in (

@@ -28,6 +28,8 @@ class Holders(object):
 
     def take(self):
         """The handles (list) of the Senders that the calling thread has encoded since it last asked."""
+        if not self._encoded:
+            return []
         me = _thread.get_ident()
         with self._lock:
             taken = [handle for ident, handle in self._encoded if ident == me]
@@ -37,10 +39,9 @@ class Holders(object):
 
     def give(self, context_id):
         """What the calling thread has encoded goes to a context below this one."""
-        if self._encoded:
-            for handle in self.take():
-                with self._lock:
-                    self._holders.setdefault(handle, set()).add(context_id)
+        for handle in self.take():
+            with self._lock:
+                self._holders.setdefault(handle, set()).add(context_id)
 
     def give_up(self):
         """It goes to a context above this one, which may give it to any other."""

@@ -9,31 +9,17 @@ import errno
 import os
 import stat
 
+from svcfw.files.disk import descriptors
 from svcfw.files.disk.metadata import Metadata
-from svcfw.files.disk.reader import encoded
+from svcfw.files.disk.paths import encoded, temporary_name
 from svcfw.files.disk.removal import remove_tree
-from svcfw.files.disk.tree import FOLDER_FLAGS, PIECE_BYTES, READ_FLAGS, Folders, digest_of
-from svcfw.files.disk.tree_file import Incoming, temporary_name, unwritable
+from svcfw.files.disk.tree import PIECE_BYTES, Folders, digest_of
+from svcfw.files.disk.tree_file import Incoming, unwritable
 from svcfw.files.manifest import DIRECTORY, FILE
 from svcfw.service.errors import TransferError
 
 _PERMISSIONS = 0o777
 _ALL_BITS = 0o7777
-
-
-def room_for(path):
-    """How many bytes may be written to `path` (str, bytes, PathLike), or to the first folder above it that is there.
-
-    None where the file system does not say.
-    """
-    place = os.path.realpath(encoded(path))
-    while True:
-        try:
-            status = os.statvfs(place)
-        except (FileNotFoundError, NotADirectoryError):
-            place = os.path.dirname(place)
-            continue
-        return status.f_bavail * status.f_frsize if status.f_blocks else None
 
 
 class Destination(object):
@@ -127,7 +113,7 @@ class Destination(object):
         """Write the content of a FILE entry from that of another one, which is done."""
         try:
             folder, name = self._place(original)
-            fd = os.open(name, READ_FLAGS | os.O_NOFOLLOW, dir_fd=folder)
+            fd = os.open(name, descriptors.READ | os.O_NOFOLLOW, dir_fd=folder)
         except (OSError, ValueError) as e:
             raise unwritable(self._path, entry.name, e)
         try:
@@ -139,7 +125,7 @@ class Destination(object):
         """A FILE entry whose content is here already: set its metadata."""
         try:
             folder, name = self._place(entry)
-            fd = os.open(name, READ_FLAGS | os.O_NOFOLLOW, dir_fd=folder)
+            fd = os.open(name, descriptors.READ | os.O_NOFOLLOW, dir_fd=folder)
             try:
                 if not _is_ours(os.fstat(fd)):
                     raise OSError(errno.EINVAL, 'it is no regular file with one name')
@@ -189,15 +175,15 @@ class Destination(object):
 
     def _open_root(self):
         try:
-            return os.open(self._path, FOLDER_FLAGS)
+            return os.open(self._path, descriptors.FOLDER)
         except FileNotFoundError:
             if os.path.lexists(self._path):
                 raise
-        self._above = os.open(os.path.dirname(self._path), FOLDER_FLAGS)
+        self._above = os.open(os.path.dirname(self._path), descriptors.FOLDER)
         self._hidden = temporary_name()
         try:
             os.mkdir(self._hidden, 0o777, dir_fd=self._above)
-            root = os.open(self._hidden, FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=self._above)
+            root = os.open(self._hidden, descriptors.FOLDER | os.O_NOFOLLOW, dir_fd=self._above)
         except OSError:
             remove_tree(self._above, self._hidden)
             os.close(self._above)
@@ -239,7 +225,7 @@ class Destination(object):
             status = os.stat(name, dir_fd=folder, follow_symlinks=False)
             if status.st_size != entry.size or not _is_ours(status):
                 return False
-            fd = os.open(name, READ_FLAGS | os.O_NOFOLLOW, dir_fd=folder)
+            fd = os.open(name, descriptors.READ | os.O_NOFOLLOW, dir_fd=folder)
             try:
                 return digest_of(fd, entry.size) == entry.digest
             finally:

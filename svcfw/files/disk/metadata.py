@@ -1,12 +1,37 @@
-"""Metadata of files and folders that are brought here. Python 3.6, standard library."""
+"""Owner, mode and times of files and folders that are written here."""
 
-import grp
 import os
-import pwd
+
+from svcfw.files.disk.accounts import Accounts
+
+
+def apply(fd, uid=-1, gid=-1, mode=None, times_ns=None):
+    """Set what is given for the file or folder of a descriptor; times_ns: (atime, mtime). OSError.
+
+    Owner before mode: a change of owner takes set-id bits away. Times last, for all else changes them.
+    """
+    if uid != -1 or gid != -1:
+        os.fchown(fd, uid, gid)
+    if mode is not None:
+        os.fchmod(fd, mode)
+    if times_ns is not None:
+        os.utime(fd, ns=times_ns)
+
+
+def umask():
+    """The umask of this process (int). Read where possible: os.umask() changes it for a moment, for all threads."""
+    try:
+        with open('/proc/self/status', 'rb') as status:
+            for line in status:
+                if line.startswith(b'Umask:'):
+                    return int(line.split()[1], 8)
+    except OSError:
+        pass
+    return 0o022
 
 
 class Metadata(object):
-    """Sets what entries say of owner, mode and times.
+    """Applies the owner, mode and times of manifest entries.
 
     owner: whether owners are set, by name where there is such an account here, else by number; mode_mask: the bits of
     modes that are set. For one thread at a time. The methods raise OSError.
@@ -15,20 +40,13 @@ class Metadata(object):
     def __init__(self, owner, mode_mask):
         self._sets_owner = owner
         self._mode_mask = mode_mask
-        self._users = {}
-        self._groups = {}
+        self._accounts = Accounts()
 
     def apply(self, fd, entry):
-        """To the file or folder of a descriptor.
-
-        Owner before mode: a change of owner takes set-id bits away. Times last, for all else changes them.
-        """
-        if self._sets_owner:
-            os.fchown(fd, *self._owner(entry))
-        if entry.mode is not None:
-            os.fchmod(fd, entry.mode & self._mode_mask)
-        if entry.mtime_ns is not None:
-            os.utime(fd, ns=(entry.atime_ns, entry.mtime_ns))
+        """To the file or folder of a descriptor."""
+        uid, gid = self._owner(entry) if self._sets_owner else (-1, -1)
+        mode = None if entry.mode is None else entry.mode & self._mode_mask
+        apply(fd, uid, gid, mode, _times_ns(entry))
 
     def apply_to_link(self, folder, name, entry):
         """To the symlink `name` in the folder of a descriptor; it has no mode."""
@@ -36,22 +54,13 @@ class Metadata(object):
             uid, gid = self._owner(entry)
             os.chown(name, uid, gid, dir_fd=folder, follow_symlinks=False)
         if entry.mtime_ns is not None:
-            os.utime(name, ns=(entry.atime_ns, entry.mtime_ns), dir_fd=folder, follow_symlinks=False)
+            os.utime(name, ns=_times_ns(entry), dir_fd=folder, follow_symlinks=False)
 
     def _owner(self, entry):
-        return (
-            _number(self._users, pwd.getpwnam, entry.user, entry.uid),
-            _number(self._groups, grp.getgrnam, entry.group, entry.gid),
-        )
+        uid = self._accounts.uid(entry.user) if entry.user else None
+        gid = self._accounts.gid(entry.group) if entry.group else None
+        return entry.uid if uid is None else uid, entry.gid if gid is None else gid
 
 
-def _number(known, lookup, name, number):
-    """The number here of an account that has this name and number elsewhere; each name is looked up once."""
-    if not name:
-        return number
-    if name not in known:
-        try:
-            known[name] = lookup(name)[2]
-        except (KeyError, ValueError):  # no such name, or none that could be
-            known[name] = None
-    return number if known[name] is None else known[name]
+def _times_ns(entry):
+    return None if entry.mtime_ns is None else (entry.atime_ns, entry.mtime_ns)

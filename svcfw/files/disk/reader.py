@@ -1,30 +1,19 @@
 """Source: a regular file on its way to another context."""
 
 import errno
-import grp
 import hashlib
 import os
-import pwd
 import stat
 
+from svcfw.files.disk import descriptors
+from svcfw.files.disk.accounts import Accounts
+from svcfw.files.disk.descriptors import COPY_BYTES
+from svcfw.files.disk.paths import decoded, encoded
 from svcfw.service.errors import TransferError
 
-#: Neither a named pipe nor a terminal may hold up who opens it; regular files do not care.
-OPEN_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-_HASHED_BYTES = 256 * 1024
-_ZEROS = bytes(_HASHED_BYTES)
+_ZEROS = bytes(COPY_BYTES)
 #: Zeros are hashed like anything else: after so many others may have a turn.
 LONGEST_HOLE_BYTES = 64 * 1024 * 1024
-
-
-def encoded(path):
-    """A path (str as the codec brings it) as the system takes it (bytes), whatever the locale here is."""
-    return path if isinstance(path, bytes) else path.encode('utf-8', 'surrogateescape')
-
-
-def decoded(path):
-    """The reverse."""
-    return path.decode('utf-8', 'surrogateescape') if isinstance(path, bytes) else path
 
 
 def identity(status):
@@ -34,21 +23,15 @@ def identity(status):
 
 def metadata(status):
     """size, mode (permission bits), owner, group (names, or the numbers as text), mtime_ns, atime_ns."""
+    accounts = Accounts()
     return {
         'size': status.st_size,
         'mode': stat.S_IMODE(status.st_mode),
-        'owner': _name(pwd.getpwuid, status.st_uid),
-        'group': _name(grp.getgrgid, status.st_gid),
+        'owner': accounts.user(status.st_uid) or str(status.st_uid),
+        'group': accounts.group(status.st_gid) or str(status.st_gid),
         'mtime_ns': status.st_mtime_ns,
         'atime_ns': status.st_atime_ns,
     }
-
-
-def _name(lookup, number):
-    try:
-        return lookup(number)[0]
-    except KeyError:
-        return str(number)
 
 
 class Source(object):
@@ -60,7 +43,8 @@ class Source(object):
 
     def __init__(self, path, follows=True, dir_fd=None):
         self.path = decoded(path)
-        self._fd = os.open(encoded(path), OPEN_FLAGS | (0 if follows else os.O_NOFOLLOW), dir_fd=dir_fd)
+        flags = descriptors.READ | (0 if follows else os.O_NOFOLLOW)
+        self._fd = descriptors.open_quietly(encoded(path), flags, dir_fd)
         status = os.fstat(self._fd)
         if not stat.S_ISREG(status.st_mode):
             self.close()
@@ -141,7 +125,7 @@ class Source(object):
             self.offset += n
             return
         while n:
-            data = os.pread(self._fd, min(n, _HASHED_BYTES), self.offset)
+            data = os.pread(self._fd, min(n, COPY_BYTES), self.offset)
             if not data:
                 raise self.changed()
             self._hash.update(data)
@@ -190,8 +174,8 @@ class Source(object):
     def _advance_over_zeros(self, n):
         self.offset += n
         while n and self._known is None:
-            self._hash.update(_ZEROS[: min(n, _HASHED_BYTES)])
-            n -= min(n, _HASHED_BYTES)
+            self._hash.update(_ZEROS[: min(n, COPY_BYTES)])
+            n -= min(n, COPY_BYTES)
 
     def changed(self):
         """The TransferError for a file that is not what it was."""
@@ -257,7 +241,7 @@ def hash_of(fd, size):
     digest = hashlib.sha256()
     offset = 0
     while offset < size:
-        data = os.pread(fd, min(_HASHED_BYTES, size - offset), offset)
+        data = os.pread(fd, min(COPY_BYTES, size - offset), offset)
         if not data:
             return None
         digest.update(data)

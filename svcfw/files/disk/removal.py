@@ -3,7 +3,7 @@
 import os
 import stat
 
-from svcfw.files.disk.tree import FOLDER_FLAGS
+from svcfw.files.disk import descriptors
 
 
 def remove_tree(above, name):
@@ -48,10 +48,10 @@ def remove_tree(above, name):
 def _open(name, above):
     """A descriptor of a folder that may be emptied from now on."""
     try:
-        fd = os.open(name, FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=above)
+        fd = os.open(name, descriptors.FOLDER | os.O_NOFOLLOW, dir_fd=above)
     except PermissionError:
         _unlock(name, above)
-        fd = os.open(name, FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=above)
+        fd = os.open(name, descriptors.FOLDER | os.O_NOFOLLOW, dir_fd=above)
     try:
         os.fchmod(fd, 0o700)
     except OSError:

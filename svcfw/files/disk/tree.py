@@ -4,14 +4,14 @@ Everything goes by descriptors of folders and single names, never by paths from 
 system allows, are walked anew each time, and change their meaning when a link is put in their way.
 """
 
-import grp
 import os
-import pwd
 import stat
 from collections import OrderedDict
 from hashlib import sha256
 
-from svcfw.files.disk.reader import decoded, encoded
+from svcfw.files.disk import descriptors
+from svcfw.files.disk.accounts import Accounts
+from svcfw.files.disk.paths import decoded, encoded
 from svcfw.files.manifest import DIRECTORY, FILE, OTHER, SYMLINK, Entry
 from svcfw.service.errors import TransferError
 
@@ -20,8 +20,6 @@ OPEN_FOLDERS = 64
 
 PIECE_BYTES = 256 * 1024
 
-FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-READ_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 _KINDS = {stat.S_IFREG: FILE, stat.S_IFDIR: DIRECTORY, stat.S_IFLNK: SYMLINK}
 
@@ -35,7 +33,7 @@ class Folders(object):
 
     def __init__(self, root, follow=False):
         self._root = root
-        self._flags = FOLDER_FLAGS if follow else FOLDER_FLAGS | os.O_NOFOLLOW
+        self._flags = descriptors.FOLDER if follow else descriptors.FOLDER | os.O_NOFOLLOW
         self._open = OrderedDict()  # name (bytes) -> descriptor
 
     def get(self, name):
@@ -53,7 +51,7 @@ class Folders(object):
         for part in name[end:].split(b'/'):
             if part in (b'', b'.', b'..'):
                 raise ValueError('%r is no name of a folder' % name)
-            fd = os.open(part, self._flags, dir_fd=fd)
+            fd = descriptors.open_quietly(part, self._flags, fd)
             end += len(part)
             self._open[name[:end]] = fd
             end += 1
@@ -101,12 +99,11 @@ class _Scan(object):
         self._path = encoded(os.fspath(root))
         self._follow = follow
         self._inline_bytes = inline_bytes
-        self._users = _Names(pwd.getpwuid)
-        self._groups = _Names(grp.getgrgid)
+        self._accounts = Accounts()
 
     def entries(self):
         try:
-            root = os.open(self._path, FOLDER_FLAGS)
+            root = descriptors.open_quietly(self._path, descriptors.FOLDER)
         except OSError as e:
             raise self._failure(b'', e)
         folders = Folders(root, self._follow)
@@ -161,10 +158,12 @@ class _Scan(object):
         entry = self._entry(raw, kind, status)
         if kind == SYMLINK:
             entry.target = decoded(os.fsencode(os.readlink(base, dir_fd=folder)))
+            entry.atime_ns = entry.mtime_ns  # this look has changed it
         return entry, status
 
     def _file(self, folder, base, raw, follows):
-        fd = os.open(base, READ_FLAGS if follows else READ_FLAGS | os.O_NOFOLLOW, dir_fd=folder)
+        flags = descriptors.READ if follows else descriptors.READ | os.O_NOFOLLOW
+        fd = descriptors.open_quietly(base, flags, folder)
         try:
             status = os.fstat(fd)
             if not stat.S_ISREG(status.st_mode):  # something else took the name
@@ -179,32 +178,13 @@ class _Scan(object):
 
     def _entry(self, raw, kind, status):
         uid, gid = status.st_uid, status.st_gid
-        owner = (uid, gid, self._users.of(uid), self._groups.of(gid))
+        owner = (uid, gid, self._accounts.user(uid) or '', self._accounts.group(gid) or '')
         mode = stat.S_IMODE(status.st_mode)
         return Entry(decoded(raw), kind, 0, mode, status.st_mtime_ns, status.st_atime_ns, owner)
 
     def _failure(self, name, error):
         path = os.path.join(self._path, name) if name else self._path
         return TransferError('%s cannot be read: %s' % (decoded(path), error.strerror))
-
-
-class _Names(object):
-    """The names of accounts or groups by number, each looked up once: a directory service may be far away."""
-
-    def __init__(self, lookup):
-        self._lookup = lookup
-        self._known = {}
-
-    def of(self, number):
-        """The name, or ''."""
-        name = self._known.get(number)
-        if name is None:
-            try:
-                name = self._lookup(number)[0]
-            except KeyError:
-                name = ''
-            self._known[number] = name
-        return name
 
 
 def _follow(folder, base, chain):

@@ -3,10 +3,9 @@
 import os
 from hashlib import sha256
 
-from svcfw.files.disk.reader import decoded, encoded
+from svcfw.files.disk import descriptors
+from svcfw.files.disk.paths import decoded, encoded, temporary_name
 from svcfw.service.errors import TransferError
-
-_CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Incoming(object):
@@ -48,7 +47,9 @@ class Incoming(object):
         self._temporary = name if in_place else temporary_name()
         self._folder = os.dup(folder)  # the Destination may close its own meanwhile
         try:
-            self.fd = os.open(self._temporary, _CREATE, 0o600 if entry.mode is not None else 0o666, dir_fd=folder)
+            self.fd = os.open(
+                self._temporary, descriptors.NEW, 0o600 if entry.mode is not None else 0o666, dir_fd=folder
+            )
         except BaseException:
             os.close(self._folder)
             raise
@@ -60,9 +61,7 @@ class Incoming(object):
             self._give_up('it is larger than its sender said')
         self._found.update(data)
         try:
-            done = os.write(self.fd, data)
-            while done < len(data):
-                done += os.write(self.fd, memoryview(data)[done:])
+            descriptors.write_all(self.fd, data)
         except OSError as e:
             self._give_up(e)
 
@@ -90,10 +89,7 @@ class Incoming(object):
     def abandon(self):
         """Remove what has come. Idempotent, and harmless after `finish`."""
         if self.fd >= 0:
-            try:
-                os.unlink(self._temporary, dir_fd=self._folder)
-            except OSError:
-                pass
+            descriptors.unlink(self._temporary, self._folder)
             self._end(is_done=False)
 
     def _give_up(self, reason):
@@ -105,11 +101,6 @@ class Incoming(object):
         os.close(self._folder)
         os.close(fd)
         self._on_over(self, is_done)
-
-
-def temporary_name():
-    """A name (bytes) for something that is not whole yet."""
-    return b'.svcfw-' + os.urandom(8).hex().encode()
 
 
 def unwritable(root, name, reason):

@@ -2,21 +2,21 @@
 
 import errno
 import fcntl
-import grp
 import hashlib
 import os
-import pwd
 import stat
 
-from svcfw.files.disk.reader import decoded, encoded, identity
+from svcfw.files.disk import descriptors, metadata
+from svcfw.files.disk.accounts import Accounts
+from svcfw.files.disk.descriptors import COPY_BYTES
+from svcfw.files.disk.paths import decoded, encoded
+from svcfw.files.disk.reader import identity
 from svcfw.service.errors import TransferError
 
 #: A transfer that was cut off leaves what has come, if it is this much, for the next one to go on from.
 MIN_RESUMED_BYTES = 1024 * 1024
-_COPIED_BYTES = 256 * 1024
-_ZEROS = bytes(_COPIED_BYTES)
-_CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_REOPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_ZEROS = bytes(COPY_BYTES)
+_REOPEN = os.O_RDWR | os.O_NOFOLLOW | descriptors.SAFELY
 
 
 class Wanted(object):
@@ -88,24 +88,21 @@ class Sink(object):
     def write(self, data):
         """Append bytes."""
         self._hash.update(data)
-        rest = memoryview(data)
-        while rest:
-            n = os.pwrite(self._fd, rest, self.offset)
-            self.offset += n
-            rest = rest[n:]
+        descriptors.pwrite_all(self._fd, data, self.offset)
+        self.offset += len(data)
 
     def write_zeros(self, n):
         """Append `n` zero bytes, as a hole."""
         os.ftruncate(self._fd, self.offset + n)
         self.offset += n
         while n:
-            self._hash.update(_ZEROS[: min(n, _COPIED_BYTES)])
-            n -= min(n, _COPIED_BYTES)
+            self._hash.update(_ZEROS[: min(n, COPY_BYTES)])
+            n -= min(n, COPY_BYTES)
 
     def copy(self, fd, offset, n):
         """Append `n` bytes that another descriptor has at `offset`. TransferError if it has not."""
         while n:
-            data = os.pread(fd, min(n, _COPIED_BYTES), offset)
+            data = os.pread(fd, min(n, COPY_BYTES), offset)
             if not data:
                 raise TransferError('%s has changed while it was written' % self.path)
             self.write(data)
@@ -139,7 +136,7 @@ class Sink(object):
         if not self._is_verified and self._hash.digest() != digest:
             self._token = None  # not to be gone on with
             raise TransferError('%s did not arrive as it was sent. Send it again' % self.path)
-        self._dress(wanted)
+        self._apply(wanted)
         if wanted.durable:
             os.fsync(self._fd)
         os.rename(self._partial, self._place)
@@ -154,7 +151,7 @@ class Sink(object):
         """It will not be finished. What has come is kept if it can be gone on with. Idempotent, also after `finish`."""
         is_kept = self._is_in_place or (self._token is not None and self.offset >= MIN_RESUMED_BYTES)
         if self._fd >= 0 and not is_kept:
-            _unlink(self._partial)
+            descriptors.unlink(self._partial)
         self._close()
 
     def discard(self):
@@ -167,24 +164,23 @@ class Sink(object):
         if fd >= 0:
             os.close(fd)
 
-    def _dress(self, wanted):
-        """Owner before mode: a change of owner takes set-id bits away."""
+    def _apply(self, wanted):
         try:
             present = os.stat(self._place)
         except FileNotFoundError:
             present = None
-        uid = _number(pwd.getpwnam, wanted.owner) if wanted.owner is not None else -1
-        gid = _number(grp.getgrnam, wanted.group) if wanted.group is not None else -1
-        if uid != -1 or gid != -1:
-            os.fchown(self._fd, uid, gid)
-        elif present is not None:
+        accounts = Accounts()
+        uid = -1 if wanted.owner is None else _number(accounts.uid, wanted.owner)
+        gid = -1 if wanted.group is None else _number(accounts.gid, wanted.group)
+        if uid == -1 and gid == -1 and present is not None:
             self._keep_owner(present)
         mode = wanted.mode
-        if mode is None:
-            mode = stat.S_IMODE(present.st_mode) if present is not None else wanted.default_mode & ~_umask() & 0o777
-        os.fchmod(self._fd, mode)
-        if wanted.mtime_ns is not None:
-            os.utime(self._fd, ns=(wanted.atime_ns or wanted.mtime_ns, wanted.mtime_ns))
+        if mode is None and present is not None:
+            mode = stat.S_IMODE(present.st_mode)
+        elif mode is None:
+            mode = wanted.default_mode & ~metadata.umask() & 0o777
+        times_ns = None if wanted.mtime_ns is None else (wanted.atime_ns or wanted.mtime_ns, wanted.mtime_ns)
+        metadata.apply(self._fd, uid, gid, mode, times_ns)
 
     def _keep_owner(self, present):
         mine = os.fstat(self._fd)
@@ -207,14 +203,14 @@ class Sink(object):
                 return fd, partial
         partial = stem + b'.' + os.urandom(8).hex().encode()
         self._token = None
-        return os.open(partial, _CREATE, 0o600), partial
+        return os.open(partial, descriptors.NEW, 0o600), partial
 
     def _take_over(self, partial):
         """A descriptor of the file to go on with, empty if there was none; -1 where another transfer has it."""
         fd = -1
         for _ in range(3):
             try:
-                fd = os.open(partial, _CREATE, 0o600)
+                fd = os.open(partial, descriptors.NEW, 0o600)
             except FileExistsError:
                 fd = self._reopen(partial)
             if fd >= 0:
@@ -244,14 +240,14 @@ class Sink(object):
             return -1
         except OSError:
             pass
-        _unlink(partial)
+        descriptors.unlink(partial)
         return -1
 
     def _go_on(self, fd):
         size = os.fstat(fd).st_size
         offset = 0
         while offset < size:
-            data = os.pread(fd, _COPIED_BYTES, offset)
+            data = os.pread(fd, COPY_BYTES, offset)
             if not data:
                 break
             self._hash.update(data)
@@ -268,26 +264,14 @@ def _is_at(fd, path):
     return (there.st_dev, there.st_ino) == (mine.st_dev, mine.st_ino)
 
 
-def _number(lookup, name):
-    """The number of an account or group. TransferError."""
-    try:
-        return lookup(name)[2]
-    except KeyError:
-        if name.isdigit():
-            return int(name)
-        raise TransferError('there is no account or group %s' % name) from None
-
-
-def _umask():
-    """Read, not by os.umask(), which sets it for a moment, for all threads."""
-    try:
-        with open('/proc/self/status', 'rb') as status:
-            for line in status:
-                if line.startswith(b'Umask:'):
-                    return int(line.split()[1], 8)
-    except OSError:
-        pass
-    return 0o022
+def _number(look_up, name):
+    """The number of an account or group, by its name or its number as text. TransferError."""
+    number = look_up(name)
+    if number is not None:
+        return number
+    if name.isdigit():
+        return int(name)
+    raise TransferError('there is no account or group %s' % name)
 
 
 def _sync_folder(path):
@@ -296,10 +280,3 @@ def _sync_folder(path):
         os.fsync(fd)
     finally:
         os.close(fd)
-
-
-def _unlink(path):
-    try:
-        os.unlink(path)
-    except OSError:
-        pass

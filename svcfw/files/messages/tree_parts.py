@@ -12,8 +12,10 @@ import struct
 
 from svcfw.core.wire.errors import DecodeError, Error
 from svcfw.files import manifest
-from svcfw.files.disk.reader import Source, encoded
-from svcfw.files.disk.tree import FOLDER_FLAGS, Folders, scan
+from svcfw.files.disk.descriptors import FOLDER
+from svcfw.files.disk.paths import encoded
+from svcfw.files.disk.reader import Source
+from svcfw.files.disk.tree import Folders, scan
 from svcfw.files.messages.file_parts import FileParts
 from svcfw.files.sending import ASKED, END, WAIT
 from svcfw.service.errors import TransferError
@@ -47,7 +49,7 @@ class TreeParts(object):
         self._done = 0
         self._root = root
         self._follow = follow
-        self._folders = Folders(os.open(encoded(root), FOLDER_FLAGS), follow)
+        self._folders = Folders(os.open(encoded(root), FOLDER), follow)
         self._packed = manifest.pack(self._looked_at(scan(root, follow, SMALL_BYTES)), PART_ENTRIES)
         self._count = 0
         self._looked = []  # entries of the part that is being made: (number, entry)
@@ -180,6 +182,7 @@ def is_copied(entry, digests):
 
 def numbers(values):
     """Pack ints below 2**32."""
+    values = list(values)
     return struct.pack('>%dI' % len(values), *values)
 
 

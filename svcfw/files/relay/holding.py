@@ -1,15 +1,24 @@
 """Holding: what is put to contexts behind this one, which passes it on. FileService loads it where that happens."""
 
+import _weakref
+
 from svcfw.core.dispatch import call_error, fail
-from svcfw.files.calls import explained
+from svcfw.core.latch import Latch
+from svcfw.files.calls import SERVICE, explained, leads_to, nonsense, wait_for
 from svcfw.files.disk.reader import Content
 from svcfw.files.messages.file_parts import FileParts, FilePlace
 from svcfw.files.put import Put
+from svcfw.files.relay.contents import NoRoomError, Packs, RelayedContents
+from svcfw.files.relay.listing import Listing
 from svcfw.files.relay.spools import Spools
+from svcfw.files.relay.tree_relay import RelayedTreeParts
+from svcfw.files.relay.tree_through import TreeThrough
 from svcfw.files.sending import Sending
 from svcfw.files.transfers import MAX_HELD_BYTES, Transfers
 from svcfw.service.errors import TransferError, transfer_error
 from svcfw.service.exposed import NO_REPLY
+
+_PIECE_BYTES = 256 * 1024
 
 
 class Holding(object):
@@ -24,9 +33,14 @@ class Holding(object):
         self._on_pool = on_pool
         self._router = router
         self._spools = Spools(router.loop, MAX_HELD_BYTES)
+        self._packs = Packs(self._spools)
+        self._known_listing = None  # (digest, weak reference)
 
-    def begin(self, digest, size, msg):
+    def begin(self, digest, size, data, msg):
         """As FileService.begin_hold."""
+        if data is not None:
+            self._transfers.store.put(digest, data)
+            return {'is_done': True}
         if size <= MAX_HELD_BYTES and self._transfers.store.get(digest) is not None:
             return {'is_done': True}
         begun = self._spools.begin(digest, size)
@@ -100,12 +114,9 @@ class Holding(object):
         return source
 
     def _send(self, put, msg):
-        """Do a Put to a child without a thread that waits; what there is to be answered now."""
+        """Do a Put to a child without a thread that waits."""
         source = put.source
-        answer = put.begin(source.digest(), None)
-        if answer['is_done']:
-            source.close()
-            return True
+        digest = source.digest()
 
         def over(error, value):
             has_failed = source.failure is not None
@@ -117,15 +128,124 @@ class Holding(object):
             else:
                 fail(msg, call_error(explained(put.context, put.to, error)))
 
-        def schedule():
-            self._on_pool(sending.pump)
+        def begun(answer):
+            if put.begun(answer)['is_done']:
+                self._transfers.has_given(put.context.id, digest)
+                over(None, None)
+                return
 
-        one = source.again()
-        one.skip(answer['offset'])
-        flow = self._transfers.flow(put.context)
-        sending = Sending(FileParts(one, None, put.packs), answer['into'], flow, schedule, over, put.report)
-        sending.wake()
+            def schedule():
+                self._on_pool(sending.pump)
+
+            one = source.again()
+            one.skip(answer['offset'])
+            flow = self._transfers.flow(put.context)
+            sending = Sending(FileParts(one, None, put.packs), answer['into'], flow, schedule, over, put.report)
+            sending.wake()
+
+        self._when_answered(put.begin_known(digest, put.inline(digest)), begun, over)
         return NO_REPLY
+
+    def _when_answered(self, reply, then, failed):
+        """Have `then(value)` called on a thread of the pool, or `failed(error, None)`; no thread waits for it."""
+
+        def go():
+            try:
+                then(reply.get())
+            except Exception as e:
+                failed(e, None)
+
+        wait_for(reply, lambda reply: self._on_pool(go))
+
+    # -- folders
+
+    def relay_tree(self, target, path, digest, options, tell, msg):
+        """As FileService.relay_tree."""
+        listing = self._listing(digest)
+        if listing is None:
+            return None
+        receive = self._receive
+        store = self._transfers.store
+        contents = RelayedContents(self._packs, self._spools, store, listing, tell, lambda *args: receive(*args, msg))
+        progress = _Progress(tell, listing.total)
+        try:
+            neighbour = self._router.neighbour(target)
+            if neighbour != target:
+                answer = TreeThrough(target, neighbour, listing, path, options, contents).run(progress)
+                if answer is not None:
+                    contents.close()
+                    return answer
+            self._send_tree(target, path, listing, options, contents, progress, msg)
+        except BaseException as e:
+            contents.close()
+            if isinstance(e, Exception) and _is_here(e, contents):
+                return False
+            raise
+        return NO_REPLY
+
+    def _send_tree(self, target, path, listing, options, contents, progress, msg):
+        def over(error, value):
+            contents.close()
+            if error is None:
+                msg.reply(value)
+            elif _is_here(error, contents):
+                msg.reply(False)
+            else:
+                fail(msg, call_error(explained(target, path, error)))
+
+        def begun(answer):
+            lacks_all = answer.get('lacks_all') if type(answer) is dict else None
+            if type(lacks_all) is not bool or not leads_to(target, answer['into']):
+                raise nonsense(target, path)
+
+            def schedule():
+                self._on_pool(sending.pump)
+
+            parts = RelayedTreeParts(listing, contents, self._transfers, target.id, lacks_all)
+            flow = self._transfers.flow(target)
+            sending = Sending(parts, answer['into'], flow, schedule, over, lambda done: progress(done, listing.total))
+            sending.wake()
+
+        self._when_answered(target.call_service_async(SERVICE, 'begin_put_tree', path=path, **options), begun, over)
+
+    def _listing(self, digest):
+        """The Listing whose packed form is held here by this digest; None if it is not. All who relay it share it."""
+        known = self._known_listing
+        listing = known[1]() if known is not None and known[0] == digest else None
+        if listing is None:
+            content = self._whole(digest)
+            if content is None:
+                return None
+            listing = Listing.unpack(content)
+            self._known_listing = digest, _weakref.ref(listing)
+        return listing
+
+    def _whole(self, digest):
+        """A content that is held here, or arrives, once it is here (bytes); None if it is not, or will not."""
+        source = self._open(digest)
+        if source is None:
+            return None
+        arrived = Latch(self._router.loop)
+        source.follow(arrived.put)
+        pieces = []
+        try:
+            while True:
+                piece = source.read(_PIECE_BYTES)
+                if piece is None:
+                    arrived.get()
+                elif not piece:
+                    return b''.join(pieces)
+                else:
+                    pieces.append(bytes(piece) if type(piece) is int else piece)
+        except TransferError:
+            return None
+        finally:
+            source.close()
+
+
+def _is_here(error, contents):
+    """Whether a relay has failed for what this context does not have, and cannot keep."""
+    return isinstance(error, NoRoomError) or contents.failure is not None
 
 
 class _Progress(object):
@@ -136,7 +256,7 @@ class _Progress(object):
         self._step = size // 100
         self._next = 0
 
-    def __call__(self, done, total):
+    def __call__(self, done, total=None):
         if done >= self._next:
             self._next = done + self._step
             self._to.send(done)

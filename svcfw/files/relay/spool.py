@@ -8,6 +8,7 @@ import _thread
 import hashlib
 import os
 
+from svcfw.files.disk import descriptors
 from svcfw.service.errors import TransferError
 
 _ZEROS = bytes(256 * 1024)
@@ -18,6 +19,9 @@ class Spool(object):
 
     fd: a file to keep them in, which is closed with it; None: memory.
     """
+
+    #: Whether it is kept for a while also in memory, or when it has failed, once nobody reads it any more.
+    is_kept = False
 
     def __init__(self, digest, size, fd=None):
         self.digest = digest
@@ -31,6 +35,7 @@ class Spool(object):
         #: For Spools: how many read it, whether somebody fills it.
         self.readers = 0
         self.is_filling = True
+        self.is_closed = False
         self.fd = fd
         self._memory = memoryview(bytearray(size if fd is None else 0))
         self._hash = hashlib.sha256()
@@ -51,8 +56,8 @@ class Spool(object):
         if self.fd is None:
             self._memory[self.offset : self.offset + len(data)] = data
         else:
-            _pwrite_all(self.fd, data, self.offset)
-        self._hash.update(data)
+            descriptors.pwrite_all(self.fd, data, self.offset)
+        self._count(data)
         self._advance(len(data))
 
     def write_zeros(self, n):
@@ -60,7 +65,7 @@ class Spool(object):
         if self.fd is not None:
             os.ftruncate(self.fd, self.offset + n)
         for start in range(0, n, len(_ZEROS)):
-            self._hash.update(_ZEROS[: n - start])
+            self._count(_ZEROS[: n - start])
         self._advance(n)
 
     def fill(self, store):
@@ -89,6 +94,9 @@ class Spool(object):
             self.failure = reason
             self._advance(0)
 
+    def _count(self, data):
+        self._hash.update(data)
+
     def _advance(self, n):
         with self._lock:
             self.offset += n
@@ -104,9 +112,9 @@ class Spool(object):
         None: they have not come yet, and `wake()` will be called. TransferError if they will not.
         """
         with self._lock:
-            if self.failure is not None:
-                raise TransferError(self.failure)
             arrived = self.offset
+            if self.failure is not None and not self._is_sound(offset):
+                raise TransferError(self.failure)
             if offset >= arrived and not self.is_complete:
                 self._waiting.append(wake)
                 return None
@@ -118,16 +126,52 @@ class Spool(object):
             raise TransferError('what was kept of it on the way is gone')
         return bytes(data)
 
+    def _is_sound(self, offset):
+        """Whether what has come at `offset` is of use although not all will: not before the whole was checked."""
+        return False
+
     def content(self):
         """All of it, for one in memory (bytes-like)."""
         return self._memory
 
     def close(self):
         """Give back what it takes, once nobody reads or writes. Idempotent."""
+        self.is_closed = True
         self._memory = memoryview(b'')
         if self.fd is not None and self.fd >= 0:
             os.close(self.fd)
             self.fd = -1
+
+
+class Pack(Spool):
+    """Contents one after the other, as they are asked for; each is checked by who receives it.
+
+    size: what was asked for so far; most: what that may come to; places: {SHA-256: where the content begins}.
+    """
+
+    is_kept = True
+
+    def __init__(self, most, fd=None):
+        Spool.__init__(self, os.urandom(32), most, fd)
+        self.size = 0
+        self.places = {}
+
+    def _count(self, data):
+        """Each content is checked by who receives it."""
+
+    def finish(self, digest=None):
+        """All has come that was asked for. TransferError if it has not."""
+        if self.offset != self.size:
+            raise TransferError('%d of %d bytes have come' % (self.offset, self.size))
+        self._complete()
+
+    def fail(self, reason):
+        """The rest will not come. What has is good."""
+        if self.offset < self.size:
+            Spool.fail(self, reason)
+
+    def _is_sound(self, offset):
+        return offset < self.offset
 
 
 class SpoolSource(object):
@@ -195,11 +239,3 @@ class SpoolSource(object):
 
 def _nothing():
     pass
-
-
-def _pwrite_all(fd, data, offset):
-    rest = memoryview(data)
-    while rest:
-        n = os.pwrite(fd, rest, offset)
-        offset += n
-        rest = rest[n:]

@@ -3,13 +3,14 @@
 import _thread
 import os
 
-from svcfw.files.relay.spool import Spool, SpoolSource
+from svcfw.files.disk import descriptors
+from svcfw.files.relay.spool import Pack, Spool, SpoolSource
 
 #: How long one that has come stays on the disk when nobody reads it any more: for those whose turn comes later.
 KEPT_S = 60.0
 #: Of what is free on a disk they take at most one part of so many.
 FREE_PART = 2
-_NEW_FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_NOWHERE = object()
 
 
 class Spools(object):
@@ -31,22 +32,34 @@ class Spools(object):
             spool = self._spools.get(digest)
             if spool is not None:
                 return spool, False
-            fd = None
-            if size > self._memory_bytes - sum(spool.memory_bytes for spool in self._spools.values()):
-                fd = self._make_file(size)
-                if fd is None:
-                    return None
-            spool = self._spools[digest] = Spool(digest, size, fd)
-            if fd is not None:
-                self._on_disk.append(spool)
-            return spool, True
+            fd = self._place(size, size)
+            return None if fd is _NOWHERE else (self._add(Spool(digest, size, fd)), True)
+
+    def begin_pack(self, most):
+        """A new Pack, which may come to `most` bytes; None where there is no room. As for `begin`."""
+        with self._lock:
+            fd = self._place(most, 0)
+            return None if fd is _NOWHERE else self._add(Pack(most, fd))
+
+    def grow(self, pack, n):
+        """Whether there is room for `n` bytes more in a Pack, which are to come now."""
+        with self._lock:
+            if (
+                not pack.is_filling
+                or pack.failure is not None
+                or (pack.fd is not None and not self._has_room(pack.fd, n))
+            ):
+                return False
+            pack.size += n
+            return True
 
     def filled(self, spool, failure=None):
         """A new one has been filled, or, for the reason `failure` (str), will not be."""
+        with self._lock:
+            spool.is_filling = False  # from now on nobody asks for more to come
         if failure is not None:
             spool.fail(failure)
         with self._lock:
-            spool.is_filling = False
             self._settle(spool)
 
     def open(self, digest):
@@ -70,13 +83,27 @@ class Spools(object):
 
     # -- under the lock
 
+    def _add(self, spool):
+        self._spools[spool.digest] = spool
+        if spool.fd is not None:
+            self._on_disk.append(spool)
+        return spool
+
+    def _place(self, size, now):
+        """None: memory, if that has room for `size` bytes; a descriptor; _NOWHERE if no disk has room for `now`."""
+        if size <= self._memory_bytes - sum(spool.memory_bytes for spool in self._spools.values()):
+            return None
+        fd = self._make_file(now)
+        return _NOWHERE if fd is None else fd
+
     def _settle(self, spool):
-        """Forget one that has failed; let go of one that nobody uses, on the disk only after a while."""
-        if spool.failure is not None and self._spools.get(spool.digest) is spool:
+        """Forget one that has failed; let go of one that nobody uses: of a Pack, or on the disk, after a while."""
+        has_failed = spool.failure is not None and not spool.is_kept
+        if has_failed and self._spools.get(spool.digest) is spool:
             del self._spools[spool.digest]
         if spool.readers or spool.is_filling:
             return
-        if spool.failure is not None or spool.fd is None:
+        if has_failed or (spool.fd is None and not spool.is_kept):
             self._drop(spool)
         else:
             spool.used_at = used_at = self._loop.clock()
@@ -127,7 +154,7 @@ def unnamed_file(folder):
     """A descriptor of a new empty file without a name: nobody else can open it. None where that cannot be had."""
     path = os.path.join(folder, '.svcfw-' + os.urandom(8).hex())
     try:
-        fd = os.open(path, _NEW_FLAGS, 0o600)
+        fd = os.open(path, descriptors.NEW, 0o600)
     except OSError:
         return None
     os.unlink(path)

@@ -2,14 +2,13 @@
 
 from svcfw.core.context import Sender
 from svcfw.core.latch import Latch
-from svcfw.core.wire.errors import CallError, ChannelError, Error
-from svcfw.files.calls import SERVICE, call, checked, explained, nonsense
-from svcfw.files.transfers import MAX_HELD_BYTES, Transfers
+from svcfw.core.wire.errors import CallError, Error
+from svcfw.files.calls import SERVICE, call, checked, explained, lost_or, nonsense
+from svcfw.files.transfers import INLINE_BYTES, MAX_HELD_BYTES, Transfers
 from svcfw.service.errors import TransferError
 
 #: How often another sender of the same content may fail before this one goes straight.
 ATTEMPTS = 4
-_LOST = '%s.%s' % (ChannelError.__module__, ChannelError.__name__)
 
 
 class _TooMuch(Exception):
@@ -28,6 +27,8 @@ class Through(object):
     def run(self):
         """Whether the file is in its place; False: it has to go straight, and nothing has changed there."""
         source = self._put.source
+        if source.size <= INLINE_BYTES:
+            return self._pass_small()
         if source.size > MAX_HELD_BYTES and self._is_partly_there():
             return True
         for _ in range(ATTEMPTS):
@@ -67,6 +68,41 @@ class Through(object):
         except _TooMuch:
             return False
         return True
+
+    def _pass_small(self):
+        """The same for one that travels with the request. Both requests go out at once, in one round trip."""
+        put, neighbour, digest = self._put, self._neighbour, self._digest
+        for _ in range(ATTEMPTS):
+            with self._transfers.alone((neighbour.id, digest)):
+                held = None
+                if not self._transfers.was_given(neighbour.id, digest):
+                    with put.source.again() as source:
+                        data = source.whole()
+                    held = neighbour.call_service_async(SERVICE, 'begin_hold', digest=digest, size=len(data), data=data)
+                relay = _Relay(put, neighbour, digest, False)
+                try:
+                    if held is not None:
+                        self._require_held(held)
+                        self._transfers.has_given(neighbour.id, digest)
+                except BaseException:
+                    relay.close()
+                    raise
+            try:
+                if relay.outcome():
+                    return True
+            finally:
+                relay.close()
+            if held is None:  # else it was asked for before it was there
+                self._transfers.has_lost(neighbour.id, digest)
+        return self._go_straight('it does not keep it')
+
+    def _require_held(self, held):
+        try:
+            answer = held.get()
+        except CallError as e:
+            raise lost_or(e, self._neighbour, self._put.to) from e
+        if not checked(self._neighbour, self._put.to, answer, self._put.source.size)['is_done']:
+            raise nonsense(self._neighbour, self._put.to)
 
     def _pass(self):
         """As `run`; None: it was another's to send, who has failed."""
@@ -135,8 +171,7 @@ class _Relay(object):
         try:
             passed = self._reply.get()
         except CallError as e:
-            error = explained(self._neighbour, self._put.to, e)
-            raise (ChannelError(e.message) if e.typename == _LOST else error) from e
+            raise lost_or(e, self._neighbour, self._put.to) from e
         if type(passed) is not bool:
             raise nonsense(self._neighbour, self._put.to)
         return passed

@@ -9,6 +9,7 @@ import stat
 import time
 from binascii import hexlify, unhexlify
 
+from svcfw.files.disk import descriptors
 from svcfw.service.errors import CacheFolderError
 
 #: Files in one folder, so that a listing of it takes some 100 ms at most and the index of their sizes 3 MB.
@@ -22,9 +23,8 @@ _DIGITS = frozenset('0123456789abcdef')
 _TEMPORARY = '.new-'
 #: Age at which an unfinished file has been left behind by a process that was killed.
 _STALE_S = 24 * 3600
-_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_NEW_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_FOLDER_FLAGS = descriptors.FOLDER | os.O_NOFOLLOW
+_READ_FLAGS = descriptors.READ | os.O_NOFOLLOW
 
 
 class CacheFolder(object):
@@ -176,7 +176,7 @@ class CacheFolder(object):
             most_files = MAX_FILES - MAX_FILES // 8
             while files and (total > most_bytes or len(files) > most_files):
                 _, size, name = files.pop()
-                _unlink(folder, name)
+                descriptors.unlink(name, folder)
                 total -= _weight(size)
         finally:
             os.close(folder)
@@ -209,7 +209,7 @@ def _listing(folder):
         if is_content:
             found.append((status.st_mtime_ns, status.st_size, name))
         elif status.st_mtime < time.time() - _STALE_S:
-            _unlink(folder, name)
+            descriptors.unlink(name, folder)
     found.sort(reverse=True)
     return found
 
@@ -217,28 +217,14 @@ def _listing(folder):
 def _write_beside(folder, name, pieces):
     """Write a file under a temporary name, then give it its own. OSError leaves nothing behind."""
     temporary = _TEMPORARY + hexlify(os.urandom(8)).decode()
-    fd = os.open(temporary, _NEW_FLAGS, 0o600, dir_fd=folder)
+    fd = os.open(temporary, descriptors.NEW, 0o600, dir_fd=folder)
     try:
         try:
             for piece in pieces:
-                write_all(fd, piece)
+                descriptors.write_all(fd, piece)
         finally:
             os.close(fd)
         os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
     except BaseException:
-        _unlink(folder, temporary)
+        descriptors.unlink(temporary, folder)
         raise
-
-
-def write_all(fd, data):
-    """Write all of `data` (bytes-like) to a file's descriptor."""
-    done = os.write(fd, data)
-    while done < len(data):
-        done += os.write(fd, memoryview(data)[done:])
-
-
-def _unlink(folder, name):
-    try:
-        os.unlink(name, dir_fd=folder)
-    except OSError:
-        pass

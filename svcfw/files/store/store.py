@@ -8,8 +8,10 @@ import stat
 from _thread import allocate_lock
 from hashlib import sha256
 
-from svcfw.files.disk.reader import encoded, identity
-from svcfw.files.store.cache_folder import CacheFolder
+from svcfw.core import load
+from svcfw.files.disk import descriptors
+from svcfw.files.disk.paths import encoded
+from svcfw.files.disk.reader import identity
 from svcfw.files.store.lru import Shelf
 
 MEMORY_BYTES = 64 * 1024 * 1024
@@ -26,8 +28,6 @@ DIGEST_BYTES = 32
 #: One read or write while a content is copied: as much as stays in the CPU's cache between hashing and writing.
 PIECE_BYTES = 256 * 1024
 
-_READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-
 
 class Store(object):
     """Contents by digest (32 bytes).
@@ -42,7 +42,9 @@ class Store(object):
         self._lock = allocate_lock()
         self._memory = Shelf(MAX_ENTRIES, memory_bytes)
         self._references = Shelf(MAX_REFERENCES, None)
-        self._folder = None if folder is None else CacheFolder(folder, folder_bytes)
+        self._folder = None
+        if folder is not None:
+            self._folder = load('svcfw.files.store.cache_folder').CacheFolder(folder, folder_bytes)
 
     # -- putting in
 
@@ -133,7 +135,7 @@ class Store(object):
         """
         content = self._in_memory(digest)
         if content is not None:
-            _pwrite_all(out_fd, content, offset)
+            descriptors.pwrite_all(out_fd, content, offset)
             return True
         for fd, drop in self._files(digest):
             if _copy(fd, out_fd, offset) == digest:
@@ -239,7 +241,7 @@ def _identity_of(path):
 def _open_reference(path, expected):
     """A descriptor of the file, if it is still the expected one; else -1."""
     try:
-        fd = os.open(path, _READ_FLAGS)
+        fd = os.open(path, descriptors.READ | os.O_NOFOLLOW)
     except OSError:
         return -1
     if identity(os.fstat(fd)) != expected:
@@ -263,13 +265,7 @@ def _copy(fd, out_fd, offset):
             break
         piece = view[:n]
         found.update(piece)
-        _pwrite_all(out_fd, piece, offset)
+        descriptors.pwrite_all(out_fd, piece, offset)
         offset += n
         left -= n
     return found.digest()
-
-
-def _pwrite_all(fd, data, offset):
-    done = os.pwrite(fd, data, offset)
-    while done < len(data):
-        done += os.pwrite(fd, memoryview(data)[done:], offset + done)

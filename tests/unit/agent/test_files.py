@@ -7,9 +7,10 @@ import subprocess
 
 import pytest
 
-from svcfw.agent import files
+from svcfw.agent import files, ops
 from svcfw.agent.files import Download, Failure
-from svcfw.agent.upload import Upload
+from svcfw.agent.puts import Puts
+from svcfw.files.disk.upload import Upload
 from tests.support.hosts import CHECKOUT
 from tests.support.interpreters import need_python
 
@@ -19,6 +20,10 @@ no_root = pytest.mark.skipif(os.getuid() == 0, reason='root may do it')
 
 def sha256(data):
     return hashlib.sha256(data).digest()
+
+
+def begin_put(path):
+    Puts(None).put(7, path, 0o600, b'', ops.PUT_FIRST, b'')
 
 
 def mode(path):
@@ -73,9 +78,9 @@ def test_directories_obey_the_umask_given(tmp_path):
         (lambda path: files.make_accessible([path, path + '/x']), "chmod: cannot access '{}/x': Not a directory"),
         (lambda path: files.remove(path + '/x', True), "rm: cannot remove '{}/x': Not a directory"),
         (lambda path: files.remove('/proc/self/maps', False), "rm: cannot remove '/proc/self/maps': "),
-        (lambda path: Upload(path + '/x', 0o600), "cannot write '{}/x': Not a directory"),
-        (lambda path: Upload('/', 0o600), "cannot write '/': Is a directory"),
-        (lambda path: Upload('\ud800', 0o600), "cannot write '\ud800': 'utf-8' codec"),
+        (lambda path: begin_put(path + '/x'), "cannot write '{}/x': Not a directory"),
+        (lambda path: begin_put('/'), "cannot write '/': Is a directory"),
+        (lambda path: begin_put('\ud800'), "cannot write '\ud800': 'utf-8' codec"),
         (lambda path: Download(path + 'x'), "cannot read '{}x': No such file or directory"),
         (lambda path: Download('/'), "cannot read '/': Is a directory"),
         (lambda path: Download('\0'), "cannot read '\0': "),

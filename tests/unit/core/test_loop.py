@@ -289,6 +289,72 @@ class TestStandby:
         assert ran.wait(LONG)
 
 
+class TestLingering:
+    """What threads that do not drive leave to be written together."""
+
+    def test_it_ends_when_a_thread_begins_to_wait(self, loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr('svcfw.core.loop.LINGER_S', LONG)
+        loop.ensure_standby()
+        until_waiting(loop)
+        called: list[int] = []
+        assert loop.linger(lambda: called.append(threading.get_ident()))
+        assert not called
+        waiter = Waiter(loop)
+        waiter.set()
+        loop.wait(waiter)
+        assert called == [threading.get_ident()]
+
+    def test_it_ends_by_itself(self, loop: Loop) -> None:
+        loop.ensure_standby()
+        until_waiting(loop)
+        for _ in range(3):
+            called = threading.Event()
+            assert loop.linger(called.set)
+            assert called.wait(LONG)
+
+    def test_it_ends_by_itself_where_nobody_drives_yet(self, loop: Loop) -> None:
+        loop.ensure_standby()
+        called = threading.Event()
+        assert loop.linger(called.set)
+        assert called.wait(LONG)
+
+    def test_there_is_none_without_a_standby(self, loop: Loop) -> None:
+        assert not loop.linger(lambda: None)
+
+    def test_who_waits_leaves_it_to_the_others_that_were_woken(
+        self, loop: Loop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr('svcfw.core.loop.LINGER_S', LONG)
+        loop.ensure_standby()
+        until_waiting(loop)
+        called: list[str] = []
+        assert loop.linger(lambda: called.append('it'))
+        loop.busy = 2
+        for expected in ([], ['it']):
+            waiter = Waiter(loop)
+            waiter.set()
+            loop.wait(waiter)
+            assert called == expected
+
+    def test_a_turn_counts_the_threads_that_it_wakes(self, loop: Loop) -> None:
+        waiters = [Waiter(loop) for _ in range(3)]
+        threads = [in_thread(lambda waiter=waiter: loop.wait(waiter, until(loop)))[0] for waiter in waiters]
+        until_waiting(loop, followers=2)
+        counts: list[int] = []
+        loop.call_soon(lambda: ([waiter.set() for waiter in waiters], counts.append(loop.busy)))
+        for thread in threads:
+            thread.join(LONG)
+        assert counts == [3]
+
+    def test_a_failing_one_is_reported_and_hurts_no_other(self, loop: Loop, errors: list[Exception]) -> None:
+        loop.ensure_standby()
+        called = threading.Event()
+        assert loop.linger(lambda: 1 // 0)
+        assert loop.linger(called.set)
+        assert called.wait(LONG)
+        assert [type(error) for error in errors] == [ZeroDivisionError]
+
+
 class TestSignals:
     def test_a_handler_may_call_the_loop_that_its_own_thread_polls(self, loop: Loop) -> None:
         waiter = Waiter(loop)

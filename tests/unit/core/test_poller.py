@@ -3,17 +3,19 @@ import os
 import pytest
 
 from svcfw.core import poller
-from svcfw.core.poller import MAX_QUICK, MIN_QUICK, QUICK_S, READ, SPIN_S, Poller
+from svcfw.core.poller import CROWDED_S, MAX_QUICK, MIN_QUICK, QUICK_S, READ, SPIN_S, Poller
 
+LOOK_S = CROWDED_S / 2
 READY = [(5, READ)]
 
 
 class Scene:
-    """A poller whose kernel and clock the test plays: looks take a tenth of SPIN_S, blocking what is set."""
+    """A poller whose kernel and clock the test plays: looks take LOOK_S, yields and blocking what is set."""
 
     def __init__(self, monkeypatch):
         self.now = 0.0
         self.blocks_s = QUICK_S / 2
+        self.yields_s = 0.0
         #: How many more looks find nothing.
         self.vain = 0
         self.looks = self.blocked = self.yields = 0
@@ -23,6 +25,7 @@ class Scene:
 
     def _yield(self):
         self.yields += 1
+        self.now += self.yields_s
 
     def _poll(self, timeout):
         if timeout:
@@ -30,7 +33,7 @@ class Scene:
             self.now += self.blocks_s
             return READY
         self.looks += 1
-        self.now += SPIN_S / 10
+        self.now += LOOK_S
         self.vain -= 1
         return READY if self.vain < 0 else []
 
@@ -76,7 +79,7 @@ def test_it_looks_no_longer_than_a_moment_and_then_twice_as_rarely(scene):
         assert scene.looks == 0
         scene.vain = 1000
         scene.poll()
-        assert 9 <= scene.looks <= 11
+        assert SPIN_S / LOOK_S - 1 <= scene.looks <= SPIN_S / LOOK_S + 1
         assert scene.blocked == 1
 
 
@@ -95,6 +98,20 @@ def test_looks_that_find_something_make_it_look_again_sooner(scene):
     assert scene.looks == 0
     scene.poll()
     assert scene.looks == 1
+
+
+def test_where_others_need_the_core_it_looks_once_more_and_blocks(scene):
+    scene.poll(MIN_QUICK)
+    scene.vain, scene.yields_s = 1000, CROWDED_S
+    scene.poll()
+    assert (scene.looks, scene.yields, scene.blocked) == (2, 1, 1)
+
+
+def test_what_others_did_with_the_core_may_be_what_it_waits_for(scene):
+    scene.poll(MIN_QUICK)
+    scene.vain, scene.yields_s = 1, CROWDED_S
+    scene.poll()
+    assert (scene.looks, scene.yields, scene.blocked) == (2, 1, 0)
 
 
 def test_without_time_it_neither_blocks_nor_looks_twice(scene):

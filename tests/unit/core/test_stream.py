@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from svcfw.core.loop import Loop, Waiter
-from svcfw.core.stream import HIGH_WATER_BYTES, TURN_S, Stream
+from svcfw.core.stream import BURST_BYTES, HIGH_WATER_BYTES, TURN_S, Stream
 from svcfw.core.wire import limits
 from svcfw.core.wire.errors import ChannelError
 from svcfw.core.wire.frames import Frame
@@ -124,6 +124,32 @@ class TestSending:
         end.loop.call_soon(lambda: [end.stream.send(frame(b'%d' % i)) for i in range(100)])
         end.turn()
         assert [end.peer.receive().payload for _ in range(100)] == [b'%d' % i for i in range(100)]
+
+    def test_a_burst_of_a_thread_that_does_not_drive_is_written_in_few_pieces_and_to_its_end(
+        self, end: End, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name in ('BURST_S', 'MAX_BURST_S'):
+            monkeypatch.setattr(f'svcfw.core.stream.{name}', LONG)
+        writes: list[None] = []
+        write = end.stream._write
+        monkeypatch.setattr(end.stream, '_write', lambda: (writes.append(None), write()))
+        end.loop.ensure_standby()
+        count = 1000
+        thread, received = in_thread(lambda: [end.peer.receive().payload for _ in range(count)])
+        for number in range(count):
+            end.stream.send(frame(b'%064d' % number))
+        thread.join(LONG)
+        assert received == [[b'%064d' % number for number in range(count)]]
+        assert len(writes) < count / 4, 'a quarter of what is held back goes at once at the least'
+
+    def test_a_large_frame_holds_back_nothing(self, end: End, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ('BURST_S', 'MAX_BURST_S'):
+            monkeypatch.setattr(f'svcfw.core.stream.{name}', LONG)
+        monkeypatch.setattr('svcfw.core.loop.LINGER_S', LONG)
+        end.loop.ensure_standby()
+        for payload in (b'first', b'second', bytes(BURST_BYTES)):
+            end.stream.send(frame(payload))
+        assert [end.peer.receive().payload for _ in range(3)] == [b'first', b'second', bytes(BURST_BYTES)]
 
     def test_a_thread_waits_while_the_queue_is_full_and_goes_on_when_the_peer_reads(self, end: End) -> None:
         big = bytes(FULL_BYTES)

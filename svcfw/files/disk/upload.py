@@ -12,19 +12,21 @@ import os
 import stat
 import tempfile
 
-from svcfw.agent.files import SAFELY, Failure, encoded
+from svcfw.files.disk import descriptors
+from svcfw.files.disk.descriptors import SAFELY
+from svcfw.files.disk.paths import encoded, temporary_name
 
 _COPY_BYTES = 1024 * 1024
 
 
 class Upload(object):
-    """One file for `path`; a new one gets the permission bits `mode`, under the umask. Failure from each method.
+    """One file for `path` (str); a new one gets the permission bits `mode`, under the umask.
 
-    After a Failure, `close` or `abandon` nothing is left of it but the file itself.
+    Each method raises OSError, or ValueError for a path or content that is wrong. After an error, `close` or `abandon`
+    nothing is left of it but the file itself.
     """
 
     def __init__(self, path, mode):
-        self._path = path
         self._fd = -1  # where the data goes
         self._old_fd = -1  # the file that is there, to be overwritten
         self._temporary = None
@@ -32,18 +34,18 @@ class Upload(object):
         self._hash = hashlib.sha256()
         try:
             self._open(encoded(path), mode)
-        except (OSError, ValueError) as e:
+        except (OSError, ValueError):
             self.abandon()
-            raise self._failure(e)
+            raise
 
     def write(self, data):
         """Add all of `data` (bytes)."""
         self._hash.update(data)
         try:
-            _write(self._fd, data)
-        except OSError as e:
+            descriptors.write_all(self._fd, data)
+        except OSError:
             self.abandon()
-            raise self._failure(e)
+            raise
 
     def is_whole(self, digest):
         """Whether what was written has this SHA-256."""
@@ -52,7 +54,7 @@ class Upload(object):
     def close(self, digest):
         """All has come: put it in its place. `digest`: its SHA-256.
 
-        Failure also if the system finds only now that there was no room, as with a quota.
+        OSError also if the system finds only now that there was no room, as with a quota.
         """
         try:
             if not self.is_whole(digest):
@@ -66,9 +68,9 @@ class Upload(object):
             if self._temporary is not None:
                 os.rename(self._temporary, self._place)
                 self._temporary = None
-        except (OSError, ValueError) as e:
+        except (OSError, ValueError):
             self.abandon()
-            raise self._failure(e)
+            raise
 
     def abandon(self):
         """It will not come. Idempotent."""
@@ -81,10 +83,7 @@ class Upload(object):
                     pass  # a quota: there is a reason for giving up already
         temporary, self._temporary = self._temporary, None
         if temporary is not None:
-            try:
-                os.unlink(temporary)
-            except OSError:
-                pass
+            descriptors.unlink(temporary)
 
     def _open(self, raw, mode):
         if raw.endswith(b'/'):
@@ -94,8 +93,7 @@ class Upload(object):
         try:
             status = os.stat(self._place)
         except FileNotFoundError:
-            # Not named after the file: names may be as long as the system allows.
-            temporary = os.path.join(folder, b'.svcfw-' + os.urandom(8).hex().encode())
+            temporary = os.path.join(folder, temporary_name())
             self._fd = _unnamed(folder, mode)
             self._is_unnamed = self._fd >= 0
             if not self._is_unnamed:
@@ -108,9 +106,6 @@ class Upload(object):
             self._fd = _spool(folder)
         else:
             self._fd = fd
-
-    def _failure(self, error):
-        return Failure(self._path, "cannot write '%s'" % self._path, error)
 
 
 def _taken(upload, name):
@@ -168,11 +163,5 @@ def _overwrite(old_fd, new_fd):
         data = os.read(new_fd, _COPY_BYTES)
         if not data:
             break
-        _write(old_fd, data)
+        descriptors.write_all(old_fd, data)
     os.ftruncate(old_fd, size)
-
-
-def _write(fd, data):
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(fd, rest) :]

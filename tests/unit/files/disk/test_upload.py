@@ -8,9 +8,8 @@ import sys
 
 import pytest
 
-from svcfw.agent import upload as module
-from svcfw.agent.files import Failure
-from svcfw.agent.upload import Upload
+from svcfw.files.disk import upload as module
+from svcfw.files.disk.upload import Upload
 
 
 def sha256(data):
@@ -85,7 +84,7 @@ def test_what_does_not_arrive_changes_nothing(tmp_path, end):
         if end == 'abandon':
             upload.abandon()
         else:
-            with pytest.raises(Failure, match='did not arrive as it was sent'):
+            with pytest.raises(ValueError, match='did not arrive as it was sent'):
                 upload.close(sha256(b'y'))
         upload.abandon()
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [('old', b'before')]
@@ -109,7 +108,7 @@ def test_a_full_disk_at_the_very_end(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, 'No space left on device')
 
     monkeypatch.setattr(os, 'posix_fallocate', full)
-    with pytest.raises(Failure, match='No space left on device'):
+    with pytest.raises(OSError, match='No space left on device'):
         put(tmp_path / 'old', b'x' * 100)
     assert (tmp_path / 'old').read_bytes() == b'before'
 
@@ -132,7 +131,7 @@ def test_a_full_device():
     if sys.platform != 'linux':
         pytest.skip('needs /dev/full')
     upload = Upload('/dev/full', 0o600)
-    with pytest.raises(Failure, match='No space left on device'):
+    with pytest.raises(OSError, match='No space left on device'):
         upload.write(b'x')
     upload.abandon()
     assert os.path.exists('/dev/full')
@@ -140,11 +139,11 @@ def test_a_full_device():
 
 def test_named_pipes_block_nobody(tmp_path):
     os.mkfifo(tmp_path / 'fifo')
-    with pytest.raises(Failure, match='No such device or address'):
+    with pytest.raises(OSError, match='No such device or address'):
         Upload(f'{tmp_path}/fifo', 0o600)
 
 
 @pytest.mark.parametrize('name', ['', 'missing/', '.'])
 def test_what_is_no_file(tmp_path, name):
-    with pytest.raises(Failure, match='Is a directory'):
+    with pytest.raises(OSError, match='Is a directory'):
         Upload(f'{tmp_path}/{name}', 0o600)

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from svcfw.ansible import localfile
+from svcfw.files.disk import replacement
 
 
 def writer(content, mode=0o644):
@@ -22,7 +22,7 @@ def umask():
 
 
 def test_a_new_file_gets_the_given_mode_under_the_umask(tmp_path, umask):
-    localfile.replace(str(tmp_path / 'f'), writer(b'x', 0o777))
+    replacement.replace(str(tmp_path / 'f'), writer(b'x', 0o777))
     assert (tmp_path / 'f').read_bytes() == b'x'
     assert (tmp_path / 'f').stat().st_mode & 0o7777 == 0o755
 
@@ -30,7 +30,7 @@ def test_a_new_file_gets_the_given_mode_under_the_umask(tmp_path, umask):
 def test_an_old_file_keeps_its_mode(tmp_path, umask):
     (tmp_path / 'f').write_bytes(b'older and longer')
     (tmp_path / 'f').chmod(0o640)
-    localfile.replace(str(tmp_path / 'f'), writer(b'x'))
+    replacement.replace(str(tmp_path / 'f'), writer(b'x'))
     assert (tmp_path / 'f').read_bytes() == b'x'
     assert (tmp_path / 'f').stat().st_mode & 0o7777 == 0o640
 
@@ -43,7 +43,7 @@ def test_a_failure_leaves_things_as_they_were(tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        localfile.replace(str(tmp_path / 'f'), write)
+        replacement.replace(str(tmp_path / 'f'), write)
     assert os.listdir(tmp_path) == ['f']
     assert (tmp_path / 'f').read_bytes() == b'old'
 
@@ -51,16 +51,16 @@ def test_a_failure_leaves_things_as_they_were(tmp_path):
 def test_a_link_stays_one(tmp_path):
     (tmp_path / 'real').write_bytes(b'old')
     (tmp_path / 'link').symlink_to('real')
-    localfile.replace(str(tmp_path / 'link'), writer(b'new'))
+    replacement.replace(str(tmp_path / 'link'), writer(b'new'))
     assert (tmp_path / 'link').is_symlink()
     assert (tmp_path / 'real').read_bytes() == b'new'
 
 
 def test_a_device_is_written_into():
-    localfile.replace('/dev/null', writer(b'x'))
+    replacement.replace('/dev/null', writer(b'x'))
     assert not os.path.isfile('/dev/null')
 
 
 def test_a_missing_directory_is_an_os_error(tmp_path):
     with pytest.raises(FileNotFoundError):
-        localfile.replace(str(tmp_path / 'no' / 'f'), writer(b'x'))
+        replacement.replace(str(tmp_path / 'no' / 'f'), writer(b'x'))

@@ -1,0 +1,208 @@
+"""A folder on its way by way of the context between, which relays it. Loaded for those behind one.
+
+The one between gets the manifest first, which it keeps as any content. It compares it with what the target has, and
+asks for those contents that it does not keep itself and that nobody else sends it. These come in one sequence of
+messages, which it keeps and takes the target's from. See svcfw.files.relay.contents for the other side.
+"""
+
+from svcfw.core.context import Sender
+from svcfw.core.wire.errors import CallError, DecodeError, Error
+from svcfw.files.calls import (
+    SERVICE,
+    CallingThread,
+    call,
+    checked,
+    explained,
+    leads_to,
+    lost_or,
+    nonsense,
+    send,
+    wait_for,
+)
+from svcfw.files.disk.reader import Content
+from svcfw.files.messages.file_parts import FileParts
+from svcfw.files.messages.tree_parts import from_numbers
+from svcfw.files.relay.feed import Feed, Folder
+from svcfw.files.sending import Sending
+from svcfw.files.transfers import INLINE_BYTES, Transfers
+from svcfw.service.errors import TransferError
+
+#: How often the one between may not have the manifest any more.
+ATTEMPTS = 4
+#: What it may have told us that we have not looked at yet.
+MAX_TOLD = 10000
+#: How often it may ask for each content: again where who sends it to others has failed.
+MAX_ASKED = 8
+
+
+def put_tree(context, neighbour, root, to, options, follow, on_progress):
+    """As svcfw.files.client.put_tree by way of `neighbour`; None: it has to go straight. options: dict."""
+    with Folder(root, follow) as folder:
+        put = TreeThrough(context, neighbour, folder.listing, to, options, folder)
+        return put.run(lambda done: on_progress and on_progress(done, folder.listing.total))
+
+
+class TreeThrough(object):
+    """One folder to one context by way of `neighbour`.
+
+    listing: Listing; contents: as of Feed; options: of FileService.begin_put_tree (dict).
+    """
+
+    def __init__(self, context, neighbour, listing, to, options, contents):
+        self._context = context
+        self._neighbour = neighbour
+        self._listing = listing
+        self._to = to
+        self._options = options
+        self._contents = contents
+
+    def run(self, on_progress):
+        """What the target answers (dict); None: it has to go straight. on_progress(bytes done)."""
+        content, digest = self._listing.pack()
+        for _ in range(ATTEMPTS):
+            if not self._hold(content, digest):
+                return self._go_straight('it has no room for it')
+            answer = self._relay(digest, on_progress)
+            if answer is False:
+                return self._go_straight('it cannot keep it')
+            if answer is not None:
+                return answer
+            Transfers.of(self._context.router).has_lost(self._neighbour.id, digest)
+        return self._go_straight('it does not keep it')
+
+    def _relay(self, digest, on_progress):
+        feed = Feed(self._contents)
+        relay = _TreeRelay(self._neighbour, self._to, feed, self._listing.files, on_progress)
+        try:
+            return relay.run({'target': self._context, 'path': self._to, 'digest': digest, 'options': self._options})
+        except TransferError as e:
+            raise explained(self._context, self._to, e) if e is feed.error else e
+
+    def _hold(self, content, digest):
+        """Have the one between keep the manifest; whether it does."""
+        neighbour, size = self._neighbour, len(content)
+        transfers = Transfers.of(neighbour.router)
+        with transfers.alone((neighbour.id, digest)):
+            is_inline = size <= INLINE_BYTES and not transfers.was_given(neighbour.id, digest)
+            answer = call(
+                neighbour, self._to, 'begin_hold', digest=digest, size=size, data=content if is_inline else None
+            )
+            if answer is None:
+                return False
+            if not checked(neighbour, self._to, answer, size)['is_done']:
+                parts = FileParts(Content(content, digest, {}))
+                send(neighbour, parts, answer['into'], self._to, lambda done: None)
+            transfers.has_given(neighbour.id, digest)
+        return True
+
+    def _go_straight(self, reason):
+        router = self._context.router
+        router.log(router, 30, '%s does not pass %s on to %s, which gets it straight: %s' % (
+            self._neighbour, self._to, self._context, reason
+        ))  # fmt: skip
+
+
+class _TreeRelay(object):
+    """The request that `neighbour` relay a folder, and what it asks for meanwhile, on the calling thread."""
+
+    def __init__(self, neighbour, to, feed, files, on_progress):
+        self._neighbour = neighbour
+        self._to = to
+        self._feed = feed
+        self._files = files
+        self._on_progress = on_progress
+        self._router = neighbour.router
+        self._thread = CallingThread(self._router.loop)
+        self._sending = None
+        self._is_sending = False
+        self._answer = None  # (error or None, value)
+        self._told = 0
+        self._asked = 0
+
+    def run(self, arguments):
+        """The answer (dict); False: it cannot keep what it is sent; None: it does not know the manifest."""
+        handle = self._router.add_handler(self._on_told, respondent=self._neighbour)
+        reply = None
+        try:
+            tell = Sender(self._router.myself(), handle)
+            reply = self._neighbour.call_service_async(SERVICE, 'relay_tree', tell=tell, **arguments)
+            wait_for(reply, lambda reply: self._thread.schedule(lambda: self._take_answer(reply)))
+            return self._checked(self._thread.wait())
+        finally:
+            self._router.remove_handler(handle)
+            if self._sending is not None:
+                self._sending.abort(TransferError('it was interrupted'))
+            if reply is not None and reply.closed is None:
+                reply.cancel()
+
+    def _on_told(self, message):
+        """Loop thread."""
+        self._told += 1
+        if not message.is_dead:
+            self._thread.schedule(lambda: self._take(message))
+
+    # -- the calling thread
+
+    def _take(self, message):
+        self._told -= 1
+        try:
+            value = message.value()
+            if self._told > MAX_TOLD:
+                raise DecodeError('it tells too much')
+            if value is None:
+                self._feed.enough()
+            elif type(value) is int:
+                self._on_progress(value)
+            elif type(value) is bytes:
+                self._want(from_numbers(value))
+            elif leads_to(self._neighbour, value) and self._sending is None:
+                self._begin_sending(value)
+            else:
+                raise DecodeError('it tells nonsense')
+        except (DecodeError, CallError) as e:
+            raise nonsense(self._neighbour, self._to) from e
+
+    def _want(self, numbers):
+        self._asked += len(numbers)
+        if self._asked > MAX_ASKED * len(self._files) or not self._files.keys() >= set(numbers):
+            raise DecodeError('it asks for what is not there')
+        self._feed.want(numbers)
+
+    def _begin_sending(self, into):
+        flow = Transfers.of(self._router).flow(self._neighbour)
+
+        def schedule():
+            self._thread.schedule(sending.pump)
+
+        self._is_sending = True
+        self._sending = sending = Sending(self._feed, into, flow, schedule, self._sent)
+        sending.wake()
+
+    def _sent(self, error, value):
+        self._is_sending = False
+        self._settle()
+
+    def _take_answer(self, reply):
+        try:
+            self._answer = None, reply.get()
+        except CallError as e:
+            self._answer = lost_or(e, self._neighbour, self._to), None
+        except Error as e:
+            self._answer = e, None
+        self._feed.enough()
+        self._settle()
+
+    def _settle(self):
+        """It is over once there is an answer, and what others wait for has been sent, too."""
+        if self._feed.error is not None:
+            self._thread.over(self._feed.error, None)
+        elif self._answer is not None and not self._is_sending:
+            self._thread.over(*self._answer)
+
+    def _checked(self, answer):
+        if answer is None or answer is False:
+            return answer
+        kinds = {'files': int, 'written': int, 'skipped': list}
+        if type(answer) is not dict or any(type(answer.get(name)) is not kind for name, kind in kinds.items()):
+            raise nonsense(self._neighbour, self._to)
+        return answer
