@@ -48,9 +48,7 @@ def main(log_level='WARNING'):
 
 def __getattr__(name):
     if name in _PUBLIC:
-        # The Router of a context that was started is that of the core: the program's own does not run on targets.
-        module = 'svcfw.core.router' if is_target and name == 'Router' else _PUBLIC[name]
-        return getattr(importlib.import_module(module), name)
+        return getattr(importlib.import_module(_PUBLIC[name]), name)
     raise AttributeError('module svcfw has no attribute %r' % name)
 
 

@@ -25,6 +25,7 @@ def main(config):
     log_level (int), bundle (bytes).
     """
     svcfw.is_target = True
+    svcfw.Router = Router  # the program's own does not run here
     read_fd, write_fd = _take_stdio()
     router = Router(_forward_log, config['id'], config['parents'], config['name'])
     router.bundle = config['bundle']

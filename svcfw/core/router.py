@@ -155,7 +155,7 @@ class Router(object):
 
     def calling(self, context, module):
         """Called before a call goes out: what the other side will have to import."""
-        if self.relay is not None:
+        if self.relay:
             self.relay.calling(context, module)
 
     def allocate_id(self):

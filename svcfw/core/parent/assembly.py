@@ -41,15 +41,21 @@ class AssembledLink(Link):
     def __init__(self, assembly, marker, max_frame_bytes):
         Link.__init__(self, marker, max_frame_bytes)
         self._assembly = assembly
-        self._counted = False
+        self._begun = None
+        self._begun_bytes = 0
         self.end = lambda reason: None
 
     def receive_data(self, data):
         events = Link.receive_data(self, data)
-        held = self._reader.held
-        if held or self._counted:
-            self._counted = held > 0
-            self._assembly.count(self, held)
+        reader, before = self._reader, self._begun
+        self._begun = reader._begun
+        if self._begun is not None:
+            # Most links have many pieces of one frame; it is not to be counted from its start each time.
+            so_far = self._begun_bytes if self._begun is before else 0
+            self._begun_bytes = so_far + (len(data) if so_far else sum(map(len, reader._parts)))
+            self._assembly.count(self, self._begun_bytes)
+        elif before is not None:
+            self._assembly.count(self, 0)
         return events
 
     def forget(self):

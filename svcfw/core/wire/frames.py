@@ -81,8 +81,6 @@ class FrameReader(object):
         self._begun = None
         self._parts = []
         self._missing = 0
-        #: How many bytes there are of it.
-        self.held = 0
 
     def feed(self, data):
         """Take the next bytes of the stream; returns the frames that they complete.
@@ -120,7 +118,6 @@ class FrameReader(object):
     def _add(self, data):
         """Keep a piece of the payload that has begun; small ones together."""
         self._missing -= len(data)
-        self.held += len(data)
         if len(data) >= SMALL_BYTES:
             self._parts.append(data)
         elif self._parts and type(self._parts[-1]) is bytearray:
@@ -131,7 +128,7 @@ class FrameReader(object):
     def _complete(self):
         frame = self._begun
         frame.payload = b''.join(self._parts)
-        self._begun, self._parts, self.held = None, [], 0
+        self._begun, self._parts = None, []
         return frame
 
 
