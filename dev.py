@@ -33,6 +33,7 @@ TARGET_CODE = [
     'svcfw/program',
     'svcfw/boot/first_stage.py',
     'svcfw/boot/loader.py',
+    'ansible_plugins/module_utils',
 ]
 # Stubs of these modules, and the transport by paramiko, stay on controllers.
 NOT_SENT = ['--exclude-regex', r'\.pyi$|/paramiko/']

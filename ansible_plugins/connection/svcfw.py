@@ -79,6 +79,68 @@ options:
     vars:
       - name: ansible_svcfw_payload_cache
       - name: svcfw_payload_cache
+  svcfw_services:
+    description:
+      - Services that modules on this host may call, by their names, C(module.Class). A module on it that calls another
+        one is refused.
+      - They are found in the folder C(services) of the present role, in that beside the playbook, in
+        O(svcfw_services_path), in collections (C(ansible_collections.NS.NAME.plugins.module_utils.module.Class)), and
+        where C(ansible-playbook) itself imports from. One process holds those of a run and ends with it.
+    type: list
+    elements: string
+    default: []
+    env:
+      - name: ANSIBLE_SVCFW_SERVICES
+    ini:
+      - section: svcfw_connection
+        key: services
+    vars:
+      - name: ansible_svcfw_services
+      - name: svcfw_services
+  svcfw_services_path:
+    description: Folders in which services are looked for, too.
+    type: list
+    elements: path
+    default: []
+    env:
+      - name: ANSIBLE_SVCFW_SERVICES_PATH
+    ini:
+      - section: svcfw_connection
+        key: services_path
+    vars:
+      - name: ansible_svcfw_services_path
+      - name: svcfw_services_path
+  svcfw_files:
+    description:
+      - Files and folders of the controller that modules on this host may fetch while they run. Links in them are
+        followed as long as they lead to a place below one of these.
+      - What the user who runs C(ansible-playbook) cannot read cannot be fetched either.
+    type: list
+    elements: string
+    default: []
+    env:
+      - name: ANSIBLE_SVCFW_FILES
+    ini:
+      - section: svcfw_connection
+        key: files
+    vars:
+      - name: ansible_svcfw_files
+      - name: svcfw_files
+  svcfw_inventory_hostname:
+    description: What services are told of the host. Not to be set.
+    type: string
+    vars:
+      - name: inventory_hostname
+  svcfw_playbook_dir:
+    description: Beside what services are found. Not to be set.
+    type: string
+    vars:
+      - name: playbook_dir
+  svcfw_role_path:
+    description: In what services are found. Not to be set.
+    type: string
+    vars:
+      - name: role_path
   pipelining:
     description:
       - Hand modules over without a file on the target. Turning this off makes every module a file transfer.

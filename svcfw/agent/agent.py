@@ -97,13 +97,14 @@ class Agent(object):
         # What is not imported yet must be of the same version: an upgrade needs another context, too.
         more = shaping + [path for path in (sys.executable, os.__file__) if path]
         self._standing = Standing(is_lent, more, is_below=is_below)
-        self._programs = Programs(router, self.shell, self._jobs, self._over, is_lent)
+        self._programs = Programs(router, self.shell, self._jobs, self._over, self._on_knock, is_lent)
         self._children = None
+        self._links = self._gate = None
         #: Whether requests have to wait for an import, and those that do.
         self._is_holding = False
         self._held = deque()
         self._answered = {  # type: dict
-            ops.COMMAND: self._programs.command,
+            ops.COMMAND: self._command,
             ops.MODULE: self._programs.module,
             ops.FETCH: self._fetch,
             ops.EXPAND: self._expand,
@@ -286,6 +287,29 @@ class Agent(object):
     def _expand(self, message, session_id, text):
         message.reply(files.expand_user(text))
 
+    # -- programs
+
+    def _command(self, message, session_id, executable, text, stdin, terminal, may_link=False):
+        variables = {}
+        if may_link:
+            if self._gate is None:
+                self._gate = self._load('svcfw.agent.links.gate').Gate(self._loop, self._on_knock)
+            variables = self._gate.variables(message.frame.reply_to)
+        self._programs.command(message, session_id, executable, text, stdin, terminal, variables)
+
+    def _on_knock(self, door):
+        if self._is_holding:
+            self._loop.call_later(LOOK_S, lambda: self._on_knock(door))
+            return
+        try:
+            if self._links is None:
+                links = self._load('svcfw.agent.links.links')
+                self._links = links.Links(self._router, self._programs.prepare_for)
+            self._links.open(door)
+        except Exception:
+            door.close()  # whoever has knocked hears of it
+            raise
+
     # -- files
 
     def _mkdtemp(self, session, path, umask):
@@ -362,6 +386,8 @@ class Agent(object):
 
     def _end(self):
         """The context ends: so does all that runs for it, this process being the last that could see to it."""
+        if self._gate is not None:
+            self._gate.close()
         for session_id in list(self._sessions):
             self._end_session(session_id)
         deadline = self._loop.clock() + END_S

@@ -5,8 +5,9 @@ Requests of one session are carried out, or started, in the order in which they 
 
 Answered ones (the answer of those with output is any number of (PART, stdout, stderr) and one (DONE, number, stdout,
 stderr); a part costs as many bytes of the request's credit, which begins with limits.WINDOW_BYTES):
-    COMMAND   (executable or None for the login shell, text, stdin bytes, terminal)  number: exit status, or minus the
-              signal that ended it. terminal: None for pipes, else the TERM of the terminal that the command gets
+    COMMAND   (executable or None for the login shell, text, stdin bytes, terminal[, True])  number: exit status, or
+              minus the signal that ended it. terminal: None for pipes, else the TERM of the terminal that it gets.
+              True: its processes may become contexts (gate.py)
     MODULE    (job dict as for Template.run)                                    number: exit status; or (UNFIT, cause):
                                           it has not run, since its interpreter cannot be kept warm
     FETCH     (path)                 number: permission bits; stderr: SIZE in the first part, SHA-256 at the end
@@ -44,6 +45,8 @@ A context that is not what a new one would be is *stale* (standing.py). It refus
 anything is done, with a reason that begins with STALE: what came before it in that session is done.
 A request whose message is at least ACK_BYTES long is acknowledged once it has been carried out, started or passed on:
 an int, the bytes of all such messages so far, goes to the handle AGENT of who asked.
+A module, or a command's process, that wants to be a context (door.py) becomes one: (LINK, reply handle of its request,
+id of the new context) goes to the handle AGENT of who asked, before anything that it sends.
 RELAY (context id, request) has a request carried out by the agent of a child, unless something failed here before it.
 """
 
@@ -74,6 +77,7 @@ RELAY = 'relay'
 ANYWAY = 'anyway'
 END = 'end'
 TIMED = 'timed'
+LINK = 'link'
 
 #: How the reason for which a stale context refuses begins.
 STALE = 'stale: '

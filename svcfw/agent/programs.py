@@ -5,10 +5,12 @@ Modules run in processes that a template forks (templates.py), commands as child
 
 import errno
 import os
+import socket
 
 from svcfw.agent import ops
 from svcfw.agent.jobs.commands import Commands
 from svcfw.agent.jobs.job import Job
+from svcfw.agent.links.door import Door
 from svcfw.agent.template.template import TemplateGone
 from svcfw.agent.template.templates import Templates, UnfitInterpreter
 
@@ -19,10 +21,11 @@ _NOT_FOUND, _NOT_RUN = 127, 126
 class Programs(object):
     """Starts what ops.COMMAND and ops.MODULE ask for; each is a Job, kept in `jobs` until on_over(job).
 
-    members: what modules consist of, by digest. shell: of this account. is_lent: as for Agent.
+    members: what modules consist of, by digest. shell: of this account. is_lent: as for Agent. on_knock(door): a job's
+    process wants to be a context.
     """
 
-    def __init__(self, router, shell, jobs, on_over, is_lent=False):
+    def __init__(self, router, shell, jobs, on_over, on_knock, is_lent=False):
         self.members = {}
         self._manifests = {}
         self._loop = router.loop
@@ -30,17 +33,18 @@ class Programs(object):
         self._shell = shell
         self._jobs = jobs
         self._on_over = on_over
+        self._on_knock = on_knock
         self._commands = Commands(router.loop, is_lent)
         self._templates = Templates(router.loop)
         self._commands.on_sigchld = self._templates.reap
 
-    def command(self, message, session_id, executable, text, stdin, terminal):
+    def command(self, message, session_id, executable, text, stdin, terminal, variables):
         program = executable or self._shell
         # sshd gives a login shell its bare name, which is what its messages begin with.
         name = executable or os.path.basename(program)
         job = self._new_job(message, session_id, self._commands, ends_at_exit=terminal is not None)
         try:
-            self._commands.start(job, [name, '-c', text], stdin, terminal, program)
+            self._commands.start(job, [name, '-c', text], stdin, terminal, program, variables)
         except (OSError, ValueError) as e:
             self._on_over(job)
             status = _NOT_FOUND if getattr(e, 'errno', 0) == errno.ENOENT else _NOT_RUN
@@ -52,7 +56,8 @@ class Programs(object):
         try:
             fds += os.pipe()
             fds += os.pipe()
-            self._templates.run(job, self._with_members(description), self.members, (fds[1], fds[3]))
+            fds += [end.detach() for end in socket.socketpair()]
+            self._templates.run(job, self._with_members(description), self.members, (fds[1], fds[3], fds[5]))
         except Exception as e:
             self._on_over(job)
             for fd in fds:
@@ -64,8 +69,9 @@ class Programs(object):
                 raise
             message.reply((ops.DONE, 1, b'', _text('the module cannot be started: %s\n' % e)))
             return
-        for fd in (fds[1], fds[3]):
+        for fd in (fds[1], fds[3], fds[5]):
             os.close(fd)
+        job.let_in_by(Door(self._loop, fds[4], job.key, self._on_knock))
         job.read_from(fds[0], 1)
         job.read_from(fds[2], 2)
 
@@ -82,6 +88,10 @@ class Programs(object):
         job = Job(self._loop, message, session_id, runner.send_signal, self._on_over, ends_at_exit)
         self._jobs[job.key] = job
         return job
+
+    def prepare_for(self, job_key, second_stage, sources):
+        """As of Templates."""
+        self._templates.prepare_for(job_key, second_stage, sources)
 
     def forget(self):
         """Drop all members."""

@@ -13,8 +13,9 @@ apart and building it again gives the same text (`payload`). Never log in_data: 
 """
 
 import functools
+import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, TypeVar
 
@@ -29,11 +30,13 @@ from svcfw.ansible.errors import translate
 from svcfw.ansible.options import played, text
 from svcfw.ansible.payloads import payload
 from svcfw.ansible.payloads.payload_cache import PayloadCache
+from svcfw.ansible.services import offering
 from svcfw.ansible.session import Session
 from svcfw.ansible.told import Told
 from svcfw.core.wire.errors import Error, StartError
 from svcfw.files.disk import replacement
 from svcfw.mux.client.client import Become, Client, DeferredError, Result, Target
+from svcfw.mux.offer import Offer
 
 Answer = tuple[int, bytes, bytes]
 Value = TypeVar('Value')
@@ -61,7 +64,7 @@ class Connection(ssh.Connection):
         self._off: dict[str, str] = {}
         self._operations = shell_commands.record(self._shell, partial(self._turn_off, 'shell commands'))
         self._escalations = become.Escalations(self._shell, partial(self._turn_off, 'become'))
-        self._told = Told(self._show, _verbosity)
+        self._told = Told(self._show, _verbosity, say=_say_line)
         self._session = Session(self._connect_mux, self._told.retries)
         self._shortcuts = Shortcuts(self._session)
         self._modules_python: str | None = None
@@ -70,6 +73,7 @@ class Connection(ssh.Connection):
         self._variables: Any = None
         self._judged_link: bytes | None = None
         self._payloads = PayloadCache()
+        self._more = offering.More()
 
     # -- what ansible-core sets up before a task or an item ----------------------------------------------------------
 
@@ -188,6 +192,11 @@ class Connection(ssh.Connection):
             self._reset_stock()
         self.close()
 
+    def offer(self, services: Iterable[str] = (), files: Iterable[str] = ()) -> None:
+        """For an action: what modules may ask the controller for, from now on, beside what the options say."""
+        self._more.services += services
+        self._more.files += files
+
     def uses_context(self) -> bool:
         """Whether tasks are done in a context of ours, as far as that is known by now."""
         self._connect()
@@ -236,7 +245,10 @@ class Connection(ssh.Connection):
         interest = self._told.interest(options.ssh_verbosity(self))
         if interest is not None:
             wishes['interest'] = interest
-        return self.connect_client(**wishes)
+        client = self.connect_client(**wishes)
+        if client is not None:
+            client.on_said = self._told.service
+        return client
 
     def _target(self, child: Any = None) -> Target:
         timeout_s = options.connect_timeout_s(self)
@@ -332,8 +344,10 @@ class Connection(ssh.Connection):
             tty = self._wants_tty(in_data, sudoable)
             executable = self._outer_shell() if inner is None else self._executables()[0]
             words = cmd if inner is None else inner
+            more = _given(offering.offer(self, self._more, self._becomes(target), None))
             result = self._session.call(
-                target, lambda client: client.run_command(target, words, in_data, executable=executable, tty=tty)
+                target,
+                lambda client: client.run_command(target, words, in_data, executable=executable, tty=tty, **more),
             )
             if result.rc < 0 and self.transport != 'local':
                 return 128 - result.rc, result.stdout, result.stderr  # as shells, and sshd's, tell of a signal
@@ -353,10 +367,13 @@ class Connection(ssh.Connection):
         except payload.UnknownForm as exc:
             reason = str(exc)
         matched = None if module is None else payload.match_module(inner, module)
+        offered = offering.offer(self, self._more, self._becomes(target), None if module is None else module.module)
         if matched is not None:
             found, environment = matched
             self._say('L0', 'modules run from memory')
-            result = self._session.call(target, lambda client: client.run_module(target, found, environment))
+            result = self._session.call(
+                target, lambda client: client.run_module(target, found, environment, **_given(offered))
+            )
             if self.get_option('svcfw_payload_cache'):
                 self._payloads.keep(found.fqn)
             return result
@@ -364,9 +381,18 @@ class Connection(ssh.Connection):
         if python is not None:
             variables, words = python
             self._say('L1', f'a payload of unknown form ({reason}): its source runs in the warm interpreter')
-            return self._session.call(target, lambda client: client.run_source(target, in_data, words, variables))
+            return self._session.call(
+                target, lambda client: client.run_source(target, in_data, words, variables, **_given(offered))
+            )
         self._say('L2', 'input for something else than a Python without arguments')
         return None
+
+    def _becomes(self, target: Target) -> str | None:
+        """The account that a task at this target becomes."""
+        present = self._escalations.present
+        if target.become is None or present is None:
+            return None
+        return present.user(getattr(self, '_play_context', None))
 
     def _fetch(self, remote_path: str, local_path: str) -> None:
         target = self._target()
@@ -419,6 +445,17 @@ class Connection(ssh.Connection):
             self._turn_off('kept payloads', self._payloads.off)
         for path, reason in self._off.items():
             self._say('fast path off', f'{path}: {reason}')
+
+
+def _say_line(level: int, line: str) -> None:
+    if level >= logging.WARNING:
+        _display.warning(line)
+    else:
+        _display.display(line)
+
+
+def _given(offered: Offer | None) -> dict[str, Any]:
+    return {} if offered is None else {'offer': offered}
 
 
 def _verbosity() -> int:

@@ -42,15 +42,25 @@ Show = Callable[[int, str], None]
 
 
 class Told:
-    """One connection's part. verbosity(): how much the user, or their log, wants to hear by now."""
+    """One connection's part. verbosity(): how much the user, or their log, wants to hear by now.
 
-    def __init__(self, show: Show, verbosity: Callable[[], int], clock: Callable[[], float] = time.monotonic) -> None:
+    say(level as in `logging`, line): what is for the user whatever they have asked for.
+    """
+
+    def __init__(
+        self,
+        show: Show,
+        verbosity: Callable[[], int],
+        clock: Callable[[], float] = time.monotonic,
+        say: Callable[[int, str], None] = lambda level, line: None,
+    ) -> None:
         #: The host that is spoken of, and whether the task says no_log.
         self.host = ''
         self.no_log = False
         self._show = show
         self._verbosity = verbosity
         self._clock = clock
+        self._say = say
         self._said: set[str] = set()
         self._way = ''
         self._began = 0.0
@@ -108,6 +118,10 @@ class Told:
         return Progress(what, lambda line: self._show(2, f'svcfw: {line}'))
 
     # -- what the multiplexer tells
+
+    def service(self, level: int, name: str, text: str) -> None:
+        """A line of a service of this run, which everybody sees."""
+        self._say(level, f'{name}: {printable.line(text)}')
 
     def hear(self, news: About | Cost) -> None:
         """See telling.py."""

@@ -65,6 +65,8 @@ sys.meta_path.insert(0, Loader(bundled))
 config = eval(d.unused_data)  # noqa: F821
 # Children of this context are started from the same bundle.
 config['bundle'] = b[: len(b) - len(d.unused_data)]  # noqa: F821
+# Where a running program becomes a context (svcfw.agent.warm.prepared, the module_utils of the collection), the text is
+# cut off here.
 del sys.argv[1:]
 
 import svcfw.core.entry  # noqa: E402

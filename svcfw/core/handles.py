@@ -14,6 +14,7 @@ CALL_SERVICE = 110
 CANCEL_SERVICE = 111
 #: To start a child, or let go of one (svcfw.transport.children).
 CHILDREN = 112
+# 113 to 116 are those of svcfw.core.beside, which few contexts know.
 #: The operations of the Ansible layer (svcfw.agent.agent).
 AGENT = 120
 FIRST_DYNAMIC = 1000

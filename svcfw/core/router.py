@@ -59,6 +59,8 @@ class Router(object):
         self.holders = None
         #: What this context does for its children, once it has any (svcfw.core.parent.relay.Relay).
         self.relay = None
+        #: What one above attests of others that may speak to this context (svcfw.core.beside): {id: dict}.
+        self.beside = {}
         #: Who brings modules here from above (svcfw.core.importer.Importer); None at the top.
         self.importer = None
         #: For children: the packed core that this context itself was started from (bytes), and from which level
@@ -151,12 +153,14 @@ class Router(object):
 
     def has_route(self, context):
         """Whether a context above or below this one is there, as far as is known here."""
-        return context.id in self.parent_ids or self.routes.link_for(context.id) is not None
+        return context.id in self.parent_ids or self._knows(context.id)
+
+    def _knows(self, context_id):
+        """Whether its loss would be told: it is below, or beside."""
+        return context_id in self.beside or self.routes.link_for(context_id) is not None
 
     def calling(self, context, module):
-        """Called before a call goes out: what the other side will have to import."""
-        if self.relay:
-            self.relay.calling(context, module)
+        """Hook, called before a call goes out: what the other side will have to import. See the relay's."""
 
     def allocate_id(self):
         """An id for a new child. Asks the parent for more when the present block is used up (blocks for one answer)."""
@@ -194,16 +198,9 @@ class Router(object):
 
         Once all who may are lost, the handler of such a handle gets a dead message and is gone. EncodeError.
         """
-        holders = self.holders
-        if holders is None:
+        if self.holders is None:
             return self.codec.encode(value)
-        holders.take()  # of a value that could not be encoded
-        payload = self.codec.encode(value)
-        if self.routes.link_for(context_id) is not None:  # the end of one above is the end of this context, too
-            holders.give(context_id)
-        elif context_id != self.own_id:
-            holders.give_up()
-        return payload
+        return self.holders.encode(context_id, value, self)
 
     def _encode_sender(self, sender):
         if self.holders is not None and sender.context.id == self.own_id:
@@ -312,7 +309,7 @@ class Router(object):
         The loss of one above is the end of this context: see `on_shutdown`.
         """
         with self._lock:
-            if self.routes.link_for(context.id) is not None:
+            if self._knows(context.id):
                 self._on_gone.setdefault(context.id, []).append(function)
                 return
         if context.id in (self.own_id, *self.parent_ids):
@@ -320,8 +317,8 @@ class Router(object):
         else:
             self.loop.call_soon(lambda: function('%s is gone' % context))
 
-    def gone(self, context_id, reason):
-        """A context below is lost: whoever waits for it is told. Driving thread."""
+    def gone(self, context_id, reason, tells=True):
+        """A context is lost, below or beside: whoever waits for it is told. tells: the parent too. Driving thread."""
         with self._lock:
             lost = [handle for handle, entry in list(self._handlers.items()) if entry[2] == context_id]
             callbacks = self._on_gone.pop(context_id, [])
@@ -331,7 +328,7 @@ class Router(object):
         self._kill_handlers(lost + deserted, reason)
         for handle in deserted:
             self.remove_handler(handle)
-        if self._parent_link is not None:
+        if tells and self._parent_link is not None:
             self.tell_parent(handles.DEL_ROUTE, (context_id, reason))
         for callback in callbacks:
             self.loop.call_soon(lambda callback=callback: callback(reason))

@@ -61,7 +61,7 @@ class Stream(object):
         self._on_closed = on_closed
         self._lock = _thread.allocate_lock()
         self._queue = deque()
-        self._queued_bytes = 0
+        self.queued_bytes = 0
         self._flush_due = False
         self._lingers = False
         self._written_at = self._sent_at = 0.0
@@ -91,7 +91,7 @@ class Stream(object):
         A thread that does not drive the loop blocks while the queue is full; it goes on, or fails, when the peer
         reads or is lost. The driving thread never blocks; it asks `is_full()`.
         """
-        while self._queued_bytes > HIGH_WATER_BYTES and not self._loop.is_driving() and not self.closed:
+        while self.queued_bytes > HIGH_WATER_BYTES and not self._loop.is_driving() and not self.closed:
             waiter = Waiter(self._loop)
             self.when_room(waiter.set)
             self._loop.wait(waiter)
@@ -133,12 +133,12 @@ class Stream(object):
             self._on_writable()
 
     def is_full(self):
-        return self._queued_bytes > HIGH_WATER_BYTES
+        return self.queued_bytes > HIGH_WATER_BYTES
 
     def when_room(self, callback):
         """Call `callback()` once the queue is short, or the stream is closed: at once, or on the driving thread."""
         with self._lock:
-            if not self.closed and self._queued_bytes > LOW_WATER_BYTES:
+            if not self.closed and self.queued_bytes > LOW_WATER_BYTES:
                 self._on_room.append(callback)
                 return
         callback()
@@ -171,7 +171,7 @@ class Stream(object):
         if not data:
             return  # writev() would report no progress for ever
         self._queue.append(data)
-        self._queued_bytes += len(data)
+        self.queued_bytes += len(data)
 
     def _append_small(self, header, payload):
         """The same for what goes into one buffer with others."""
@@ -180,7 +180,7 @@ class Stream(object):
             queue.append(bytearray())
         queue[-1] += header
         queue[-1] += payload
-        self._queued_bytes += len(header) + len(payload)
+        self.queued_bytes += len(header) + len(payload)
 
     def _schedule(self):
         if self._wants_write:
@@ -189,7 +189,7 @@ class Stream(object):
             if not self._flush_due:
                 self._flush_due = True
                 self._loop.flush_later(self._flush)
-        elif self._queued_bytes >= BURST_BYTES or not (self._is_burst() or self._loop.gathers()) or not self._linger():
+        elif self.queued_bytes >= BURST_BYTES or not (self._is_burst() or self._loop.gathers()) or not self._linger():
             self._written_at = self._loop.clock()
             self._write()
 
@@ -227,8 +227,8 @@ class Stream(object):
                     n = os.write(self._write_fd, self._queue[0])
                 else:
                     n = os.writev(self._write_fd, list(islice(self._queue, MAX_BUFFERS)))
-                self._queued_bytes -= n
-                if self._queued_bytes:
+                self.queued_bytes -= n
+                if self.queued_bytes:
                     self._drop(n)
                 else:
                     self._queue.clear()
@@ -262,7 +262,7 @@ class Stream(object):
             callback()
 
     def _take_room_callbacks(self):
-        if self._queued_bytes > LOW_WATER_BYTES:
+        if self.queued_bytes > LOW_WATER_BYTES:
             return []
         callbacks, self._on_room = self._on_room, []
         return callbacks
@@ -350,7 +350,7 @@ class Stream(object):
                 return
             self.closed = True
             self._queue.clear()
-            self._queued_bytes = 0
+            self.queued_bytes = 0
             callbacks = self._take_room_callbacks()
         for fd in {self._read_fd, self._write_fd}:
             self._loop.watch(fd)

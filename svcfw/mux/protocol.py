@@ -4,6 +4,8 @@ The payload is an encoded value; `reply_to` is the number of a request, 0 for on
 flag GOODBYE is the clean end of a client; without it, what runs for the client is ended.
 """
 
+from typing import NamedTuple
+
 #: Raised whenever a message changes its meaning; part of the socket's name, so that two versions do not meet.
 VERSION = 4
 
@@ -29,10 +31,13 @@ DEFERRED_FAILED = 27  # (operation, path, status, cause)
 LOST = 28  # the reason: the context is gone
 ABOUT = 29  # before an answer, to those of a run: the fields of telling.About
 COST = 30  # the same: the fields of telling.Cost
+SAID = 31  # before an answer: what services of the run have said, a list of (level, service, text)
 
 # Operations that the multiplexer answers itself, beside those of ops.py.
 FACTS = 'facts'
 RESET = 'reset'
+#: (run, as in Offer): (lines as of SAID that no task has shown, [Method, ...]) of its services.
+SUMMARY = 'summary'
 #: (size): the digests of large files of this size that the target may still have.
 LARGE = 'large'
 # Those that put a file, and are not answered.
@@ -40,3 +45,14 @@ LARGE = 'large'
 PUT_WHOLE = 'put whole'
 #: The arguments of ops.PUT and, with PUT_LAST, the size of the file.
 PUT_PART = 'put part'
+
+
+class Method(NamedTuple):
+    """What calls of one method of a service came to: how many were made, and how many of them were carried out."""
+
+    service: str
+    name: str
+    calls: int
+    executions: int
+    failures: int
+    seconds: float

@@ -71,8 +71,8 @@ class Router(CoreRouter):
             if context.id == self.own_id or self.has_route(context):
                 self._called.setdefault(context.id, set()).add(module)
 
-    def gone(self, context_id, reason):
-        CoreRouter.gone(self, context_id, reason)
+    def gone(self, context_id, reason, tells=True):
+        CoreRouter.gone(self, context_id, reason, tells)
         self._called.pop(context_id, None)
         self.responder.forget(context_id)
 

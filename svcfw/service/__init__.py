@@ -37,6 +37,7 @@ __all__ = [
     'Service',
     'arg_spec',
     'call',
+    'caller',
     'expose',
     'get_or_create_pool',
     'no_reply',
@@ -49,6 +50,7 @@ _LATER = {
     'DeduplicatingInvoker': 'svcfw.service.deduplicating',
     'FileService': 'svcfw.files.service',
     'Results': 'svcfw.service.results',
+    'caller': 'svcfw.service.callers',
     'get_or_create_pool': 'svcfw.service.starting',
     'start_pool': 'svcfw.service.starting',
 }

@@ -1,5 +1,6 @@
 from svcfw.files.service import FileService
 from svcfw.service.activator import Activator
+from svcfw.service.callers import caller
 from svcfw.service.deduplicating import DeduplicatingInvoker
 from svcfw.service.errors import PoolError, RefusedError
 from svcfw.service.exposed import NO_REPLY, arg_spec, expose, no_reply
@@ -27,6 +28,7 @@ __all__ = [
     'Service',
     'arg_spec',
     'call',
+    'caller',
     'expose',
     'get_or_create_pool',
     'no_reply',

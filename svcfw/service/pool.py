@@ -81,7 +81,7 @@ class Pool(object):
             router.remove_handler(handles.CALL_SERVICE)
             router.remove_handler(handles.CANCEL_SERVICE)
             router.add_handler(self.accept, handles.CALL_SERVICE)
-            router.add_handler(self._on_cancel, handles.CANCEL_SERVICE)
+            router.add_handler(self.cancel, handles.CANCEL_SERVICE)
         except BaseException:
             self._state = _STOPPED
             self._end()
@@ -400,7 +400,8 @@ class Pool(object):
             with self._lock:
                 self._activations.pop(name, None)
 
-    def _on_cancel(self, msg):
+    def cancel(self, msg):
+        """Take one CANCEL_SERVICE message. Loop thread."""
         if not msg.is_dead:
             reply_to = msg.small_value()
             with self._lock:

@@ -105,6 +105,11 @@ class Starter(object):
             self._loop.watch(self._process.tty_fd, self._on_tty)
 
     @property
+    def pid(self):
+        """Of its process here, which leads a process group."""
+        return self._process.pid
+
+    @property
     def command(self):
         """What was started here for it: list of str, empty if that is no program."""
         return list(self._process.argv)

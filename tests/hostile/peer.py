@@ -24,6 +24,7 @@ from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.frames import Frame, pack_header
 from svcfw.core.wire.limits import MAX_FRAME_BYTES
 from svcfw.core.wire.link import Link
+from svcfw.files.calls import SERVICE as FILES
 
 FACTS = {'home': '/', 'user': 'evil', 'uid': 0, 'python': '', 'version': (3, 11, 0), 'shell': '/bin/sh'}
 #: As much as is written at once.
@@ -194,6 +195,33 @@ def routes(peer: Peer) -> None:
     peer.flood(peer.frame(handles.ADD_ROUTE, (n, 'x')) for n in _numbers())
 
 
+def _linked(peer: Peer) -> int:
+    """A context below that is said to be a module's; it may ask for nothing, but the multiplexer has its pool then."""
+    first, _ = peer.ids
+    peer.send(peer.frame(handles.ADD_ROUTE, (first, 'module')) + peer.frame(handles.AGENT, (ops.LINK, 1, first)))
+    return first
+
+
+def links(peer: Peer) -> None:
+    """Say of a context again and again that it is a module's."""
+    first = _linked(peer)
+    peer.flood(peer.frame(handles.AGENT, (ops.LINK, n, first)) for n in _numbers())
+
+
+def service_calls(peer: Peer) -> None:
+    """Call services in a module's name."""
+    first = _linked(peer)
+    call = peer.encode(('office.Office', 'add', None, peer.encode({})))
+    peer.flood(peer.frame(handles.CALL_SERVICE, call, src=first, reply_to=1000 + n % 1000) for n in _numbers())
+
+
+def file_requests(peer: Peer) -> None:
+    """Ask for files, by long names."""
+    first = _linked(peer)
+    look = peer.encode((FILES, 'look', None, peer.encode({'path': '/' + '../' * 4000})))
+    peer.flood(peer.frame(handles.CALL_SERVICE, look, src=first, reply_to=1000 + n % 1000) for n in _numbers())
+
+
 def acknowledgements(peer: Peer) -> None:
     """Acknowledge what was never sent."""
     peer.flood(peer.frame(handles.AGENT, n) for n in _numbers())
@@ -252,7 +280,7 @@ FLOODS: dict[str, Callable[[Peer], None]] = {
     for function in (
         nothing, log_names, log_below_the_level, log_much, forged_sources, siblings, nonsense, unknown_handles,
         unknown_modules, modules, modules_unread, empty_sets, large_frames, parts_of_frames, routes,
-        acknowledgements, failures, forged_lines, prints,
+        links, service_calls, file_requests, acknowledgements, failures, forged_lines, prints,
     )
 }  # fmt: skip
 BEHAVIOURS = {**FLOODS, **{function.__name__: function for function in (asks_for_modules,)}}

@@ -14,10 +14,16 @@ from tests.support.interpreters import need_python
 from tests.support.venvs import cache, locked
 
 #: Folders of tests, and what they import.
-TESTS = ('tests/unit/core', 'tests/unit/service')
+TESTS = ('tests/unit/core', 'tests/unit/service', 'tests/unit/files')
 SUPPORT = ('tests/support/routers.py', 'tests/support/timing.py')
 #: Who imports one of these is left out.
-CONTROLLER = ('tests.support.called', 'tests.support.children', 'tests.support.interpreters', 'svcfw.boot')
+CONTROLLER = (
+    'tests.support.called',
+    'tests.support.children',
+    'tests.support.interpreters',
+    'svcfw.boot',
+    'svcfw.program',
+)
 #: Makes its scenery with what `pathlib` and `subprocess` have since 3.8.
 LEFT_OUT = ('test_destination.py',)
 SETTINGS = '[pytest]\naddopts = --strict-markers -m "not slow"\nfilterwarnings = error\nmarkers = slow\n'

@@ -109,6 +109,8 @@ class Sshd:
             self._process.terminate()
             self._process.wait(seconds(10))
             self._process = None
+            # A process for a connection has the listening socket, too, for its first moments.
+            wait_until(lambda: not is_open(self.host, self.port), seconds(10), f'nobody answers on port {self.port}')
 
     def kill_sessions(self) -> None:
         """SIGKILL every session of this server, as when its machine goes down; the listener stays."""

@@ -25,19 +25,20 @@ class Commands(object):
         #: Called whenever some child of this process may have ended, besides `reap`.
         self.on_sigchld = None
 
-    def start(self, job, argv, stdin, terminal, program=None):
+    def start(self, job, argv, stdin, terminal, program=None, variables=None):
         """Run argv (list of str) for a job; `program` (str) is its file, if that is not argv[0].
 
         terminal: None for pipes, else a new terminal takes stdout and stderr as one, and this (str) is the TERM of who
-        asks, '' if there is none. OSError or ValueError when it cannot be run.
+        asks, '' if there is none. variables: what comes to its environment (dict of str). OSError or ValueError when it
+        cannot be run.
         """
         argv = [encoded(word) for word in argv]
         program = argv[0] if program is None else encoded(program)
         cwd = start_folder.to_enter()
         if terminal is None:
-            process = _on_pipes(job, program, argv, stdin, cwd)
+            process = _on_pipes(job, program, argv, stdin, cwd, variables)
         else:
-            process = _on_tty(job, program, argv, terminal, cwd, self._take_tty)
+            process = _on_tty(job, program, argv, terminal, cwd, self._take_tty, variables)
         self._running[job] = process
         self.reap()  # its SIGCHLD may have come already
 
@@ -96,7 +97,7 @@ class Commands(object):
             self.on_sigchld()
 
 
-def _on_pipes(job, program, argv, stdin, cwd):
+def _on_pipes(job, program, argv, stdin, cwd, variables):
     process = subprocess.Popen(
         argv,
         executable=program,
@@ -104,7 +105,7 @@ def _on_pipes(job, program, argv, stdin, cwd):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=cwd,
-        env=locales.environment_before(),
+        env=_with(variables, locales.environment_before()),
         start_new_session=True,
         bufsize=0,
     )
@@ -117,7 +118,7 @@ def _on_pipes(job, program, argv, stdin, cwd):
     return process
 
 
-def _on_tty(job, program, argv, term, cwd, take_tty):
+def _on_tty(job, program, argv, term, cwd, take_tty, variables):
     ours, theirs = os.openpty()
     try:
         process = subprocess.Popen(
@@ -127,7 +128,7 @@ def _on_tty(job, program, argv, term, cwd, take_tty):
             stdout=theirs,
             stderr=theirs,
             cwd=cwd,
-            env=_environment_on_tty(os.ttyname(theirs), term),
+            env=_with(variables, _environment_on_tty(os.ttyname(theirs), term)),
             start_new_session=True,
             preexec_fn=take_tty,
         )
@@ -140,6 +141,10 @@ def _on_tty(job, program, argv, term, cwd, take_tty):
     job.hold(theirs)
     job.read_from(ours, 1)
     return process
+
+
+def _with(variables, environment):
+    return dict(environment or os.environ, **variables) if variables else environment
 
 
 def _take_tty():

@@ -48,6 +48,7 @@ class Job(object):
         self._output = Output(message, self._watch)
         self._fds = {}
         self._held = []
+        self._door = None
         self._stdin_fd = -1
         self._stdin = memoryview(b'')
         self._status = None
@@ -62,6 +63,10 @@ class Job(object):
     def hold(self, fd):
         """Keep `fd` open until the process has ended, or is killed. The job owns it from now on."""
         self._held.append(fd)
+
+    def let_in_by(self, door):
+        """Close this Door (links.py) when the process has ended, or is killed."""
+        self._door = door
 
     def feed(self, fd, data):
         """Write `data` to the process's stdin, then close it. The job owns the descriptor."""
@@ -93,6 +98,7 @@ class Job(object):
 
     def decline(self, cause):
         """It has not run, since its interpreter can be no template: say that."""
+        self._let_go()
         for fd in list(self._fds):
             self._drop(fd)
         self._is_over = True
@@ -176,6 +182,8 @@ class Job(object):
     def _let_go(self):
         while self._held:
             os.close(self._held.pop())
+        if self._door is not None:
+            self._door.close()
 
     def _check_over(self):
         if self._status is not None and not self._fds and not self._is_over:

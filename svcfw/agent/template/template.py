@@ -73,6 +73,7 @@ class Template(object):
         self._on_exit = on_exit
         self._known = set()
         self._manifests = set()
+        self._prepared = set()
         self._jobs = {}
         self._watch = None
         self._is_spent = False
@@ -119,8 +120,10 @@ class Template(object):
             self._known.add(digest)
             self._send(pipe.ADD, digest + content)
 
-    def run(self, job_id, job, stdout_fd, stderr_fd):
-        """Start a job; `Started` and `Exited` follow. The caller keeps, and closes, its two descriptors.
+    def run(self, job_id, job, stdout_fd, stderr_fd, link_fd=None):
+        """Start a job; `Started` and `Exited` follow. The caller keeps, and closes, its descriptors.
+
+        link_fd: by which the job can become a context (see links.py), or None.
 
         `job` is a dict: kind ('module' or 'source'), interpreter (list of words), env (dict of str); for a module also
         format, module, fqn, params (bytes or str), profile, secrets (list of str, None if not to be handed over),
@@ -137,7 +140,20 @@ class Template(object):
             if job.get('manifest') is not None:
                 self._manifests.add(job['manifest'])
         self._jobs[job_id] = None
-        self._send(pipe.RUN, pipe.pack_job(job_id, job), (stdout_fd, stderr_fd))
+        fds = [stdout_fd, stderr_fd]
+        if link_fd is not None:
+            job = dict(job, has_link=True)
+            fds.append(link_fd)
+        self._send(pipe.RUN, pipe.pack_job(job_id, job), fds)
+
+    def prepare(self, second_stage, sources):
+        """Have jobs find these modules of ours compiled. second_stage: of a context, without a configuration (bytes);
+        sources: {name: (file name, source, is it a package)}, of which it takes what is new."""
+        new = [(name,) + source for name, source in sources.items() if name not in self._prepared]
+        if new or not self._prepared:
+            stage = b'' if self._prepared else second_stage
+            self._prepared.update(sources)
+            self._send(pipe.PREPARE, pipe.pack_code(stage, new))
 
     def kill(self, job_id, signal_number):
         """Send a signal to the process group of a job. Nothing happens if it has ended."""

@@ -36,8 +36,8 @@ class Templates(object):
     def run(self, job, description, contents, fds):
         """Start a job: `description` as for Template.run, `contents` {digest: bytes} of at least its members.
 
-        The caller keeps the two descriptors `fds`. OSError or TemplateGone when there can be no template,
-        UnfitInterpreter.
+        The caller keeps the descriptors `fds`: for stdout, for stderr, and one by which the job can become a context.
+        OSError or TemplateGone when there can be no template, UnfitInterpreter.
         """
         words = tuple(description['interpreter'])
         start_s = description.get('start_s', START_S)
@@ -57,6 +57,16 @@ class Templates(object):
         if template is not None and not template.closed:
             try:
                 template.kill(job.key, number)
+            except TemplateGone:
+                return
+            self._watch(template)
+
+    def prepare_for(self, job_key, second_stage, sources):
+        """Have the jobs that come after this one find modules of ours compiled, as of Template.prepare."""
+        _, template = self._jobs.get(job_key, (None, None))
+        if template is not None and not template.closed:
+            try:
+                template.prepare(second_stage, sources)
             except TemplateGone:
                 return
             self._watch(template)
@@ -144,7 +154,7 @@ class Templates(object):
         if not template.knows(description):
             for digest in template.missing(digest for _, digest in description.get('members', ())):
                 template.add(digest, contents[digest])
-        template.run(job.key, description, fds[0], fds[1])
+        template.run(job.key, description, *fds)
 
     def _watch(self, template):
         writable = (lambda: self._on_writable(template)) if template.wants_write() else None

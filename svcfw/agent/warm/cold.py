@@ -9,9 +9,15 @@ import signal
 from svcfw.agent.warm import environment, locales
 
 _HEAD = """import os, sys
-sys.path[:] = [path for path in sys.path if path not in ('', '.', os.getcwd())]
+{link}sys.path[:] = [path for path in sys.path if path not in ('', '.', os.getcwd())]
 sys.path.insert(0, {root!r})
 """
+
+_LINK = """sys.svcfw_link = {0}, None
+os.set_inheritable({0}, False)
+"""
+#: For a source, which is not ours to add to.
+_LINK_VARIABLE = b'SVCFW_LINK'
 
 _V1 = """import runpy
 from ansible.module_utils import basic
@@ -34,6 +40,10 @@ def start(job, zip_path):
     if locales.environment_before() is not None:
         del env[b'LC_CTYPE']  # this interpreter's own doing; the new one decides for itself
     env.update(environment.encoded(job['env']))
+    if job.get('link') is not None:
+        os.set_inheritable(job['link'][0], True)
+        if job['kind'] == 'source':
+            env[_LINK_VARIABLE] = b'%d' % job['link'][0]
     os.dup2(_pipe_with(job['source'] if job['kind'] == 'source' else _program(job, zip_path)), 0, inheritable=True)
     for name in ('SIGPIPE', 'SIGXFSZ'):  # Python ignores these two, and what is ignored stays so over an exec
         if hasattr(signal, name):
@@ -45,7 +55,15 @@ def _program(job, zip_path):
     params = job['params'] if isinstance(job['params'], bytes) else job['params'].encode('utf-8')
     secrets = '' if job.get('secrets') is None else ', secrets=frozenset(%r)' % (list(job['secrets']),)
     text = _HEAD + (_V2 if job['format'] == 'v2' else _V1)
-    names = {'root': zip_path, 'params': params, 'fqn': job['fqn'], 'profile': job['profile'], 'secrets': secrets}
+    link = '' if job.get('link') is None else _LINK.format(job['link'][0])
+    names = {
+        'link': link,
+        'root': zip_path,
+        'params': params,
+        'fqn': job['fqn'],
+        'profile': job['profile'],
+        'secrets': secrets,
+    }
     return text.format(**names).encode('utf-8')
 
 

@@ -3,7 +3,7 @@
 This is not the wire: both ends are one program and one account's, so a job may be marshalled, in the form that every
 version reads; the way back, which a module could try to forge, is fixed structs only. An interpreter that was started
 for it says READY before anything else, and then what it goes by: paths, as many bytes as the value says. A message is a
-header (body length, kind) and the body; the two descriptors of a job travel with the first byte of its header.
+header (body length, kind) and the body; the descriptors of a job travel with the first byte of its header.
 """
 
 import array
@@ -17,7 +17,7 @@ HEADER = struct.Struct('>IB')
 #: kind, job id, pid or wait status
 EVENT = struct.Struct('>BIi')
 
-ADD, RUN, KILL = 1, 2, 3
+ADD, RUN, KILL, PREPARE = 1, 2, 3, 4
 #: SPENT: jobs go the cold way from now on, since what was imported for them is no longer what there is.
 STARTED, EXITED, READY, SPENT = 1, 2, 3, 4
 _MARSHAL_VERSION = 2
@@ -34,6 +34,16 @@ def pack_job(job_id, job):
 
 def unpack_job(body):
     """(job_id, job) as given to `pack_job`."""
+    return marshal.loads(body)
+
+
+def pack_code(second_stage, sources):
+    """A PREPARE message's body, as of `Prepared.add`."""
+    return marshal.dumps((second_stage, sources), _MARSHAL_VERSION)
+
+
+def unpack_code(body):
+    """(second stage, sources) as given to `pack_code`."""
     return marshal.loads(body)
 
 

@@ -74,6 +74,10 @@ def _look_started(job, start):
     orig_argv = getattr(sys, 'orig_argv', None)  # since 3.10
     if orig_argv is not None:
         orig_argv[:] = start.words or words[-1:]
+    if job.get('link') is not None:
+        # Where the collection's module_utils.services looks; nothing else does.
+        os.set_inheritable(job['link'][0], False)
+        setattr(sys, 'svcfw_link', job['link'])  # noqa: B010 - for type checkers there is no such thing
     random = sys.modules.get('random')
     if random is not None and sys.version_info < (3, 7):
         random.seed()  # later versions do it when they fork

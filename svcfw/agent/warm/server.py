@@ -15,7 +15,7 @@ import sys
 import time
 
 from svcfw.agent import private, site_state
-from svcfw.agent.warm import child, environment, finder, members, pipe, preimport, runner, zip_file
+from svcfw.agent.warm import child, environment, finder, members, pipe, preimport, prepared, runner, zip_file
 
 #: Between the polite signal and the other one.
 KILL_AFTER_S = 5.0
@@ -51,6 +51,7 @@ class Server(object):
         self._jobs = {}
         self._manifests = {}
         self._foreign = None
+        self._prepared = prepared.Prepared()
         self._kill_at = None
         self._events = bytearray()
         self._wake_read, self._wake_write = os.pipe()
@@ -101,13 +102,24 @@ class Server(object):
                     self._members.add(body[:32], body[32:])
                 elif kind == pipe.RUN:
                     self._start_job(*pipe.unpack_job(body))
+                elif kind == pipe.PREPARE:
+                    self._prepare(*pipe.unpack_code(body))
                 elif kind == pipe.KILL:
                     self._kill(*struct.unpack('>II', body))
             if not messages:
                 return
 
+    def _prepare(self, second_stage, sources):
+        """For jobs that become contexts; without it these do for themselves what was to be done for them."""
+        try:
+            self._prepared.add(second_stage, sources)
+        except Exception:
+            self._prepared = prepared.Prepared()
+        _freeze()
+
     def _start_job(self, job_id, job):
         stdout_fd, stderr_fd = self._receiver.take_fds(2)
+        link_fds = self._receiver.take_fds(1 if job.pop('has_link', False) else 0)
         folder = None
         try:
             self._fill_in_members(job)
@@ -123,12 +135,13 @@ class Server(object):
             self._event(pipe.EXITED, job_id, 1 << 8)
         else:
             if pid == 0:
+                job['link'] = (link_fds[0], self._prepared) if link_fds else None
                 self._be_child(job, folder, stdout_fd, stderr_fd)
             self._jobs[pid] = (job_id, folder)
             self._event(pipe.STARTED, job_id, pid)
         finally:
-            os.close(stdout_fd)
-            os.close(stderr_fd)
+            for fd in [stdout_fd, stderr_fd] + link_fds:
+                os.close(fd)
 
     def _fill_in_members(self, job):
         """A manifest comes with its members once; the same list object stands for it from then on."""

@@ -44,6 +44,9 @@ class Relay(object):
         self._router = router
         #: Whether children were started here: see svcfw.transport.leaving.
         self.has_starters = False
+        #: passes(source link, frame): whether it has taken a frame between two contexts of which neither is above the
+        #: other; None: no such frame passes.
+        self.passes = None
         #: The largest payload that a child may send; counts for those that are started from then on.
         self.max_frame_bytes = MAX_FRAME_BYTES
         self._assembly = Assembly()
@@ -67,6 +70,7 @@ class Relay(object):
         ):
             router.add_handler(function, handle, self._is_from_child)
         if router.importer is not None:  # at the top there is a responder
+            router.calling = self.calling
             router.add_handler(self._on_get_module, handles.GET_MODULE)
             router.add_handler(self._on_get_data, handles.GET_DATA)
 
@@ -135,6 +139,8 @@ class Relay(object):
         router = self._router
         reason = check_direction(router.routes, frame.src, frame.dst)
         if reason is not None:
+            if self.passes is not None and self.passes(source, frame):
+                return
             router.refused(source, reason)
             router.bounce(frame, reason)
             return
@@ -230,7 +236,7 @@ class Relay(object):
     def calling(self, context, module):
         """A function of `module` is about to be called in a context: if it is below this one, it may have that."""
         router = self._router
-        if router.importer is None or router.routes.link_for(context.id) is None:
+        if router.routes.link_for(context.id) is None:
             return
         called = self._called.setdefault(context.id, set())
         if module not in called:

@@ -46,7 +46,7 @@ class Receiver(object):
     def _is_from_holder(self, message):
         """Policy."""
         router = self.router
-        if router.routes.link_for(message.src_id) is None:
+        if message.src_id not in router.beside and router.routes.link_for(message.src_id) is None:
             return True  # this context, or one above
         return router.holders is not None and router.holders.may_write(message.handle, message.src_id, router.routes)
 

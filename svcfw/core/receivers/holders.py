@@ -9,7 +9,7 @@ class Holders(object):
     """The holders of one router's Senders, from the first `Receiver.to_sender` on. Any thread.
 
     Which context a value is for is known only once it is encoded, so each thread's Senders are noted first (`encoded`)
-    and given to their holder then (`give`), or forgotten (`take`).
+    and given to their holder then, or forgotten (`encode`).
     """
 
     def __init__(self):
@@ -37,16 +37,24 @@ class Holders(object):
                 self._encoded = [each for each in self._encoded if each[0] != me]
         return taken
 
-    def give(self, context_id):
-        """What the calling thread has encoded goes to a context below this one."""
-        for handle in self.take():
-            with self._lock:
-                self._holders.setdefault(handle, set()).add(context_id)
+    def encode(self, context_id, value, router):
+        """Router.encode_for."""
+        self.take()  # of a value that could not be encoded
+        payload = router.codec.encode(value)
+        self._give(context_id, router)
+        return payload
 
-    def give_up(self):
-        """It goes to a context above this one, which may give it to any other."""
-        if self._encoded:
-            self._open.update(self.take())
+    def _give(self, context_id, router):
+        """What the calling thread has encoded goes to a context. The end of one above is the end of this one, too."""
+        if not self._encoded or context_id == router.own_id:
+            return
+        taken = self.take()
+        if not router._knows(context_id):  # one above, which may give it to any other
+            self._open.update(taken)
+            return
+        with self._lock:
+            for handle in taken:
+                self._holders.setdefault(handle, set()).add(context_id)
 
     def may_write(self, handle, context_id, routes):
         """Whether a context below was sent a Sender for the handle, or one behind the same link was, which may have
@@ -56,7 +64,7 @@ class Holders(object):
             if handle in self._open or context_id in holders:
                 return True
             link = routes.link_for(context_id)
-            return any(routes.link_for(each) is link for each in holders)
+            return link is not None and any(routes.link_for(each) is link for each in holders)
 
     def forget(self, handle):
         """A handle is no more."""

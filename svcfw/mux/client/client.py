@@ -17,6 +17,7 @@ from svcfw.mux import protocol, rundir
 from svcfw.mux.client import filing, starting
 from svcfw.mux.client.filing import OnProgress
 from svcfw.mux.client.starting import MuxError
+from svcfw.mux.offer import Offer
 from svcfw.mux.server.telling import About, Cost, about, cost
 
 #: How the reason begins when it is not a context that is lost.
@@ -122,6 +123,8 @@ class Client:
         self.mux_pid = 0
         self._hash_key = b''
         self._interest = interest
+        #: Called with what services of the run have said: (level as in `logging`, service, text).
+        self.on_said: Callable[[int, str, str], None] | None = None
         self._socket = sock
         self._reader = FrameReader()
         self._frames: list[Frame] = []
@@ -192,31 +195,51 @@ class Client:
         """'~' or '~name' as the target's shell would expand it."""
         return str(self._ask(target, ops.EXPAND, (name,)))
 
-    def run_module(self, target: Target, payload: Any, env: dict[str, str]) -> Result:
-        """Run a module (svcfw.ansible.payloads.payload.Payload) with these additions to its environment."""
+    def run_module(self, target: Target, payload: Any, env: dict[str, str], offer: Offer | None = None) -> Result:
+        """Run a module (svcfw.ansible.payloads.payload.Payload) with these additions to its environment.
+
+        offer: what it may ask the controller for.
+        """
         job = {
             'kind': 'module', 'format': payload.format, 'module': payload.module, 'fqn': payload.fqn,
             'params': payload.params, 'profile': payload.profile, 'rlimit_nofile': payload.rlimit_nofile,
             'secrets': None if payload.secrets is None else list(payload.secrets),
             'interpreter': list(payload.interpreter), 'env': env, 'zip_id': payload.zip_id,
         }  # fmt: skip
-        return self._run(target, ops.MODULE, (job,), payload.members)
+        return self._run(target, ops.MODULE, (_offering(job, offer),), payload.members)
 
-    def run_source(self, target: Target, source: bytes, interpreter: list[str], env: dict[str, str]) -> Result:
-        """Run the source of a Python program as `interpreter` would that reads it from stdin."""
+    def run_source(
+        self, target: Target, source: bytes, interpreter: list[str], env: dict[str, str], offer: Offer | None = None
+    ) -> Result:
+        """Run the source of a Python program as `interpreter` would that reads it from stdin. offer: as above."""
         job = {'kind': 'source', 'source': source, 'interpreter': list(interpreter), 'env': env}
-        return self._run(target, ops.MODULE, (job,))
+        return self._run(target, ops.MODULE, (_offering(job, offer),))
 
     def run_command(
-        self, target: Target, text: str, stdin: bytes | None, executable: str | None = None, tty: bool = False
+        self,
+        target: Target,
+        text: str,
+        stdin: bytes | None,
+        executable: str | None = None,
+        tty: bool = False,
+        offer: Offer | None = None,
     ) -> Result:
-        """Run `text` by `executable -c`, None for the login shell; on a terminal of its own, like ours, if `tty`."""
+        """Run `text` by `executable -c`, None for the login shell; on a terminal of its own, like ours, if `tty`.
+
+        offer: what the processes of it may ask the controller for, until the run ends.
+        """
         terminal = os.environ.get('TERM', '') if tty else None
-        return self._run(target, ops.COMMAND, (executable, text, stdin or b'', terminal))
+        arguments = (executable, text, stdin or b'', terminal)
+        return self._run(target, ops.COMMAND, arguments if offer is None else (*arguments, tuple(offer)))
 
     def fetch_file(self, target: Target, remote_path: str, local_path: str, on_progress: OnProgress = _unseen) -> int:
         """Copy a file from the target into one that exists; returns its permission bits. OSError for the local one."""
         return filing.fetch(partial(self._ask, target), remote_path, local_path, on_progress)
+
+    def summary(self, run: tuple[int, int]) -> tuple[list[tuple[int, str, str]], list[protocol.Method]]:
+        """What services of a run (as in Offer) have said that nobody has shown, and what their methods did."""
+        lines, methods = self._ask(Target(b''), protocol.SUMMARY, (run,))
+        return lines, [protocol.Method(*method) for method in methods]
 
     def flush(self, target: Target) -> None:
         """Return when all deferred operations are done."""
@@ -317,6 +340,9 @@ class Client:
                     self._interest.hear(about(value))
                 elif frame.handle == protocol.COST and self._interest:
                     self._interest.hear(cost(value))
+                elif frame.handle == protocol.SAID:
+                    for line in value if self.on_said else ():
+                        self.on_said(*line)  # type: ignore[misc]
                 elif frame.handle == protocol.PART and on_part:
                     on_part(*value)
                 elif frame.handle == protocol.NEED_MEMBERS and members:
@@ -363,6 +389,10 @@ class Client:
                 raise ChannelError(_gone(None))
             self._frames = self._reader.feed(data)
         return self._frames.pop(0)
+
+
+def _offering(job: dict[str, Any], offer: Offer | None) -> dict[str, Any]:
+    return job if offer is None else {**job, 'offer': tuple(offer)}
 
 
 def stop(runtime_dir: Path | None = None) -> bool:

@@ -49,6 +49,11 @@ class Exchange:
         self.received_bytes = 0
         self._handle = node.request(operation, session, arguments, self._on_message)
 
+    @property
+    def handle(self) -> int:
+        """By which the agent knows the request."""
+        return self._handle
+
     def close(self) -> None:
         """Nobody is interested any more."""
         self._node.finish(self._handle)

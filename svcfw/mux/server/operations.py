@@ -7,6 +7,7 @@ from svcfw.agent import ops
 from svcfw.core.stream import Stream
 from svcfw.core.wire.errors import CallError, ChannelError, Error, StartError
 from svcfw.mux import protocol
+from svcfw.mux.offer import Offer, decoded
 from svcfw.mux.server import keeping
 from svcfw.mux.server.exchange import Exchange
 from svcfw.mux.server.node import Node, StaleError
@@ -14,6 +15,8 @@ from svcfw.mux.server.node import Node, StaleError
 if TYPE_CHECKING:
     from svcfw.mux.server.session import Session
 
+#: Of ops.COMMAND; a client adds what it offers the processes.
+COMMAND_ARGUMENTS = 4
 _UNANSWERED = frozenset({ops.MKDTEMP, ops.CHMOD, ops.REMOVE})
 
 
@@ -38,11 +41,13 @@ class OnNode:
         self._session = session
         self._exchange: Exchange | None = None
         self._on_members: Callable[[Any], None] | None = None
+        self._job: tuple[int, int] | None = None  # whose module may ask for what its client offers
 
     def close(self) -> None:
         """The client is gone: nobody waits for an answer."""
         if self._exchange is not None:
             self._exchange.close()
+        self._job_is_over()
 
     def members_arrived(self, value: Any) -> None:
         """The client has sent what a module consists of; dropped if it was not asked to."""
@@ -72,6 +77,9 @@ class OnNode:
             self._session.send(protocol.RESULT, request.number, node.supply.large(*request.arguments))
         elif request.operation == ops.MODULE:
             self._run_module(request, node)
+        elif request.operation == ops.COMMAND and len(request.arguments) > COMMAND_ARGUMENTS:
+            *arguments, offered = request.arguments
+            self._ask(request, node, (*arguments, True), decoded(offered))
         else:
             self._ask(request, node, request.arguments)
 
@@ -110,12 +118,13 @@ class OnNode:
         if target is not None and target.is_full():
             pause_until_room(self._session.stream, target)
 
-    def _ask(self, request: Request, node: Node, arguments: tuple[Any, ...]) -> None:
+    def _ask(self, request: Request, node: Node, arguments: tuple[Any, ...], offer: Offer | None = None) -> None:
         def part(stdout: bytes, stderr: bytes) -> None:
             self._session.send(protocol.PART, request.number, (stdout, stderr))
 
         def end(result: Any) -> None:
             exchange, self._exchange = self._exchange, None
+            self._job_is_over()
             if isinstance(result, StaleError):
                 self._session.step(raise_error, request, result)
                 return
@@ -123,6 +132,8 @@ class OnNode:
             if isinstance(result, (ChannelError, CallError, StartError)):
                 self._session.fail(request, result)
             else:
+                if offer is not None:
+                    self._session.tell_lines(request, offer)
                 if result is False:
                     node.supply.was_missing(arguments[-1])
                 if exchange is not None:
@@ -131,11 +142,23 @@ class OnNode:
             self._session.advance()
 
         self._exchange = Exchange(node, self._session.id, self._session.stream, request.operation, arguments, part, end)
+        if offer is not None and node.context is not None:
+            # What a command leaves running, as an async one does, may go on asking until the run ends.
+            if request.operation == ops.MODULE:
+                self._job = (node.context.id, self._exchange.handle)
+            self._session.server.jobs.begins(node, self._exchange.handle, offer, self._session.environment)
+
+    def _job_is_over(self) -> None:
+        job, self._job = self._job, None
+        if job is not None:
+            self._session.server.jobs.is_over(*job)
 
     def _run_module(self, request: Request, node: Node) -> None:
         """Get the members, then run."""
         job = dict(request.arguments[0], start_s=request.timeout_s)
         zip_id = job.pop('zip_id', None)
+        offered = job.pop('offer', None)
+        offer = None if offered is None else decoded(offered)
         found_zip = self._session.server.store.find(zip_id) if zip_id is not None else None
         if zip_id is not None and found_zip is None:
 
@@ -149,7 +172,7 @@ class OnNode:
         if found_zip is not None:
             job['manifest'] = found_zip.manifest
             node.supply.members(found_zip.contents)
-        self._ask(request, node, (job,))
+        self._ask(request, node, (job,), offer)
 
 
 def raise_error(request: Request, error: Error) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from svcfw.agent import private
+from svcfw.agent import ops, private
 from svcfw.core import handles
 from svcfw.core.loop import Waiter
 from svcfw.core.message import Message
@@ -29,6 +29,7 @@ from svcfw.mux.server import keeping, logfile
 from svcfw.mux.server.members import Store
 from svcfw.mux.server.node import Node
 from svcfw.mux.server.root_node import RootNode
+from svcfw.mux.server.services.jobs import Jobs
 from svcfw.mux.server.session import Session
 from svcfw.mux.server.telling import Telling
 from svcfw.mux.server.turns import LinkFlow
@@ -74,6 +75,7 @@ class Server:
         self.router = Router(standby=False)
         relay_of(self.router).max_frame_bytes = MAX_AGENT_FRAME_BYTES
         self.store = Store()
+        self.jobs = Jobs(self.router)
         self._loop = self.router.loop
         self._over = Waiter(self._loop)
         # Links hold passwords: what they are kept by is a hash that nobody can compute from outside.
@@ -260,7 +262,8 @@ class Server:
         self._retired = {node for node in self._retired if not node.is_over}
 
     def _on_agent(self, message: Message) -> None:
-        """An agent tells what it has done with, or of an operation that failed and that nobody waits for."""
+        """An agent tells what it has done with, of a module that is a context, or of an operation that failed and that
+        nobody waits for."""
         if message.is_dead:
             return
         try:
@@ -268,6 +271,9 @@ class Server:
             if type(value) is int:
                 if message.src_id in self._flows:  # the agents of accounts below count for themselves
                     self._flows[message.src_id].acknowledged(value)
+                return
+            if type(value) is tuple and tuple(map(type, value)) == (str, int, int) and value[0] == ops.LINK:
+                self.jobs.linked(message.src_id, *value[1:])
                 return
             if type(value) is not tuple or tuple(map(type, value)) != (int, str, str, int, str):
                 raise DecodeError('that is no report of a failure')
@@ -292,6 +298,7 @@ class Server:
             # Another one may have been started in our place, when we did not answer for too long.
             if _identity(self._path) == self._identity:
                 self._path.unlink(missing_ok=True)
+        self.jobs.end()
         self._over.set()
 
     def _look_for_idle(self) -> None:
@@ -311,7 +318,7 @@ class Server:
         for node in list(self._retired):
             node.sweep()
         self._watchdog.look((*self._roots.values(), *self._retired))
-        is_needed = self._sessions or self._roots or self._retired
+        is_needed = self._sessions or self._roots or self._retired or self.jobs.are_served()
         if not is_needed and now - self._idle_since > self._idle_timeout_s:
             self._stop_unless_wanted()
 

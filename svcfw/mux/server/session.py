@@ -13,6 +13,7 @@ from svcfw.core.wire.errors import CallError, ChannelError, DecodeError, Error, 
 from svcfw.core.wire.frames import Frame
 from svcfw.core.wire.link import Goodbye
 from svcfw.mux import protocol
+from svcfw.mux.offer import Offer
 from svcfw.mux.server import keeping
 from svcfw.mux.server.child_node import ChildNode
 from svcfw.mux.server.exchange import Exchange
@@ -159,6 +160,17 @@ class Session:
             self.send(protocol.DEFERRED_FAILED, request.number, failure)
         else:
             self.send(handle, request.number, value)
+
+    def tell_lines(self, request: Request, offer: Offer) -> None:
+        """What services of the client's run have said, before the answer."""
+        lines = self.server.jobs.lines(offer)
+        if lines:
+            self.send(protocol.SAID, request.number, lines)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The client's."""
+        return self._environment or {}
 
     def fail(self, request: Request, error: Error) -> None:
         if not request.is_waited_for:
@@ -331,6 +343,11 @@ class Session:
             self._forgive()
             self.settled(request)
             self.server.reset(request.link, lambda existed: self.send(protocol.RESULT, request.number, existed))
+            return
+        if request.operation == protocol.SUMMARY:
+            self.settled(request)
+            (run,) = request.arguments
+            self.server.jobs.summary(run, lambda value: self.send(protocol.RESULT, request.number, value))
             return
         if elsewhere is not None:
             self._settle_up(request, elsewhere)

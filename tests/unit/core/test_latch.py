@@ -1,6 +1,5 @@
 """Latch: every item to one waiter, every waiter woken in the end."""
 
-import os
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +9,6 @@ import pytest
 from svcfw.core.latch import Latch
 from svcfw.core.loop import Loop
 from svcfw.core.wire.errors import ChannelError, TimeoutError
-from svcfw.program.router import Router
 from tests.support.routers import LONG
 
 
@@ -182,21 +180,3 @@ def test_the_latest_item_is_taken_back() -> None:
     latch.take_back()
     assert latch.get(0) == 1
     assert latch.empty()
-
-
-@pytest.mark.parametrize('has_loop', [True, False])
-def test_waiting_in_a_fork_is_an_error_that_says_so(has_loop: bool) -> None:
-    with Router(standby=False) as router:
-        latch: Latch[int] = Latch(router.loop if has_loop else None)
-        reader, writer = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            try:
-                latch.get(LONG)
-            except ChannelError as e:
-                os.write(writer, str(e).encode())
-            os._exit(0)
-        os.waitpid(pid, 0)
-        assert f'this is a fork of process {os.getpid()}' in os.read(reader, 1000).decode()
-        os.close(reader)
-        os.close(writer)

@@ -1,6 +1,7 @@
 """The router of a program: what it leaves behind, and the frame that `svcfw.main` makes."""
 
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 import svcfw
+from svcfw.core.latch import Latch
 from svcfw.core.receivers.channel import Receiver
 from svcfw.core.wire.errors import ChannelError, StartError
 from svcfw.program.router import Router
@@ -160,3 +162,21 @@ def test_nothing_is_kept_of_contexts_that_are_gone() -> None:
             with pytest.raises(ChannelError):
                 child.call(called.pid)
             assert len(router._called) == before
+
+
+@pytest.mark.parametrize('has_loop', [True, False])
+def test_waiting_for_a_latch_in_a_fork_is_an_error_that_says_so(has_loop: bool) -> None:
+    with Router(standby=False) as router:
+        latch: Latch[int] = Latch(router.loop if has_loop else None)
+        reader, writer = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                latch.get(LONG)
+            except ChannelError as e:
+                os.write(writer, str(e).encode())
+            os._exit(0)
+        os.waitpid(pid, 0)
+        assert f'this is a fork of process {os.getpid()}' in os.read(reader, 1000).decode()
+        os.close(reader)
+        os.close(writer)

@@ -50,7 +50,7 @@ def test_a_new_file_has_the_mode_under_the_umask_and_an_old_one_its_own(tmp_path
 
 def test_an_old_file_keeps_its_inode_and_its_links(tmp_path):
     (tmp_path / 'old').write_bytes(b'before, and longer')
-    (tmp_path / 'hard').hardlink_to(tmp_path / 'old')
+    os.link(tmp_path / 'old', tmp_path / 'hard')
     (tmp_path / 'soft').symlink_to('old')
     for content in (b'short', b'much longer than it was before'):
         put(tmp_path / 'soft', content)

@@ -1,0 +1,65 @@
+"""What jobs that become contexts need, imported once in the template, so that each fork has it compiled.
+
+Nothing of it can be seen by a module before it asks: the modules are none of `sys.modules`, and their finder none of
+`sys.meta_path`, until `install`.
+"""
+
+import sys
+import zlib
+
+_OURS = 'svcfw'
+#: Where the loader's text goes over to the start of a context that has its process for itself.
+_FROM_HERE_ON = b'del sys.argv'
+
+
+class Prepared:
+    """The core of contexts, and what else jobs have used of ours. Made in the template, used in a fork of it."""
+
+    def __init__(self):
+        self._modules = {}
+        self._loader = None
+
+    def __bool__(self):
+        return self._loader is not None
+
+    def add(self, second_stage, sources):
+        """Import modules. second_stage: of a context (bytes), the first time; sources: [(name, file name, source,
+        is it a package)]."""
+        own = _take_out()
+        try:
+            if self._loader is None:
+                self._loader = _make_loader(second_stage)
+            else:
+                self.install()
+            self._loader.sources.update((source[0], source[1:]) for source in sources)
+            for name in [source[0] for source in sources] or list(self._loader.sources):
+                try:
+                    __import__(name)
+                except Exception:  # it needs what is not here: whoever uses it finds out
+                    sys.modules.pop(name, None)
+        finally:
+            if self._loader in sys.meta_path:
+                sys.meta_path.remove(self._loader)
+            self._modules = _take_out()
+            sys.modules.update(own)
+
+    def install(self):
+        """In a fork: make it all importable; returns the loader."""
+        sys.modules.update(self._modules)
+        sys.meta_path.insert(0, self._loader)  # type: ignore[arg-type]
+        return self._loader
+
+
+def _take_out():
+    names = [name for name in sys.modules if name.partition('.')[0] == _OURS]
+    return {name: sys.modules.pop(name) for name in names}
+
+
+def _make_loader(second_stage):
+    """The loader of the core (svcfw/boot/loader.py), now the first of `sys.meta_path`."""
+    unpacker = zlib.decompressobj()
+    parts = unpacker.decompress(second_stage).split(bytes(1))
+    names = {'b': second_stage, 'd': unpacker, 's': parts, '__name__': 'svcfw_link'}
+    text = parts[0].partition(_FROM_HERE_ON)[0]
+    exec(compile(text, '<svcfw>/loader.py', 'exec', dont_inherit=True), names)
+    return sys.meta_path[0]

@@ -1,0 +1,60 @@
+"""OpenCalls: calls of services that were passed on and are not answered yet. No I/O; loop thread only."""
+
+from typing import NamedTuple
+
+from svcfw.core.wire.errors import ChannelError
+
+#: Calls of one module, and of a whole run; and how many bytes those of one module may have, since they wait in memory.
+MAX_OF_ONE, MAX_OF_ALL = 1000, 20000
+MAX_BYTES_OF_ONE = 64 * 1024 * 1024
+
+#: The id of a module's context, and its handle for the answer.
+Key = tuple[int, int]
+
+
+class _Call(NamedTuple):
+    what: str
+    size: int
+
+
+class OpenCalls:
+    """Of one run."""
+
+    def __init__(self) -> None:
+        self._calls: dict[Key, _Call] = {}
+        self._of: dict[int, list[int]] = {}  # by module: how many, and of how many bytes
+
+    def add(self, key: Key, what: str, size: int) -> None:
+        """One is passed on. `what`: the service and method, for errors. ChannelError where there are too many."""
+        count, total = self._of.get(key[0], (0, 0))
+        if key in self._calls or not key[1]:
+            raise ChannelError(f'{what}: it has no handle of its own for the answer')
+        if count >= MAX_OF_ONE or len(self._calls) >= MAX_OF_ALL or total + size > MAX_BYTES_OF_ONE:
+            raise ChannelError(f'{what}: {count} calls of this module with {total} bytes are under way already')
+        self._calls[key] = _Call(what, size)
+        self._of[key[0]] = [count + 1, total + size]
+
+    def remove(self, key: Key) -> None:
+        """It is answered, or nobody waits for that. Idempotent."""
+        call = self._calls.pop(key, None)
+        if call is not None:
+            of_module = self._of[key[0]]
+            of_module[0] -= 1
+            of_module[1] -= call.size
+            if not of_module[0]:
+                del self._of[key[0]]
+
+    def drop(self, context_id: int) -> dict[int, str]:
+        """Those of a module, by its handle: what was called; they are none any more."""
+        if context_id not in self._of:
+            return {}
+        dropped = {key: call.what for key, call in self._calls.items() if key[0] == context_id}
+        for key in dropped:
+            self.remove(key)
+        return {handle: what for (_, handle), what in dropped.items()}
+
+    def take(self) -> dict[Key, str]:
+        """All of them, with what was called; there are none afterwards."""
+        calls, self._calls = self._calls, {}
+        self._of.clear()
+        return {key: call.what for key, call in calls.items()}

@@ -1,0 +1,154 @@
+"""Desk: takes the calls that modules make of the controller, and passes on those that they may make.
+
+Files are served here, by threads of the multiplexer; users' services in the run's service host. Everything but the
+threads runs on the loop thread. Made when the first module wants to be a context.
+"""
+
+from svcfw.core import beside, handles
+from svcfw.core.message import Message, shaped
+from svcfw.core.parent.relay import relay_of
+from svcfw.core.stream import Stream
+from svcfw.core.wire.errors import ChannelError, DecodeError, Error
+from svcfw.core.wire.frames import Frame
+from svcfw.mux.server.services.files import FILES, ControllerFiles
+from svcfw.mux.server.services.linked import Linked
+from svcfw.mux.server.services.run import Runs
+from svcfw.program.router import Router
+from svcfw.service.errors import RefusedError, refusal
+from svcfw.service.pool import Pool
+
+#: Threads for files; each transfer borrows one for a few messages at a time.
+POOL_SIZE = 4
+#: Files that services may let one module have.
+MAX_FILES = 10000
+#: Requests for files hold a path and some numbers, and wait in memory.
+MAX_REQUEST_BYTES = 16 * 1024
+
+
+class Desk(Pool):
+    """The multiplexer's pool. `linked`: by the ids of the modules' contexts."""
+
+    def __init__(self, router: Router, runs: Runs) -> None:
+        self.linked: dict[int, Linked] = {}
+        #: Why others that are there still may ask for nothing any more.
+        self._unlinked: dict[int, str] = {}
+        self._runs = runs
+        files = ControllerFiles(router, self._granted)
+        super().__init__(router, services=[files], size=POOL_SIZE)
+        router.add_handler(self._on_beside, beside.BESIDE)
+        router.add_handler(self._on_line, beside.SERVICE_LINE)
+        router.add_handler(self._on_file, beside.SERVICE_FILE)
+        relay_of(router).passes = self._passes
+
+    # -- who is there
+
+    def link(self, context_id: int, linked: Linked) -> None:
+        """A module has become this context, which is below."""
+        self.linked[context_id] = linked
+        self.router.on_gone(self.router.context(context_id), lambda reason: self._gone(context_id, reason))
+
+    def unlink(self, context_id: int, reason: str) -> None:
+        """It may ask for nothing any more, and is told that reason if it does. Idempotent."""
+        linked = self.linked.pop(context_id, None)
+        if linked is not None:
+            self._unlinked[context_id] = reason
+            linked.run.lost(context_id, reason)
+            linked.on_unlink()
+
+    def _gone(self, context_id: int, reason: str) -> None:
+        self.unlink(context_id, reason)
+        self._unlinked.pop(context_id, None)
+
+    # -- calls
+
+    def accept(self, msg: Message, arrived: float | None = None) -> None:
+        """Pool.accept: for files it is that, else the call goes to the run's service host."""
+        if msg.is_dead:
+            return
+        try:
+            name, method = _envelope(msg)
+            if name == FILES:
+                if not self._granted(msg.src_id):
+                    raise RefusedError('this host may not have it: nothing is in ansible_svcfw_files here')
+                if len(msg.frame.payload) > MAX_REQUEST_BYTES:
+                    raise RefusedError(f'a request of {len(msg.frame.payload)} bytes is none for files')
+                super().accept(msg, arrived)
+            else:
+                self._pass_on_call(msg, name, method)
+        except ChannelError as exc:
+            msg.refuse(str(exc))
+        except Error as exc:
+            msg.fail(refusal(exc))
+
+    def _pass_on_call(self, msg: Message, name: str, method: str) -> None:
+        if msg.src_id in self._unlinked:
+            raise ChannelError(f'{name}.{method}: {self._unlinked[msg.src_id]}')
+        linked = self.linked.get(msg.src_id)
+        if linked is None or msg.auth_id != msg.src_id or name not in linked.offer.services:
+            raise RefusedError(
+                f'{name} is not activated, and the caller is no parent: ansible_svcfw_services does not name it here'
+            )
+        linked.run.call(linked.offer, msg.frame, name, method)
+
+    def cancel(self, msg: Message) -> None:
+        super().cancel(msg)
+        linked = self.linked.get(msg.src_id)
+        if linked is not None and not msg.is_dead and msg.auth_id == msg.src_id:
+            self._send(linked, msg.src_id, handles.CANCEL_SERVICE, 0, msg.frame.payload)
+
+    def _on_beside(self, msg: Message) -> None:
+        """A module sends to a handle of its services' context, which it knows from a Sender."""
+        linked = self.linked.get(msg.src_id)
+        if msg.is_dead or linked is None or msg.auth_id != msg.src_id:
+            return
+        context_id, handle, flags, payload = shaped(msg.small_value(), (int, int, int, bytes))
+        if handle < handles.FIRST_DYNAMIC or linked.run.host is None or context_id != linked.run.host.context.id:
+            self.unlink(msg.src_id, 'it has sent something to what is no handle of a service')
+            return
+        self._send(linked, msg.src_id, handle, flags, payload)
+
+    def _send(self, linked: Linked, src: int, handle: int, flags: int, payload: bytes) -> None:
+        try:
+            linked.run.send(src, handle, flags, payload)
+        except ChannelError as exc:
+            self.unlink(src, str(exc))  # what was lost on its way must not go unnoticed
+
+    def _passes(self, source: Stream, frame: Frame) -> bool:
+        """Relay.passes: what a service host sends to a module of its run."""
+        linked = self.linked.get(frame.dst)
+        if linked is None or frame.handle < handles.FIRST_DYNAMIC:
+            return False
+        host = linked.run.host
+        if host is None or frame.src != host.context.id or self.router.link_for(frame.src) is not source:
+            return False
+        linked.run.answer(frame)
+        return True
+
+    # -- the rest
+
+    def _on_line(self, msg: Message) -> None:
+        run = self._runs.by_host(msg.src_id)
+        if run is not None and not msg.is_dead:
+            run.says(*shaped(msg.small_value(), (int, str, str)))
+
+    def _on_file(self, msg: Message) -> None:
+        """A service lets a caller of its run have a file."""
+        run = self._runs.by_host(msg.src_id)
+        if run is None or msg.is_dead:
+            return
+        context_id, path = shaped(msg.small_value(), (int, str))
+        linked = self.linked.get(context_id)
+        if linked is not None and linked.run is run and len(linked.files) < MAX_FILES:
+            linked.files.append(path)
+
+    def _granted(self, context_id: int) -> list[str]:
+        linked = self.linked.get(context_id)
+        return [] if linked is None else linked.offer.files + linked.files
+
+
+def _envelope(msg: Message) -> tuple[str, str]:
+    """The service and method that a message calls. DecodeError."""
+    value = msg.small_value()
+    if type(value) is not tuple or len(value) != 4 or type(value[0]) is not str or type(value[1]) is not str:
+        raise DecodeError('no call of a service')
+    return value[0], value[1]

@@ -1,0 +1,122 @@
+"""Files of the controller for modules: FileService, by what each job's offer names."""
+
+import collections
+import os
+import re
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from svcfw.core.message import Message
+from svcfw.core.wire.errors import Error
+from svcfw.files.calls import SERVICE as FILES
+from svcfw.files.disk.paths import encoded
+from svcfw.files.service import FileService
+from svcfw.program.router import Router
+from svcfw.service.errors import RefusedError, TransferError
+from svcfw.service.invoker import Invoker
+from svcfw.service.request import Request
+
+__all__ = ['FILES', 'ControllerFiles']
+
+#: Requests of one module that may wait, so that others need not wait for long.
+MAX_WAITING_OF_ONE = 64
+#: Parts of a path.
+MAX_PARTS = 200
+#: What FileService calls a file that it has opened, to see where that is.
+_OPEN_FILE = re.compile(rb'/proc/self/fd/\d+')
+
+
+class _FairInvoker(Invoker):
+    """Takes no more requests of one module than others can wait for."""
+
+    def __init__(self, service: FileService, workers: Any) -> None:
+        super().__init__(service, workers)
+        self._counting = threading.Lock()
+        self._of: collections.Counter[int] = collections.Counter()
+
+    def submit(self, request: Request) -> None:
+        with self._counting:
+            if self._of[request.src_id] >= MAX_WAITING_OF_ONE:
+                raise RefusedError(f'{MAX_WAITING_OF_ONE} requests of this module for files are waiting already')
+            self._of[request.src_id] += 1
+        try:
+            super().submit(request)
+        except BaseException:
+            self._is_done(request)
+            raise
+
+    def run(self, item: Any) -> None:
+        if isinstance(item, Request) and self._waits_for_room(item):
+            return
+        try:
+            super().run(item)
+        finally:
+            if isinstance(item, Request):
+                self._is_done(item)
+
+    def _waits_for_room(self, request: Request) -> bool:
+        """Whether its answer would have to wait for its host to take what is under way: no thread does that."""
+        link = request.router.link_for(request.src_id)
+        if link is None or not link.is_full():
+            return False
+        link.when_room(lambda: self._take_again(request))
+        return True
+
+    def _take_again(self, request: Request) -> None:
+        try:
+            super().submit(request)
+        except Error as exc:  # the pool has ended
+            self._is_done(request)
+            request.refuse(str(exc))
+
+    def _is_done(self, request: Request) -> None:
+        with self._counting:
+            self._of[request.src_id] -= 1
+            if self._of[request.src_id] <= 0:
+                del self._of[request.src_id]
+
+
+class ControllerFiles(FileService):
+    """FileService of the controller: each module may fetch what its job's offer names."""
+
+    invoker_class = _FairInvoker
+
+    def __init__(self, router: Router, granted: Callable[[int], list[str]]) -> None:
+        super().__init__(router)
+        self._grants: Any = _Granted(granted)
+
+    @classmethod
+    def name(cls) -> str:
+        return FILES
+
+    def _open(self, path: str, msg: Message) -> Any:
+        if self._grants.find(path, msg.src_id) is None:
+            raise TransferError('this host may not have it. Name it, or a folder above it, in ansible_svcfw_files')
+        return super()._open(path, msg)
+
+
+class _Granted:
+    """Stands for svcfw.files.grants.Grants: files, and what is below folders, links resolved. Any thread."""
+
+    def __init__(self, granted: Callable[[int], list[str]]) -> None:
+        self._granted = granted
+
+    def find(self, path: str | bytes, context_id: int) -> bytes | None:
+        """The path without links that may be opened for a context; None."""
+        asked = os.path.normpath(encoded(path))
+        is_open = _OPEN_FILE.fullmatch(asked) is not None
+        if asked.count(b'/') > MAX_PARTS:
+            return None
+        for granted in map(encoded, self._granted(context_id)):
+            place = os.path.realpath(granted)
+            # By its name first: to resolve one that leads nowhere near costs a look at the disk for each of its parts.
+            if is_open or _is_at(asked, place) or _is_at(asked, os.path.normpath(granted)):
+                real = os.path.realpath(asked)
+                if _is_at(real, place):
+                    return real
+        return None
+
+
+def _is_at(path: bytes, place: bytes) -> bool:
+    return path == place or path.startswith(place.rstrip(b'/') + b'/')

@@ -1,0 +1,239 @@
+"""Run: one run of ansible, from the first of its jobs that has an offer to the end of its main process."""
+
+import logging
+import os
+from collections import Counter, deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from svcfw.core.parent import printable
+from svcfw.core.parent.conduct import MAX_RECORDS, RECORDS_PER_S, UNIT_CHARS, Bucket
+from svcfw.core.wire.errors import ChannelError
+from svcfw.core.wire.frames import DEAD, Frame
+from svcfw.mux.offer import Offer, start_time
+from svcfw.mux.protocol import Method
+from svcfw.mux.server.services.calls import OpenCalls
+from svcfw.mux.server.services.host import ServiceHost
+from svcfw.program.router import Router
+
+#: Lines of services that no task has shown yet; what comes beyond is in the log alone.
+MAX_LINES = 1000
+#: Names of methods that are counted: callers choose them.
+MAX_METHODS = 1000
+#: What may wait on the link to a host for it to take answers of services, in bytes.
+MAX_QUEUED_BYTES = 64 * 1024 * 1024
+#: How often to look for the end of a process where the system cannot tell.
+LOOK_S = 1.0
+
+_log = logging.getLogger('svcfw.mux')
+
+#: (level as in `logging`, name of the service, text)
+Line = tuple[int, str, str]
+
+
+class Run:
+    """Loop thread only. environment: of its processes; on_end(): called once, when the main one has ended.
+
+    OSError if it has by now.
+    """
+
+    def __init__(
+        self, router: Router, key: tuple[int, int], environment: dict[str, str], on_end: Callable[[], None]
+    ) -> None:
+        self.key = key
+        self.lines: deque[Line] = deque()
+        self.host: ServiceHost | None = None
+        self._router = router
+        self._environment = environment
+        self._on_end = on_end
+        self._is_over = False
+        self._calls = OpenCalls()
+        self._called: Counter[tuple[str, str]] = Counter()
+        #: How much may be said: a caller that is not trusted can make the framework complain.
+        self._voice = Bucket(router.loop.clock, MAX_RECORDS, RECORDS_PER_S)
+        #: Ids of the modules' contexts that have called.
+        self._admitted: set[int] = set()
+        self._pidfd = -1
+        self._watch()
+
+    # -- its main process
+
+    def _watch(self) -> None:
+        pid, started = self.key
+        if hasattr(os, 'pidfd_open'):
+            with suppress(OSError):  # gone, or a kernel without; the next step tells which
+                self._pidfd = os.pidfd_open(pid)
+        try:
+            if start_time(pid) != started:
+                raise ProcessLookupError(f'process {pid} is another one by now')
+        except OSError:
+            self._close()
+            raise
+        if self._pidfd >= 0:
+            self._router.loop.watch(self._pidfd, self.end)
+        else:
+            self._look()
+
+    def _look(self) -> None:
+        try:
+            is_there = start_time(self.key[0]) == self.key[1]
+        except OSError:
+            is_there = False
+        if not is_there:
+            self.end()
+        elif not self._is_over:
+            self._router.loop.call_later(LOOK_S, self._look)
+
+    def _close(self) -> None:
+        if self._pidfd >= 0:
+            self._router.loop.watch(self._pidfd)
+            os.close(self._pidfd)
+            self._pidfd = -1
+
+    def end(self) -> None:
+        """Its main process has ended, or the multiplexer does. Idempotent."""
+        if not self._is_over:
+            self._is_over = True
+            self._close()
+            if self.host is not None:
+                self.host.stop()
+            self._on_end()
+
+    # -- calls of its services
+
+    def call(self, offer: Offer, frame: Frame, service: str, method: str) -> None:
+        """Pass a module's call on. ChannelError that says why not."""
+        what = f'{service}.{method}'
+        if self._is_over:
+            raise ChannelError(f'{what}: the run is over')
+        if self.host is None:
+            self.host = ServiceHost(self._router, offer, self._environment, self._on_host_dead)
+        host = self.host
+        key = (frame.src, frame.reply_to)
+        self._calls.add(key, what, len(frame.payload))
+        host.look_in(offer.places)
+        context = host.context.id
+        try:
+            if frame.src not in self._admitted:
+                self._admitted.add(frame.src)
+                host.admit(frame.src, offer.facts)
+            host.send(Frame(context, frame.src, frame.src, frame.handle, frame.reply_to, frame.flags, frame.payload))
+        except ChannelError as exc:
+            self._calls.remove(key)
+            raise ChannelError(f'{what}: {_ended(str(exc)) if host.dead is not None else exc}') from exc
+        if (service, method) in self._called or len(self._called) < MAX_METHODS:
+            self._called[service, method] += 1
+
+    def send(self, src: int, handle: int, flags: int, payload: bytes) -> None:
+        """Pass on what else a module sends to its services; nothing before it has called one. ChannelError."""
+        if self.host is not None and src in self._admitted:
+            self.host.send(Frame(self.host.context.id, src, src, handle, 0, flags, payload))
+
+    def answer(self, frame: Frame) -> None:
+        """Pass on what a service sends to a module, as from the context that the module has asked."""
+        self._calls.remove((frame.dst, frame.handle))
+        link = self._router.link_for(frame.dst)
+        if link is None:
+            return
+        if link.queued_bytes > MAX_QUEUED_BYTES:
+            self._refuse(frame.dst, frame.handle, 'its host does not take what services answer')
+            return
+        with suppress(ChannelError):
+            link.send(Frame(frame.dst, self._router.own_id, frame.auth, frame.handle, 0, frame.flags, frame.payload))
+
+    def lost(self, context_id: int, reason: str) -> None:
+        """A module's context is gone, or may not call any more."""
+        for handle, what in self._calls.drop(context_id).items():
+            self._refuse(context_id, handle, f'{what}: {reason}')
+        if self.host is not None and context_id in self._admitted:
+            self._admitted.discard(context_id)
+            self.host.dismiss(context_id, reason)
+
+    def _on_host_dead(self, reason: str) -> None:
+        if self._is_over:
+            return
+        _log.warning('services of run %d: %s', self.key[0], _ended(reason))
+        for (context_id, handle), what in self._calls.take().items():
+            self._refuse(context_id, handle, f'{what}: {_ended(reason)}')
+
+    def _refuse(self, context_id: int, handle: int, reason: str) -> None:
+        own_id = self._router.own_id
+        self._router.send(Frame(context_id, own_id, own_id, handle, 0, DEAD, reason.encode('utf-8', 'replace')))
+
+    # -- what its services did and say
+
+    def summary(self, on_summary: Callable[[list[Method]], None]) -> None:
+        """Call back with what calls of each method came to; without what the service host does not tell."""
+        if self.host is None:
+            on_summary([])
+        else:
+            self.host.stats(lambda stats: on_summary(self._methods(stats)))
+
+    def _methods(self, stats: dict[str, Any]) -> list[Method]:
+        methods = []
+        for (service, name), calls in sorted(self._called.items()):
+            known = stats.get(service, {}).get(name, {})
+            methods.append(
+                Method(service, name, calls, known.get('calls', 0), known.get('failures', 0), known.get('seconds', 0.0))
+            )
+        return methods
+
+    def says(self, level: int, name: str, text: str) -> None:
+        """A line, for the next task that ends."""
+        if not self._voice.take(1 + len(text) // UNIT_CHARS):
+            return
+        line = (level, printable.line(name), printable.line(text))
+        _log.log(max(0, min(level, logging.CRITICAL)), 'run %d: %s: %s', self.key[0], line[1], line[2])
+        if len(self.lines) < MAX_LINES:
+            self.lines.append(line)
+
+    def take_lines(self) -> list[Line]:
+        lines, self.lines = list(self.lines), deque()
+        return lines
+
+
+def _ended(reason: str) -> str:
+    return (
+        f'the process in which the services of this run live has ended ({reason}), and with it what they knew. '
+        'It is not started again before the next run'
+    )
+
+
+class Runs:
+    """Those whose main processes are there. on_end(run): called once for each."""
+
+    def __init__(self, router: Router, on_end: Callable[[Run], None]) -> None:
+        self._router = router
+        self._on_end = on_end
+        self._runs: dict[tuple[int, int], Run] = {}
+
+    def find(self, key: tuple[int, int]) -> Run | None:
+        return self._runs.get(key)
+
+    def of(self, offer: Offer, environment: dict[str, str]) -> Run:
+        """The run that an offer is of, with the environment of its processes. OSError if it is over."""
+        run = self._runs.get(offer.run)
+        if run is None:
+            run = self._runs[offer.run] = Run(self._router, offer.run, environment, lambda: self._forget(offer.run))
+        return run
+
+    def by_host(self, context_id: int) -> Run | None:
+        """The run whose service host has this id."""
+        for run in self._runs.values():
+            if run.host is not None and run.host.context.id == context_id:
+                return run
+        return None
+
+    def are_served(self) -> bool:
+        """Whether there is a service host, with what its services know."""
+        return any(run.host is not None and run.host.dead is None for run in self._runs.values())
+
+    def end(self) -> None:
+        for run in list(self._runs.values()):
+            run.end()
+
+    def _forget(self, key: tuple[int, int]) -> None:
+        run = self._runs.pop(key, None)
+        if run is not None:
+            self._on_end(run)

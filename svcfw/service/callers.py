@@ -1,0 +1,21 @@
+"""What is known of who calls: attested by a context above both, never stated by the caller itself."""
+
+
+class Caller(object):
+    """The context that a request is of; `id` (int), and as attributes the facts that are attested of it."""
+
+    def __init__(self, context_id, facts):
+        self.__dict__.update(facts)
+        self.id = context_id
+
+    def __repr__(self):
+        return 'Caller(%s)' % ', '.join('%s=%r' % item for item in sorted(vars(self).items()))
+
+    def __getattr__(self, name):
+        raise AttributeError('nothing is attested of context %d by the name %s' % (self.id, name))
+
+
+def caller(msg):
+    """The Caller of a method: `msg` is the message that it gets. Without facts where none are attested."""
+    facts = msg.router.beside.get(msg.src_id, {}) if msg.auth_id == msg.src_id else {}
+    return Caller(msg.src_id, facts)

@@ -1,0 +1,124 @@
+"""Services that modules of the tests ask."""
+
+import os
+import subprocess
+import time
+
+import svcfw.service
+from svcfw.ansible.services.granting import let_fetch
+from svcfw.ansible.services.policies import AllowAccounts, AllowHosts
+
+
+class Office(svcfw.service.Service):
+    """Does what is asked, for everybody."""
+
+    def __init__(self, router):
+        super().__init__(router)
+        self.count = 0
+        self.kept = []
+
+    @svcfw.service.expose(policy=svcfw.service.AllowAny())
+    def who(self, msg):
+        asked = svcfw.service.caller(msg)
+        names = ('inventory_hostname', 'host', 'login_account', 'become_account', 'module', 'run')
+        return {name: getattr(asked, name) for name in names}
+
+    @svcfw.service.expose(policy=svcfw.service.AllowAny())
+    def add(self, number=1):
+        self.count += number
+        return self.count
+
+    @svcfw.service.expose(policy=svcfw.service.AllowAny())
+    def place(self):
+        return {'folder': os.getcwd(), 'pid': os.getpid(), 'home': os.environ['HOME'], 'group': os.getpgrp()}
+
+    @svcfw.service.expose(policy=svcfw.service.AllowAny())
+    def leave(self):
+        os._exit(3)
+
+    @svcfw.service.expose(policy=svcfw.service.AllowAny())
+    def fail(self, text):
+        print('it is about to fail')
+        raise ValueError(text)
+
+    @svcfw.service.expose(policy=svcfw.service.AllowAny())
+    def linger(self, seconds, msg):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and not msg.cancelled:
+            time.sleep(0.01)
+        self.kept.append(msg.cancelled)
+        return msg.cancelled
+
+    @svcfw.service.expose(policy=svcfw.service.AllowAny())
+    def lingered(self):
+        return self.kept
+
+    @svcfw.service.expose(policy=svcfw.service.AllowAny())
+    def much(self, size):
+        return bytes(size)
+
+    @svcfw.service.expose(policy=svcfw.service.AllowAny())
+    def odd(self):
+        return self
+
+    @svcfw.service.expose(policy=svcfw.service.AllowAny())
+    def start(self):
+        return subprocess.Popen(['sleep', '1000']).pid
+
+    @svcfw.service.expose(policy=svcfw.service.AllowAny())
+    def count_to(self, number, into):
+        for i in range(number):
+            into.send(i)
+        into.close()
+
+    @svcfw.service.expose(policy=svcfw.service.AllowAny())
+    def listen(self):
+        import svcfw
+
+        self.receiver = svcfw.Receiver(self.router)
+        return self.receiver.to_sender()
+
+    @svcfw.service.expose(policy=svcfw.service.AllowAny())
+    def heard(self):
+        return [message.value() for message in self.receiver]
+
+    @svcfw.service.expose(policy=svcfw.service.AllowAny())
+    def lend(self, path, msg):
+        return let_fetch(msg, path)
+
+    @svcfw.service.expose(policy=svcfw.service.AllowParents())
+    def for_parents(self):
+        return 'a secret'
+
+    @svcfw.service.expose(policy=AllowHosts(['web*', '!web9']))
+    def for_web(self):
+        return 'web'
+
+    @svcfw.service.expose(policy=AllowAccounts(['root']))
+    def for_root(self):
+        return 'root'
+
+
+class Unlisted(svcfw.service.Service):
+    @svcfw.service.expose(policy=svcfw.service.AllowAny())
+    def ask(self):
+        return 'never'
+
+
+class Slow(svcfw.service.Service):
+    invoker_class = svcfw.service.DeduplicatingInvoker
+
+    def __init__(self, router):
+        super().__init__(router)
+        self.runs = 0
+
+    @svcfw.service.expose(policy=svcfw.service.AllowAny())
+    def work(self):
+        self.runs += 1
+        time.sleep(1)
+        return self.runs
+
+
+class Broken(svcfw.service.Service):
+    def __init__(self, router):
+        raise RuntimeError('it cannot be made')
