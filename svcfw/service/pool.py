@@ -14,7 +14,7 @@ from svcfw.core.wire.errors import ChannelError, DecodeError, Error, TimeoutErro
 from svcfw.service.activation import Activation
 from svcfw.service.activator import Activator
 from svcfw.service.errors import PoolError, RefusedError, refusal
-from svcfw.service.held import Held
+from svcfw.service.limits import Held
 from svcfw.service.request import Request
 from svcfw.service.service import Service
 from svcfw.service.workers import Lane, Workers

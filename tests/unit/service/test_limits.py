@@ -7,9 +7,9 @@ import pytest
 
 from svcfw.core.message import Message
 from svcfw.core.wire.frames import Frame
-from svcfw.service import held as module
+from svcfw.service import limits as module
 from svcfw.service.errors import RefusedError
-from svcfw.service.held import Held
+from svcfw.service.limits import Held
 
 
 @pytest.fixture
