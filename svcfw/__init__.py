@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+import types
 
 __version__ = '0.1.0.dev0'
 
@@ -46,23 +47,16 @@ def main(log_level='WARNING'):
     return importlib.import_module('svcfw.program.toplevel').main(log_level)
 
 
-def __getattr__(name):
-    if name in _PUBLIC:
-        return getattr(importlib.import_module(_PUBLIC[name]), name)
-    raise AttributeError('module svcfw has no attribute %r' % name)
+class LazyModule(types.ModuleType):
+    """A package whose names in `_PUBLIC` (name: module) are imported on first use. Python 3.6 has no other hook."""
+
+    def __getattr__(self, name):
+        if name in self._PUBLIC:
+            return getattr(importlib.import_module(self._PUBLIC[name]), name)
+        raise AttributeError('module %s has no attribute %r' % (self.__name__, name))
+
+    def __dir__(self):
+        return [*self.__dict__, *self._PUBLIC]
 
 
-if sys.version_info < (3, 7):  # which asks the module's class alone
-
-    class _Module(type(sys)):
-        def __getattr__(self, name):
-            return __getattr__(name)
-
-        def __dir__(self):
-            return __dir__()
-
-    sys.modules[__name__].__class__ = _Module
-
-
-def __dir__():
-    return [*globals(), *_PUBLIC]
+sys.modules[__name__].__class__ = LazyModule

@@ -1,4 +1,4 @@
-"""The agent: carries out the multiplexer's operations on a target. One thread, which never blocks for long."""
+"""Agent: performs the multiplexer's operations on a target. One thread, which never blocks for long."""
 
 import importlib
 import os
@@ -8,7 +8,7 @@ import time
 from collections import deque
 
 from svcfw.agent import files, login_files, ops, private
-from svcfw.agent.download import Transfer
+from svcfw.agent.download import DownloadJob
 from svcfw.agent.programs import Programs
 from svcfw.agent.puts import Copy, Puts
 from svcfw.agent.standing import Standing
@@ -17,9 +17,9 @@ from svcfw.core.dispatch import call_error, inline, takes_router
 from svcfw.core.message import has_parent_authority
 from svcfw.core.wire.frames import Frame
 
-#: How long a child may take to end until that is taken for granted, and how often to look.
+#: How long a child may take to end before that is assumed, and the interval of checks.
 DISMISS_S, LOOK_S = 7.0, 0.005
-#: How long jobs may take to end by themselves when the context ends.
+#: Grace period of jobs when the context ends.
 END_S = 1.0
 _WARNING, _ERROR = 30, 40
 
@@ -29,7 +29,7 @@ _WARNING, _ERROR = 30, 40
 def start(router, is_lent=False, is_below=False):
     """Serve the operations of ops.py at the handle AGENT. Returns facts: home, user, uid, python, version, shell.
 
-    is_lent: the account is another one than that which was logged in to. is_below: there is an agent above here.
+    is_lent: the account differs from the login account. is_below: an ancestor on this host has an agent.
     """
     agent = Agent(router, is_lent, is_below)
     router.loop.call_soon(private.hide)  # while the answer is on its way: it takes some milliseconds
@@ -45,7 +45,7 @@ def start(router, is_lent=False, is_below=False):
 
 
 def _account():
-    """(name, home, shell) of this account; a container may run under a number that no account has."""
+    """(name, home, shell) of this account; a container may run under a number without account."""
     try:
         account = pwd.getpwuid(os.getuid())
     except KeyError:
@@ -53,8 +53,8 @@ def _account():
     return account.pw_name, account.pw_dir, account.pw_shell or '/bin/sh'
 
 
-class _Session(object):
-    """What the agent knows about one client of the multiplexer."""
+class _ClientState(object):
+    """State of one client of the multiplexer."""
 
     def __init__(self, number):
         self.number = number
@@ -64,7 +64,7 @@ class _Session(object):
 
 
 class _Timed(object):
-    """A request whose result tells how long it took here."""
+    """A request whose result includes its duration here."""
 
     def __init__(self, message, clock):
         self._message = message
@@ -81,7 +81,7 @@ class _Timed(object):
 
 
 class Agent(object):
-    """All that an agent does. Loop thread only, which must be the main one."""
+    """The agent of one context. Loop thread only, which must be the main thread."""
 
     def __init__(self, router, is_lent=False, is_below=False):
         _, home, self.shell = _account()
@@ -94,7 +94,7 @@ class Agent(object):
         self._pace = None
         self._puts = Puts(router.loop)
         shaping = login_files.watched(self.shell, os.environ.get('HOME') or home, dict(os.environ), is_lent)
-        # What is not imported yet must be of the same version: an upgrade needs another context, too.
+        # Modules imported later must have the same version: after an upgrade a new context is needed.
         more = shaping + [path for path in (sys.executable, os.__file__) if path]
         self._standing = Standing(is_lent, more, is_below=is_below)
         self._programs = Programs(router, self.shell, self._jobs, self._over, self._on_knock, is_lent)
@@ -144,10 +144,10 @@ class Agent(object):
             self._take(message)
 
     def _load(self, name):
-        """A module (its name, str) of ours that most targets never need.
+        """Import a module of svcfw (name, str) that most targets never need.
 
-        It may have to come from above, and the loop is driven until it is there: requests that arrive meanwhile have to
-        wait, as they would find it half made, or be carried out before those that came earlier.
+        Its source may have to come from an ancestor, and the loop runs meanwhile: other requests must wait, because
+        they would find the module incomplete, or be performed before earlier ones.
         """
         was_holding, self._is_holding = self._is_holding, True
         try:
@@ -159,7 +159,7 @@ class Agent(object):
                     self._loop.call_soon(self._go_on)
 
     def _go_on(self):
-        """Take one of the requests that had to wait; once there is none, others need not wait any more."""
+        """Process one waiting request; after the last one, later requests need not wait."""
         if not self._held:
             self._is_holding = False
             return
@@ -183,7 +183,7 @@ class Agent(object):
         if operation == ops.END:
             self._end_session(session_id)
             return
-        session = self._sessions.setdefault(session_id, _Session(session_id))
+        session = self._sessions.setdefault(session_id, _ClientState(session_id))
         if operation == ops.ANYWAY:
             session.takes_stale = True
         elif operation == ops.RELAY:
@@ -205,7 +205,7 @@ class Agent(object):
         except files.Failure as e:
             self._fail(message, session_id, operation, e)
         except Exception as e:
-            # Ours to have prevented; whoever waits has to be told all the same.
+            # A bug of ours; the requester gets an answer all the same.
             message.fail(call_error(e))
 
     def _do(self, message, session, session_id, operation, arguments):
@@ -218,7 +218,7 @@ class Agent(object):
             self._fail(message, session_id, operation, failure)
 
     def _refused(self, message, session):
-        """After a failure nothing may run that could rest on it; the failure itself was told already."""
+        """Whether the request is dropped or refused: after a failure nothing may run that could depend on it."""
         if session.failed:
             session.failed = not message.wants_reply()
             message.refuse('an earlier operation failed')
@@ -226,7 +226,8 @@ class Agent(object):
         return False
 
     def _is_stale(self, message, session):
-        """Refuse what a new context might do otherwise. The multiplexer's own requests follow one that was judged."""
+        """Refuse what a new context might do differently. The multiplexer's own requests follow one that was
+        checked."""
         if not session.number or session.takes_stale or not message.wants_reply():
             return False
         reason = self._standing.changed()
@@ -244,10 +245,10 @@ class Agent(object):
             return
         f = message.frame
         self._router.send(Frame(context_id, f.src, f.auth, handles.AGENT, f.reply_to, 0, request))
-        self._hold_back(f.src, context_id)
+        self._backpressure(f.src, context_id)
 
-    def _hold_back(self, parent_id, child_id):
-        """As for frames that pass through the router: take no more than the child does."""
+    def _backpressure(self, parent_id, child_id):
+        """Backpressure for relayed requests: read no faster than the child does, as for frames through the router."""
         child = self._router.link_for(child_id)
         if child is not None and child.is_full():
             parent = self._router.link_for(parent_id)
@@ -342,7 +343,7 @@ class Agent(object):
         self._puts.kept.sweep()
 
     def _fetch(self, message, session_id, path):
-        transfer = Transfer(
+        transfer = DownloadJob(
             message, session_id, path, self._new_flow, self._loop.clock, self._over,
             lambda e: self._fail(message, session_id, ops.FETCH, e),
         )  # fmt: skip
@@ -350,9 +351,9 @@ class Agent(object):
         transfer.pump()
 
     def _new_flow(self):
-        """One of the flows to the controller, which share its link."""
+        """A Flow to the controller; all share its link."""
         if self._pace is None:
-            # Most targets never send much.
+            # Imported on first use: most targets never send much.
             self._pace = self._load('svcfw.core.wire.pace').Pace()
         return self._pace.flow()
 
@@ -361,7 +362,7 @@ class Agent(object):
         self._puts.kept.sweep()
 
     def _pass(self, context_id, operation, digests):
-        """Give a child what was given here before: so it has crossed the link to this host once."""
+        """Give a child members or contents that this agent holds: they cross the link to this host once."""
         child = self._router.context(context_id)
         if operation == ops.MEMBERS:
             members = [(digest, self._programs.members[digest]) for digest in digests]
@@ -394,16 +395,16 @@ class Agent(object):
         while self._programs.still_running() and self._loop.clock() < deadline:
             time.sleep(0.01)
         for job in list(self._jobs.values()):
-            job.doom()
+            job.kill_now()
         self._end_processes(deadline)
 
     def _end_processes(self, deadline):
-        """Be the last process of this account, which may be about to be removed: its warm interpreters go first."""
+        """Leave no process of this account, which may be about to be removed: end the warm interpreters first."""
         starters = list(self._router.starters)
         for starter in starters:
             starter.stream.drain(max(0, deadline - self._loop.clock()))
         while self._loop.clock() < deadline:
-            # Both, as above.
+            # Check both: checking makes progress.
             if all([self._programs.end(), *[starter.has_ended() for starter in starters]]):
                 break
             time.sleep(0.002)

@@ -1,6 +1,6 @@
-"""Children of an agent's context: of another account, started by a become plugin's command, or of another interpreter.
+"""Children of an agent's context: for another account, started by a become plugin's command, or another interpreter.
 
-Loaded when the first one is asked for: most targets never need it.
+Loaded for the first child: most targets never need it.
 """
 
 from svcfw.agent import ops, start_folder
@@ -18,7 +18,7 @@ _AGENT = ('svcfw.agent.agent', 'start')
 
 
 class Children(object):
-    """The children that are being started. Loop thread only. is_lent: as for the agent whose children they are."""
+    """Children that are being started. Loop thread only. is_lent: as for their agents."""
 
     def __init__(self, router, is_lent=False):
         self._router = router
@@ -26,20 +26,20 @@ class Children(object):
         self._starting = {}
 
     def start(self, message, session_id, name, argv, has_tty, marker, timeout_s):
-        """Start a child and tell `message`'s sender how it goes; see ops.CHILD."""
+        """Start a child and report its progress to `message`'s sender; see ops.CHILD."""
         child = _Child(self._router, message, session_id, name, argv, has_tty, marker, timeout_s, self._over)
         child.is_lent = self._is_lent or bool(marker)
         self._starting[child.key] = child
         child.begin()
 
     def type(self, key, data):
-        """Type data where the child's command asked last."""
+        """Write data to where the child's command asked last."""
         child = self._starting.get(key)
         if child is not None:
             child.type(data)
 
     def give_up(self, session_id):
-        """The session has ended: nobody answers the prompts of its children any more."""
+        """The session has ended: cancel its starts that wait for an answer to a prompt."""
         for child in list(self._starting.values()):
             if child.session == session_id:
                 child.give_up()
@@ -49,7 +49,7 @@ class Children(object):
 
 
 class _Child(object):
-    """One child on its way, as its own dialogue: what its command shows goes to who can answer it."""
+    """One child being started; as its dialogue it passes the command's output to the requester."""
 
     def __init__(self, router, message, session, name, argv, has_tty, marker, timeout_s, on_over):
         self.key = message.frame.reply_to
@@ -60,7 +60,7 @@ class _Child(object):
         self._argv = argv
         self._has_tty = has_tty
         self._marker = marker.encode()
-        # Once it has shown the marker, it has done its part.
+        # After the marker the command has done its part.
         self._has_others_command = bool(marker)
         self._timeout_s = timeout_s
         self.is_lent = False
@@ -95,15 +95,15 @@ class _Child(object):
             self._starter.act([Send(self._asked_on, data)])
 
     def give_up(self):
-        """Nobody waits for it. One that is nearly there may as well come: somebody else may want it."""
-        self._starter.give_up(StartError('become', self._name, 'nobody waits for it any more'))
+        """The requester is gone. A start that needs no more answers continues: another session may use the child."""
+        self._starter.give_up(StartError('become', self._name, 'the requester is gone'))
 
     def _launch(self, size):
         argv = self._argv[:1] + [encoded(word) for word in self._argv[1:]]
         environment, folder = locales.environment_before(), start_folder.to_enter()
         return process.spawn(argv, tty=self._has_tty, env=environment, cwd=folder), self
 
-    # -- the dialogue of the starter
+    # -- interface of a dialogue, for the starter
 
     def receive(self, source, data):
         self._words.receive(source, data)
@@ -120,7 +120,7 @@ class _Child(object):
         self._shown_bytes += len(data)
         if self._shown_bytes > limits.MAX_NOISE_BYTES:
             return [
-                Fail(StartError('become', self._name, 'its command prints without end', 'Let login scripts be silent.'))
+                Fail(StartError('become', self._name, 'its command prints without end', 'Make login scripts silent.'))
             ]
         self._message.reply((ops.CHILD_OUTPUT, data))
         return []
@@ -135,7 +135,7 @@ class _Child(object):
     def timed_out(self, seconds):
         return self._words.timed_out(seconds)
 
-    # -- the outcome
+    # -- the result
 
     def _on_ready(self, context):
         self._is_linked = True
@@ -150,7 +150,7 @@ class _Child(object):
         try:
             facts = message.value()
         except (CallError, ChannelError) as e:
-            self._no_agent(StartError('died', self._name, 'its agent did not start: %s' % e, _OVERFULL))
+            self._no_agent(StartError('died', self._name, 'its agent failed to start: %s' % e, _OVERFULL))
             return
         self._end((ops.CHILD_READY, self._starter.context.id, facts))
 

@@ -1,8 +1,8 @@
-"""What an agent still has of the files that were put here, so that the same content need not be sent again.
+"""Contents that an agent keeps of files put here, so that they need not be sent again.
 
-Small contents are held in memory; the multiplexer says what to hold and what to drop, and so knows what is there. Of
-large files a descriptor is kept, which costs nothing and holds nobody up, but leads to what may be changed or
-removed: whether it can still be had is found out when it is wanted.
+Small contents are held in memory; the multiplexer decides what to hold and drop, so it knows what is there. Of large
+files a descriptor is kept, which costs nothing and blocks nobody; but the file may be changed or removed, so whether
+it is still usable is checked when it is needed.
 """
 
 import collections
@@ -12,7 +12,7 @@ import os
 from svcfw.files.disk import descriptors
 from svcfw.files.disk.paths import encoded
 
-#: Large files that are kept open; the one that was used least lately is let go first.
+#: Large files kept open (LRU).
 MAX_KEPT = 16
 
 
@@ -24,7 +24,8 @@ class Contents(object):
         self._parts = {}
 
     def add(self, digest, data, is_last):
-        """Hold a content, of which this is the next part. One with another digest is not held: putting it will fail."""
+        """Hold a content, of which this is the next part. A content with another digest is dropped: its put will
+        fail."""
         parts = self._parts.setdefault(digest, [])
         parts.append(data)
         if is_last:
@@ -37,29 +38,29 @@ class Contents(object):
             self._held.pop(digest, None)
 
     def get(self, digest):
-        """The content (bytes), None if it is not held."""
+        """The content (bytes), or None."""
         return self._held.get(digest)
 
 
 class Kept(object):
-    """Large files by SHA-256: descriptors, as long as they lead to a file that has a name and was not written to."""
+    """Large files by SHA-256: descriptors, as long as the file has a name and was not modified."""
 
     def __init__(self):
         self._files = collections.OrderedDict()
 
     def add(self, digest, path):
-        """Keep the file `path` (str), which has just been written with this content."""
+        """Keep the file `path` (str), which was just written with this content."""
         self._drop(digest)
         try:
             fd = os.open(encoded(path), descriptors.READ)
         except OSError:
-            return  # it may be written, but not read
+            return  # without permission to read
         self._files[digest] = (fd, _state(fd))
         while len(self._files) > MAX_KEPT:
             self._drop(next(iter(self._files)))
 
     def open(self, digest):
-        """A descriptor of that file, now the caller's; None when it cannot be had any more."""
+        """A descriptor of that file, owned by the caller; None if the file is gone or was modified."""
         self.sweep()
         if digest not in self._files:
             return None
@@ -67,7 +68,7 @@ class Kept(object):
         return os.dup(self._files[digest][0])
 
     def sweep(self):
-        """Let go of files that were removed, whose room on the disk is still taken, and of those that were changed."""
+        """Close removed files, which still take disk space, and modified ones."""
         for digest, (fd, state) in list(self._files.items()):
             if _state(fd) != state:
                 self._drop(digest)

@@ -1,20 +1,20 @@
-"""Transfer: a file on its way to the controller, with the face of a Job."""
+"""DownloadJob: sends a file to the controller; has the interface of a Job."""
 
 from svcfw.agent import ops
 from svcfw.agent.files import Download, Failure
 from svcfw.core.wire import limits
 from svcfw.core.wire.windows import SendWindow
 
-#: What is read at once, and travels with the result if that is all.
+#: Bytes read at once; a file up to this size is sent with the result.
 READ_BYTES = 64 * 1024
 
 
-class Transfer(object):
-    """Sends the file `path` as the answer to `message`, from `pump()` on, as fast as path and receiver take it.
+class DownloadJob(object):
+    """Sends the file `path` as the answer to `message`, from `pump()` on, as fast as path and receiver allow.
 
-    new_flow() makes the Flow (svcfw.core.wire.pace) once it takes more than one message; clock(): seconds.
-    on_over(transfer) is called once it is over, on_failed(Failure) when it broke off, after the constructor, which
-    raises Failure itself.
+    new_flow() makes the Flow (svcfw.core.wire.pace) if more than one message is needed; clock(): seconds.
+    on_over(transfer) is called at the end, on_failed(Failure) after a failure, both after the constructor, which raises
+    Failure itself.
     """
 
     def __init__(self, message, session, path, new_flow, clock, on_over, on_failed):
@@ -29,11 +29,11 @@ class Transfer(object):
         self._on_failed = on_failed
         self._window = SendWindow(limits.WINDOW_BYTES)
         self._taken = 0
-        self._size = ops.SIZE.pack(self._download.size)  # goes with the first part
-        self._data = self._following = None  # what was read, and not sent
+        self._size = ops.SIZE.pack(self._download.size)  # sent with the first part
+        self._data = self._following = None  # read, but not sent
 
     def pump(self):
-        """Send what there is room for."""
+        """Send as much as there is credit for."""
         try:
             self._pump()
         except Failure as e:
@@ -41,7 +41,7 @@ class Transfer(object):
             self._on_failed(e)
 
     def grant(self, credit):
-        """The receiver has taken so many bytes."""
+        """The receiver has consumed `credit` bytes."""
         self._window.grant(credit)
         if self._flow is not None:
             self._taken += credit
@@ -49,11 +49,11 @@ class Transfer(object):
         self.pump()
 
     def kill(self):
-        """Nobody waits for it any more."""
+        """The requester is gone."""
         self._end()
 
-    def doom(self):
-        """Nothing is left to be done: a file does not outlive `kill`."""
+    def kill_now(self):
+        """No-op: nothing runs after `kill`."""
 
     def _pump(self):
         if self._data is None:
@@ -73,7 +73,7 @@ class Transfer(object):
         return self._download.read(READ_BYTES if self._flow is None else self._flow.chunk_bytes() or READ_BYTES)
 
     def _send_part(self, data):
-        """Whether there was room for it."""
+        """Send a part if there is credit; returns whether there was."""
         if self._flow is None:
             self._flow = self._new_flow()
         if not self._flow.chunk_bytes() or self._window.available < len(data) + len(self._size):

@@ -1,6 +1,6 @@
-"""File operations of the agent, each as the shell command does it whose place it takes, with its error text.
+"""File operations of the agent, each with behaviour and error text of the shell command that it replaces.
 
-Paths are text as the codec brings it: UTF-8 whatever the locale here is, other bytes as surrogates.
+Paths are str as the codec decodes them: UTF-8 whatever the locale here, other bytes as surrogates.
 """
 
 import errno
@@ -14,7 +14,7 @@ from svcfw.files.disk.paths import decoded, encoded
 
 
 class Failure(Exception):
-    """An operation failed: str() is what the shell's tool would have said, `path` (str) what it was about."""
+    """An operation failed: str() is the message of the shell's tool, `path` (str) the file."""
 
     def __init__(self, path, text, error):
         Exception.__init__(self, '%s: %s' % (text, getattr(error, 'strerror', None) or error))
@@ -22,12 +22,12 @@ class Failure(Exception):
 
 
 def expand_user(text):
-    """'~' is $HOME, '~name' that account's home; anything else stays as it is, as in a shell."""
+    """'~' is $HOME, '~name' that account's home; anything else is returned unchanged, as by a shell."""
     return decoded(os.path.expanduser(encoded(text)))
 
 
 def make_directory(path, umask):
-    """Make `path`, which must not exist, and whatever is missing above it."""
+    """Make `path`, which must not exist, and its missing parents."""
     previous = os.umask(umask) if umask is not None else None
     try:
         raw = encoded(path)
@@ -41,7 +41,7 @@ def make_directory(path, umask):
 
 
 def ensure_directory(path, umask):
-    """Make `path` (it may begin with ~) and what is missing above it; that it cannot be made is no error."""
+    """Make `path` (it may begin with ~) and its missing parents; a failure is ignored."""
     previous = os.umask(umask)
     try:
         os.makedirs(os.path.expanduser(encoded(path)), exist_ok=True)
@@ -52,7 +52,7 @@ def ensure_directory(path, umask):
 
 
 def make_accessible(paths):
-    """chmod u+rwx"""
+    """As chmod u+rwx."""
     for path in paths:
         try:
             raw = encoded(path)
@@ -62,7 +62,7 @@ def make_accessible(paths):
 
 
 def remove(path, recursive):
-    """rm -f, or rm -rf; what cannot be removed is a Failure, what is not there is none."""
+    """As rm -f, or rm -rf: raises Failure for what cannot be removed, not for what does not exist."""
     try:
         raw = encoded(path)
         if recursive and os.path.isdir(raw) and not os.path.islink(raw):
@@ -76,13 +76,13 @@ def remove(path, recursive):
 
 
 def _subject(error, path):
-    """The file that an error is about: perhaps not the one that was asked for, but one above or in it."""
+    """The file that an error names: possibly a parent or member of the requested one."""
     name = getattr(error, 'filename', None)
     return decoded(name) if isinstance(name, bytes) else path
 
 
 class Download(object):
-    """One file on its way to the controller: its `mode` bits, its `size` when it was opened, and what is read of it."""
+    """One file sent to the controller: its `mode` bits, its `size` when it was opened, and its content."""
 
     def __init__(self, path):
         self._path = path
@@ -99,7 +99,7 @@ class Download(object):
             raise self._failure(os.strerror(errno.EISDIR))
 
     def read(self, most):
-        """The next bytes, at most so many; b'' at the end. After a Failure the download is over."""
+        """The next bytes, at most `most`; b'' at the end. After a Failure the download is closed."""
         try:
             data = os.read(self._fd, most)
         except OSError as e:

@@ -1,4 +1,4 @@
-"""The interpreter that a job names: which program that is, what decides what it does, is it the one that runs here?"""
+"""The interpreter that a job names: its program, the files that affect it, and whether it is the running one."""
 
 import os
 import re
@@ -7,19 +7,19 @@ import sys
 
 from svcfw.agent import site_state
 
-#: Programs that choose a Python by version files (pyenv, asdf, mise) lie in a folder of this name. Those files' names
+#: Programs that select a Python by version files (pyenv, asdf, mise) are in a folder of this name. Names of those files
 #: below the home, and beside that folder:
 _SHIMS = 'shims'
 _HOME_VERSION_FILES = ('.python-version', '.tool-versions', '.config/mise/config.toml')
 _SHIMS_VERSION_FILE = 'version'
-#: More of a script than this is not looked through for the files it names.
+#: Bytes of a script that are searched for names of files.
 _MAX_SCRIPT_BYTES = 16 * 1024
-#: A path, and what shows that it is written to.
+#: A path, and a sign that it is written to.
 _NAMED_FILE = re.compile(r'(>[>|&]?\s*)?["\']?(/[\w./+@%-]+)')
 
 
 class Own(object):
-    """The interpreter that runs here, as it was when this was made: soon after its start. One for a process."""
+    """The running interpreter, as it was soon after its start. One for a process."""
 
     def __init__(self):
         self._real = os.path.realpath(sys.executable) if sys.executable else None
@@ -30,7 +30,7 @@ class Own(object):
     def hosts(self, path):
         """True if starting the program `path` now would give an interpreter like this one (bool).
 
-        The same file is not enough: started from within a virtual environment it is another one, with other packages.
+        The same file is not enough: started from within a virtual environment it has other packages.
         """
         if self._identity is None or sys.flags.isolated or sys.flags.no_site:
             return False
@@ -42,12 +42,12 @@ class Own(object):
         )
 
     def changed(self):
-        """Whether starting it again would give another one (bool); some 30 us."""
+        """Whether starting it again would give a different one (bool); takes some 30 us."""
         return self._watch.changed()
 
 
 def program(words):
-    """The file that a shebang's words (strings) start; None if there is more to them than the name of a program."""
+    """The file that a shebang's words (strings) start; None if they are more than the name of a program."""
     words = list(words)
     if words[:1] == ['/usr/bin/env']:
         del words[0]
@@ -59,8 +59,8 @@ def program(words):
 def deciding(path):
     """The files that decide which interpreter the program `path` is, apart from what that one reads: list of str.
 
-    The program itself, where a virtual environment would be (PEP 405), and of a script what it names. What else a
-    script goes by cannot be seen.
+    The program itself, the place of a virtual environment (PEP 405), and the files that a script names. Other
+    influences on a script are not visible.
     """
     folder = os.path.dirname(os.path.abspath(path))
     paths = [path] + [os.path.join(place, 'pyvenv.cfg') for place in (folder, os.path.dirname(folder))]
@@ -83,7 +83,7 @@ def _named_by_script(path):
 
 
 def _environment(path):
-    """The virtual environment's folder to which an interpreter belongs by its place, or None."""
+    """The folder of the virtual environment that contains an interpreter, or None."""
     folder = os.path.dirname(os.path.abspath(path))
     for place in (folder, os.path.dirname(folder)):
         if os.path.exists(os.path.join(place, 'pyvenv.cfg')):

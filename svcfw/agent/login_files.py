@@ -1,18 +1,18 @@
-"""What a login of this account reads and is shaped by: start-up files of its shell, and what these name.
+"""The files that affect a login of this account: start-up files of its shell, and files that these name.
 
-A context has the environment that its login had. A line that a play puts into ~/.bashrc has to be seen by the next
-module, as it would be by a new login; so the files are watched (standing.py), and once one has changed, a new login is
-made. Which files those are is found out once for a context, soon after its start:
+A context has the environment of its login. A line that a play adds to ~/.bashrc has to affect the next module, as it
+would after a new login; so the files are watched (standing.py), and a change leads to a new login. The list of files is
+made once for a context, soon after its start:
 
 - what sshd and PAM read below the home;
 - what the shell reads when it is given a command, and for other accounts (`sudo -i`, `su -`) what a login shell reads;
-- what those files name, as far as the text shows it: whatever looks like a path, after assignments and the environment
-  were put in. Of a pattern (/etc/profile.d/*.sh) the folder counts. What they source is looked through in the same way,
-  two deep.
+- what those files name, as far as the text shows it: every word that looks like a path after expansion of assignments
+  and the environment. For a pattern (/etc/profile.d/*.sh) the folder counts. Sourced files are searched in the same
+  way, two levels deep.
 
-What a program says that they run (`eval "$(rbenv init -)"`), and what is named by text that is computed, is not seen.
-Nor is anything looked at that says who may log in (authorized_keys, sshd_config): sshd judges that, once, at the
-beginning of a connection, and a play that is about to lock itself out shall come to its end as it does over stock ssh.
+Not visible are the output of programs that they run (`eval "$(rbenv init -)"`), and computed names.
+Nor are files considered that decide who may log in (authorized_keys, sshd_config): sshd checks those once, at the
+beginning of a connection, and a play that is about to lock itself out should end as it does over stock ssh.
 """
 
 import os
@@ -21,7 +21,7 @@ import re
 #: Read by sshd for a session, or by pam_env for the user; below the home.
 _SESSION = ('.ssh/environment', '.ssh/rc', '.pam_environment')
 _SYSTEM_SESSION = ('/etc/ssh/sshrc',)
-#: By the name of a shell, what it reads when it is given a command, as it is when sshd starts it.
+#: By the name of a shell, what it reads when it is given a command, as by sshd.
 _COMMAND = {
     'bash': ('/etc/bash.bashrc', '~/.bashrc'),
     'zsh': ('/etc/zshenv', '/etc/zsh/zshenv', '$ZDOTDIR/.zshenv', '~/.zshenv'),
@@ -32,7 +32,7 @@ _COMMAND = {
     'csh': ('/etc/csh.cshrc', '/etc/.cshrc', '~/.tcshrc', '~/.cshrc'),
 }  # fmt: skip
 _COMMAND['tcsh'] = _COMMAND['csh']
-#: The same for a login shell; shells that are not named read the POSIX ones.
+#: The same for a login shell; shells not in the table read the POSIX files.
 _LOGIN = {
     'bash': ('/etc/profile', '/etc/profile.d', '~/.bash_profile', '~/.bash_login', '~/.profile'),
     'zsh': ('/etc/zprofile', '/etc/zsh/zprofile', '/etc/zlogin', '/etc/zsh/zlogin', '~/.zprofile', '~/.zlogin'),
@@ -52,7 +52,7 @@ _ASSIGNMENT = re.compile(r'(?:^|[\s;&(])(?:export\s+|set\s+(?:-\w+\s+)*)?([A-Za-
 _PATH = re.compile(
     r'(?P<written>>[>|&]?\s*)?'
     r'(?P<sourced>(?:^|[\s;&(])(?:\.|source)\s+)?'
-    # A value alone, HISTFILE's say, shapes nothing until something uses it.
+    # A value alone, such as HISTFILE's, has no effect until something uses it.
     r'(?P<assigned>[=:])?'
     r'["\']?(?P<path>(?:~|\$\{?\w+\}?|/)["\w./+@%~*?${}\[\]-]*)',
     re.MULTILINE,
@@ -63,9 +63,9 @@ _NEVER = ('/dev/', '/proc/', '/sys/')
 
 
 def watched(shell, home, environ, is_lent=False):
-    """The paths (list of str; of a folder what is in it counts) that shape a login by `shell` into `home`.
+    """The paths (list of str; of a folder its members count) that affect a login by `shell` into `home`.
 
-    environ: what the login had (dict of str). is_lent: the account is not the one that was logged in to.
+    environ: the login's environment (dict of str). is_lent: the account differs from the login account.
     """
     name = os.path.basename(shell or '').lstrip('-')
     roots = [os.path.join(home, path) for path in _SESSION]
@@ -78,7 +78,7 @@ def watched(shell, home, environ, is_lent=False):
 
 
 class _Search(object):
-    """Follows the names of files in files."""
+    """Follows names of files in files."""
 
     def __init__(self, home, environ):
         self._home = home
@@ -93,7 +93,7 @@ class _Search(object):
         return list(self._found)[:_MAX_PATHS]
 
     def _add(self, path, depth):
-        """Watch a path, and what it names if it is read by the shell; `depth` more steps of that."""
+        """Watch a path, and the paths it names if the shell reads it; `depth` more levels."""
         if self._found.get(path, -1) >= depth or len(self._found) >= _MAX_PATHS:
             return
         self._found[path] = depth
@@ -126,7 +126,7 @@ class _Search(object):
         return _VARIABLE.sub(lambda match: self._variables.get(match.group(1) or match.group(2), ''), text)
 
     def _expanded(self, text):
-        """The path that a word stands for; None if it is none, or none that could say anything about a login."""
+        """The path that a word stands for; None if it is none, or has no effect on a login."""
         path = self._filled_in(text)
         if not path.startswith('/') or path.startswith(_NEVER) or path.strip('/') == '':
             return None
@@ -134,7 +134,7 @@ class _Search(object):
 
 
 def _files(path):
-    """A file, or those in a folder (list)."""
+    """A file, or the members of a folder (list)."""
     try:
         return [os.path.join(path, name) for name in sorted(os.listdir(path))]
     except OSError:

@@ -1,4 +1,4 @@
-"""The operations of the agent: what the multiplexer asks for, and what it is told.
+"""The operations of the agent: requests of the multiplexer and their answers.
 
 A request is (operation, session, arguments): `session` is an int that stands for one client of the multiplexer.
 Requests of one session are carried out, or started, in the order in which they arrive.
@@ -9,31 +9,36 @@ stderr); a part costs as many bytes of the request's credit, which begins with l
               minus the signal that ended it. terminal: None for pipes, else the TERM of the terminal that it gets.
               True: its processes may become contexts (gate.py)
     MODULE    (job dict as for Template.run)                                    number: exit status; or (UNFIT, cause):
-                                          it has not run, since its interpreter cannot be kept warm
+                                                                                    it did not run, since its
+                                                                                    interpreter cannot be kept warm
     FETCH     (path)                 number: permission bits; stderr: SIZE in the first part, SHA-256 at the end
     EXPAND    (text beginning with ~)     the expanded text
     CHILD     (name, argv, tty, marker, time-out)   messages (CHILD_OUTPUT, bytes), then (CHILD_READY, id, facts) or
                                                     (CHILD_FAILED, kind, host, cause, remedy, status or None): of a
-                                                    StartError. The argv starts a first stage; with a marker the second
+                                                                                                        StartError. The
+                                                                                                        argv starts a
+                                                                                                        first stage;
+                                                                                                        with a marker
+                                                                                                        the second
                                                     follows once the command shows it
-    FLUSH     ()                          None: all that was asked for before is done
-    DISMISS   (context id)                None: that child has ended, after all that it was told
+    FLUSH     ()                          None: all earlier requests are done
+    DISMISS   (context id)                None: that child has ended, after all earlier requests for it
     PUT_KEPT  (path, permission bits, digest)   whether it was done: the content is taken from a large file that was
                                           put here before, if that can still be had
-Not answered; a failure of one is told as (session, operation, path, status, cause) to the handle AGENT of who asked,
-and until the next answered request of that session, which is refused, all others of it are dropped:
+Not answered; a failure is sent as (session, operation, path, status, cause) to the requester's handle AGENT, and all
+further requests of that session are dropped until its next answered one, which is refused:
     MKDTEMP   (path, umask or None)
     PUT       (path, permission bits, data, flags, digest of all data with PUT_LAST)
     PUT_HELD  (path, permission bits, digest)   with the content given by CONTENT before
     CHMOD     (paths)                     u+rwx
-    REMOVE    (path, recursive)           its failures are logged only
-Not answered, carried out whatever failed before:
-    MEMBERS   (list of (digest, content)) for MODULE requests to come; the job names the digest of its manifest, the
+    REMOVE    (path, recursive)           its failures are only logged
+Not answered, performed whatever failed before:
+    MEMBERS   (list of (digest, content)) for later MODULE requests; the job has the digest of its member list, the
                                           encoded list of (name, digest) of its members
     FORGET    ()                          drop all members
-    CONTENT   (digest, data, is it the last part)   a file's content for PUT_HELD requests to come
+    CONTENT   (digest, data, is it the last part)   a file's content for later PUT_HELD requests
     DROP      (list of digests)           drop these contents
-    PASS      (context id, MEMBERS or CONTENT, list of digests)   give to a child what is held here
+    PASS      (context id, MEMBERS or CONTENT, list of digests)   give a child what this agent holds
     GRANT     (request's reply handle, bytes)
     CHILD_INPUT (request's reply handle, bytes to type)
     ENSURE    (path, umask)           make this folder if it is not there and can be made
@@ -79,7 +84,7 @@ END = 'end'
 TIMED = 'timed'
 LINK = 'link'
 
-#: How the reason for which a stale context refuses begins.
+#: Prefix of the reason with which a stale context refuses.
 STALE = 'stale: '
 
 PART = 'part'
@@ -92,13 +97,13 @@ CHILD_FAILED = 'child failed'
 
 PUT_FIRST = 1
 PUT_LAST = 2
-#: What was sent of it is to be forgotten.
+#: Drop what was sent of it.
 PUT_ABANDON = 4
 
-#: How large a file was when it was opened.
+#: Size of a file when it was opened.
 SIZE = struct.Struct('>Q')
 
-#: Up to this size a file's content is held in memory, and travels in one message.
+#: Files up to this size are held in memory, and sent in one message.
 HELD_BYTES = 1024 * 1024
-#: Messages below this are not worth counting.
+#: Smaller messages are not acknowledged.
 ACK_BYTES = 4 * 1024

@@ -1,6 +1,6 @@
 """Commands and modules that run for an agent.
 
-Modules run in processes that a template forks (templates.py), commands as children of the agent itself (commands.py).
+Modules run in forks of a template (templates.py), commands as children of the agent itself (commands.py).
 """
 
 import errno
@@ -14,12 +14,12 @@ from svcfw.agent.links.door import Door
 from svcfw.agent.template.template import TemplateGone
 from svcfw.agent.template.templates import Templates, UnfitInterpreter
 
-#: What a shell shows for a program that is not there, and for one that cannot be run.
+#: Exit statuses of a shell for a program that does not exist, and for one that cannot be executed.
 _NOT_FOUND, _NOT_RUN = 127, 126
 
 
 class Programs(object):
-    """Starts what ops.COMMAND and ops.MODULE ask for; each is a Job, kept in `jobs` until on_over(job).
+    """Starts commands and modules (ops.COMMAND, ops.MODULE); each is a Job, in `jobs` until on_over(job).
 
     members: what modules consist of, by digest. shell: of this account. is_lent: as for Agent. on_knock(door): a job's
     process wants to be a context.
@@ -27,7 +27,7 @@ class Programs(object):
 
     def __init__(self, router, shell, jobs, on_over, on_knock, is_lent=False):
         self.members = {}
-        self._manifests = {}
+        self._member_lists = {}
         self._loop = router.loop
         self._codec = router.codec
         self._shell = shell
@@ -40,7 +40,7 @@ class Programs(object):
 
     def command(self, message, session_id, executable, text, stdin, terminal, variables):
         program = executable or self._shell
-        # sshd gives a login shell its bare name, which is what its messages begin with.
+        # sshd starts a login shell under its bare name, with which its messages begin.
         name = executable or os.path.basename(program)
         job = self._new_job(message, session_id, self._commands, ends_at_exit=terminal is not None)
         try:
@@ -67,7 +67,7 @@ class Programs(object):
                 return
             if not isinstance(e, (OSError, TemplateGone)):
                 raise
-            message.reply((ops.DONE, 1, b'', _text('the module cannot be started: %s\n' % e)))
+            message.reply((ops.DONE, 1, b'', _text('cannot start the module: %s\n' % e)))
             return
         for fd in (fds[1], fds[3], fds[5]):
             os.close(fd)
@@ -76,13 +76,13 @@ class Programs(object):
         job.read_from(fds[2], 2)
 
     def _with_members(self, description):
-        """A module's job with the list of (name, digest) that its manifest is, always the same object for one."""
-        digest = description.get('manifest')
+        """A module's job with the members of its member list: list of (name, digest), the same object each time."""
+        digest = description.get('member_list')
         if digest is None:
             return description
-        if digest not in self._manifests:
-            self._manifests[digest] = self._codec.decode(self.members[digest])
-        return dict(description, members=self._manifests[digest])
+        if digest not in self._member_lists:
+            self._member_lists[digest] = self._codec.decode(self.members[digest])
+        return dict(description, members=self._member_lists[digest])
 
     def _new_job(self, message, session_id, runner, ends_at_exit=False):
         job = Job(self._loop, message, session_id, runner.send_signal, self._on_over, ends_at_exit)
@@ -96,16 +96,16 @@ class Programs(object):
     def forget(self):
         """Drop all members."""
         self.members.clear()
-        self._manifests.clear()
+        self._member_lists.clear()
         self._templates.retire()
 
     def end(self):
-        """Have the templates end, with the last jobs. Whether (bool) they have, having looked."""
+        """End the templates and their last jobs. Returns whether (bool) they have ended."""
         return self._templates.end()
 
     def still_running(self):
-        """Whether anything is left (bool), having looked."""
-        # Not one or the other: looking is what makes progress.
+        """Whether anything still runs (bool), checked now."""
+        # Call both: checking makes progress.
         return any([self._commands.still_running(), self._templates.still_running()])
 
 

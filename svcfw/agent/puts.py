@@ -1,4 +1,4 @@
-"""Files that are put here: their content from the wire, from memory, or from a file that came before."""
+"""Puts: files written here, with content from the wire, from memory, or from an earlier file."""
 
 import contextlib
 import os
@@ -8,12 +8,12 @@ from svcfw.agent.contents import Contents, Kept
 from svcfw.agent.files import Failure
 from svcfw.files.disk.upload import Upload
 
-#: Copied in one turn of the loop, so that nothing else waits for long.
+#: Bytes copied in one turn of the loop, so that nothing else waits for long.
 _TURN_BYTES = 1024 * 1024
 
 
 class Puts(object):
-    """What an agent does about ops.PUT and its like; one file at a time for each session. Loop thread only."""
+    """Performs ops.PUT and the like; one file at a time for each session. Loop thread only."""
 
     def __init__(self, loop):
         self.contents = Contents()
@@ -22,7 +22,7 @@ class Puts(object):
         self._uploads = {}
 
     def put(self, session_id, path, mode, data, flags, digest):
-        """A part of a large file. Failure."""
+        """Write a part of a large file. Raises Failure."""
         if flags & ops.PUT_ABANDON:
             self.abandon(session_id)
             return
@@ -47,17 +47,17 @@ class Puts(object):
             del self._uploads[session_id]
 
     def put_held(self, path, mode, digest):
-        """A file whose content was given before. Failure."""
+        """Write a file whose content was sent before. Raises Failure."""
         content = self.contents.get(digest)
         if content is None:
-            raise Failure(path, "cannot write '%s'" % path, 'its content did not arrive as it was sent')
+            raise Failure(path, "cannot write '%s'" % path, 'checksum mismatch')
         with _writing(path):
             upload = Upload(path, mode)
             upload.write(content)
             upload.close(digest)
 
     def abandon(self, session_id):
-        """The rest of what this session was sending will not come."""
+        """The session sends no more of its file."""
         upload = self._uploads.pop(session_id, None)
         if upload is not None:
             upload.abandon()
@@ -73,9 +73,9 @@ def _writing(path):
 
 
 class Copy(object):
-    """A large file put from one that came before, with the face of a Job: the answer to `message`, ops.PUT_KEPT.
+    """Copies a large file from an earlier one; has the interface of a Job. Answers `message`, ops.PUT_KEPT.
 
-    begin(): Failure. on_over(copy) is called once it is over, on_failed(Failure) when it broke off.
+    begin() raises Failure. on_over(copy) is called at the end, on_failed(Failure) after a failure.
     """
 
     def __init__(self, loop, message, session, puts, arguments, on_over, on_failed):
@@ -106,15 +106,15 @@ class Copy(object):
         self._step()
 
     def grant(self, credit):
-        """Nothing is sent that takes credit."""
+        """No-op: a copy sends no output."""
 
     def kill(self):
-        """Nobody waits for it any more."""
+        """The requester is gone."""
         self._close()
         self._on_over(self)
 
-    def doom(self):
-        """Nothing is left to be done: a copy does not outlive `kill`."""
+    def kill_now(self):
+        """No-op: nothing runs after `kill`."""
 
     def _step(self):
         if self._fd < 0:
@@ -128,7 +128,7 @@ class Copy(object):
                 self._loop.call_soon(self._step)
                 return
             if not self._upload.is_whole(self._digest):
-                self._end(False)  # it was changed in a way that does not show
+                self._end(False)  # modified in a way that its metadata does not show
                 return
             with _writing(self._path):
                 self._upload.close(self._digest)

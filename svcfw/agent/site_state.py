@@ -1,8 +1,8 @@
-"""What an interpreter finds on the disk when it starts: where that is, and whether it has changed since.
+"""The files that an interpreter reads when it starts, and whether they have changed.
 
-A module run in a process that has been alive for days has to see what a newly started Python would: a package
-installed, upgraded or removed meanwhile, a `.pth` file, another sitecustomize, another Python under the same path. All
-of them change the stat of one of a few folders and files.
+A module run in a process that is days old has to see what a newly started Python would: a package installed, upgraded
+or removed meanwhile, a `.pth` file, another sitecustomize, another Python under the same path. All of these change the
+stat of one of a few folders and files.
 """
 
 import os
@@ -12,14 +12,14 @@ _CUSTOM = ('sitecustomize', 'usercustomize')
 
 
 class Watch(object):
-    """Whether any of some files and folders (list of str, present or not) is another one than when this was made."""
+    """Detects changes of files and folders (list of str, existing or not) since it was made."""
 
     def __init__(self, paths):
         self._paths = tuple(dict.fromkeys(paths))
         self._seen = self._look()
 
     def changed(self):
-        """Compare (bool); 1.5 us a path."""
+        """Whether any has changed (bool); takes 1.5 us a path."""
         return self._look() != self._seen
 
     def _look(self):
@@ -27,20 +27,21 @@ class Watch(object):
 
 
 def identity(path):
-    """A value that is another one once `path` (str) is another file, or has other content; None if there is none."""
+    """Identity and version of the file `path` (str); None if it does not exist."""
     try:
         status = os.stat(path)
     except (OSError, ValueError):
         return None
-    # The change time tells of content that was written in place and got its old time back, as `cp -p` does.
+    # ctime shows content that was written in place and got its old mtime back, as by `cp -p`.
     return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns
 
 
 def watched():
-    """What decides how this interpreter starts: list of str. Some 200 us: once for a process, soon after its start."""
+    """The files that affect the start of this interpreter: list of str. Takes some 200 us: once, soon after its
+    start."""
     paths = [path for path in sys.path if path]
     site = sys.modules.get('site')
-    # These are no part of sys.path until something is installed into them.
+    # Not part of sys.path until something is installed there.
     paths += getattr(site, 'getsitepackages', list)()
     user_site = getattr(site, 'USER_SITE', None)
     if getattr(site, 'ENABLE_USER_SITE', None) and user_site:
@@ -53,7 +54,7 @@ def watched():
 
 
 def foreign_files():
-    """The files of imported modules that are there and no part of the standard library: list of str."""
+    """The existing files of imported modules outside the standard library: list of str."""
     standard = os.path.dirname(os.__file__) + os.sep
     files = [getattr(module, '__file__', None) for module in list(sys.modules.values())]
     return [
@@ -61,13 +62,13 @@ def foreign_files():
         for path in files
         if isinstance(path, str)
         and os.path.isabs(path)
-        and os.path.exists(path)  # the members of payloads are not
+        and os.path.exists(path)  # members of payloads do not exist as files
         and not (path.startswith(standard) and '-packages' + os.sep not in path)
     ]
 
 
 def _path_files(folder):
-    """The `.pth` files of a folder, and what they add to sys.path once it is there."""
+    """The `.pth` files of a folder, and the folders they add to sys.path if they exist."""
     try:
         names = [name for name in os.listdir(folder) if name.endswith('.pth')]
     except OSError:

@@ -1,14 +1,14 @@
-"""Standing: whether a context is still what a new login of its account would be. Checked before each answered request.
+"""Standing: whether a context is still what a new login would give. Checked before each answered request.
 
-A login reads some forty files, most of which are never touched. Each time they are compared with what they were (inode
-and time of change), in 50 microseconds; only what differs is looked at:
+A login reads some forty files, most of which never change. Each time they are compared with their earlier state (inode
+and ctime), in 50 microseconds; only differences are examined:
 
-- Entries of accounts and groups change all the time (a play that makes forty accounts). They are asked for again, as a
-  login would, and count only if this account's own differ.
-- What the other files mean for this account only PAM, sudo and a shell can tell: any change of them counts.
+- Entries of accounts and groups change often (a play that makes forty accounts). They are looked up again, as by a
+  login, and count only if this account's own differ.
+- What the other files mean for this account only PAM, sudo and a shell can tell: any change counts.
 
-What cannot be seen from here (sudoers within a folder that this account may not read, edited in place; rights kept in a
-directory service) is bounded by how long the multiplexer keeps contexts of other accounts (its server/keeping.py).
+Changes that are not visible here (sudoers within a folder that this account may not read, edited in place; rights in a
+directory service) are bounded by how long the multiplexer keeps contexts of other accounts (mux/server/keeping.py).
 """
 
 import os
@@ -17,33 +17,33 @@ import stat
 import sys
 import time
 
-#: What a login reads, whoever logs in; of a folder also what is in it.
+#: Read by every login; of a folder also its members.
 LOGIN = (
     '/etc/environment', '/etc/login.defs', '/etc/default/locale', '/etc/locale.conf', '/etc/pam.d',
     '/etc/security/access.conf', '/etc/security/group.conf', '/etc/security/limits.conf', '/etc/security/limits.d',
     '/etc/security/namespace.conf', '/etc/security/pam_env.conf', '/etc/security/time.conf',
 )  # fmt: skip
-#: What says who may become whom, and how.
+#: Files that decide who may become whom, and how.
 RIGHTS = (
     '/etc/sudoers', '/etc/sudoers.d', '/etc/sudo.conf', '/etc/doas.conf', '/etc/default/su',
 )  # fmt: skip
 if not sys.platform.startswith('linux'):
     RIGHTS += ('/usr/local/etc/sudoers', '/usr/local/etc/sudoers.d', '/usr/local/etc/doas.conf')
 _SHADOW, _NSSWITCH = '/etc/shadow', '/etc/nsswitch.conf'
-#: Where accounts are, as far as that is in files.
+#: Local files with accounts.
 ACCOUNTS = ('/etc/passwd', '/etc/group', _SHADOW, _NSSWITCH)
-#: Sources in nsswitch.conf that are such files, or add nothing to an account that is in them.
+#: Sources in nsswitch.conf that are such files, or add nothing to an account in them.
 _IN_FILES = frozenset(['files', 'compat', 'db', 'systemd', 'altfiles'])
-#: How often to ask for the account where a directory service has it, of which no file tells that it changed.
+#: Interval of lookups if a directory service has the account: no file shows its changes.
 ASK_S = 10.0
 
 
 class Standing(object):
-    """Taken when it is made. Loop thread only.
+    """The state when it was made. Loop thread only.
 
-    is_lent: the context was started from that of another account, so that its right to be may be withdrawn.
-    more: further paths of which any change counts. is_below: there is a context above on this host, by way of which all
-    requests come; what every login reads is looked at there, once.
+    is_lent: the context was started from that of another account, whose permission may be withdrawn.
+    more: further paths of which any change counts. is_below: there is an ancestor on this host through which all
+    requests come; it checks what every login reads.
     """
 
     def __init__(self, is_lent=False, more=(), is_below=False, clock=time.monotonic):
@@ -51,19 +51,19 @@ class Standing(object):
         self._files = Snapshot((() if is_below else LOGIN) + (RIGHTS if is_lent else ()) + tuple(more))
         self._accounts = Snapshot(ACCOUNTS)
         self._name = _name()
-        # Who asked for this context: one whose password or account has expired may not.
+        # The requester's account: its password or the account may have expired.
         self._lenders = [os.environ[name] for name in ('SUDO_USER', 'DOAS_USER') if is_lent and name in os.environ]
         self._account = self._look_up()
         self._asked_at = clock()
         self._is_elsewhere = _is_elsewhere()
 
     def changed(self):
-        """Why a new context would be another one, for a log; '' while it would be the same."""
+        """Why a new context would differ, for a log; '' if it would not."""
         path = self._files.changed()
         if path:
             return '%s has changed' % path
         if self._accounts.changed():
-            # First the files: what changes between the two is noticed next time.
+            # Take the files first: a change between the two is noticed next time.
             self._accounts.take()
             self._is_elsewhere = _is_elsewhere()
         elif not self._is_elsewhere or self._clock() < self._asked_at + ASK_S:
@@ -72,7 +72,7 @@ class Standing(object):
         return '' if self._look_up() == self._account else 'the account %s has changed' % self._name
 
     def _look_up(self):
-        """What a login would get: uid, gid, home, shell, groups; and when it may, where that can be read."""
+        """What a login would get: uid, gid, home, shell, groups; and its expiry, if readable."""
         try:
             entry = pwd.getpwnam(self._name) if self._name else pwd.getpwuid(os.getuid())
         except KeyError:
@@ -83,7 +83,7 @@ class Standing(object):
 
 
 class Snapshot(object):
-    """What files were like, and the files in folders, when it was taken last."""
+    """State of files, and of the members of folders, when it was last taken."""
 
     def __init__(self, paths):
         self._roots = paths
@@ -93,7 +93,7 @@ class Snapshot(object):
         self.take()
 
     def take(self):
-        """Take them as they are now."""
+        """Record the present state."""
         paths = []
         for path in self._roots:
             paths.append(path)
@@ -104,20 +104,20 @@ class Snapshot(object):
         self._absent = tuple(path for path, key in keys if key is None)
 
     def changed(self):
-        """The first path that is not as it was; '' if there is none."""
+        """The first path that differs; '' if there is none."""
         keys = list(map(_key, self._present))
         if keys != self._keys:
             return next(path for path, old, new in zip(self._present, self._keys, keys) if old != new)
         for path in self._absent:
-            if os.access(path, os.F_OK):  # half the time of a stat that fails
+            if os.access(path, os.F_OK):  # half the time of a failing stat
                 return path
         return ''
 
 
 def _key(path):
-    """Differs once anything about the file does: nobody can set the time of change back.
+    """Differs after any change of the file: nobody can set ctime back.
 
-    The size tells of two changes within one tick of a kernel before 6.13, where an account may be added twice.
+    The size shows two changes within one tick of a kernel before 6.13, in which an account may be added twice.
     """
     try:
         status = os.stat(path)
@@ -127,7 +127,7 @@ def _key(path):
 
 
 def _entries(path):
-    """The paths in a folder; none if it is no folder, or may not be read."""
+    """The paths in a folder; none if it is not a folder or not readable."""
     try:
         if stat.S_ISDIR(os.stat(path).st_mode):
             return [os.path.join(path, name) for name in sorted(os.listdir(path))]
@@ -137,7 +137,7 @@ def _entries(path):
 
 
 def _name():
-    """Of this account; '' for a number that no account has (a container's)."""
+    """Of this account; '' for a number without account (in a container)."""
     try:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
@@ -145,7 +145,7 @@ def _name():
 
 
 def _shadow(names):
-    """The lines of these accounts in /etc/shadow, as far as that can be read."""
+    """The lines of these accounts in /etc/shadow, if readable."""
     starts = tuple(name.encode('utf-8', 'surrogateescape') + b':' for name in names)
     try:
         with open(_SHADOW, 'rb') as f:

@@ -1,8 +1,8 @@
-"""Privilege escalation through the real become plugin, whichever it is.
+"""Privilege escalation through the task's own become plugin.
 
-The plugin wraps a command before the connection sees it. Its instance is made to remember what it wrapped, so that the
-command can run in a context that the same plugin, wrapping our bootstrap instead, started once under the other account.
-Prompts and failures in that start are judged by the plugin's own checks.
+The plugin wraps a command before the connection gets it. Its instance is made to record what it wraps, so that the
+command can run in a context of the other account, which the same plugin started once by wrapping our bootstrap. The
+plugin's own checks recognise prompts and failures of that start.
 """
 
 import re
@@ -19,36 +19,36 @@ from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.values import Secret
 from svcfw.mux.client.client import Become
 
-# Stands in the key for the command that is wrapped and for the random id that the plugin puts into each.
+# Placeholder in the key for the wrapped command, and for the random id that the plugin puts into each.
 _PLACEHOLDER = 'svcfw-context'
 _PLACEHOLDER_ID = 'svcfw-id'
 
-# Every build writes them anew; core and the stock connection read them afterwards. The first is there for the others.
+# Attributes that every build sets; core and the stock connection read them afterwards. The first belongs to the others.
 _BUILD_STATE = ('_id', 'success', 'prompt')
-# What a dialogue is held with.
+# Attributes that a plugin needs for a dialogue.
 _NEEDED = (
     'build_become_command', 'name', 'success', 'prompt', 'get_option',
     'check_password_prompt', 'check_success', 'check_incorrect_password', 'check_missing_password',
 )  # fmt: skip
 
 
-# A prompt that no plugin was told to look for, since it was given no password.
+# A password prompt, for plugins that set none because no password is given.
 _PROMPT = re.compile(rb'(?i)\bpass(word|phrase|code)\b[^\r\n]*: ?\Z')
-# util-linux's su -P, alone or behind flags that take no value.
+# util-linux's su -P, alone or after flags without a value.
 _SHORT_PTY = re.compile(r'-[flmp]*P[a-zA-Z]*')
-# It has no password since it had no way to ask for one; on a terminal, which it may be given next, it has.
+# The program could not ask for a password without a terminal; it gets one next.
 _ASKS_FOR_TERMINAL = re.compile(rb'(?i)\b(tty|terminal)\b')
 
 
 class NotRepeatable(Exception):
-    """This become plugin's command cannot be built for a context of ours; says why."""
+    """The become plugin's command cannot start a context; the text says why."""
 
 
 _encode: Callable[[Any], bytes] = Codec().encode
 
 
 class Escalation(NamedTuple):
-    """`inner`, as some become plugin was asked to wrap it."""
+    """A command `inner` that a become plugin was asked to wrap."""
 
     inner: str
     shell: Any
@@ -56,31 +56,32 @@ class Escalation(NamedTuple):
     build: Callable[[str, Any], str]  # the plugin's own method
 
     def become(self, play_context: Any, *, may_use_tty: bool | None = None) -> Become:
-        """What the multiplexer needs to find or start the context of the other account. NotRepeatable.
+        """What the multiplexer needs to find or start the context of the other account. Raises NotRepeatable.
 
-        may_use_tty: whether a plugin that needs no terminal gets one: always, never, or (None) where it asks for it.
+        may_use_tty: whether a plugin that does not need a terminal gets one: always, never, or (None) if its program
+        asks.
         """
         if self.has_own_terminal:
-            raise NotRepeatable('the become command puts what it runs on a terminal, which carries no context')
+            raise NotRepeatable('the become command runs its command on a terminal, which cannot carry a context')
         password = _password(self.plugin, play_context)
         with _build_state_kept(self.plugin):
             command, again = self._placeheld(), self._placeheld()
-        if command != again:  # each task would have a context of its own
-            raise NotRepeatable("the become plugin's command is another one each time")
+        if command != again:  # each task would get its own context
+            raise NotRepeatable('the become plugin builds a different command each time')
         secret = Secret(password) if password else None
         key = _encode((text(self.plugin.name or ''), command, secret, _prompts(self.plugin)))
-        dialogue = Dialogue(self.plugin, self.shell, self.build, password)
+        dialogue = PluginDialogue(self.plugin, self.shell, self.build, password)
         needs_tty = _needs_tty(self.plugin) or may_use_tty
         return Become(key, dialogue, needs_tty, _temporary_folder(self.shell), has_password=bool(password))
 
     @property
     def needs_tty(self) -> bool:
-        """Whether stock runs the command on a terminal, modules included."""
+        """Whether stock ansible runs the command on a terminal, modules included."""
         return _needs_tty(self.plugin)
 
     @property
     def has_own_terminal(self) -> bool:
-        """Whether the command makes a terminal for what it runs, so that no bytes but text pass."""
+        """Whether the command makes a terminal for what it runs, which is not 8-bit clean."""
         name = text(self.plugin.name or '').rpartition('.')[2]
         if name == 'machinectl':
             return True
@@ -88,11 +89,11 @@ class Escalation(NamedTuple):
         return any(word == '--pty' or _SHORT_PTY.fullmatch(word) for word in flags.split())
 
     def user(self, play_context: Any) -> str:
-        """The name of the other account, as it is set."""
+        """The name of the other account, as configured."""
         return text(_option(self.plugin, 'become_user', play_context) or '')
 
     def _placeheld(self) -> str:
-        """The plugin's command without what is random in it."""
+        """The plugin's command without its random parts."""
         command = text(self.build(_PLACEHOLDER, self.shell))
         for name in _BUILD_STATE:
             random = getattr(self.plugin, name, None)
@@ -102,18 +103,18 @@ class Escalation(NamedTuple):
 
 
 class Escalations:
-    """The wrapped commands of one connection, over all become plugins it is given in its life."""
+    """The wrapped commands of one connection, for all become plugins it is given."""
 
     def __init__(self, shell: Any, on_off: Callable[[str], None]) -> None:
-        """`on_off(reason)` is told where a plugin is another one than we know, and its commands are not recorded."""
+        """`on_off(reason)` is called if a plugin is of an unknown kind, so that its commands are not recorded."""
         self._shell = shell
         self._recorded: Recorded[Escalation] = Recorded(getattr(shell, 'append_command', None))
         self._on_off = on_off
-        #: What the present plugin would do, with nothing to run.
+        #: The escalation of the present plugin, with an empty command.
         self.present: Escalation | None = None
 
     def attach(self, plugin: Any) -> None:
-        """Remember from now on what `plugin` (an instance, wrapped in place) builds; or None. Once for each."""
+        """Record what `plugin` (an instance, patched in place) builds; or None. Once for each plugin."""
         self.present = None
         if plugin is None:
             return
@@ -135,7 +136,7 @@ class Escalations:
         try:
             cmd, shell = _wrapped(*args, **kwargs)
         except TypeError:
-            self._on_off('build_become_command is called with other arguments')
+            self._on_off('build_become_command is called with unexpected arguments')
             return
         if isinstance(command, str):
             self._recorded.put(command, Escalation(text(cmd), shell, plugin, original))
@@ -143,14 +144,14 @@ class Escalations:
             self._on_off(f'build_become_command returns a {type(command).__name__}')
 
     def find(self, cmd: str, executables: tuple[str, ...]) -> Escalation | None:
-        """The escalation that `cmd` is, exactly; else None."""
+        """The recorded escalation whose text is exactly `cmd`, else None."""
         return self._recorded.find(cmd, executables)
 
 
-class Dialogue:
-    """The talk with sudo, su and the like while one context starts; called back by the multiplexer's client.
+class PluginDialogue:
+    """Prompts of sudo, su and the like during the start of one context; called by the multiplexer's client.
 
-    The plugin is in the state of our build from `build` until `end`, which must be called whatever happens.
+    From `build` until `end`, which must always be called, the plugin has the state of our build.
     """
 
     def __init__(self, plugin: Any, shell: Any, build: Callable[[str, Any], str], password: str | None) -> None:
@@ -174,7 +175,7 @@ class Dialogue:
         return text(self._build(boot_command, self._shell))
 
     def receive(self, output: bytes) -> bytes | None:
-        """What to type in answer to `output`, if anything. AnsibleError for a password that is wrong or missing."""
+        """The answer to type for `output`, if any. Raises AnsibleError for a wrong or missing password."""
         answer = None
         lines = (self._rest + output).splitlines(keepends=True)
         self._rest = b''
@@ -185,25 +186,19 @@ class Dialogue:
             if typed is not None:
                 answer = typed
             elif number == len(lines) and not line.endswith(b'\n'):
-                self._rest = line  # may be the beginning of a prompt
+                self._rest = line  # possibly the beginning of a prompt
                 if self._password is None and _PROMPT.search(line):
-                    raise AnsibleError(f'Missing {self._plugin.name} password')  # or it would wait for one
+                    raise AnsibleError(f'Missing {self._plugin.name} password')  # otherwise it would wait for one
             elif not self._succeeded:
                 self._said.append(line)
         return answer
 
     def said(self) -> bytes:
-        """What the command has shown but for its prompts."""
+        """The command's output except for prompts."""
         return b''.join(self._said) + self._rest
 
-    def succeeded(self, output: bytes = b'') -> bool:
-        """Whether the other account's shell has been reached; `output` is examined first if given."""
-        if output:
-            self.receive(output)
-        return self._succeeded or not self._plugin.success
-
     def end(self) -> None:
-        """Put the plugin back into the state that ansible-core left it in."""
+        """Restore the state in which ansible-core left the plugin."""
         if self._kept is not None:
             _restore(self._plugin, self._kept)
             self._kept = None
@@ -227,9 +222,9 @@ class Dialogue:
 
 
 def is_escalated(plugin: Any, cmd: str) -> bool:
-    """Whether `cmd` carries the mark of `plugin`'s last build, so that somebody must be ready to answer a prompt.
+    """Whether `cmd` has the success mark of `plugin`'s last build, so that prompts must be answered.
 
-    Of a plugin that has no such mark, any command may be one.
+    For a plugin without such a mark, any command counts.
     """
     if plugin is None:
         return False
@@ -238,12 +233,12 @@ def is_escalated(plugin: Any, cmd: str) -> bool:
 
 
 def _wrapped(cmd: str, shell: Any) -> tuple[str, Any]:
-    """The arguments of build_become_command as we know them."""
+    """The expected arguments of build_become_command."""
     return cmd, shell
 
 
 def described(plugin: Any) -> str:
-    """Who `plugin`, or None, makes one, and by what, as errors say it."""
+    """The target account and method of `plugin`, or '', for errors."""
     if plugin is None:
         return ''
     user = plugin.get_option('become_user') or 'another account'
@@ -258,27 +253,27 @@ def _password(plugin: Any, play_context: Any) -> str | None:
 def _option(plugin: Any, name: str, play_context: Any) -> Any:
     try:
         return plugin.get_option(name, playcontext=play_context)
-    except TypeError:  # core means to do without play contexts one day
+    except TypeError:  # core deprecates play contexts
         return plugin.get_option(name)
 
 
 def _temporary_folder(shell: Any) -> str:
-    """Where core makes temporary directories as the login; '' if only a shell knows."""
+    """Where core makes temporary directories as the login account; '' if only a shell can tell."""
     try:
         folder = text(shell.get_option('remote_tmp'))
-    except KeyError:  # a shell plugin of somebody's own need not have it
+    except KeyError:  # a custom shell plugin may lack it
         return ''
     return folder if is_plain(folder) else ''
 
 
 def _prompts(plugin: Any) -> list[str]:
-    """What is set to be taken for a password prompt; where it is wrong, the start has to fail as it does without us."""
+    """The configured password prompts. Part of the key: with a wrong one the start has to fail as in stock ansible."""
     names = sorted(name for name in getattr(plugin, 'option_definitions', ()) if 'prompt' in name)
     return [text(str(plugin.get_option(name))) for name in names]
 
 
 def _needs_tty(plugin: Any) -> bool:
-    # su alone could not be pipelined up to 2.18, which knew it by name.
+    # Up to 2.18 core excludes su from pipelining by name.
     return bool(getattr(plugin, 'require_tty', False)) or not getattr(plugin, 'pipelining', plugin.name != 'su')
 
 

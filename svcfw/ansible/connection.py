@@ -1,15 +1,15 @@
-"""The connection plugin: the stock `ssh` connection, with what it is asked to do handed to the multiplexer.
+"""The connection plugin: the stock `ssh` connection, which passes its work to the multiplexer.
 
-It stays an `ssh` connection in name and options (`synchronize` and others read them), and becomes one in deed where no
-context can be had on the target. How a command runs, best first:
+Its name and options are those of `ssh` (`synchronize` and others read them); it really uses stock ssh where no context
+can be started. How a command runs, best first:
 
-    L0  a module whose payload is understood: from memory, in a fork of the warm interpreter
-    L1  another program for a Python: its source, unchanged, in a fork of the warm interpreter
-    L2  anything else: its text, by a shell, over the context
-    L3  no context possible (no Python there): the stock connection
+    L0  a module whose payload has a known form: from memory, in a fork of the warm interpreter
+    L1  another Python program: its source, unchanged, in a fork of the warm interpreter
+    L2  anything else: its text, run by a shell in the context
+    L3  no context possible (no Python on the host): the stock connection
 
-No shell text is read: a command is known because we saw it being made (`operations`, `become`) or because taking it
-apart and building it again gives the same text (`payload`). Never log in_data: it holds the tasks' secrets.
+Shell text is not interpreted: a command is known because its construction was recorded (`shell_commands`, `become`),
+or because parsing and rebuilding gives the same text (`payload`). Never log in_data: it holds the tasks' secrets.
 """
 
 import functools
@@ -25,13 +25,13 @@ from ansible.plugins.connection import ssh
 from ansible.utils.display import Display
 
 from svcfw.ansible import agent_keys, become, options, shell_commands
-from svcfw.ansible.deferred import Other, Shortcuts
+from svcfw.ansible.deferred import DeferredOperations, Other
 from svcfw.ansible.errors import translate
 from svcfw.ansible.options import played, text
 from svcfw.ansible.payloads import payload
 from svcfw.ansible.payloads.payload_cache import PayloadCache
 from svcfw.ansible.services import offering
-from svcfw.ansible.session import Session
+from svcfw.ansible.session import MuxCalls
 from svcfw.ansible.told import Told
 from svcfw.core.wire.errors import Error, StartError
 from svcfw.files.disk import replacement
@@ -45,17 +45,17 @@ _display = Display()
 
 
 class _NeedsStock(Exception):
-    """This command is one for the stock connection; says why."""
+    """The stock connection has to run this command; the text says why."""
 
 
 class Connection(ssh.Connection):
-    """One host's connection for one task, with all items of its loop."""
+    """One host's connection for one task, including all items of its loop."""
 
-    transport = 'ssh'  # what `synchronize`, `reboot` and others go by; 'local' once the options say so
+    transport = 'ssh'  # `synchronize`, `reboot` and others check it; 'local' if the options say so
     has_pipelining = True
-    has_tty = True  # for escalation, where it needs one, whatever the ssh arguments say
+    has_tty = True  # for escalation, if it needs one, whatever the ssh arguments say
 
-    # A seam for tests.
+    # Replaced in tests.
     connect_client = staticmethod(Client.connect)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -65,8 +65,8 @@ class Connection(ssh.Connection):
         self._operations = shell_commands.record(self._shell, partial(self._turn_off, 'shell commands'))
         self._escalations = become.Escalations(self._shell, partial(self._turn_off, 'become'))
         self._told = Told(self._show, _verbosity, say=_say_line)
-        self._session = Session(self._connect_mux, self._told.retries)
-        self._shortcuts = Shortcuts(self._session)
+        self._session = MuxCalls(self._connect_mux, self._told.retries)
+        self._deferred = DeferredOperations(self._session)
         self._modules_python: str | None = None
         self._agent_digest = functools.cache(agent_keys.digest)
         self._link: bytes | None = None
@@ -78,12 +78,12 @@ class Connection(ssh.Connection):
     # -- what ansible-core sets up before a task or an item ----------------------------------------------------------
 
     def set_become_plugin(self, plugin: Any) -> None:
-        """A new plugin, or None, for each task and each item of a loop."""
+        """Called for each task and each item of a loop, with a new plugin or None."""
         super().set_become_plugin(plugin)
         self._escalations.attach(plugin)
 
     def set_options(self, task_keys: Any = None, var_options: Any = None, direct: Any = None) -> None:
-        """For each task and each item."""
+        """Called for each task and each item."""
         self._link = None
         self._variables = var_options
         super().set_options(task_keys=task_keys, var_options=var_options, direct=direct)
@@ -92,12 +92,12 @@ class Connection(ssh.Connection):
             self._payloads.offer()
 
     def _resolve_option_variables(self, variables: Any, templar: Any) -> Any:
-        """Before set_options, in ansible-core from 2.17 on."""
+        """Called before set_options, from ansible-core 2.17 on."""
         self._modules_python = options.modules_python(variables, templar)
         return super()._resolve_option_variables(variables, templar)
 
     def get_option(self, option: str, hostvars: Any = None) -> Any:
-        """Also one that only a later stock connection has: code that ours inherits finds what it is set to."""
+        """Also options of later stock connections only: inherited code gets their values."""
         try:
             return super().get_option(option, hostvars=hostvars)
         except KeyError:
@@ -108,13 +108,13 @@ class Connection(ssh.Connection):
             raise
 
     def set_option(self, *args: Any, **kwargs: Any) -> None:
-        """By actions, as `reboot` does with the time-out."""
+        """Called by actions, for example `reboot` with its time-out."""
         self._link = None
         super().set_option(*args, **kwargs)
         self._name_transport()
 
     def is_pipelining_enabled(self, wrap_async: bool = False) -> bool:
-        """As core asks from 2.19 on. Neither su nor a terminal is in the way of modules here."""
+        """Called by core from 2.19 on. Here neither su nor a terminal prevents pipelining of modules."""
         keeps_files = getattr(constants, 'DEFAULT_KEEP_REMOTE_FILES', None)
         if keeps_files is None:
             self._turn_off('modules through su', 'this ansible-core has no DEFAULT_KEEP_REMOTE_FILES')
@@ -126,7 +126,7 @@ class Connection(ssh.Connection):
     # -- what actions call ------------------------------------------------------------------------------------------
 
     def exec_command(self, cmd: str, in_data: bytes | None = None, sudoable: bool = True) -> Answer:
-        """Run `cmd` in the way that is the fastest of those that are exact."""
+        """Run `cmd` in the fastest of the ways that are exact."""
         self._connect()
         self._say_off()
         if not self._is_stock:
@@ -154,7 +154,7 @@ class Connection(ssh.Connection):
             progress = self._told.progress(f'PUT {in_path}')
             try:
                 self._blocking(
-                    lambda: self._shortcuts.put_file(self._target(), local_path, remote_path, progress), local_path
+                    lambda: self._deferred.put_file(self._target(), local_path, remote_path, progress), local_path
                 )
                 self._told.ends()
                 return 0, b'', b''
@@ -165,7 +165,7 @@ class Connection(ssh.Connection):
         return super().put_file(in_path, out_path)
 
     def fetch_file(self, in_path: str, out_path: str) -> Answer:
-        """Copy a file of the target to the controller: whole or not at all."""
+        """Copy a file of the target to the controller, atomically."""
         self._connect()
         if not self._is_stock:
             self._told.begins(f'FETCH {in_path} TO {out_path}')
@@ -180,7 +180,7 @@ class Connection(ssh.Connection):
         return super().fetch_file(in_path, out_path)
 
     def reset(self) -> None:
-        """End the context, so that the next command logs in afresh. Runs in the main process too."""
+        """End the context, so that the next command logs in again. Also called in the main process."""
         self._connect()
         had_context = False
         if not self._is_stock:
@@ -198,25 +198,25 @@ class Connection(ssh.Connection):
         self._more.files += files
 
     def uses_context(self) -> bool:
-        """Whether tasks are done in a context of ours, as far as that is known by now."""
+        """Whether tasks run in a context of the multiplexer, as far as known."""
         self._connect()
         return not self._is_stock
 
     def close(self) -> None:
-        """The end of a task. What was sent ahead is still done; the context stays warm in the multiplexer."""
+        """End of a task. Deferred operations are still performed; the context stays warm in the multiplexer."""
         self._say_off()
         self._session.close()
         self._connected = False
 
     def _name_transport(self) -> None:
-        # rsync and others that take 'ssh' for leave to start one themselves get there whichever of ours does.
+        # rsync and others take 'ssh' as permission to start one: that works whatever transport the context uses.
         is_local = self.get_option('svcfw_transport') == 'local'
         self.transport = 'local' if is_local else type(self).transport
 
     # -- how -------------------------------------------------------------------------------------------------------
 
     def _connect(self) -> 'Connection':
-        """Take over the options, if they are new; the context itself is started by the first thing that needs it."""
+        """Apply changed options; the first operation that needs the context starts it."""
         if self._link is None:
             self.host = self._told.host = text(self.get_option('host') or played(self, 'remote_addr'))
             self.port = self.get_option('port')
@@ -230,7 +230,7 @@ class Connection(ssh.Connection):
         return self
 
     def _judge(self) -> None:
-        """Whether a context of ours can serve this link, as far as the options tell."""
+        """Check whether a context can serve this link, as far as the options tell."""
         reason = options.stock_only(self)
         self._is_stock = self._is_windows or reason is not None
         if reason is not None:
@@ -252,12 +252,12 @@ class Connection(ssh.Connection):
 
     def _target(self, child: Any = None) -> Target:
         timeout_s = options.connect_timeout_s(self)
-        if self._link is None:  # on 2.16, asking for an option may set it
+        if self._link is None:  # reading an option may set it on 2.16
             self._link = options.encode_link(self, agent_digest=self._agent_digest)
         return Target(link=self._link, become=child, timeout_s=timeout_s)
 
     def _blocking(self, operation: Callable[[], Value], local_path: str = '') -> Value:
-        """`operation()`, its errors being those the stock connection raises; _NeedsStock if that one is to do it."""
+        """`operation()`, with errors translated to stock ones; _NeedsStock if the stock connection has to do it."""
         try:
             return operation()
         except StartError as exc:
@@ -266,7 +266,7 @@ class Connection(ssh.Connection):
                 raise _NeedsStock(exc.cause) from exc
             raise self._translated(exc, has_password=self._has_password()) from exc
         except DeferredError as exc:
-            command = self._shortcuts.command_for(exc.path)
+            command = self._deferred.command_for(exc.path)
             raise self._translated(exc, command=command, local_path=local_path) from exc
         except Error as exc:
             raise self._translated(exc) from exc
@@ -287,16 +287,16 @@ class Connection(ssh.Connection):
             raise _NeedsStock('the become command is not one that the plugin was seen to build')
         if in_data is None:
             operation = self._operations.find(cmd, self._executables())
-            answer = None if operation is None else self._shortcuts.perform(operation, self._target(), self._other)
+            answer = None if operation is None else self._deferred.perform(operation, self._target(), self._other)
             if answer is not None:
                 self._told.way('answered ahead')
                 return answer
         return self._run_as(cmd, None, self._target(), in_data, sudoable)
 
     def _other(self) -> Other | None:
-        """The account that the task becomes, if any."""
+        """The become account of the task, if any."""
         escalation = self._escalations.present
-        # Of a group that both have in common, core makes use itself; the files are the login's then.
+        # With a common group core grants access itself; the files belong to the login account then.
         if escalation is None or options.has_common_group(self._shell):
             return None
         try:
@@ -317,7 +317,7 @@ class Connection(ssh.Connection):
         except StartError as exc:
             if exc.status is None:
                 raise
-            # The command was refused, and what refused it would have left just this had it run alone.
+            # The become command was refused; its output is what it would have been for this command alone.
             said = dialogue.said()
             if self._wants_tty(in_data, sudoable) or escalation.needs_tty:
                 return exc.status, said.replace(b'\r\n', b'\n').replace(b'\n', b'\r\n'), b''
@@ -326,11 +326,13 @@ class Connection(ssh.Connection):
             dialogue.end()
 
     def _wants_tty(self, in_data: bytes | None, sudoable: bool) -> bool:
-        """Stock ssh asks for a terminal just then, stock local never; output and line ends of `raw` depend on it."""
+        """Whether stock ssh would request a terminal (stock local never does): output and line ends of `raw` depend on
+        it."""
         return in_data is None and sudoable and self.transport != 'local' and bool(self.get_option('use_tty'))
 
     def _run_as(self, cmd: str, inner: str | None, target: Target, in_data: bytes | None, sudoable: bool) -> Answer:
-        """Run `cmd`; `inner` is what a become plugin wrapped into it, `target` then that account's context."""
+        """Run `cmd`; `inner` is the command that a become plugin wrapped in it, `target` then that account's
+        context."""
         try:
             result = self._run_warm(cmd, inner, target, in_data) if in_data is not None else None
         except StartError as exc:
@@ -350,11 +352,11 @@ class Connection(ssh.Connection):
                 lambda client: client.run_command(target, words, in_data, executable=executable, tty=tty, **more),
             )
             if result.rc < 0 and self.transport != 'local':
-                return 128 - result.rc, result.stdout, result.stderr  # as shells, and sshd's, tell of a signal
+                return 128 - result.rc, result.stdout, result.stderr  # as shells and sshd report a signal
         return result.rc, result.stdout, result.stderr
 
     def _run_warm(self, cmd: str, inner: str | None, target: Target, in_data: bytes) -> Result | None:
-        """L0 or L1; None if neither can run `in_data` exactly."""
+        """Run it as L0 or L1; None if neither is exact for `in_data`."""
         if inner is None:
             unwrapped = [payload.unwrap(cmd, executable) for executable in self._executables()]
             inner = next((each for each in unwrapped if each is not None), None)
@@ -406,19 +408,20 @@ class Connection(ssh.Connection):
         self._blocking(lambda: replacement.replace(local_path, write), local_path)
 
     def _reset_stock(self) -> None:
-        """End a master of stock ssh's; whether an earlier task took the stock way is not known here."""
+        """End stock ssh's master connection; whether an earlier task used stock ssh is not known here."""
         try:
             super().reset()
         except (OSError, AnsibleError) as exc:
             self._show(3, f'svcfw: no stock connection to reset: {exc}')
 
     def _executables(self) -> tuple[str, ...]:
-        """The shells that core may have wrapped a command for, never empty; the first is what it uses within become."""
+        """The shells in which core may have wrapped a command, never empty; first the one it uses within become."""
         named = (getattr(self._shell, 'executable', None), played(self, 'executable'), '/bin/sh')
         return tuple(dict.fromkeys(text(name) for name in named if name))
 
     def _outer_shell(self) -> str | None:
-        """What runs a command as it is: the login shell (None), or the configured one where stock local would."""
+        """The shell for a plain command: the login shell (None), or the configured one where stock local would use
+        that."""
         if self.transport != 'local':
             return None
         return next(iter((getattr(constants, 'DEFAULT_EXECUTABLE', None) or '').split()), '/bin/sh')
@@ -429,15 +432,15 @@ class Connection(ssh.Connection):
     # -- what the user sees ----------------------------------------------------------------------------------------
 
     def _say(self, level: str, reason: str) -> None:
-        """In which way something is done; where it is not the fastest, the user hears of it at -v."""
+        """Report the way a command runs; at -v if it is not the fastest."""
         self._told.level(level, reason)
 
     def _show(self, verbosity: int, line: str) -> None:
-        # Display itself knows what goes to the screen and what to the log.
+        # Display decides what goes to the screen and what to the log.
         getattr(_display, 'v' * verbosity)(line, host=self.host)
 
     def _turn_off(self, path: str, reason: str) -> None:
-        """Of a fast path that this ansible-core does not allow. Said when the host is known."""
+        """Report, once the host is known, a fast path that this ansible-core does not support."""
         self._off.setdefault(path, reason)
 
     def _say_off(self) -> None:

@@ -1,12 +1,11 @@
-"""The `copy` action: stock's, except for a folder over our own connection.
+"""The `copy` action: stock's, except for folders over our own connection.
 
-Stock copies a folder file by file, with some seven steps for each. Here stock's own code goes through the folder, and
-decides what is to be done, while each of these steps is only recorded; then a module of ours (svcfw_copy_tree) says
-which contents are lacking, these are sent, and it does the rest with the functions that stock's modules would call.
-
-Whatever is not plain goes to stock as a whole, and so does what fails: stock can begin again where we were, and its
-words are the ones to hear. What is plain: only options that change attributes, names that no shell or module would
-expand, and on the target nothing but files of one name, directories, and links that are right already.
+Stock copies a folder file by file, in some seven steps each. Here stock's own code walks the folder and decides what to
+do, while each step is only recorded; then our module (svcfw_copy_tree) reports which contents are missing, these are
+sent, and it performs the rest with the functions that stock's modules would call.
+Anything unusual is left to stock as a whole, and so is a failure: stock continues, with its own messages. Usual means:
+only options that change attributes, names that no shell or module would expand, and on the target only files with one
+hard link, directories, and symlinks that are right already.
 """
 
 import os
@@ -24,24 +23,25 @@ from ansible.utils.hashing import checksum
 
 from svcfw.ansible.connection import Connection
 
-#: What our module is called in the collection, and where `svcfw enable` has linked it.
+#: Names of our module: in the collection, and where `svcfw enable` has linked it.
 MODULES = ('svcfw.svcfw.svcfw_copy_tree', 'svcfw_copy_tree')
-#: More entries in one folder are left to stock, which holds no more than a file at a time.
+#: Folders with more entries are left to stock, which holds one file at a time.
 MAX_ENTRIES = 50_000
-#: Contents that lie on the target before they are put in their places, together; and files.
+#: Bytes and number of files that are on the target before they are put in place.
 ROUND_BYTES = 64 * 1024 * 1024
 ROUND_FILES = 500
 
 _ATTRIBUTES = ('owner', 'group', 'mode', 'unsafe_writes')
 _UNDERSTOOD = {*_ATTRIBUTES, 'src', 'dest', 'directory_mode', 'local_follow', 'decrypt', 'follow'}
-#: Options that change nothing while they have their default.
+#: Options whose default changes nothing.
 _DEFAULTS = {'force': True, 'backup': False, 'remote_src': False}
 
 _display = Display()
 
 
 def _stock_class() -> Any:
-    """Stock's action, from its file: ansible-core loads a plugin of this name in the place of stock's module."""
+    """Stock's action class, loaded from its file: ansible-core would load a plugin of this name instead of the
+    module."""
     spec = spec_from_file_location('svcfw.ansible.stock_copy', f'{action.__path__[0]}/copy.py')
     assert spec is not None
     assert spec.loader is not None
@@ -54,14 +54,14 @@ _Stock: Any = _stock_class()
 
 
 class _NotPlain(Exception):
-    """A folder that stock is to copy; says why."""
+    """The folder is left to stock; the text says why."""
 
 
 class _OtherCore(_NotPlain):
-    """This ansible-core does not copy as we know it."""
+    """This ansible-core's copy differs from the known ones."""
 
 
-# What we call of an action or stand for in it, as far as it is not public.
+# Private attributes of the action that are used or replaced here.
 _KNOWN = (
     '_copy_file', '_execute_module', '_remove_tmp_path', '_find_needle', '_transfer_file', '_fixup_perms2',
     '_is_become_unprivileged',
@@ -69,7 +69,7 @@ _KNOWN = (
 
 
 class _File(NamedTuple):
-    """A file to copy: the local one (decrypted if need be), its place below dest, what is known of it."""
+    """A file to copy: the local one (decrypted if need be), its path below dest, its attributes."""
 
     local: str
     path: str
@@ -82,7 +82,7 @@ class _File(NamedTuple):
 
 
 class _Steps:
-    """What stock would have done for a folder."""
+    """The recorded steps of stock for a folder."""
 
     def __init__(self) -> None:
         self.dest = ''
@@ -97,7 +97,7 @@ class ActionModule(_Stock):
     _has_changed = False
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """As the stock action."""
+        """See the stock action."""
         if not self._is_folder_of_ours():
             return self._stock(task_vars)
         try:
@@ -115,7 +115,7 @@ class ActionModule(_Stock):
         return result
 
     def _at_once(self, task_vars: dict[str, Any] | None) -> dict[str, Any]:
-        """Copy the folder our way; returns stock's result. _NotPlain."""
+        """Copy the folder; returns stock's result. Raises _NotPlain."""
         lacking = [name for name in _KNOWN if not hasattr(_Stock, name)]
         if lacking:
             raise _OtherCore(f"ansible-core's copy has no {lacking[0]}")
@@ -139,7 +139,7 @@ class ActionModule(_Stock):
         result: dict[str, Any] = super().run(task_vars=task_vars)
         return result
 
-    # -- whether it is for us
+    # -- whether a task qualifies
 
     def _is_folder_of_ours(self) -> bool:
         arguments = self._task.args
@@ -169,7 +169,7 @@ class ActionModule(_Stock):
     # -- stock's steps, recorded
 
     def _recorded(self, task_vars: dict[str, Any] | None) -> tuple[_Steps, dict[str, Any]]:
-        """What stock would do, and the result that it would have but for what has changed."""
+        """Stock's steps, and its result without changes."""
         self._steps = steps = _Steps()
         try:
             result = self._stock(task_vars)
@@ -177,7 +177,7 @@ class ActionModule(_Stock):
             self._steps = None
         if result.get('failed'):
             raise _NotPlain(str(result.get('msg')))
-        if result.get('changed'):  # it has done something itself, past us
+        if result.get('changed'):  # it did something itself
             self._has_changed = True
             raise _OtherCore('this ansible-core takes other steps')
         if len(steps.files) == 1:
@@ -212,7 +212,7 @@ class ActionModule(_Stock):
         if self._steps is None:
             super()._remove_tmp_path(*args, **kwargs)
 
-    # -- the same, at once
+    # -- performing them
 
     def _copy_tree(self, steps: _Steps, task_vars: dict[str, Any]) -> None:
         if not steps.files and not steps.modules:
@@ -246,7 +246,7 @@ class ActionModule(_Stock):
     def _send(
         self, files: Sequence[_File], lacking: Sequence[int], rest: dict[str, Any], task_vars: dict[str, Any]
     ) -> None:
-        """Send the files that are lacking, so many at once that they need little room, and have them put in place."""
+        """Send the missing files, in groups that bound the space they need, and have them put in place."""
         rounds = list(_rounds([files[number] for number in lacking]))
         there = [file.argument() for number, file in enumerate(files) if number not in set(lacking)]
         for number, each in enumerate(rounds):
@@ -271,7 +271,7 @@ class ActionModule(_Stock):
                 raise _NotPlain('the target has changed meanwhile')
 
     def _tree_module(self, files: list[dict[str, Any]], rest: dict[str, Any], task_vars: dict[str, Any]) -> list[int]:
-        """Run our module; returns which files it lacks. _NotPlain."""
+        """Run our module; returns the files it lacks. Raises _NotPlain."""
         arguments = {
             name: self._task.args[name] for name in (*_ATTRIBUTES, 'directory_mode') if name in self._task.args
         }
@@ -295,7 +295,7 @@ _NOTHING: dict[str, Any] = {'directories': [], 'links': []}
 
 
 def _entries(steps: _Steps) -> dict[str, Any]:
-    """The arguments of our module for what are no files."""
+    """The module's arguments for everything but files."""
     directories, links = [], []
     follow = True
     for step in steps.modules:
@@ -311,7 +311,7 @@ def _entries(steps: _Steps) -> dict[str, Any]:
 
 
 def _rounds(files: Sequence[_File]) -> Iterator[list[_File]]:
-    """The same files in groups of a bounded size."""
+    """The files in groups of bounded size."""
     group: list[_File] = []
     size = 0
     for file in files:
@@ -324,7 +324,7 @@ def _rounds(files: Sequence[_File]) -> Iterator[list[_File]]:
 
 
 def _check_name(path: str) -> None:
-    """_NotPlain for a name in which a module would replace something, or that is no text."""
+    """Raise _NotPlain for a name in which a module would replace something, or that cannot be decoded."""
     if '$' in path or path.startswith('~') or '\n' in path or '\0' in path:
         raise _NotPlain(f'the name {path!r}')
     try:

@@ -1,17 +1,17 @@
-"""Operations whose outcome is known before they are done: answered at once, done on the way, in order.
+"""Deferred operations: answered at once, performed in order while later requests are sent.
 
-Only what happens within a temporary directory made here goes ahead without waiting: something blocking always follows
-there (the module that needs the file), and it brings the error. A file put anywhere else is waited for.
+Only operations in a temporary directory made here are deferred: a blocking one always follows (the module that needs
+the file) and reports their error. A file put anywhere else is waited for.
 
-A directory for another account that is not root is made by that account, and so is all that is done in it. Stock makes
-it as the login, and then has ACLs, chown or worse give the other one access, which many hosts have no means for.
+For another account that is not root, that account makes the directory and does everything in it. Stock makes it as the
+login account, then grants access by ACLs, chown or worse, which many hosts do not support.
 """
 
 import posixpath
 from collections.abc import Callable
 from typing import NamedTuple
 
-from svcfw.ansible.session import Session
+from svcfw.ansible.session import MuxCalls
 from svcfw.ansible.shell_commands import ChangeMode, ExpandUser, GiveAccess, MakeTemp, Operation, Remove
 from svcfw.mux.client.client import Target
 from svcfw.mux.client.filing import OnProgress
@@ -19,35 +19,35 @@ from svcfw.mux.client.filing import OnProgress
 Answer = tuple[int, bytes, bytes]
 
 _DONE: Answer = (0, b'', b'')
-# Where every account can make one. Elsewhere the other one may not be allowed to.
+# Directories in which every account can make one. Elsewhere the other account may lack permission.
 _FOR_ALL = frozenset({'/tmp', '/var/tmp'})
 
 
 class Other(NamedTuple):
-    """The account that a task becomes: its name as it is set, and its context."""
+    """The become account of a task: its configured name, and its context."""
 
     user: str
     target: Target
 
 
 class _Directory(NamedTuple):
-    """One of ours: the shell's command that would have made it, and whose it is if not the login's."""
+    """A directory made here: the shell command that would have made it, and its owner if not the login account."""
 
     command: str
     owner: Other | None
 
 
-class Shortcuts:
-    """The temporary directories of one connection and what is done in them."""
+class DeferredOperations:
+    """The temporary directories of one connection, and the operations in them."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: MuxCalls) -> None:
         self._session = session
         self._directories: dict[str, _Directory] = {}
 
     def perform(self, operation: Operation, target: Target, other: Callable[[], Other | None]) -> Answer | None:
-        """The answer the shell command would have given; None if it has to run after all.
+        """The answer that the shell command would give; None if it has to be run.
 
-        `other()`: the account that the present task becomes. Errors as of Session.call.
+        `other()`: the become account of the present task. Errors as of MuxCalls.call.
         """
         if isinstance(operation, ExpandUser):
             return self._expand_user(operation, target)
@@ -60,7 +60,7 @@ class Shortcuts:
         return self._remove(operation, target)
 
     def put_file(self, target: Target, local_path: str, remote_path: str, on_progress: OnProgress) -> None:
-        """Send a file; returns when it is there, unless it is for one of our own directories."""
+        """Send a file; waits until it is there, unless it is for a directory made here."""
         directory = self._find(remote_path)
         if directory is not None:
             target = _place(directory, target)
@@ -70,7 +70,7 @@ class Shortcuts:
             self._session.call(target, lambda client: client.flush(target))
 
     def command_for(self, path: str) -> str:
-        """The shell's text of the operation that was to make `path`; '' if it was none of ours."""
+        """The shell command that would have made `path`; '' if it was not made here."""
         return self._directories[path].command if path in self._directories else ''
 
     def _expand_user(self, operation: ExpandUser, target: Target) -> Answer:
@@ -82,7 +82,7 @@ class Shortcuts:
         if owner is None:
             self._session.ensure_up(target)
         else:
-            # It takes a call to start the context: what is sent ahead would be lost.
+            # Starting the context takes a call: deferred operations would be lost if it failed.
             place = target = owner.target
             self._session.call(place, lambda client: client.flush(place))
         tilde, slash, rest = operation.directory.partition('/')
@@ -100,7 +100,7 @@ class Shortcuts:
         return self._chmod(places.pop(), operation.paths, operation.mode)
 
     def _give_access(self, operation: GiveAccess) -> Answer | None:
-        """Nothing is to be done for an account that owns the paths, except that they be what it can run."""
+        """Nothing to do for an account that owns the paths, except making them executable."""
         owners = {directory and directory.owner for directory in map(self._find, operation.paths)}
         owner = owners.pop() if len(owners) == 1 else None
         if owner is None or owner.user != operation.user:
@@ -125,7 +125,7 @@ class Shortcuts:
         return self._session.call(target, lambda client: client.expand_user(target, name))
 
     def _find(self, path: str) -> _Directory | None:
-        """The one of our directories that `path` is or is in, written without detours."""
+        """The directory made here that `path` is or is in, as a normalised path."""
         path = path.rstrip('/')
         if posixpath.normpath(path) != path:
             return None

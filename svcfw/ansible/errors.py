@@ -1,7 +1,7 @@
-"""Our errors as those that the stock connection raises in the same place.
+"""Translates our errors to those that the stock connection raises in the same place.
 
-Which class it is decides what the user sees: AnsibleConnectionFailure makes a host UNREACHABLE, AnsibleError a task
-FAILED. Some of their words are a target's: these are escaped, and further lines of them marked.
+The class decides what the user sees: AnsibleConnectionFailure makes a host UNREACHABLE, AnsibleError a task FAILED.
+Text that comes from a target is escaped, and its further lines are marked.
 """
 
 import re
@@ -15,12 +15,12 @@ from svcfw.core.wire.errors import ChannelError, Error, StartError
 from svcfw.mux import rundir
 from svcfw.mux.client.client import GONE, DeferredError
 
-# Of a start that may go better the next time; the others would only lock an account or fail alike.
+# StartError kinds that may succeed at the next attempt; others would fail alike or lock an account.
 RETRIED_KINDS = frozenset({'refused', 'timeout', 'died', 'busy'})
-# Of these our log may know more than the message can hold.
+# Kinds for which our log may have more than the message.
 _LOGGED_KINDS = frozenset({'died', 'timeout', 'busy'})
 
-# What remedies call the options of a start (svcfw.transport.messages), and what a playbook does.
+# Names of a start's options in remedies (svcfw.transport.messages), and in a playbook.
 _OPTIONS = {
     'hostname': 'ansible_host',
     'username': 'ansible_user',
@@ -47,10 +47,10 @@ def translate(
     command: str = '',
     local_path: str = '',
 ) -> Any:
-    """The AnsibleError to raise `from error`: names the place, the account, the cause, and what to do.
+    """The AnsibleError to raise `from error`: names host, account, cause and remedy.
 
-    user: whom one logs in as, None where ssh decides. becoming: who one wants to be there, and by what. `command` is
-    the text of a deferred operation, `local_path` the controller's end of a transfer.
+    user: the login account, None if ssh decides. becoming: the become account and method. `command` is the text of a
+    deferred operation, `local_path` the controller's end of a transfer.
     """
     place = f'{user}@{host}' if user else host
     if isinstance(error, StartError):
@@ -64,7 +64,7 @@ def translate(
     else:
         why = lines(str(error)) if str(_log_path()) in str(error) else f'{lines(str(error))}.{_see_log()}'
         translated = AnsibleConnectionFailure(f'{place}: svcfw cannot work on this controller: {why}')
-    # 2.19+ appends the texts of causes to a message; ours holds it already.
+    # 2.19+ appends the texts of causes to a message, which has them already.
     with suppress(AttributeError):
         translated._include_cause_message = False
     return translated
@@ -79,7 +79,7 @@ def _see_log() -> str:
 
 
 def _lost(error: ChannelError, host: str, place: str) -> str:
-    # Who finds a link lost names the context, which is the host again.
+    # The error of a lost link names the context, which is the host again.
     reason = lines(str(error)).removeprefix(f'{host}: ')
     if reason.startswith(GONE):
         return f'{place}: {reason}.{_see_log()}'
@@ -118,7 +118,7 @@ def _deferred_error(error: DeferredError, command: str, local_path: str) -> Ansi
 
 
 def _no_temporary_directory(error: DeferredError, cause: str, command: str) -> str:
-    # Core's own words, since core would have said them had it waited for the answer; people search for them.
+    # Core's own words, which it would have used had it waited for the answer; people search for them.
     if 'No space left on device' in cause:
         return cause
     return (

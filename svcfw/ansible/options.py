@@ -1,8 +1,8 @@
-"""From a connection plugin's options to the multiplexer's name for the place they lead to.
+"""From a connection plugin's options to the link: the multiplexer's key of the place they lead to.
 
-Two connections whose links are the same bytes share one warm context, so a link holds everything that decides where one
-ends up and as whom, and nothing else: the time-out, say, is another one in `meta: reset_connection` and in the reboot
-action, which have to find the same context.
+Connections with the same link bytes share one warm context, so a link holds everything that decides where a login ends
+and as whom, and nothing else: time-outs, for example, differ in `meta: reset_connection` and in the reboot action,
+which have to find the same context.
 
 The codec takes plain values only. Since ansible-core 2.19 options are subclasses of str, int, list (tagged with their
 origin), hence `text`.
@@ -22,39 +22,39 @@ from svcfw.core.wire.values import Secret
 from svcfw.transport import spec as specs
 from svcfw.transport import ssh_config
 
-# Ansible's own default, not a wish of the user's: -C caps a link at 43 MB/s, and there is a master already.
+# Ansible's default, not the user's choice: -C limits a link to 43 MB/s, and a context needs no master.
 DEFAULT_SSH_ARGS = '-C -o ControlMaster=auto -o ControlPersist=60s'
 
-# They say who one is to a server as much as a key file does.
+# They identify a user to a server as a key file does.
 _AGENT_SOCKET = 'SSH_AUTH_SOCK'
 _AUTHENTICATING_VARIABLES = (_AGENT_SOCKET, 'KRB5CCNAME')
 
 AgentDigest = Callable[[str], bytes | None]
 
-# Of a shell, about itself: another in each one, and of no use to what it starts.
+# Set by a shell about itself: different in each one, and useless to what it starts.
 _OF_NO_MEANING = frozenset({'_', 'OLDPWD'})
 
 _encode: Callable[[Any], bytes] = Codec().encode
 
 
 def text(value: Any) -> str:
-    """`value` as a str proper, without the tags and subclasses of ansible-core."""
+    """`value` as a plain str, without ansible-core's tags and subclasses."""
     return str.__str__(value if isinstance(value, str) else str(value))
 
 
 def played(plugin: Any, name: str, default: Any = None) -> Any:
-    """An attribute of a connection's play context, which core means to do without one day."""
+    """An attribute of a connection's play context, which core deprecates."""
     return getattr(getattr(plugin, '_play_context', None), name, default)
 
 
 def encode_link(
     plugin: Any, environ: Mapping[str, str] = os.environ, agent_digest: AgentDigest = agent_keys.digest
 ) -> bytes:
-    """The link of a connection plugin with its options set; some 150 us, the caller keeps it until they change.
+    """The link of a connection plugin with its options set. Takes some 150 us: the caller keeps it until they change.
 
 
-    agent_digest: agent_keys.digest, or the same with a memory.
-    The order of the keys is part of the format. AnsibleOptionsError for an option that cannot be used.
+    agent_digest: agent_keys.digest, or the same with a cache.
+    The order of the keys is part of the format. Raises AnsibleOptionsError for an invalid option.
     """
     common_args, extra_args = (_words(plugin, name) or [] for name in ('ssh_common_args', 'ssh_extra_args'))
     ssh_args = None if plugin.get_option('ssh_args') == DEFAULT_SSH_ARGS else _words(plugin, 'ssh_args')
@@ -66,7 +66,7 @@ def encode_link(
     transport = text(plugin.get_option('svcfw_transport'))
     ssh_words = [*(ssh_args or ()), *common_args, *extra_args]
     shaping, set_by_config = _shaping_environment(transport, ssh_words, environ)
-    # After the key that the plugin itself may have put there.
+    # After the key that the plugin itself may have added.
     agent, identities = _identities(ssh_words, environ, agent_digest)
     return _encode({
         'transport': transport,
@@ -81,19 +81,19 @@ def encode_link(
         'ssh_extra_args': extra_args,
         'host_key_checking': plugin.get_option('host_key_checking') is not False,
         'preferred_python': _optional(plugin, 'svcfw_python'),
-        # Arguments of the user's may name files relative to where ansible was started (-F ssh.cfg, a ProxyCommand).
+        # Arguments may name files relative to where ansible was started (-F ssh.cfg, a ProxyCommand).
         # On this machine modules run where ansible was started.
         'cwd': _folder(plugin, transport) if has_user_args or transport == specs.LOCAL else None,
         'env': {**shaping, **identities},
         'set_by_config': set_by_config,
         'agent': agent,
-        # Who asks ssh to speak is to hear a login, not that another run has had one.
+        # A user who asks for ssh's debugging output needs a login of this run.
         'spoken_to': f'{constants.DEFAULT_LOCAL_TMP} {ssh_verbosity(plugin)}' if ssh_verbosity(plugin) else None,
     })  # fmt: skip
 
 
 def _folder(plugin: Any, transport: str) -> str:
-    """Where programs of this machine are started: in core's choice for the stock `local`, if it has made one."""
+    """Working directory of programs on this machine: core's choice for the stock `local`, if any."""
     chosen = getattr(plugin, 'cwd', None) if transport == specs.LOCAL else None
     return os.fsdecode(chosen) if chosen else os.getcwd()
 
@@ -101,10 +101,10 @@ def _folder(plugin: Any, transport: str) -> str:
 def _shaping_environment(
     transport: str, ssh_words: list[str], environ: Mapping[str, str]
 ) -> tuple[dict[str, str], list[str]]:
-    """What of the user's environment a module finds over there, and what ssh's configuration adds to that.
+    """The environment variables that a module finds on the target, and those that ssh's configuration adds.
 
-    On this machine it finds all of it, as with the stock `local`; ssh sends what its configuration names, paramiko
-    nothing.
+    On this machine a module finds all, as with the stock `local`; ssh sends those its configuration names, paramiko
+    none.
     """
     if transport == specs.LOCAL:
         return {name: environ[name] for name in sorted(environ) if name not in _OF_NO_MEANING}, []
@@ -117,13 +117,13 @@ def _shaping_environment(
 def _identities(
     ssh_words: list[str], environ: Mapping[str, str], agent_digest: AgentDigest
 ) -> tuple[bytes | None, dict[str, str]]:
-    """(name of the set of keys that the agent holds, or None; the variables that stand for themselves).
+    """(digest of the keys in the agent or None, the identifying variables).
 
-    Where the socket is no part of a link, what is started finds that of the client that has it started.
+    If the socket is not part of a link, the started program gets that of the client that has it started.
     """
     env = {name: environ[name] for name in _AUTHENTICATING_VARIABLES if name in environ}
     agent = None
-    # An agent that is forwarded has to be there as long as the context is, and serves whoever is on that host.
+    # A forwarded agent must exist as long as the context, and serves everybody on that host.
     if env.get(_AGENT_SOCKET) and not ssh_config.may_set('forwardagent', ssh_words):
         agent = agent_digest(env[_AGENT_SOCKET])
         if agent is not None:
@@ -132,7 +132,7 @@ def _identities(
 
 
 def stock_only(plugin: Any) -> str | None:
-    """Why only the stock connection can do what these options ask for; None in nearly every case."""
+    """Why these options need the stock connection; None in nearly every case."""
     if plugin.get_option('pkcs11_provider'):
         return 'pkcs11_provider is set'
     if plugin.get_option('sshpass_prompt'):
@@ -145,9 +145,9 @@ def stock_only(plugin: Any) -> str | None:
 
 
 def modules_python(variables: Mapping[str, Any], templar: Any) -> str | None:
-    """ansible_python_interpreter where it is a path: an interpreter to try early.
+    """ansible_python_interpreter if it is a path: an interpreter to try early.
 
-    It is no option of the plugin, since what cannot be templated yet must not be in the way of `raw`; and no part of a
+    It is no option of the plugin, because a value that cannot be templated yet must not break `raw`; and not part of a
     link: tasks of one host may name different ones, and share the context that the first has started.
     """
     try:
@@ -159,35 +159,35 @@ def modules_python(variables: Mapping[str, Any], templar: Any) -> str | None:
 
 
 def escalates_on_tty(plugin: Any, variables: Any) -> bool | None:
-    """Whether become commands get a terminal: always or never where use_tty is set, None (if they ask) where not.
+    """Whether become commands get a terminal: always or never if use_tty is set, else None (if they ask for it).
 
-    variables: those that the plugin's options were set from; up to 2.16 core forgets which it took.
+    variables: those that the plugin's options were set from; up to 2.16 core does not keep them.
     """
     value, origin = plugin.get_option_and_origin('use_tty', hostvars=variables)
     return None if origin == 'default' else bool(value)
 
 
 def connect_timeout_s(plugin: Any) -> int:
-    """Seconds a context may take to start, the become dialogue included."""
-    # 0 or nothing is what `meta: reset_connection` finds: the task's own time-out stands in the option's place there.
+    """Seconds for the start of a context, including the become dialogue."""
+    # `meta: reset_connection` sees 0 or nothing: then the task's own time-out counts.
     return int(plugin.get_option('timeout') or played(plugin, 'timeout') or 10)
 
 
 def has_common_group(shell: Any) -> bool:
-    """Whether a group is set that login and become user are both in, to read the login's temporary files by."""
+    """Whether a common group of login and become account is configured, for access to temporary files."""
     try:
         return bool(shell.get_option('common_remote_group'))
-    except KeyError:  # a shell plugin of somebody's own need not have it
+    except KeyError:  # a custom shell plugin may lack it
         return False
 
 
 def ssh_verbosity(plugin: Any) -> int:
-    """How many -v the user asks of ssh, whatever ansible's own."""
+    """Number of -v that the user requests from ssh, whatever ansible's own."""
     return int(plugin.get_option('verbosity') or 0)
 
 
 def idle_timeout_s(plugin: Any) -> int:
-    """Seconds the multiplexer keeps unused contexts; AnsibleOptionsError unless positive."""
+    """Seconds that the multiplexer keeps unused contexts. Raises AnsibleOptionsError unless positive."""
     seconds = int(plugin.get_option('svcfw_idle_timeout'))
     if seconds <= 0:
         raise AnsibleOptionsError(f'svcfw_idle_timeout must be a positive number of seconds, not {seconds}')
@@ -219,14 +219,14 @@ def _program(name: str) -> str:
 
 
 def _password(plugin: Any) -> Any:
-    # What -k asked for is not an option of the plugin where only the play context carries it (reset_connection).
+    # The password of -k is not an option of the plugin where only the play context has it (reset_connection).
     return plugin.get_option('password') or played(plugin, 'password')
 
 
 def _private_key_file(plugin: Any) -> str | None:
     if plugin.get_option('private_key'):
-        # Of ansible-core 2.19 and later: puts the key into the agent and leaves the public half in a file, which names
-        # it.
+        # ansible-core 2.19 and later: puts the key into the agent, and leaves the public half in a file, whose name it
+        # sets.
         populate = getattr(plugin, '_populate_agent', None)
         return None if populate is None else text(str(populate()))
     path = _optional(plugin, 'private_key_file')

@@ -1,15 +1,15 @@
-"""Tells at -vv how far a long transfer is."""
+"""Progress of long transfers, shown at -vv."""
 
 import time
 from collections.abc import Callable
 
-#: Between two lines; shorter transfers are not spoken of.
+#: Interval between two lines; shorter transfers print none.
 INTERVAL_S = 5.0
 _MIB = 1024 * 1024
 
 
 class Progress:
-    """Call it with (bytes done, bytes in all or 0) as often as there is news; `say(line)` is called now and then."""
+    """Call it with (bytes done, bytes in total or 0) at any rate; `say(line)` is called now and then."""
 
     def __init__(self, what: str, say: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
         self._what = what

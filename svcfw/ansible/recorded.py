@@ -1,8 +1,8 @@
-"""Texts that a plugin made, kept with what they mean, and found again in the command that comes back.
+"""Recorded: command texts with their meanings, looked up when the command comes back.
 
-ansible-core asks a shell or become plugin for a command's text, may wrap it for a shell, and hands the result to the
-connection. Instead of reading that text, we remember what was asked and compare whole strings: a command is one we know
-only if wrapping a remembered text gives exactly it.
+ansible-core asks a shell or become plugin for a command's text, may wrap it for a shell, and passes the result to the
+connection. Instead of parsing that text, we record what was asked and compare whole strings: a command is known only if
+wrapping a recorded text gives exactly it.
 """
 
 import shlex
@@ -17,29 +17,29 @@ _MAX_TEXTS = 16
 
 
 class Recorded(Generic[Meaning]):
-    """The last few texts with their meanings. Not for use by several threads."""
+    """The last few texts with their meanings. Not thread-safe."""
 
     def __init__(self, append: Callable[[str, str], str] | None) -> None:
-        """`append(text, other)`: the shell plugin's append_command; core up to 2.20 adds `sleep 0` with it.
+        """`append(text, other)`: the shell plugin's append_command, by which core up to 2.20 adds `sleep 0`.
 
-        None if it has no such method, with which nothing can have been added either.
+        None if it has no such method; then nothing was added either.
         """
         self._append = append
         self._meanings: OrderedDict[str, Meaning] = OrderedDict()
 
     def put(self, text: str, meaning: Meaning) -> None:
-        """Remember; a newer meaning of the same text replaces the older."""
+        """Record a text; a newer meaning replaces the older one."""
         self._meanings.pop(text, None)
         self._meanings[text] = meaning
         if len(self._meanings) > _MAX_TEXTS:
             self._meanings.popitem(last=False)
 
     def forget(self, text: str) -> None:
-        """Such a text no longer has a meaning."""
+        """Remove a text."""
         self._meanings.pop(text, None)
 
     def find(self, cmd: str, executables: Iterable[str]) -> Meaning | None:
-        """What `cmd` means: a remembered text, bare or as `executable -c` got it for one of `executables`."""
+        """The meaning of `cmd`: a recorded text, bare or quoted after `executable -c` for one of `executables`."""
         if cmd in self._meanings:
             return self._meanings[cmd]
         prefixes = tuple({f'{executable} -c ' for executable in executables if executable})

@@ -1,4 +1,4 @@
-"""A connection plugin's talk with the multiplexer: one client, made when first needed, dropped when in doubt."""
+"""A connection plugin's client of the multiplexer: connected on first use, dropped after an error."""
 
 import os
 import time
@@ -12,15 +12,15 @@ from svcfw.mux.client.starting import MuxError
 
 Answer = TypeVar('Answer')
 
-# The pauses of the stock connection between its attempts: 0, 1, 3, 7, ... but never longer than this.
+# The stock connection's pauses between attempts: 0, 1, 3, 7, ... up to this.
 _MAX_PAUSE_S = 30
 
 
-class Session:
-    """Calls on the client of one connection, in one thread.
+class MuxCalls:
+    """Calls on the client of one connection, from one thread.
 
-    `connect(start=...)` gives a client, or None if `start` is false and there is no multiplexer. `retries`: how many
-    times more a start that failed is tried; `on_retry(error, pause_s)` is told before each.
+    `connect(start=...)` returns a client, or None if `start` is false and there is no multiplexer. `retries`: how often
+    a failed start is repeated; `on_retry(error, pause_s)` is called before each.
     """
 
     def __init__(
@@ -39,18 +39,18 @@ class Session:
         self._up_link: bytes | None = None
 
     def call(self, target: Target, operation: Callable[[Client], Answer]) -> Answer:
-        """The answer of `operation`, a blocking call about `target`.
+        """The result of `operation`, a blocking call for `target`.
 
-        StartError, DeferredError, ChannelError, MuxError as the client raises them. Whatever else ends the wait (a
-        task's time-out, Ctrl-C, a wrong become password) closes the socket, by which the multiplexer knows to end the
-        job.
+        Raises StartError, DeferredError, ChannelError, MuxError as the client does. Anything else that interrupts the
+        wait (a task's time-out, Ctrl-C, a wrong become password) closes the socket, upon which the multiplexer kills
+        the job.
         """
         attempt = 0
         while True:
             try:
                 answer = self._guarded(operation)
             except StartError as exc:
-                # What was sent ahead is lost with the context it was for: not to be repeated without it.
+                # Deferred operations are lost with their context: do not repeat this one without them.
                 if attempt >= self.retries or exc.kind not in RETRIED_KINDS or self._has_deferred:
                     self._has_deferred = False
                     raise
@@ -65,9 +65,9 @@ class Session:
                 return answer
 
     def send(self, operation: Callable[[Client], None]) -> None:
-        """Hand over a deferred `operation`; its failure comes out of a later `call`.
+        """Start a deferred `operation`; its error is raised by a later `call`.
 
-        DeferredError of an earlier one where this one has to ask something.
+        Raises DeferredError of an earlier one if this one needs an answer.
         """
         try:
             self._guarded(operation)
@@ -77,30 +77,30 @@ class Session:
         self._has_deferred = True
 
     def settle(self, target: Target) -> None:
-        """Return when all that was sent ahead is done, for somebody who goes another way. Errors as of `call`."""
+        """Wait until all deferred operations are done, before another way is used. Errors as of `call`."""
         if self._has_deferred:
             self.call(target, lambda client: client.flush(target))
 
     def ensure_up(self, target: Target) -> None:
-        """Return when the context of `target` is up: what is sent ahead must not be lost because it cannot start."""
+        """Wait until the context of `target` is up, so that deferred operations are not lost if it cannot start."""
         if self._up_link != target.link:
             self.call(target, lambda client: client.facts(target))
 
     def reset(self, target: Target) -> bool:
-        """End the context of `target`, true if there was one; a multiplexer is not started for it."""
+        """End the context of `target`, true if there was one; does not start a multiplexer."""
         self._up_link = None
         if self._current() is None:
             self._adopt(self._connect(start=False))
         return self._client is not None and self._guarded(lambda client: client.reset(target))
 
     def close(self) -> None:
-        """Say goodbye: what was sent ahead is still done."""
+        """Close in order: deferred operations are still performed."""
         client = self._release()
         if client is not None:
             client.close()
 
     def abandon(self) -> None:
-        """Close the socket without a word: the multiplexer ends what is running for it."""
+        """Close the socket at once: the multiplexer kills what runs for it."""
         client = self._release()
         if client is not None:
             client.abort()
@@ -109,7 +109,7 @@ class Session:
         try:
             return operation(self._ready_client())
         except (StartError, DeferredError):
-            raise  # the client has had its whole answer and stays good
+            raise  # the client has received its whole answer and stays usable
         except BaseException:
             self.abandon()
             raise
@@ -128,7 +128,7 @@ class Session:
         return client
 
     def _current(self) -> Client | None:
-        """The client, unless it came with a fork: then its socket is the other process's."""
+        """The client, unless it was inherited by a fork: then the socket belongs to the other process."""
         return self._client if self._owner_pid == os.getpid() else None
 
     def _release(self) -> Client | None:

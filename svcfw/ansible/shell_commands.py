@@ -1,9 +1,9 @@
-"""What ansible-core asks of the shell plugin, as the operation it stands for.
+"""The shell plugin's commands, recorded as the operations they stand for.
 
 Up to five of the seven round trips of a `copy` are one-line shell commands whose meaning is known when the shell plugin
-is asked for their text: the plugin's instance is made to remember it (its class and other instances are not touched).
-What a shortcut cannot do exactly like the shell (a path with `$`, an unknown mode) gets no meaning and runs as the text
-it is.
+is asked for their text: the plugin's instance is made to record it (its class and other instances are unchanged).
+A command that cannot be done exactly as the shell does it (a path with `$`, an unknown mode) is not recorded and runs
+as its text.
 """
 
 import re
@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 from svcfw.ansible.options import text
 from svcfw.ansible.recorded import Recorded
 
-# Named tuples, since four dataclasses would cost more to define than all the rest of the plugin (2 ms, in every worker
-# where the plugin comes from a collection).
+# Named tuples: four dataclasses would take longer to define than all the rest of the plugin (2 ms in every worker if
+# the plugin comes from a collection).
 
 
 class ExpandUser(NamedTuple):
@@ -24,9 +24,9 @@ class ExpandUser(NamedTuple):
 
 
 class MakeTemp(NamedTuple):
-    """Make `directory`/`basefile` (and parents), fail if it is there. `directory` may begin with ~ or ~name.
+    """Make `directory`/`basefile` (and parents), fail if it exists. `directory` may begin with ~ or ~name.
 
-    `is_for_other`: for the account that is become, which is not root and shall be given access to it.
+    `is_for_other`: for the become account, which is not root and needs access.
     """
 
     directory: str
@@ -44,7 +44,7 @@ class ChangeMode(NamedTuple):
 
 
 class GiveAccess(NamedTuple):
-    """Let `user` read the paths, and run them if `mode` has an x."""
+    """Let `user` read the paths, and execute them if `mode` has an x."""
 
     paths: tuple[str, ...]
     user: str
@@ -63,15 +63,14 @@ Operation = ExpandUser | MakeTemp | ChangeMode | GiveAccess | Remove
 _HOME = re.compile(r'~(?:[_.A-Za-z0-9][-_.A-Za-z0-9]*)?')
 _PLAIN_PATH = re.compile(r'(?:~[-_.A-Za-z0-9]*)?/[-_./A-Za-z0-9@%+,:]*')
 _PLAIN_NAME = re.compile(r'[A-Za-z0-9][-_.A-Za-z0-9]*')
-# What core uses for its own temporary files (2.17 and later). Others (ACLs, modes with X or +a) are left to the real
-# chmod.
+# Modes that core uses for its own temporary files (2.17 and later). Others (ACLs, modes with X or +a) run as chmod.
 _KNOWN_MODES = frozenset({'u+rwx'})
 
 
 def record(shell: Any, on_off: Callable[[str], None]) -> Recorded[Operation]:
-    """Make `shell`, one instance of a shell plugin, remember; the texts it returns stay the same.
+    """Make `shell`, one instance of a shell plugin, record its commands; the texts it returns stay the same.
 
-    What it does in another way than we know loses its shortcut, nothing more; `on_off(reason)` is told.
+    A method of an unknown form is not recorded, and `on_off(reason)` is called; nothing else changes.
     """
     recorded: Recorded[Operation] = Recorded(getattr(shell, 'append_command', None))
     for name, recognise in _RECOGNISERS.items():
@@ -98,7 +97,7 @@ def _recording(
             return command
         try:
             operation = recognise(shell, original, command, *args, **kwargs)
-        except (TypeError, AttributeError, KeyError) as exc:  # other parameters, or options, than those we know
+        except (TypeError, AttributeError, KeyError) as exc:  # unexpected parameters or options
             on_off(f"the shell plugin's {name} is another one: {exc!r}")
             operation = None
         if operation is None:
@@ -132,14 +131,14 @@ def _make_temp(
         return None
     umask = 0o777 & ~int(mode) if mode else None
     for directory in _candidates(shell, system=system, tmpdir=tmpdir):
-        # Where the plugin puts it is the plugin's business: that directory is the right one which gives the same text.
+        # The plugin chooses the directory: the right one is that which gives the same text.
         if command == original(basefile=basefile, system=False, mode=mode, tmpdir=directory):
             return MakeTemp(directory, text(basefile), umask, command, system) if is_plain(directory) else None
     return None
 
 
 def is_plain(path: str) -> bool:
-    """Whether `echo` in a shell prints `path` unchanged but for a tilde at its beginning."""
+    """Whether `echo` in a shell prints `path` unchanged except for a tilde at its beginning."""
     return _PLAIN_PATH.fullmatch(path) is not None
 
 

@@ -1,8 +1,8 @@
-"""Which variables of the user's environment ssh sends to a host: they shape a login there.
+"""The environment variables that ssh sends to a host: they affect a login there.
 
-ssh_config names them by patterns (SendEnv; on Debian LANG and LC_* by default), or sets them itself (SetEnv). For whom
-a line counts only ssh can tell, so every line in every file that ssh might read counts here: at worst a run with
-another LANG makes a new login where the old one would have done.
+ssh_config names them by patterns (SendEnv; on Debian LANG and LC_* by default), or sets them itself (SetEnv). Only ssh
+can tell for which hosts a line counts, so every line of every file that ssh might read counts here: at worst a run with
+another LANG makes a new login where the old one would have served.
 """
 
 import fnmatch
@@ -18,33 +18,33 @@ from svcfw.transport.ssh_config import option_settings
 
 _SYSTEM_FOLDER = Path('/etc/ssh')
 _SEPARATOR = re.compile(r'\s*=\s*|\s+')
-#: As in ssh, which gives up beyond that.
+#: ssh's own limit of nested Includes.
 _MAX_INCLUDES = 16
 
 
 class Sending(NamedTuple):
-    """Patterns of names whose values are sent, and assignments made by the configuration."""
+    """Patterns of names that are sent, and assignments made by the configuration."""
 
     patterns: tuple[str, ...]
     assignments: tuple[str, ...]
 
     def of(self, environ: Mapping[str, str]) -> dict[str, str]:
-        """Those of the variables that are sent, in an order of their own."""
+        """The variables that are sent, in sorted order."""
         names = [name for name in environ if any(fnmatch.fnmatchcase(name, each) for each in self.patterns)]
         return {name: environ[name] for name in sorted(names)}
 
 
 def sending(words: Sequence[str], system_folder: Path = _SYSTEM_FOLDER, home: Path | None = None) -> Sending:
-    """What ssh with these arguments of the user's may send; some 100 us. Files that cannot be read say nothing.
+    """What ssh with these arguments may send; takes some 100 us. Unreadable files are skipped.
 
-    Assignments in `words` are left out: who passes them knows them.
+    Assignments in `words` are left out: the caller knows them.
     """
     settings = option_settings(list(words))
     found = [(name, value) for name, value in settings if name == 'sendenv']
     user_folder = (home or Path(pwd.getpwuid(os.getuid()).pw_dir)) / '.ssh'
     named = [value for name, value in settings if name == 'configfile']
     if named:
-        # Instead of both.
+        # -F replaces both files.
         found += _settings(os.path.expanduser(named[0]), user_folder, 0)
     else:
         found += _settings(str(user_folder / 'config'), user_folder, 0)
@@ -54,7 +54,7 @@ def sending(words: Sequence[str], system_folder: Path = _SYSTEM_FOLDER, home: Pa
 
 
 def _settings(path: str, folder: Path, depth: int) -> Iterator[tuple[str, str]]:
-    """(name, value) of SendEnv and SetEnv in a file, and in what it includes relative to `folder`."""
+    """(name, value) of SendEnv and SetEnv in a file, and in its Includes relative to `folder`."""
     try:
         with open(path, encoding='utf-8', errors='replace') as opened:
             lines = opened.read().splitlines()

@@ -1,16 +1,16 @@
-"""What a connection tells its user, at which -v, and how often.
+"""Told: what a connection tells its user at which -v, and how often.
 
-    -v     one line for a host and run: what carries it, which Python answers there, whether that was started for this
-           run; and one for each way that is not the fastest
-    -vv    the same for other accounts and interpreters there; long transfers; starts that are tried again
-    -vvv   as the stock connection, in its words: commands, results, files, the command line of ssh. Besides, for each
-           operation, how it was done, what it took where, and how many bytes went over
-    -vvvv  what ssh said (`ssh -vvv`) while it logged in, also when that failed
+        -v     one line for a host and run: the transport, its Python, whether it was started for this run; and one for
+        each way to run that is not the fastest
+        -vv    the same for other accounts and interpreters; long transfers; repeated starts
+        -vvv   as the stock connection, in its words: commands, results, files, the command line of ssh; also for each
+               operation how it ran, its durations, and the number of bytes transferred
+        -vvvv  ssh's output (`ssh -vvv`) during the login, also of a failed one
 
 Never in_data, which holds the tasks' secrets; nothing of a command or its output where a task says no_log.
 
-Each task has a process of its own, so that what was said before is remembered in ansible-core's folder for the run,
-which goes away with it. That folder's name stands for the run at the multiplexer, too.
+Each task has its own process, so what was said before is recorded in ansible-core's folder for the run, which core
+removes. That folder's name also identifies the run to the multiplexer.
 """
 
 import hashlib
@@ -28,13 +28,13 @@ from svcfw.core.parent import printable
 from svcfw.mux.client.client import Interest
 from svcfw.mux.server.telling import About, Cost
 
-#: Programs on the command line of ssh are cut to this: our bootstrap says nothing to people.
+#: Programs on the command line of ssh are cut to this length: our bootstrap is of no use to readers.
 MAX_WORD_CHARS = 100
-#: What ssh is asked to say at -vvvv.
+#: ssh's verbosity at -vvvv.
 SSH_VERBOSITY = 3
 _LEVELS = ('L0', 'L1', 'L2', 'L3')
 _FOLDER = 'svcfw-told'
-#: In the order in which they are shown; the rest of the time was the controller's.
+#: In this order; the rest of the time was spent on the controller.
 _NOTHING = Cost(0.0, 0.0, 0.0, 0, 0)
 
 #: show(how many -v, line)
@@ -67,18 +67,18 @@ class Told:
         self._costs: list[Cost] = []
 
     def interest(self, ssh_verbosity: int) -> Interest | None:
-        """What the multiplexer shall tell; ssh_verbosity: the -v that the user's options ask of ssh."""
+        """What the multiplexer should tell; ssh_verbosity: the -v that the user's options request from ssh."""
         if not self._verbosity():
             return None
         wanted = ssh_verbosity or (SSH_VERBOSITY if self._verbosity() > 3 else 0)
         return Interest(_run_folder() or f'run of {os.getppid()}', self.hear, wanted)
 
-    # -- in which way
+    # -- how an operation runs
 
     def level(self, level: str, reason: str) -> None:
-        """A way that something is done in, L0 to L3, or what keeps from a better one.
+        """Report how an operation runs, L0 to L3, or what prevents a better way.
 
-        All but L0 is said at -v, once for a host and run.
+        All but L0 is shown at -v, once for a host and run.
         """
         reason = printable.line(reason)
         line = f'svcfw: {level}, {reason}'
@@ -88,10 +88,10 @@ class Told:
             self._show(1, line)
 
     def way(self, way: str) -> None:
-        """A way that is nothing to speak of by itself."""
+        """Record how an operation runs, for its line at -vvv."""
         self._way = way
 
-    # -- what goes on
+    # -- operations
 
     def begins(self, line: str) -> None:
         """An operation begins."""
@@ -102,7 +102,7 @@ class Told:
             self._show(3, line)
 
     def ends(self, result: tuple[int, bytes, bytes] | None = None) -> None:
-        """It is done; with a result if it was a command."""
+        """The operation ends; with a result if it was a command."""
         total_s = self._clock() - self._began
         if self._verbosity() < 3:
             return
@@ -114,10 +114,10 @@ class Told:
         self._show(2, f'svcfw: trying again in {pause_s:.0f} s: {printable.lines(str(error))}')
 
     def progress(self, what: str) -> Progress:
-        """Of a transfer, which may become a long one."""
+        """A Progress for a transfer."""
         return Progress(what, lambda line: self._show(2, f'svcfw: {line}'))
 
-    # -- what the multiplexer tells
+    # -- news from the multiplexer
 
     def service(self, level: int, name: str, text: str) -> None:
         """A line of a service of this run, which everybody sees."""
@@ -128,10 +128,10 @@ class Told:
         if isinstance(news, Cost):
             self._costs.append(news)
         elif not news.python:
-            self._carried_by(news)  # it was not to be: whatever may say why
+            self._carried_by(news)  # the start failed: show whatever may say why
         elif self._is_first(news.context):
             age = 'new' if news.is_new else 'reused'
-            # Its facts are what the target states.
+            # The facts come from the target.
             python, user = printable.line(f'{news.python} {news.version}'), printable.line(news.user)
             if news.is_root:
                 self._show(1, f'svcfw: {news.way}, {python}, {age} context')
@@ -149,12 +149,12 @@ class Told:
             self._show(4, 'svcfw: ssh spoke before this run began; after meta: reset_connection it will speak again')
 
     def _is_first(self, what: str) -> bool:
-        """Whether this is the first time in this run that this is said of this host."""
+        """Whether this is the first message `what` about this host in this run."""
         if what in self._said:
             return False
         self._said.add(what)
         if not _run_folder():
-            return True  # better twice than never
+            return True  # twice is better than never
         folder = Path(_run_folder(), _FOLDER)
         name = hashlib.sha256(f'{self.host}\0{what}'.encode('utf-8', 'replace')).hexdigest()[:24]
         try:
@@ -163,7 +163,7 @@ class Told:
         except FileExistsError:
             return False
         except OSError:
-            pass  # better twice than never
+            pass  # twice is better than never
         return True
 
 
@@ -171,7 +171,7 @@ _CENSORED = 'rc={}, stdout and stderr censored due to no log'
 
 
 def _run_folder() -> str:
-    """Core's folder for this run; '' where a core is not as we know it."""
+    """Core's folder for this run; '' in a core of unknown form."""
     return text(getattr(constants, 'DEFAULT_LOCAL_TMP', None) or '')
 
 

@@ -1,5 +1,5 @@
-"""How a context comes to life where nothing but Python is installed.
+"""Bootstrap of a context on a host with nothing but Python.
 
-`first_stage` is the command line that is run over there, `bundle` the code that is in the pipe before it runs.
-Neither leaves a file, neither waits for an answer.
+`first_stage` is the command line that runs on the host, `bundle` the code that is in the pipe before it runs.
+Neither writes a file or waits for an answer.
 """

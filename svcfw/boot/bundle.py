@@ -1,7 +1,7 @@
-"""The bundle: the core, packed once for each process, which travels in the second stage of every child.
+"""The bundle: the core, packed once for each process, sent in the second stage of every child.
 
-Sources are found by path, next to this package, so that the same bytes come from a wheel, a checkout or an editable
-install, and so that nothing has to be imported to be sent.
+Sources are found by path, next to this package: so a wheel, a checkout and an editable install give the same bytes, and
+nothing has to be imported to be sent.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ _MEMORY_LEVEL = 6
 
 @functools.cache
 def packed() -> bytes:
-    """The core as it travels, without configuration: the same bytes for every child of this process.
+    """The core as it is sent, without configuration: the same bytes for every child of this process.
 
-    Raises OSError when the package is not there as plain source files.
+    Raises OSError if the package does not exist as plain source files.
     """
     parts = [minify(_LOADER.read_text('utf-8')).encode()]
-    for path, source in sorted(sources().values()):  # neighbours are alike: 1 % less
+    for path, source in sorted(sources().values()):  # similar files side by side: 1 % less
         parts += [path.encode(), minify(source).encode()]
-    # Level 9 costs 5 ms once and saves 2 % for every child; so does a smaller memory for symbols, by a few bytes, since
-    # the codes of a text like this change. NUL cannot occur in Python source.
+    # Level 9 costs 5 ms once and saves 2 % for every child; a smaller memory for symbols saves a few bytes more for
+    # text like this. NUL cannot occur in Python source.
     packer = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS, _MEMORY_LEVEL)
     return packer.compress(b'\0'.join(parts)) + packer.flush()
 
 
 @functools.cache
 def sources() -> dict[str, tuple[str, str]]:
-    """What travels: {module name: (path from the package's folder on, source)}, the entry point and all it imports.
+    """The modules to send: {module name: (path below the package's folder, source)}, the entry point and its imports.
 
-    The rest of the core follows if and when a context wants it.
+    The rest of the core is sent when a context imports it.
     """
     found: dict[str, tuple[str, str]] = {}
     waiting = [_ENTRY]
@@ -56,7 +56,7 @@ def sources() -> dict[str, tuple[str, str]]:
 
 
 def _path(name: str) -> Path | None:
-    """The file of a module of ours, None for any other name."""
+    """The file of a module of svcfw, None for any other name."""
     if name.partition('.')[0] != _PACKAGE.name:
         return None
     place = _PACKAGE.parent.joinpath(*name.split('.'))

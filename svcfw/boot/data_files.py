@@ -1,4 +1,4 @@
-"""Data files of packages, for contexts that have the package from us: nothing that is not in the package's own folder.
+"""Data files of packages, for contexts that have the package: only files in the package's own folder.
 
 Links are followed as long as they stay in that folder. What is no plain file or folder does not exist. Nor do modules,
 and packages with all that is in them, that the context may not have.
@@ -15,7 +15,7 @@ from typing import Any
 from svcfw.boot import sources
 from svcfw.core.wire.errors import DecodeError
 
-#: Content of a file, names in a folder, and parts of a path, at most: an answer is one message, made at once.
+#: Limits of a file's content, of names in a folder, and of parts of a path: an answer is one message, made at once.
 MAX_FILE_BYTES = 32 * 1024 * 1024
 MAX_ENTRIES = 20000
 MAX_PARTS = 100
@@ -29,16 +29,16 @@ MayHave = Callable[[str], bool]
 
 
 class DataError(Exception):
-    """A file that is there and is not given away; the text says why, and not where it is."""
+    """An existing file that is refused; the text says why, without its path."""
 
 
 def question(value: object) -> tuple[str, list[str], bool]:
-    """(package, parts of the path in it, whether the content is wanted) that a context asks. DecodeError."""
+    """(package, parts of the path in it, whether the content is wanted), decoded from a request. Raises DecodeError."""
     if type(value) is tuple and len(value) == 3:
         package, parts, wants_content = value
         if type(package) is str and type(parts) is list and all(type(part) is str for part in parts):
             return package, parts, bool(wants_content)
-    raise DecodeError('no question for a data file')
+    raise DecodeError('malformed request for a data file')
 
 
 def look(spec: Any, package: str, parts: list[str], may_have: MayHave, *, wants_content: bool) -> Found:
@@ -112,7 +112,7 @@ def _roots(spec: Any) -> Iterator[Any]:
 def _is_inside(path: Path, root: Path) -> bool:
     try:
         return path.resolve(strict=True).is_relative_to(root.resolve(strict=True))
-    except (OSError, RuntimeError, ValueError):  # not there; a circle of links; a name that no file has
+    except (OSError, RuntimeError, ValueError):  # missing; circular symlinks; an invalid name
         return False
 
 
@@ -120,28 +120,28 @@ def _entries(folder: Any) -> Iterator[tuple[str, bool]]:
     for count, entry in enumerate(folder.iterdir()):
         if count >= MAX_ENTRIES:
             raise DataError(f'more than {MAX_ENTRIES} entries')
-        if _can_travel(entry.name) and entry.name != '__pycache__':  # of this machine's interpreters
+        if _can_travel(entry.name) and entry.name != '__pycache__':  # for this machine's interpreters
             yield entry.name, entry.is_dir()
 
 
 def _can_travel(name: str) -> bool:
     try:
         return bool(name.encode())
-    except UnicodeEncodeError:  # no text: nobody can ask for it by name
+    except UnicodeEncodeError:  # a name that cannot be requested
         return False
 
 
 def _content(file: Any) -> bytes:
     if isinstance(file, Path):
-        # O_NONBLOCK: should it be a pipe by now, nobody waits for it.
+        # O_NONBLOCK: do not block if it is a pipe by now.
         fd = os.open(file.resolve(), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
         opened = open(fd, 'rb')  # noqa: SIM115 - below
     else:
         fd, opened = -1, file.open('rb')
     with opened:
         if fd >= 0 and not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise DataError('no plain file')
+            raise DataError('not a plain file')
         content: bytes = opened.read(MAX_FILE_BYTES + 1)
     if len(content) > MAX_FILE_BYTES:
-        raise DataError(f'larger than the {MAX_FILE_BYTES} bytes that travel with a package: send it by FileService')
+        raise DataError(f'larger than the {MAX_FILE_BYTES} bytes that are sent with a package: send it by FileService')
     return content

@@ -1,6 +1,6 @@
-"""The first stage: one command line that finds a Python and hands it the code waiting in the pipe.
+"""The first stage: a command line that finds a Python and runs the code waiting in the pipe.
 
-Written so that it runs on Python 3.6 too: a context that starts children of its own needs these functions over there.
+Also runs on Python 3.6: contexts that start children use these functions.
 
 The text for ssh passes through the login shell of the account, whichever that is. sh, bash, dash, zsh, ksh, fish, csh
 and tcsh agree on little more than this: a word in single quotes stands for itself as long as it contains no single
@@ -8,8 +8,8 @@ quote, no newline (csh), no exclamation mark (csh history) and no backslash befo
 So everything is one `/bin/sh -c` with such words, and what goes on inside is plain POSIX shell.
 """
 
-# The order is: what the account itself calls python3, then by version (newest first: faster), then the places where
-# distributions hide one that is not on a non-interactive PATH. `python` last: it is often Python 2 or absent.
+# Order: what the account itself calls python3, then by version (newest first: faster), then the places where
+# distributions put one that is not on a non-interactive PATH. `python` last: it is often Python 2 or missing.
 CANDIDATES = (
     'python3',
     'python3.14',
@@ -29,15 +29,15 @@ CANDIDATES = (
     'python',
 )
 
-# What the search says when it has found none, and when the only one that it was given does not serve.
+# Printed if no Python was found, or if the configured one cannot be used.
 NO_PYTHON = 'SVCFW-NO-PYTHON'
 BAD_PYTHON = 'SVCFW-BAD-PYTHON'
 
-# $0 is this script itself, $1 the Python code, $2 what was tried before, the rest are the candidates still to try.
-# A program that is found may not start (a shim without its version, a library that is gone), and exec leaves nobody to
-# try the next one: so it is started once for nothing, for some 8 ms, and says which Python it is. A shim (of pyenv,
-# asdf, mise) sets variables on its way to that, PATH among them, which tasks would see: that Python itself is taken.
-# A Python too old for us comes back here (see _TRY_THE_REST) with the candidates it left over.
+# $0 is this script itself, $1 the Python code, $2 what was tried before, the rest are the remaining candidates.
+# A program that is found may not start (a shim without its version, a missing library), and after exec nobody can try
+# the next one: so it is started once for a test, which takes some 8 ms and tells which Python it is. A shim (of pyenv,
+# asdf, mise) sets variables, PATH among them, which tasks would see: so the Python itself is used.
+# A Python that is too old returns here (see _TRY_THE_REST) with the remaining candidates.
 _SCRIPT = (
     'c=$1 t=$2;shift 2;'
     'for p in "$@";do shift;t="$t $p";'
@@ -75,38 +75,39 @@ _PLAIN = frozenset('abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567
 _PLAIN_CODES = frozenset(map(ord, _PLAIN | frozenset(' ;:&|<>={}@()')))
 _UNSAFE = frozenset("'\\!\n\r\0")
 
-# The configuration is filled up to this, so that whoever writes the command line knows the size of the whole before.
+# The configuration is padded to this size, so that the size of the whole is known when the command line is written.
 CONFIG_BYTES = 512
 
 
 def second_stage(bundle, config):
-    """What goes into the pipe of a new child before anything else: bytes, always `second_stage_size(bundle)` of them.
+    """The first bytes in the pipe of a new child, always `second_stage_size(bundle)` of them.
 
     bundle: bytes, of `bundle.packed`. config: dict, names to None, bool, numbers, str, bytes and containers of these:
-    what `svcfw.core.entry.main` gets over there. ValueError when that is too much.
+    the argument of `svcfw.core.entry.main` on the host. Raises ValueError if it is too large.
     """
     data = ascii(config).encode()
     if len(data) > CONFIG_BYTES:
-        raise ValueError('a configuration of %d bytes is above the limit of %d' % (len(data), CONFIG_BYTES))
+        raise ValueError('configuration too large: %d bytes, limit %d' % (len(data), CONFIG_BYTES))
     return bundle + data.ljust(CONFIG_BYTES)
 
 
 def second_stage_size(bundle):
-    """Length (int) of what `second_stage` returns."""
+    """Length (int) of the result of `second_stage`."""
     return len(bundle) + CONFIG_BYTES
 
 
 def argv(python, size):
-    """The command for an interpreter that is known to be there: no shell, no search. Returns a list of str.
+    """The command for a known interpreter: no shell, no search. Returns a list of str.
 
-    python: list of str, the interpreter and options of its own, ['/usr/bin/python3'].
-    size: length in bytes of what `second_stage` returned.
+    python: list of str, the interpreter and its options, ['/usr/bin/python3'].
+    size: length in bytes of the second stage.
     """
     return [*python, '-c', _CODE.format(size=size, too_old=_GIVE_UP)]
 
 
 def search_argv(size, hints=(), only=None):
-    """The search as an argv list, for whatever takes one (docker exec, chroot): list of str. Arguments as in `text`."""
+    """The search as an argv list, for programs that take one (docker exec, chroot): list of str. Arguments as in
+    `text`."""
     code = _CODE.format(size=size, too_old=_TRY_THE_REST)
     candidates = [*hints, *(name for name in CANDIDATES if name not in hints)] if only is None else [only]
     script = _SCRIPT.format(complaint=NO_PYTHON + ': tried' if only is None else BAD_PYTHON + ':')
@@ -116,18 +117,18 @@ def search_argv(size, hints=(), only=None):
 def text(size, hints=(), only=None):
     """The search as one line for a login shell: str.
 
-    size: length in bytes of what `second_stage` returned.
-    hints: sequence of str, interpreters to try before all others (names for PATH, or paths).
-    only: str, the one to use, whatever others there are; None to search.
-    Raises ValueError for an interpreter that no quoting carries through every login shell.
+    size: length in bytes of the second stage.
+    hints: sequence of str, interpreters to try first (names for PATH, or paths).
+    only: str, the only one to use; None to search.
+    Raises ValueError for an interpreter that no quoting preserves in every login shell.
     """
     return ' '.join(quote(word) for word in search_argv(size, hints, only))
 
 
 def nested_text(size, hints=()):
-    """The search as text for `sh -c` that a become command is wrapped around: str. Arguments as in `search_argv`.
+    """The search as text for `sh -c` within a become command: str. Arguments as in `search_argv`.
 
-    There is no dollar sign in it: `sudo -i` quotes everything else for the login shell, which expands these.
+    It contains no dollar sign: `sudo -i` quotes everything else for the login shell, which expands those.
     """
     return ' '.join(_nested(word) for word in search_argv(size, hints))
 
@@ -135,7 +136,7 @@ def nested_text(size, hints=()):
 def _nested(word):
     if "'" not in word and '$' not in word:
         return "'%s'" % word
-    # POSIX: printf's %b reads \0 and octal digits, which backquotes within double quotes leave as they are.
+    # POSIX: printf's %b decodes \0 and octal digits, which backquotes within double quotes do not change.
     codes = [
         chr(code) if code in _PLAIN_CODES else '\\0%03o' % code for code in word.encode('utf-8', 'surrogateescape')
     ]
@@ -143,12 +144,12 @@ def _nested(word):
 
 
 def can_quote(word):
-    """Whether `quote` can write `word` (bool)."""
+    """Whether `quote` accepts `word` (bool)."""
     return not _UNSAFE.intersection(word)
 
 
 def quote(word):
-    """`word` (str) as every login shell named above reads it. Raises ValueError where that cannot be written."""
+    """`word` (str), quoted for every login shell named above. Raises ValueError where that is impossible."""
     if word and _PLAIN.issuperset(word):
         return word
     if not can_quote(word):

@@ -1,4 +1,4 @@
-"""What a module imports, read from its source without running it."""
+"""The imports of a module, read from its source without running it."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _LONG_STRING = re.compile(r'("""|\'\'\').*?\1', re.DOTALL)
 
 
 def parents(name: str) -> list[str]:
-    """The packages that a module is in, outermost first."""
+    """The packages that contain a module, outermost first."""
     parts = name.split('.')[:-1]
     return ['.'.join(parts[: i + 1]) for i in range(len(parts))]
 
 
 def imports(tree: ast.AST, package: str) -> Iterator[str]:
-    """Names that may be modules, for every import statement; `from a import b` gives both a and a.b."""
+    """Possible module names in every import statement; `from a import b` gives both a and a.b."""
     for node in _statements(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
@@ -57,7 +57,7 @@ def exported(tree: ast.Module) -> list[str]:
 
 
 def _statements(node: ast.AST) -> Iterator[ast.AST]:
-    """All statements below a node. `ast.walk` would visit the expressions too, which are nine tenths of a tree."""
+    """All statements below a node. `ast.walk` would visit expressions too, which are nine tenths of a tree."""
     for name in ('body', 'orelse', 'finalbody', 'handlers', 'cases'):
         for child in getattr(node, name, ()):
             yield child

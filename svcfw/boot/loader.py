@@ -1,10 +1,10 @@
-"""The head of the second stage: makes modules of the sources that came with it and starts the context.
+"""The head of the second stage: makes modules of the bundled sources and starts the context.
 
-This text is sent, never imported on the controller. It begins with what the first stage left in its namespace:
-    b   bytes, the second stage as it came: the packed bundle, then the configuration
+This text is sent, never imported on the controller. It uses what the first stage left in its namespace:
+        b   bytes, the second stage: the packed bundle, then the configuration
     d   the zlib object that unpacked it; d.unused_data is the configuration
     s   list of bytes: this text, then path and source of each module in turn
-Runs on Python 3.6 with nothing imported that is not there already.
+Runs on Python 3.6 and imports only modules that are loaded already.
 """
 
 # mypy: ignore-errors
@@ -12,10 +12,10 @@ import sys
 
 
 class Loader:
-    """Finder and loader of the bundled modules. Tracebacks show their lines, since linecache asks get_source.
+    """Finder and loader of the bundled modules. Tracebacks show their lines, since linecache calls get_source.
 
     sources: {module name: (file name as tracebacks show it, source bytes, is it a package)}
-    name: of the module that it is in the spec of. The class has `router`, by way of which data files come, once there
+    name: of the module whose spec it is in. The class gets `router`, through which data files are requested, once there
     is one.
     """
 
@@ -33,7 +33,7 @@ class Loader:
     def find_spec(self, name, path=None, target=None):
         if name in self.sources:
             filename, _, package = self.sources[name]
-            # ModuleSpec by way of a module that has one: importlib.machinery may not be loaded yet.
+            # ModuleSpec from an existing spec: importlib.machinery may not be loaded yet.
             spec = type(sys.__spec__)(name, Loader(self.sources, name), origin=filename, is_package=package)
             spec.has_location = True
             return spec
@@ -63,7 +63,7 @@ for path, source in zip(s[1::2], s[2::2]):  # noqa: F821
     bundled[name if package else name + '.' + stem] = '<svcfw>/' + path, source, package
 sys.meta_path.insert(0, Loader(bundled))
 config = eval(d.unused_data)  # noqa: F821
-# Children of this context are started from the same bundle.
+# This context starts its children from the same bundle.
 config['bundle'] = b[: len(b) - len(d.unused_data)]  # noqa: F821
 # Where a running program becomes a context (svcfw.agent.warm.prepared, the module_utils of the collection), the text is
 # cut off here.

@@ -1,11 +1,9 @@
-"""Makes our Python sources small for the wire while every statement keeps its line.
+"""Minifies sources of svcfw for the wire; every statement keeps its line.
 
-Comments and docstrings go, indentation becomes one space a level, spaces that separate nothing go. Lines stay where
-they were: the newlines of what was taken out cost next to nothing once packed, and tracebacks from a target name the
-same lines as the files here.
-
-One regular expression cuts the source, since every program that starts contexts waits for this: `tokenize` takes four
-times as long. It knows the syntax of our floor for targets, where an f-string contains no quotes of its own kind.
+Removes comments, docstrings and spaces that separate nothing; indents by one space a level. Newlines of removed text
+stay: they cost next to nothing once packed, and tracebacks from a target have the line numbers of the files here.
+One regular expression scans the source, because every program that starts contexts waits for this: `tokenize` takes
+four times as long. It knows the syntax of the floor for targets, where an f-string contains no quotes of its own kind.
 """
 
 from __future__ import annotations
@@ -37,7 +35,7 @@ def minify(source: str) -> str:
     out: list[str] = []
     indents = [0]
     depth = done = 0
-    last = ''  # the last character that counts, '' before the first
+    last = ''  # the last significant character, '' before the first
     starts_line = False
     for piece in _PIECE.finditer(source):
         between = source[done : piece.start()]
@@ -72,7 +70,7 @@ def minify(source: str) -> str:
 
 
 def _indentation(indents: list[int], width: int) -> str:
-    """One space for each level that a logical line is indented by; `indents` holds the widths of the open ones."""
+    """One space for each level of a logical line's indentation; `indents` holds the widths of open levels."""
     while width < indents[-1]:
         indents.pop()
     if width > indents[-1]:
@@ -81,14 +79,14 @@ def _indentation(indents: list[int], width: int) -> str:
 
 
 def _instead_of_docstring(source: str, end: int, width: int) -> str:
-    """'0' for a docstring that is a whole body, for a body must not be empty; `width` is its indentation."""
+    """'0' for a docstring that is a whole body, because a body must not be empty; `width` is its indentation."""
     rest = _EMPTY_LINES.match(source, source.find('\n', end) + 1 or len(source))
     goes_on = rest is not None and rest.end() < len(source) and len(rest.group(1)) >= width
     return '' if goes_on or not width else '0'
 
 
 def _must_part(left: str, right: str) -> bool:
-    """Would these two read as something else without the blank between them?"""
+    """Whether these two characters need the blank between them."""
     if right in '\n#':
         return False  # includes the end
     if _is_word(left):

@@ -1,4 +1,4 @@
-"""Serves the source of modules, and the data files of packages, to contexts that lack them.
+"""Responder: sends sources of modules, and data files of packages, to contexts that lack them.
 
 A context gets the modules that functions are called of there, those that the sources that it was sent import by a
 statement, the packages of both, and what of svcfw runs on targets. What code imports by a name that it computes
@@ -39,7 +39,7 @@ MAX_GRANTS = 10_000
 
 
 class Responder:
-    """Answers GET_MODULE and GET_DATA for one router, on its loop. Its methods may be called by any thread."""
+    """Answers GET_MODULE and GET_DATA for one router, on its loop. Any thread may call its methods."""
 
     def __init__(self, router: Any) -> None:
         self._router = router
@@ -53,7 +53,7 @@ class Responder:
     def allow(self, context: Context, module: str) -> None:
         """Let a context have `module`, with what it imports.
 
-        TypeError that says why and what to do, for a program that cannot be sent.
+        Raises TypeError, with a remedy, for a program that cannot be sent.
         """
         if module == '__main__':
             self._require_program()

@@ -1,4 +1,4 @@
-"""`svcfw put` and `svcfw get`: files and folders to and from another host."""
+"""`svcfw put` and `svcfw get`: copy files and folders to and from another host."""
 
 import argparse
 import getpass
@@ -14,15 +14,15 @@ from svcfw.core.context import Context
 from svcfw.files.service import FileService
 from svcfw.program.router import Router
 
-#: Called with the bytes done and the bytes in all, as far as they are known.
+#: Called with the bytes done and the bytes in total, as far as they are known.
 Progress = Callable[[int, int], None]
 
-#: [user@]host[:port]; an address of IPv6 in brackets.
+#: [user@]host[:port]; an IPv6 address in brackets.
 _PLACE = re.compile(r'(?:(?P<user>[^@]+)@)?(?P<host>\[[^]]+\]|[^:@\[]+)(?::(?P<port>\d+))?')
 
 
 def add_arguments(command: argparse.ArgumentParser, *, is_put: bool) -> None:
-    """What follows `svcfw put` or `svcfw get`."""
+    """The arguments of `svcfw put` or `svcfw get`."""
     here, there = 'a file or folder of this machine', 'its name there'
     command.add_argument('place', metavar='[USER@]HOST[:PORT]', help='where to log in by ssh')
     command.add_argument('source', help=here if is_put else 'a file or folder of the host')
@@ -63,10 +63,10 @@ def get(arguments: argparse.Namespace) -> int:
 
 
 def split_place(text: str) -> tuple[str | None, str, int | None]:
-    """(user, host, port) of [USER@]HOST[:PORT]. ValueError."""
+    """(user, host, port) of [USER@]HOST[:PORT]. Raises ValueError."""
     match = _PLACE.fullmatch(text)
     if match is None:
-        raise ValueError(f'{text!r} is no [USER@]HOST[:PORT]')
+        raise ValueError(f'invalid host {text!r}: expected [USER@]HOST[:PORT]')
     port = match['port']
     return match['user'], match['host'].strip('[]'), None if port is None else int(port)
 
@@ -100,4 +100,4 @@ def _tell_skipped(result: dict[str, object]) -> None:
     skipped = result['skipped']
     assert isinstance(skipped, list)
     if skipped:
-        print(f'svcfw: not copied, for they are neither files nor folders nor links: {skipped}', file=sys.stderr)
+        print(f'svcfw: not copied, neither files nor folders nor links: {skipped}', file=sys.stderr)

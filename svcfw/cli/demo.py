@@ -1,6 +1,6 @@
-"""`svcfw demo`: one playbook, run by ansible-playbook over svcfw and over the stock connection, with the times of both.
+"""`svcfw demo`: runs one playbook over svcfw and over the stock connection, and prints the times of both.
 
-The target is this machine, by the transport `local`: needs no SSH server and no privilege, leaves nothing behind.
+The target is this machine, by the transport `local`: needs no SSH server and no privilege, leaves no files.
 """
 
 import importlib.util
@@ -18,7 +18,7 @@ from svcfw.cli import plugins
 
 PLAYBOOK = Path(__file__).with_name('demo.yml')
 
-# Display name -> variables of the inventory's only host.
+# Display name: variables of the inventory's only host.
 CONNECTIONS: dict[str, dict[str, object]] = {
     'svcfw': {'ansible_connection': 'svcfw.svcfw.svcfw', 'ansible_svcfw_transport': 'local'},
     'stock': {'ansible_connection': 'local'},
@@ -48,7 +48,7 @@ def run(out: TextIO) -> int:
 
 
 def play(directory: Path, variables: dict[str, object]) -> 'subprocess.CompletedProcess[str]':
-    """One ansible-playbook with all its files, and the multiplexer's, under `directory`; the multiplexer is ended."""
+    """Run ansible-playbook with all its files, and the multiplexer's, under `directory`; then end the multiplexer."""
     inventory = directory / 'inventory.json'
     remote = {'ansible_python_interpreter': sys.executable, 'ansible_remote_tmp': str(directory / 'remote')}
     inventory.write_text(json.dumps({'all': {'hosts': {'demo': {**variables, **remote}}}}))
@@ -76,6 +76,6 @@ def play(directory: Path, variables: dict[str, object]) -> 'subprocess.Completed
 
 
 def ansible_playbook() -> list[str]:
-    """How to run the ansible-playbook of this interpreter's ansible-core."""
+    """The command for the ansible-playbook of this interpreter's ansible-core."""
     script = shutil.which('ansible-playbook', path=str(Path(sys.executable).parent))
     return [script] if script else [sys.executable, '-m', 'ansible', 'playbook']

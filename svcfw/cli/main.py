@@ -1,4 +1,4 @@
-"""The `svcfw` command: make the short connection name work, stop the multiplexer, copy files, show what it is like."""
+"""The `svcfw` command: enables the short connection name, stops the multiplexer, copies files, runs a demo."""
 
 import argparse
 import sys
@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """What the command line may say."""
+    """The parser of the command line."""
     top = argparse.ArgumentParser(prog='svcfw', description='Fast Ansible connections through warm Python contexts.')
     top.add_argument('--version', action='version', version=f'svcfw {svcfw.__version__}')
     commands = top.add_subparsers(required=True, metavar='COMMAND')

@@ -1,7 +1,7 @@
-"""Links that let ansible-core find the plugins under their short names, in the user's own plugin folders.
+"""Links in the user's plugin folders that let ansible-core find the plugins under their short names.
 
-The collection name (svcfw.svcfw.svcfw) works as installed; a short name needs a file on a plugin path. A link keeps up
-with upgrades, and touches nobody's configuration.
+The collection name (svcfw.svcfw.svcfw) works as installed; a short name needs a file on a plugin path. A link survives
+upgrades, and changes nobody's configuration.
 """
 
 import os
@@ -9,16 +9,16 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-# How the installed plugins and those of a checkout end; a link that leads to such a path is one of ours.
+# Endings of paths of installed plugins and those of a checkout; a link to such a path is one of ours.
 _ROOTS = ('ansible_collections/svcfw/svcfw/plugins', 'ansible_plugins')
 
 
 class Refused(Exception):
-    """Something is in the way that is not ours."""
+    """A file that is not ours is in the way."""
 
 
 def source() -> Path:
-    """The folder of the plugins that belong to this svcfw. Refused if it was installed without them."""
+    """The folder of the plugins that belong to this svcfw. Raises Refused if it was installed without them."""
     beside = Path(__file__).resolve().parents[2]
     for folder in [beside, *map(Path, sys.path)]:
         for root in _ROOTS:
@@ -33,17 +33,17 @@ def destination() -> Path:
 
 
 def enable(plugins: Path, into: Path) -> list[Path]:
-    """Link every plugin of `plugins` in `into`; returns the links, made or there already. Doing it twice is harmless.
+    """Link every plugin of `plugins` in `into`; returns all links, new and existing. Idempotent.
 
-    Refused, before anything is made, where a file or a link of another origin has the place.
+    Raises Refused, before anything is made, if a file or a foreign link has the name.
     """
     wanted = {into / plugin.relative_to(plugins): plugin for plugin in plugin_files(plugins)}
     for link in wanted:
         if os.path.lexists(link) and not is_ours(link):
-            raise Refused(f'{link} is not a link of ours. Move it away first')
+            raise Refused(f'{link} is not a link to a svcfw plugin. Move it away first')
     for link, plugin in wanted.items():
         link.parent.mkdir(parents=True, exist_ok=True)
-        # Made aside and moved into place: a run that starts just now finds the old one or the new one.
+        # Created under a temporary name and renamed: a run that starts just now finds the old one or the new one.
         fresh = link.with_name(f'.{link.name}.{os.getpid()}')
         fresh.symlink_to(plugin)
         os.replace(fresh, link)
@@ -51,7 +51,7 @@ def enable(plugins: Path, into: Path) -> list[Path]:
 
 
 def disable(into: Path) -> list[Path]:
-    """Remove every link of ours in `into`, whichever installation it leads to; returns those removed."""
+    """Remove every link of ours in `into`, to any installation; returns those removed."""
     links = [link for link in sorted(into.glob('*/*.py')) if is_ours(link)]
     for link in links:
         link.unlink()
@@ -64,7 +64,7 @@ def plugin_files(plugins: Path) -> Iterator[Path]:
 
 
 def is_ours(link: Path) -> bool:
-    """Whether `link` is a symlink to a plugin of some svcfw, present or gone."""
+    """Whether `link` is a symlink to a plugin of some svcfw, existing or not."""
     if not link.is_symlink():
         return False
     target = Path(os.readlink(link))

@@ -4,6 +4,6 @@ import sys
 
 
 def load(module):
-    """A module that is not part of what every context starts from: it comes from above when it is wanted first."""
+    """Import a module that is not part of the bootstrap: it is requested from the parent on first use."""
     __import__(module)
     return sys.modules[module]

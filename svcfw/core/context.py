@@ -5,12 +5,12 @@ from svcfw.core.latch import Latch
 from svcfw.core.wire.errors import ChannelError, TimeoutError
 from svcfw.core.wire.frames import DEAD, Frame
 
-#: A wait for an answer that takes longer is named in the log.
+#: A longer wait for an answer is logged.
 STUCK_S = 60.0
 
 
 class Context(object):
-    """Stands for one context; made by `router.context()`, by starting a child, or received in a message."""
+    """A reference to one context; made by `router.context()`, by starting a child, or received in a message."""
 
     __slots__ = ('router', 'id', 'name')
 
@@ -32,10 +32,11 @@ class Context(object):
         return hash(('Context', self.id))
 
     def call(self, function, *args, **kwargs):
-        """Run `function(*args, **kwargs)` there and return its value.
+        """Run `function(*args, **kwargs)` in that context and return its value.
 
-        function: a module's function or a method of a module's class that needs no instance. Raises CallError with what
-        was raised there, ChannelError when the context is lost meanwhile, EncodeError for a value that cannot travel.
+        function: a module's function, or a method of a module's class that needs no instance. Raises CallError with
+        what was raised there, ChannelError if the context is lost meanwhile, EncodeError for a value of an unsupported
+        type.
         """
         return _calls().request_call(self, function, args, kwargs).get()
 
@@ -44,31 +45,33 @@ class Context(object):
         return _calls().request_call(self, function, args, kwargs)
 
     def request_call(self, function, args=(), kwargs=(), timeout=None):
-        """The same with arguments as a tuple and a dict. timeout: seconds after which it need not begin any more."""
+        """As call_async, with the arguments as a tuple and a dict. timeout: seconds after which it must not start any
+        more."""
         return _calls().request_call(self, function, args, kwargs, timeout)
 
     def call_no_reply(self, function, *args, **kwargs):
-        """Start a call and forget it; what it raises is logged there."""
+        """Start a call without waiting for it; an exception is logged there."""
         _calls().send_call(self, function, args, kwargs)
 
     def call_service(self, service_name, method_name, **arguments):
         """Call an exposed method of a service of this context and return its value.
 
-        service_name: 'package.module.Class', or the class. Raises CallError with what was raised there or why it was
-        refused, ChannelError when the service or its context ends meanwhile.
+        service_name: 'package.module.Class', or the class. Raises CallError with what was raised there, or with the
+        reason of a refusal; ChannelError if the service or its context ends meanwhile.
         """
         return self.request_service(service_name, method_name, arguments).get()
 
     def call_service_async(self, service_name, method_name, **arguments):
-        """Start such a call; returns a ServiceReply."""
+        """Start a call of a service; returns a ServiceReply."""
         return self.request_service(service_name, method_name, arguments)
 
     def request_service(self, service, method, arguments, timeout=None):
-        """The same with the arguments as a dict. timeout: seconds after which the callee need not begin any more."""
+        """As call_service_async, with the arguments as a dict. timeout: seconds after which it must not start any
+        more."""
         return _calls().request_service(self, service, method, arguments, timeout)
 
     def send(self, handle, value, reply_to=0):
-        """Send one value to a handle of this context. EncodeError; a lost context is told to `reply_to` only."""
+        """Send one value to a handle of this context. Raises EncodeError; only `reply_to` is told of a lost context."""
         router = self.router
         payload = router.encode_for(self.id, value)
         router.send(Frame(self.id, router.own_id, router.own_id, handle, reply_to, 0, payload))
@@ -88,7 +91,8 @@ class Context(object):
         return reply_to
 
     def shutdown(self, timeout=None):
-        """Ask the context to end, and wait until it has accepted, or is gone. TimeoutError; ChannelError if refused."""
+        """Ask the context to end, and wait until it accepts or is gone. Raises TimeoutError; ChannelError if
+        refused."""
         try:
             self.request(handles.SHUTDOWN, None, timeout)
         except ChannelError:
@@ -96,14 +100,14 @@ class Context(object):
                 raise
 
     def disconnect(self, timeout=None):
-        """Let go of a context below at once: whoever waits for it gets ChannelError, its process ends, or is ended.
+        """Disconnect a descendant at once: whoever waits for it gets ChannelError, and its process ends or is killed.
 
-        It is not asked, and need not be able to answer. ValueError for one that is not below; TimeoutError.
+        Works without an answer of the context. Raises ValueError unless it is a descendant; TimeoutError.
         """
         load('svcfw.transport.children').disconnect(self, timeout)
 
     def on_gone(self, function):
-        """Call `function(reason)` once, on the loop, when this context is lost; soon, if it is gone already."""
+        """Call `function(reason)` once, on the loop thread, when this context is lost; soon, if it is gone already."""
         self.router.on_gone(self, function)
 
     def _request_later(self, handle, value):
@@ -113,23 +117,23 @@ class Context(object):
 
 
 class Reply(Latch):
-    """The answer to one request, to come."""
+    """The future answer to one request."""
 
     handle = 0
 
     def __init__(self, context, what):
-        """context: who was asked; what: names (tuple of str) that say for what."""
+        """context: where the request was sent; what: names (tuple of str) for messages."""
         Latch.__init__(self, context.router.loop)
         self.context = context
         self.what = what
 
     def get(self, timeout=None):
-        """The value, once; TimeoutError after `timeout` seconds, CallError, ChannelError.
+        """The value, once. Raises TimeoutError after `timeout` seconds, CallError, ChannelError.
 
-        A wait that takes long is named in the log, again whenever it has become twice as long.
+        A long wait is logged, again whenever it has become twice as long.
         """
         message = self._named_wait(timeout)
-        self.notify = None  # its select has nothing more to expect of it
+        self.notify = None  # its select gets no further event
         self.close('the answer was taken already')
         return message.value()
 
@@ -151,7 +155,7 @@ class Reply(Latch):
 
 
 class Sender(object):
-    """One handle of one context: who holds it may write there. Travels in messages."""
+    """One handle of one context: a holder may send to it. Can be sent in messages."""
 
     __slots__ = ('context', 'handle')
 
@@ -173,12 +177,12 @@ class Sender(object):
         self.context.send(self.handle, value)
 
     def close(self, reason='the sender was closed'):
-        """Tell the receiver that nothing follows: its `get()` raises ChannelError after the last value."""
+        """Tell the receiver that no more values follow: its `get()` raises ChannelError after the last one."""
         router = self.context.router
         payload = reason.encode('utf-8', 'replace')
         router.send(Frame(self.context.id, router.own_id, router.own_id, self.handle, 0, DEAD, payload))
 
 
 def _calls():
-    """What callers need: most contexts never call anybody."""
+    """The module for callers: most contexts never call anything."""
     return load('svcfw.core.calls.caller')

@@ -14,25 +14,25 @@ MAX_PENDING_CALLS = 10000
 
 
 def takes_router(function):
-    """Mark a function as wanting the keyword argument `router`: the Router of the context that it is called in."""
+    """Mark a function that takes the keyword argument `router`: the Router of the context that runs it."""
     function.svcfw_takes_router = True
     return function
 
 
 def inline(function):
-    """Mark a function as one that never blocks: calling it starts no spare thread for the loop."""
+    """Mark a function that never blocks: calling it starts no standby thread for the loop."""
     function.svcfw_inline = True
     return function
 
 
 def call_error(error):
-    """The CallError that tells a caller elsewhere about an exception that is being handled."""
+    """The CallError that reports the exception being handled to a remote caller."""
     kind = type(error)
     try:
-        import traceback  # 10 ms when a target starts, and needed only when something failed
+        import traceback  # 10 ms when a target starts, and needed only after a failure
 
         text = ''.join(traceback.format_exception(kind, error, error.__traceback__))
-    except Exception:  # an account that may not read this Python's library; whoever waits is told all the same
+    except Exception:  # e.g. an account without permission to read this Python's library
         text = ''
     name = kind.__qualname__ if kind.__module__ == 'builtins' else '%s.%s' % (kind.__module__, kind.__qualname__)
     return CallError(name, _text(error), text)
@@ -46,7 +46,7 @@ def _text(error):
 
 
 def fail(message, failure):
-    """Answer `message` (a Message) with a CallError, its texts cut where the whole does not fit a frame. Any thread."""
+    """Answer `message` (a Message) with a CallError, its texts shortened to fit a frame. Any thread."""
     try:
         message.fail(failure)
     except Error:
@@ -54,18 +54,18 @@ def fail(message, failure):
 
 
 class Dispatcher(object):
-    """Takes calls for a router's context; `run()` executes them until the context ends."""
+    """Queues calls for a router's context; `run()` executes them until the context ends."""
 
     def __init__(self, router):
-        #: Whether a call is being executed now.
+        #: Whether a call is being executed.
         self.busy = False
         self._router = router
-        #: Those that wait, {origin: (message, arrived)} in their order, so that one is cancelled without a search; and
+        #: Waiting calls in order, {origin: (message, arrived)}, so that one is cancelled without a search; and
         #: (None, function) of `do`.
         self._calls = OrderedDict()
         #: An item for each of them.
         self._arrivals = Latch(router.loop, brief=True)
-        #: Keys of chains (svcfw.core.calls.chain) of which a call was refused, until they are forgotten.
+        #: Keys of chains (svcfw.core.calls.chain) with a refused call, until they are forgotten.
         self._refused_chains = set()
         router.add_handler(self._on_call, handles.CALL_FUNCTION, policy=has_parent_authority)
         router.add_handler(self._on_cancel, handles.CANCEL_CALL, policy=has_parent_authority)
@@ -85,25 +85,25 @@ class Dispatcher(object):
             self._tell(message, CallError('svcfw.BusyError', '%d calls are waiting already' % MAX_PENDING_CALLS))
 
     def do(self, function):
-        """Have `function()` called on the main thread, in its turn among the calls. Loop thread."""
+        """Queue `function` for the main thread, among the calls. Loop thread."""
         self._calls[function] = None, function
         self._arrivals.put()
 
     def _waiting_for(self, call, waiting):
-        """How many calls wait, as a chain counts them: none of it may run after one that was refused."""
+        """How many calls wait, as counted for a chain: none of it may run after one that was refused."""
         (module, function), args = call[:2]
         if module != 'svcfw.core.calls.chain':
             return waiting
         refused = self._refused_chains
         if function == 'forget':
             refused.discard(args[0])
-            return waiting // 2  # it is as good as never refused: that would leave a failure here
+            return waiting // 2  # the call is treated as never refused: that would leave a failure here
         if waiting >= MAX_PENDING_CALLS:
             refused.add(args[0])
         return MAX_PENDING_CALLS if args[0] in refused else waiting
 
     def _on_cancel(self, message):
-        """A caller waits no more: its call is not begun."""
+        """The caller no longer waits: do not start its call."""
         if not message.is_dead and self._calls.pop((message.src_id, message.value()), None) is not None:
             self._arrivals.take_back()
 
@@ -131,7 +131,7 @@ class Dispatcher(object):
         try:
             (module, name), args, kwargs, *timeout = message.value()
             if timeout and self._router.loop.clock() - arrived >= timeout[0]:
-                message.refuse('the caller waits no more')
+                message.refuse('the caller no longer waits')
                 return
             function = resolve(module, name)
             if getattr(function, 'svcfw_takes_router', False):
@@ -142,7 +142,7 @@ class Dispatcher(object):
             value = function(*args, **kwargs)
             forks.end_if_fork(pid)
             message.reply(value)
-        except BaseException as e:  # KeyboardInterrupt and the like end the call, not the context that others share
+        except BaseException as e:  # KeyboardInterrupt and the like end the call, not the context
             forks.end_if_fork(pid, e)
             self._tell(message, call_error(e))
 
@@ -154,7 +154,7 @@ class Dispatcher(object):
 
 
 def resolve(module, name):
-    """The function 'Class.method' of a module, imported now. ImportError, AttributeError."""
+    """The function 'Class.method' of a module, imported now. Raises ImportError, AttributeError."""
     if module == '__main__':
         _make_room_for_main()
     __import__(module)
@@ -165,7 +165,7 @@ def resolve(module, name):
 
 
 def _make_room_for_main():
-    """The caller's program takes the place of the first stage, which nobody needs any more."""
+    """The caller's program replaces the first stage as __main__."""
     main = sys.modules.get('__main__')
     if getattr(main, '__spec__', None) is None:
         sys.modules.pop('__main__', None)

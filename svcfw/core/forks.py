@@ -1,15 +1,15 @@
-"""What a fork of this process has of a router: a copy that shares the links' descriptors, and may not use them.
+"""A fork's copy of a router: it shares the links' descriptors, and must not use them.
 
 Two processes that write frames to one link destroy it. So the copy is dead from the start, closes its copies of the
-descriptors, and says so to whoever uses it. Python 3.6 has no hook for forks: there `Router.require_own_process` finds
-out when the copy is used.
+descriptors, and raises an error when it is used. Python 3.6 has no hook for forks: there `Router.require_own_process`
+detects the fork when the copy is used.
 """
 
 import _weakref
 import os
 import sys
 
-#: Routers of this process (weak references): hooks for forks cannot be taken back, so there is one for all.
+#: Routers of this process (weak references): a hook for forks cannot be removed, so there is one for all.
 _routers = []
 _register = getattr(os, 'register_at_fork', None)
 HAS_HOOK = _register is not None
@@ -33,10 +33,10 @@ if _register is not None:
 
 
 def end_if_fork(pid, error=None):
-    """Where a function that was called in the process `pid` returns, or raises `error`, in a fork: end the fork.
+    """A function called in the process `pid` returns, or raises `error`, in a fork: end the fork.
 
-    As a program would end there: the status is that of SystemExit, 1 after another exception, which is shown, else 0.
-    Exit functions are not run: they are the original's.
+    The exit status is that of a program: that of SystemExit, 1 after another exception, which is printed, else 0.
+    Exit functions are not run: they belong to the original.
     """
     if os.getpid() == pid:
         return

@@ -1,7 +1,7 @@
-"""Importer: modules that this context lacks come from its parent, as source, into memory.
+"""Importer: fetches modules that this context lacks from its parent, as source, into memory.
 
-Two places on `sys.meta_path` are served: near the first, for what must be the parent's whatever is installed here; and
-the last, for everything that this interpreter does not find by itself.
+It has two places on `sys.meta_path`: near the first, for modules that must be the parent's whatever is installed here;
+and the last, for everything that this interpreter does not find itself.
 """
 
 import sys
@@ -11,16 +11,16 @@ from svcfw.core import handles
 from svcfw.core.message import has_parent_authority
 from svcfw.core.wire.errors import ChannelError
 
-#: Before the path of each module that came over the wire: its file name in tracebacks can be no file here.
+#: Prefix of the path of each fetched module: its file name in tracebacks cannot be a file here.
 PSEUDO_ROOT = '<svcfw>/'
-#: Ours whatever is installed here: the project itself, and the program that calls.
+#: Always fetched, whatever is installed here: the project itself, and the calling program.
 _OWN = ('svcfw', '__main__')
-#: Never asked for: what the standard library tries to import and does not need ('org' is Jython's).
+#: Never fetched: optional imports of the standard library ('org' is Jython's).
 _OPTIONAL = frozenset(getattr(sys, 'stdlib_module_names', ())) | {'org', '_hashlib', 'msvcrt'}
 
 
 class Importer(object):
-    """A finder that fetches. Any thread may import; a fetch drives the loop while it waits.
+    """A finder that fetches modules. Any thread may import; a fetch drives the loop while it waits.
 
     loader: the bundle's own finder and loader (svcfw/boot/loader.py), whose `sources` {name: (file name, source bytes,
     is package)} it adds to; svcfw.core.parent.relay serves the children of this context from them.
@@ -44,7 +44,7 @@ class Importer(object):
         return self._loader.find_spec(fullname)
 
     def _is_hopeless(self, fullname):
-        """Known to be absent there, or part of a package that was found here: the parent is not asked."""
+        """Known to be missing at the parent, or part of a package that was found here: do not ask the parent."""
         if fullname in self._absent or fullname in _OPTIONAL:
             return True
         top = fullname.partition('.')[0]
@@ -59,7 +59,7 @@ class Importer(object):
             self._absent.add(fullname)
 
     def accept(self, modules):
-        """Keep [(name, is package, path, zlib source or None for a module that does not exist), ...]."""
+        """Store [(name, is package, path, zlib source or None for a module that does not exist), ...]."""
         for name, is_package, path, packed in modules:
             if packed is None:
                 self._absent.add(name)
@@ -69,13 +69,13 @@ class Importer(object):
                 self.sources[name] = (PSEUDO_ROOT + path, zlib.decompress(packed), is_package)
 
     def _on_load_module(self, message):
-        """Modules sent before they were asked for."""
+        """Modules sent before they were requested."""
         if not message.is_dead:
             self.accept(message.value())
 
 
 class _Own(object):
-    """Early in line, for _OWN alone."""
+    """Early on sys.meta_path, for _OWN only."""
 
     def __init__(self, importer):
         self._importer = importer

@@ -1,4 +1,4 @@
-"""Latch: a queue on which threads wait, and the base of everything else that is waited for."""
+"""Latch: a queue on which threads wait; the base of everything else that can be waited for."""
 
 import _thread
 from _collections import deque
@@ -9,10 +9,10 @@ from svcfw.core.wire.errors import ChannelError, TimeoutError
 
 
 class Latch(object):
-    """Items put by any thread, got by any thread in the order of their arrival.
+    """Items put by any thread, taken by any thread in order of arrival.
 
-    loop: the Loop that a waiting thread drives meanwhile; `router.loop`. Without one the thread does no I/O while it
-    waits, which another one has to do: not for callbacks on a loop. brief: see Waiter.
+    loop: the Loop that a waiting thread drives; `router.loop`. Without one a waiting thread does no I/O, which another
+    thread has to do: not for callbacks on a loop. brief: see Waiter.
     """
 
     def __init__(self, loop=None, brief=False):
@@ -20,9 +20,9 @@ class Latch(object):
         self._brief = brief
         self._lock = _thread.allocate_lock()
         self._items = deque()
-        self._waiters = []  # a deque takes 600 bytes, and seldom more than one waits
+        self._waiters = []  # a deque takes 600 bytes, and more than one waiter is rare
         self._closed = None
-        #: Called with the latch, on the putting thread, after each put and when closed: the hook of Select.
+        #: Called with the latch, on the putting thread, after each put and on close: the hook of Select.
         self.notify = None
 
     def __len__(self):
@@ -30,14 +30,14 @@ class Latch(object):
 
     @property
     def closed(self):
-        """Why nothing more will come (str); None as long as something may."""
+        """Why no more items will come (str); None while they may."""
         return self._closed
 
     def empty(self):
         return not self._items
 
     def put(self, item=None):
-        """Add an item and wake one waiter. ChannelError once closed."""
+        """Add an item and wake one waiter. Raises ChannelError once closed."""
         with self._lock:
             if self._closed is not None:
                 raise ChannelError(self._closed)
@@ -48,9 +48,9 @@ class Latch(object):
         self._tell()
 
     def get(self, timeout=None):
-        """Take the oldest item, waiting up to `timeout` seconds (None: until the latch is closed).
+        """Take the oldest item; waits up to `timeout` seconds (None: until the latch is closed).
 
-        Raises TimeoutError, and ChannelError once closed and empty. Any thread, loop callbacks included.
+        Raises TimeoutError, and ChannelError once closed and empty. Any thread, including loop callbacks.
         """
         items = self._items
         if items:
@@ -77,7 +77,7 @@ class Latch(object):
                 raise TimeoutError('%r: nothing arrived within %g s' % (self, timeout))
 
     def take_back(self):
-        """Take out the latest item, if there is one: for items that are all alike."""
+        """Remove the latest item, if there is one: for items that are all alike."""
         try:
             self._items.pop()
         except IndexError:
@@ -100,7 +100,7 @@ class Latch(object):
             notify(self)
 
     def _withdraw(self, waiter):
-        """A waiter that was chosen for an item but leaves for another reason hands its turn on."""
+        """A waiter that was chosen for an item leaves for another reason: choose another one."""
         with self._lock:
             if waiter in self._waiters:
                 self._waiters.remove(waiter)

@@ -1,4 +1,4 @@
-"""Log records of a context travel to the top of the tree. `logging` is not imported for that: 10 ms of a start."""
+"""Sends log records of a context to the root of the tree. Does not import `logging`: 10 ms of a start."""
 
 import os
 import sys
@@ -6,13 +6,13 @@ import sys
 from svcfw.core import handles
 from svcfw.core.wire.frames import Frame
 
-#: A longer text is cut: a log line is for reading.
+#: Longer texts are cut.
 MAX_TEXT_CHARS = 64 * 1024
 MAX_NAME_CHARS = 200
 
 
 def forward(router, level, name, text):
-    """Send one record up. Lost silently when the parent is, or does not keep up: a log must not hold up its program."""
+    """Send one record up. Dropped silently if the parent is lost or too slow: logging must not block the program."""
     stream = router.link_for(0)
     if stream is not None and not stream.is_full():
         value = (int(level), str(name)[:MAX_NAME_CHARS], str(text)[:MAX_TEXT_CHARS])
@@ -20,7 +20,7 @@ def forward(router, level, name, text):
 
 
 def install(router):
-    """Have this process's logging go up, from `router.log_level` on: from when `logging` is imported. Idempotent."""
+    """Send this process's log records up, from `router.log_level` on, once `logging` is imported. Idempotent."""
     if router.forwards_logging:
         return
     router.forwards_logging = True
@@ -31,7 +31,7 @@ def install(router):
 
 
 class _AtImport(object):
-    """A finder for `logging` alone, which it has found by the others, and adds the handler to."""
+    """A finder for `logging` only: lets the other finders find it, and adds the handler."""
 
     def __init__(self, router):
         self._router = router
@@ -43,7 +43,7 @@ class _AtImport(object):
         sys.meta_path.remove(self)
         finders = [finder for finder in sys.meta_path if hasattr(finder, 'find_spec')]
         spec = next(filter(None, (finder.find_spec(fullname, path, target) for finder in finders)), None)
-        if spec is not None and os.getpid() == self._pid:  # the link is not for what was forked from here
+        if spec is not None and os.getpid() == self._pid:  # a fork must not use the link
             execute = spec.loader.exec_module
 
             def exec_module(module):
@@ -55,7 +55,7 @@ class _AtImport(object):
 
 
 def _add_handler(router):
-    import logging  # which is there
+    import logging  # already imported
 
     class Forwarder(logging.Handler):
         def emit(self, record):

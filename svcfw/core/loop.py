@@ -1,4 +1,4 @@
-"""One I/O loop, driven by whichever thread waits.
+"""Loop: one I/O loop, driven by whichever thread waits.
 
 A dedicated I/O thread costs two thread hand-overs for each call (46 us each, measured), so there is none: the thread
 that waits for an answer polls the descriptors itself ("leader/followers", Schmidt et al., 2000). At most one thread
@@ -21,11 +21,11 @@ from _heapq import heappop, heappush
 from svcfw.core.poller import READ, WRITE, Poller
 from svcfw.core.wire.errors import ChannelError
 
-#: How long nobody drives before the standby does: the first nap, and the longest while others go on driving. Whenever
-#: it wakes, a call in that process takes two thread switches longer.
+#: How long no thread drives before the standby does: the first sleep, and the longest while others drive. When it
+#: wakes, a call in that process takes two thread switches longer.
 STANDBY_NAP_S = 0.005
 MAX_STANDBY_NAP_S = 0.02
-#: A poll or sleep that has nothing to wait for still ends, so that a lost wake-up can only delay, never hang.
+#: A poll or sleep without anything to wait for still ends, so that a lost wake-up can only delay, never hang.
 MAX_POLL_S = 60.0
 #: How long at most writes of threads that do not drive are held back to become one; epoll makes it a millisecond.
 LINGER_S = 0.0005
@@ -35,11 +35,11 @@ _NOTHING = (None, None)
 
 
 class Waiter(object):
-    """What one thread sleeps on until another thread, or the loop that it drives itself, calls `set()`.
+    """What one thread waits on until another thread, or the loop that it drives itself, calls `set()`.
 
-    brief: the thread goes for short work and comes back to wait, as one of a pool does. Where there is a standby,
-    nobody is woken to drive meanwhile, and who drives leaves it to the thread that it gave work to: a sequence of short
-    works then takes no thread switch.
+    brief: the thread leaves for short work and comes back to wait, as pool threads do. Where there is a standby, no
+    other thread is woken to drive meanwhile, and the driver hands over to the thread that it gave work to: a sequence
+    of short items then takes no thread switch.
     """
 
     __slots__ = ('ready', 'brief', '_loop', '_gate', '_asleep')
@@ -52,36 +52,36 @@ class Waiter(object):
         self._asleep = False
 
     def set(self):
-        """Let the waiting thread go on. Any thread; idempotent."""
+        """Let the waiting thread continue. Any thread; idempotent."""
         loop = self._loop
         if loop._driver is self and loop.is_driving():
-            self.ready = True  # as the thread that waits for it will see when this callback returns
+            self.ready = True  # the waiting thread sees it when this callback returns
             loop.busy += 1
             return
         with loop._lock:
             self.ready = True
             if self._asleep:
-                self._rouse()
+                self._unpark()
                 if self.brief and loop.is_driving():
                     loop._hands_over = True
             else:
                 loop._wake()
 
-    def _rouse(self):
+    def _unpark(self):
         if self._asleep:
             self._asleep = False
             self._loop.busy += 1
             self._gate.release()
 
-    def _doze(self):
-        """Get ready to sleep; the loop's lock is held."""
+    def _park(self):
+        """Park: prepare to sleep; the loop's lock is held."""
         if self._gate is None:
             self._gate = _thread.allocate_lock()
             self._gate.acquire()
         self._asleep = True
 
     def _sleep(self, timeout=MAX_POLL_S):
-        """Sleep until roused. When the time is over first, take the gate's state back to locked."""
+        """Sleep until unparked. On time-out, take the gate's state back to locked."""
         if not self._gate.acquire(True, max(0, min(timeout, MAX_POLL_S))):
             with self._loop._lock:
                 if not self._asleep:
@@ -108,7 +108,7 @@ class Timer(object):
 class Loop(object):
     """Descriptors, timers and deferred calls. Callbacks run on the driving thread, one at a time.
 
-    on_error(exception): called for an exception that escapes a callback; the loop goes on.
+    on_error(exception): called for an exception that a callback raises; the loop continues.
     """
 
     def __init__(self, on_error, clock=time.monotonic):
@@ -145,10 +145,10 @@ class Loop(object):
             os.set_blocking(fd, False)
         self.watch(self._wake_r, self._drain_wakes)
 
-    # -- what to watch; any thread
+    # -- descriptors and deferred calls; any thread
 
     def watch(self, fd, on_readable=None, on_writable=None):
-        """Call these whenever `fd` is readable (end of file and errors included) or writable; both None: stop."""
+        """Call these whenever `fd` is readable (including end-of-file and errors) or writable; both None: stop."""
         mask = (READ if on_readable else 0) | (WRITE if on_writable else 0)
         with self._lock:
             known = fd in self._watched
@@ -161,7 +161,7 @@ class Loop(object):
             self._wake()
 
     def call_soon(self, function):
-        """Call `function()` in this or the next turn of the loop. Signal handlers may do this too."""
+        """Call `function()` in this or the next turn of the loop. Also for signal handlers."""
         self._soon.append(function)
         with self._lock:
             self._wake()
@@ -178,11 +178,11 @@ class Loop(object):
         return self.call_at(self.clock() + seconds, function)
 
     def flush_later(self, function):
-        """Have `function()` called at the end of this turn: many writes become one. The driving thread."""
+        """Call `function()` at the end of this turn: many writes become one. Driving thread."""
         self._flushes.append(function)
 
     def linger(self, function):
-        """The same for another thread: called when a thread begins to wait, or moments from now.
+        """As `flush_later` for another thread: called when a thread begins to wait, or moments from now.
 
         Returns whether it will be called: there must be a standby, or one that drives.
         """
@@ -200,19 +200,20 @@ class Loop(object):
         self._flush(self._lingering)
 
     def is_driving(self):
-        """Whether the calling thread is the one that runs the callbacks now."""
+        """Whether the calling thread runs the callbacks now."""
         return self._driving_thread == _thread.get_ident()
 
     def own_waiter(self):
-        """What the calling thread drives for; None if it does not drive, or a callback of its own waits meanwhile."""
+        """The Waiter for which the calling thread drives; None if it does not drive, or one of its callbacks waits."""
         return self._driver if self.is_driving() and not self._nested else None
 
     # -- waiting
 
     def wait(self, waiter, deadline=None):
-        """Block until `waiter` is set, driving the loop if nobody does. False once `clock()` is past `deadline`.
+        """Block until `waiter` is set, driving the loop if no other thread does. False once `clock()` is past
+        `deadline`.
 
-        A callback may wait as well: it then drives the loop from within its own turn. ChannelError once closed.
+        A callback may wait as well: it then drives the loop from within its own turn. Raises ChannelError once closed.
         """
         if self.is_driving():
             return self._drive_nested(waiter, deadline)
@@ -265,23 +266,23 @@ class Loop(object):
             try:
                 _thread.start_new_thread(self._standby_main, ())
             except BaseException:
-                self._standby = None  # the next who asks for it tries again
+                self._standby = None  # the next caller tries again
                 raise
 
     def close(self):
-        """Let go of the descriptors of the loop itself; whoever waits on it gets ChannelError. Idempotent."""
+        """Close the loop's own descriptors; waiting threads get ChannelError. Idempotent."""
         with self._lock:
             self._closed = True
             if self._standby is not None:
-                self._standby._rouse()
+                self._standby._unpark()
             while self._followers:
-                self._followers.popleft()._rouse()
+                self._followers.popleft()._unpark()
             self._wake()
             if self._driver is None:
                 self._release()
 
     def abandon(self, reason):
-        """In a fork, whose only thread calls: whoever waits gets ChannelError(reason)."""
+        """In a fork, on its only thread: waiters get ChannelError(reason)."""
         self._lock = _thread.RLock()
         self._closed, self._why_closed = True, reason
         self._driver = self._driving_thread = None
@@ -289,17 +290,17 @@ class Loop(object):
         self._watched.clear()
         self._release()
 
-    # -- the driver's side
+    # -- driving
 
     def _follow(self, waiter):
-        waiter._doze()
+        waiter._park()
         if waiter not in self._followers:
             self._followers.append(waiter)
         if self._driver is self._standby:
             self._wake()
 
     def _unfollow(self, waiter):
-        """Whoever was chosen to drive and goes (perhaps by Ctrl-C) chooses another."""
+        """A thread that was chosen to drive leaves (perhaps by Ctrl-C): choose another one."""
         with self._lock:
             if waiter in self._followers:
                 self._followers.remove(waiter)
@@ -323,16 +324,16 @@ class Loop(object):
                 self._unpark()
 
     def _promote(self):
-        """Nobody drives: let a follower take over, or else the standby. The lock is held."""
+        """No thread drives: let a follower take over, or else the standby. The lock is held."""
         if self._driver is None:
             if self._followers:
-                self._followers.popleft()._rouse()
+                self._followers.popleft()._unpark()
             elif self._standby_parked:
                 self._unpark()
 
     def _unpark(self):
         self._standby_parked = False
-        self._standby._rouse()
+        self._standby._unpark()
 
     def _drive_nested(self, waiter, deadline):
         self._nested += 1
@@ -345,7 +346,7 @@ class Loop(object):
             self._nested -= 1
 
     def _drive_until(self, waiter, deadline):
-        """Until the waiter is set, or it is late, or it would better be another thread that drives. False for that."""
+        """Drive until the waiter is set, the deadline has passed, or another thread should drive: False for that."""
         while not waiter.ready and (deadline is None or self.clock() < deadline):
             if self._closed:
                 raise ChannelError(self._why_closed)
@@ -389,7 +390,7 @@ class Loop(object):
             self._flush(self._lingering)
 
     def _poll(self, deadline):
-        self._polling = True  # from here on `call_soon` wakes us, so what it has added before is looked at after
+        self._polling = True  # from here on `call_soon` wakes us, so check afterwards what was added before
         try:
             if self._soon or self._flushes:
                 return self._poller.poll(0)
@@ -401,7 +402,7 @@ class Loop(object):
             self._polling = False
 
     def _run_timers(self):
-        """Call what is due; not for ever, even if each of these calls adds one that is due at once."""
+        """Call due timers; not for ever, even if each of them adds one that is due at once."""
         now = self.clock()
         for _ in range(len(self._timers)):
             with self._lock:
@@ -420,12 +421,12 @@ class Loop(object):
     # -- wake-ups
 
     def _wake(self):
-        """Make a blocked driver look again; the lock is held. Its own thread blocks when in a signal handler only."""
+        """Wake a blocked driver; the lock is held. Its own thread blocks only within a signal handler."""
         if self._driver is not None and (self._polling or not self.is_driving()):
             try:
                 os.write(self._wake_w, b'\0')
             except OSError:
-                pass  # the pipe is full: a wake-up is under way already
+                pass  # the pipe is full: a wake-up is pending already
 
     def _drain_wakes(self):
         try:
@@ -448,12 +449,12 @@ class Loop(object):
         nap_s = STANDBY_NAP_S
         while True:
             with self._lock:
-                # It naps while drivers change, rather than have each of them wake it.
+                # It sleeps while drivers change, instead of being woken by each of them.
                 nap_s = STANDBY_NAP_S if turns == self._turns else min(nap_s * 2, MAX_STANDBY_NAP_S)
                 parks = self._driver is not None and turns == self._turns
                 turns = self._turns
                 self._standby_parked = parks
-                me._doze()
+                me._park()
             if self._closed:
                 return
             me._sleep(MAX_POLL_S if parks else nap_s)

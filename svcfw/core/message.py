@@ -1,4 +1,4 @@
-"""Message: a frame seen by the program, its value decoded on demand."""
+"""Message: a received frame, its value decoded on demand."""
 
 from svcfw.core.wire.errors import CallError, ChannelError, DecodeError
 from svcfw.core.wire.frames import DEAD, ERROR, Frame
@@ -6,7 +6,7 @@ from svcfw.core.wire.limits import FEW_VALUES, MAX_VALUES
 
 
 class Message(object):
-    """One received frame. `value()` gives what was sent; `reply()` answers it."""
+    """One received frame. `value()` returns what was sent; `reply()` answers it."""
 
     __slots__ = ('frame', 'router')
 
@@ -32,12 +32,12 @@ class Message(object):
 
     @property
     def is_dead(self):
-        """Whether this is not a message but the news that none will come."""
+        """Whether this is a dead message: the notification that no message will come."""
         return bool(self.frame.flags & DEAD)
 
     @property
     def reason(self):
-        """Of a dead message: why."""
+        """The reason of a dead message."""
         return self.frame.payload.decode('utf-8', 'replace')
 
     def value(self):
@@ -45,7 +45,7 @@ class Message(object):
         return self._decoded(MAX_VALUES)
 
     def small_value(self):
-        """The same; DecodeError where it consists of many values. For handlers: others wait while they decode."""
+        """As `value`, but raises DecodeError if it has many values. For handlers: decoding blocks the loop."""
         return self._decoded(FEW_VALUES)
 
     def _decoded(self, max_values):
@@ -60,19 +60,19 @@ class Message(object):
         return self.frame.reply_to != 0
 
     def is_from(self, src_id, reply_to):
-        """Whether this is what a context asked with that handle for the answer."""
+        """Whether this is the request with that reply handle from that context."""
         return self.frame.src == src_id and self.frame.reply_to == reply_to
 
     def reply(self, value):
-        """Send `value` to whom asked, if he wants an answer. Any thread."""
+        """Send `value` to the requester, if it expects a reply. Any thread."""
         self._answer(0, value)
 
     def fail(self, error):
-        """Answer with a CallError, which is raised where the answer is taken. Any thread."""
+        """Answer with a CallError, which is raised at the requester. Any thread."""
         self._answer(ERROR, error)
 
     def refuse(self, reason):
-        """Answer that there is nobody to answer: ChannelError(reason) at the other end."""
+        """Answer with a dead message: ChannelError(reason) at the requester."""
         if self.wants_reply() and not self.is_dead:
             self._send(DEAD, reason.encode('utf-8', 'replace'))
 
@@ -86,12 +86,12 @@ class Message(object):
 
 
 def has_parent_authority(message):
-    """Policy: only the context itself and those above it."""
+    """Policy: allows the context itself and its ancestors."""
     return message.auth_id == message.router.own_id or message.auth_id in message.router.parent_ids
 
 
 def shaped(value, types):
-    """A tuple of exactly these types, or DecodeError: what a peer sent is not trusted to have the right form."""
+    """A tuple of exactly these types, or DecodeError: values from peers are not trusted to have the right form."""
     if type(value) is not tuple or len(value) != len(types) or not all(map(isinstance, value, types)):
         raise DecodeError('expected a tuple of %s' % (types,))
     return value

@@ -1,4 +1,4 @@
-"""Waits for descriptors: blocks, or looks again and again for a moment while events come at once."""
+"""Poller: waits for descriptors; blocks, or polls for a moment while events come quickly."""
 
 import os
 import select
@@ -8,21 +8,21 @@ WRITE = getattr(select, 'EPOLLOUT', getattr(select, 'POLLOUT', 4))
 
 _yield = getattr(os, 'sched_yield', lambda: None)
 
-#: A blocked process takes 30 to 60 us to be woken (measured; the core that it left has to wake up too), more than a
-#: small call takes in all. So who has blocked for less than QUICK_S some times in a row looks for up to SPIN_S first.
-#: Over ssh a small call takes 150 to 350 us. A look takes 1 to 2 us: one that took CROWDED_S had to share the core,
-#: with ssh or whom we wait for, and who goes on looking then takes from them what they need.
+#: A blocked process takes 30 to 60 us to be woken (measured; its core has to wake up too), more than a small call takes
+#: in all. So a thread that has blocked for less than QUICK_S some times in a row polls for up to SPIN_S first.
+#: Over ssh a small call takes 150 to 350 us. A poll takes 1 to 2 us: one that took CROWDED_S had to share the core with
+#: ssh or the process that we wait for, from which further polling would take time.
 SPIN_S = 0.00025
 QUICK_S = 0.0006
 CROWDED_S = 0.00002
-#: How many times: twice as many after each look in vain, half as many after one that found something.
+#: How many times: doubled after each poll in vain, halved after one with a result.
 MIN_QUICK, MAX_QUICK = 4, 256
 
 
 class Poller(object):
-    """select.epoll, or what the platform has, with time-outs in seconds.
+    """select.epoll, or the platform's equivalent, with time-outs in seconds.
 
-    clock: seconds. `register`, `modify` and `unregister` are those of the platform's; any thread. `poll`: one thread.
+    clock: seconds. `register`, `modify` and `unregister` are the platform's; any thread. `poll`: one thread.
     """
 
     def __init__(self, clock):
@@ -37,7 +37,7 @@ class Poller(object):
         self._wanted_quick = MIN_QUICK
 
     def poll(self, timeout):
-        """[(fd, mask)] of what is ready, after at most `timeout` seconds."""
+        """[(fd, mask)] of ready descriptors, after at most `timeout` seconds."""
         if timeout <= 0:
             return self._poll(0)
         began = self._clock()
@@ -60,7 +60,7 @@ class Poller(object):
                 return events
             if now - was > CROWDED_S:
                 break
-            _yield()  # whom we wait for may need this core
+            _yield()  # the process that we wait for may need this core
             was, now = now, self._clock()
         self._quick = 0
         self._wanted_quick = min(MAX_QUICK, self._wanted_quick * 2)

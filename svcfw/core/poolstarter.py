@@ -1,4 +1,4 @@
-"""The handlers that stand in for what a child context does not have until a context above needs it."""
+"""Temporary handlers for parts of a child context that are created on first use."""
 
 import _thread
 import sys
@@ -11,10 +11,10 @@ _POOL = 'svcfw.service.pool', 'pool of services'
 
 
 class PoolStarter(object):
-    """Makes the pool of services when a context above calls one for the first time; or whatever else takes a handle.
+    """Creates the service pool when an ancestor first calls a service; or another owner of a handle.
 
-    what: (module, what it is for users); module.start_in_child(router, [(message, when it came), ...]) takes over.
-    on_main(function): has it called on the main thread (Dispatcher.do).
+    what: (module, name for users); module.start_in_child(router, [(message, time of arrival), ...]) takes over.
+    on_main(function): queues it for the main thread (Dispatcher.do).
     """
 
     def __init__(self, router, handle=handles.CALL_SERVICE, what=_POOL, on_main=None):
@@ -22,7 +22,7 @@ class PoolStarter(object):
         self._router = router
         self._what = what
         self._has_begun = False
-        #: (message, when it came) of each call.
+        #: (message, time of arrival) of each call.
         self._waiting = []
         router.add_handler(self._on_call, handle)
         if handle == handles.CALL_SERVICE:
@@ -45,17 +45,17 @@ class PoolStarter(object):
                     # Before 3.13 `threading` takes the thread that imports it for the main one, and fails at the end.
                     # The main thread is idle: before it runs a function it installs logging, which needs threading.
                     self._on_main(self._start)
-            except Exception as e:  # no more threads for this account
+            except Exception as e:  # e.g. the account's limit of threads
                 self._give_up(call_error(e))
 
     def _on_cancel(self, message):
-        """A caller waits no more."""
+        """A caller no longer waits."""
         if not message.is_dead:
             reply_to = message.small_value()
             self._waiting = [each for each in self._waiting if not each[0].is_from(message.src_id, reply_to)]
 
     def _start(self):
-        """Importing it may have to ask the parent, which must not hold up the loop."""
+        """Import it: the parent may have to be asked, which must not block the loop."""
         try:
             logs.install(self._router)
             module = load(self._what[0])
@@ -66,7 +66,7 @@ class PoolStarter(object):
         self._router.loop.call_soon(lambda: self._hand_over(module))
 
     def _give_up(self, failure):
-        """The next call tries again."""
+        """Fail the waiting calls; the next call tries again."""
         self._has_begun = False
         waiting, self._waiting = self._waiting, []
         for message, _ in waiting:

@@ -1,4 +1,4 @@
-"""Router: brings each frame to the handler or the link that it is for, and refuses what may not pass."""
+"""Router: brings each frame to its handler or link, and refuses frames that may not pass."""
 
 import _thread
 import os
@@ -29,10 +29,10 @@ class _NoRoutes(object):
 
 
 class Router(object):
-    """The routing of one context: its links to parent and children, its handlers, its view of the tree.
+    """The routing of one context: links to parent and children, handlers, its view of the tree.
 
-    own_id, parent_ids: ids of this context and of those above it, nearest first; the top of the tree is 0, without any.
-    log(router, level, text): where the router reports what nobody waits for; level as in `logging`.
+    own_id, parent_ids: ids of this context and of its ancestors, nearest first; the root is 0, without ancestors.
+    log(router, level, text): called for errors that no caller gets; level as in `logging`.
     Handlers run on the thread that drives `loop`. Public methods may be called by any thread unless they say otherwise.
     """
 
@@ -51,31 +51,31 @@ class Router(object):
         self.closed = None
         self._pid = os.getpid()  # type: object
         forks.watch(self)
-        #: The pool of services of this context (svcfw.service.Pool), if there is one.
+        #: The service pool of this context (svcfw.service.Pool), if there is one.
         self.services = None
-        #: What transfers of files share in this context (svcfw.files.transfers.Transfers), once there are any.
+        #: Shared state of file transfers (svcfw.files.transfers.Transfers), once there are any.
         self.transfers = None
-        #: Who may write to handles of this context (a Holders), once there is a Sender for one.
+        #: Contexts that may write to handles here (a Holders), once there is a Sender for one.
         self.holders = None
-        #: What this context does for its children, once it has any (svcfw.core.parent.relay.Relay).
+        #: The relay for children (svcfw.core.parent.relay.Relay), once there are any.
         self.relay = None
         #: What one above attests of others that may speak to this context (svcfw.core.beside): {id: dict}.
         self.beside = {}
         #: Who brings modules here from above (svcfw.core.importer.Importer); None at the top.
         self.importer = None
-        #: For children: the packed core that this context itself was started from (bytes), and from which level
-        #: (int, as in `logging`) their log records are wanted.
+        #: For children: the packed core from which this context was started (bytes), and the level
+        #: (int, as in `logging`) from which on their log records are wanted.
         self.bundle = None
         self.log_level = 30
-        #: The children's starters (svcfw.transport.start) until their processes are gone (set).
+        #: The children's starters (svcfw.transport.start) until their processes have ended (set).
         self.starters = set()
-        #: Whether this process's logging goes to the top already; see logs.install.
+        #: Whether this process's log records go to the root already; see logs.install.
         self.forwards_logging = False
         self._lock = _thread.allocate_lock()
-        #: The way to each context below, and which of them are children of this one; changed by the driving thread.
+        #: The route to each descendant, and which of them are children; changed by the driving thread.
         self.routes = _NoRoutes()
         self.child_ids = set()
-        #: (first, last) of the ids that were granted to this context at its start, for children; None for none.
+        #: (first, last) of the ids for children that were granted to this context at its start; None for none.
         self.ids = None
         self._parent_link = None
         self._contexts = {}
@@ -92,7 +92,7 @@ class Router(object):
     # -- contexts
 
     def context(self, context_id, name=None):
-        """The Context object for an id; the same one for the same id."""
+        """The Context object for an id; always the same one."""
         with self._lock:
             known = self._contexts.get(context_id)
             if known is None:
@@ -102,11 +102,11 @@ class Router(object):
         return known
 
     def myself(self):
-        """This context, for others to call."""
+        """The Context object of this context, to give to others."""
         return self.context(self.own_id, self.name)
 
     def parent(self):
-        """The context above this one; None at the top."""
+        """The parent's Context; None at the root."""
         return self.context(self.parent_ids[0]) if self.parent_ids else None
 
     def local(self, *args, **kwargs):
@@ -126,7 +126,7 @@ class Router(object):
         return self._parent_link
 
     def add_child(self, context, link, read_fd, write_fd, on_event, on_lost):
-        """Join a link to a child that is being started: its frames count from now on.
+        """Connect a child that is being started: its frames count from now on.
 
         on_event(stream, event) gets what is not a frame, on_lost(stream, reason) the end, once. Driving thread.
         """
@@ -141,11 +141,11 @@ class Router(object):
         return self.routes.links()
 
     def link_for(self, context_id):
-        """The link that leads to a context (opaque, hashable); None for this one, and for none."""
+        """The link that leads to a context (opaque, hashable); None for this one, and without a route."""
         return self._stream_for(context_id)
 
     def neighbour(self, context):
-        """The child of this context by way of which another one is reached, or it itself; None where there is none."""
+        """The child by way of which a context is reached, or that is it; None without a route."""
         stream = self.routes.link_for(context.id)
         if stream is None:
             return None
@@ -163,16 +163,17 @@ class Router(object):
         """Hook, called before a call goes out: what the other side will have to import. See the relay's."""
 
     def allocate_id(self):
-        """An id for a new child. Asks the parent for more when the present block is used up (blocks for one answer)."""
+        """An id for a new child. Requests more from the parent when the present block is used up (blocks for one
+        answer)."""
         return load('svcfw.core.parent.relay').relay_of(self).allocate_id()
 
     # -- handlers
 
     def add_handler(self, function, handle=None, policy=None, respondent=None, once=False):
-        """Have `function(message)` called for each message to `handle`; a new handle if None. Returns the handle.
+        """Call `function(message)` for each message to `handle`, a new one if None. Returns the handle.
 
-        policy(message) -> bool: others are refused. respondent: only this context may write to it, and its loss is
-        delivered as a dead message, after which the handler is gone. once: gone after the first message.
+        policy(message) -> bool: others are refused. respondent: only this context may write to the handle; its loss is
+        delivered as a dead message, after which the handler is removed. once: removed after the first message.
         """
         with self._lock:
             if handle is None:
@@ -194,9 +195,9 @@ class Router(object):
             self.holders.forget(handle)
 
     def encode_for(self, context_id, value):
-        """The payload (bytes) of a value for one context, which may write to the handles whose Senders it gets.
+        """The payload (bytes) of a value for one context, which may write to the handles whose Senders it contains.
 
-        Once all who may are lost, the handler of such a handle gets a dead message and is gone. EncodeError.
+        When all contexts with a Sender are lost, the handler gets a dead message and is removed. Raises EncodeError.
         """
         if self.holders is None:
             return self.codec.encode(value)
@@ -210,7 +211,7 @@ class Router(object):
     # -- sending
 
     def send(self, frame):
-        """Send on behalf of this context. An answer that cannot come is delivered as a dead message, never silence."""
+        """Send on behalf of this context. If no answer can come, a dead message is delivered."""
         if not forks.HAS_HOOK:
             self.is_fork()
         if frame.dst == self.own_id:
@@ -230,7 +231,7 @@ class Router(object):
         return stream if stream is not None else self._parent_link
 
     def bounce(self, frame, reason):
-        """Tell the sender of a frame with an answer due, in the name of whom it was for, that there will be none."""
+        """Send a dead message to the sender of a frame that expects an answer, in the name of its destination."""
         if frame.reply_to and not frame.flags & DEAD:
             dead = Frame(frame.src, frame.dst, self.own_id, frame.reply_to, 0, DEAD, reason.encode('utf-8', 'replace'))
             if frame.src == self.own_id:
@@ -252,9 +253,9 @@ class Router(object):
             self.shutdown('%s has shut down' % stream.name)
 
     def refused(self, link, text, level=30, counts=True):
-        """Log why a frame is refused that came by `link`; who is below has no more than its conduct admits.
+        """Log why a frame that came by `link` is refused; descendants have a rate limit.
 
-        counts: its link is ended if this happens too often.
+        counts: the link is ended if this happens too often.
         """
         text = '%s: refused a frame: %s' % (link.name if link else self.name, text)
         conduct = self.relay and self.relay.conducts.get(link)
@@ -264,7 +265,7 @@ class Router(object):
             self.log(self, level, text)
 
     def deliver(self, frame):
-        """Have the handler called that a frame for this context is for. Driving thread."""
+        """Call the handler for a frame to this context. Driving thread."""
         handler = self._handlers.get(frame.handle)
         message = Message(self, frame)
         if handler is None:
@@ -282,7 +283,7 @@ class Router(object):
                     self.remove_handler(frame.handle)
                 function(message)
             except Exception as e:
-                # Whoever sent it may have sent nonsense; it harms nobody else, and nobody waits in vain.
+                # The sender may have sent a malformed value; it harms nobody else, and gets an answer.
                 if not message.is_dead:
                     text = '%r: %s: %s' % (message, type(e).__name__, e)
                     self._refuse(frame, text, 40, isinstance(e, ProtocolError))
@@ -293,7 +294,7 @@ class Router(object):
         self.refused(self.routes.link_for(frame.src), text, level, counts and frame.src in self.child_ids)
 
     def _speaks_for(self, frame, respondent_id):
-        """Other than the respondent: a neighbour on the way to it with the news that it will not answer."""
+        """Besides the respondent: a neighbour on the route to it, with a dead message."""
         if frame.src == self.own_id:
             return True
         is_neighbour = frame.src in self.child_ids or frame.src in self.parent_ids
@@ -306,7 +307,7 @@ class Router(object):
     def on_gone(self, context, function):
         """Call `function(reason)` once, on the driving thread, when `context` is lost.
 
-        The loss of one above is the end of this context: see `on_shutdown`.
+        The loss of an ancestor ends this context: see `on_shutdown`.
         """
         with self._lock:
             if self._knows(context.id):
@@ -340,25 +341,25 @@ class Router(object):
             )
 
     def tell_parent(self, handle, value):
-        """Send what is not answered to the context above."""
+        """Send a message without answer to the parent."""
         self.send(Frame(self.parent_ids[0], self.own_id, self.own_id, handle, 0, 0, self.codec.encode(value)))
 
     # -- a fork's copy
 
     def is_fork(self):
-        """Whether the calling process is a fork of the one whose router this is; the copy is dead then."""
+        """Whether the calling process is a fork of the router's process; the copy is dead then."""
         if os.getpid() == self._pid:
             return False
         self.abandon()
         return True
 
     def abandon(self):
-        """In a fork: let go of everything, and say so to whoever uses this copy. Idempotent."""
+        """In a fork: close everything, and raise an error on use. Idempotent."""
         if self._pid is None:
             return
         name, self._pid = 'process %s' % self._pid, None
         self.closed = 'this is a fork of %s (%s), which alone may use its router' % (name, self.name)
-        # A thread that there is no more may have held any of the locks.
+        # A thread that does not exist any more may have held any of the locks.
         self._lock = _thread.allocate_lock()
         self._handlers.clear()
         for stream in (self.routes.links() | {self._parent_link}) - {None}:
@@ -379,9 +380,9 @@ class Router(object):
         self.loop.call_soon(lambda: self.shutdown('%s was told to shut down' % self.name))
 
     def shutdown(self, reason='the router was shut down'):
-        """Say goodbye to all links and wake every waiter with ChannelError(reason). Idempotent.
+        """Say goodbye on all links and wake every waiter with ChannelError(reason). Idempotent.
 
-        Runs the functions of `on_shutdown`; for another call, which returns at once, `join_shutdown` waits for them.
+        Runs the functions of `on_shutdown`; a concurrent call returns at once, `join_shutdown` waits for them.
         """
         with self._lock:
             if self.closed is not None:
@@ -395,13 +396,13 @@ class Router(object):
         for function in self._on_shutdown:
             try:
                 function()
-            except BaseException as e:  # SystemExit of one is no reason to skip the others
+            except BaseException as e:  # SystemExit of one must not skip the others
                 self._on_loop_error(e)
         self._ending_thread = None
         self.ended.close('the end')
 
     def join_shutdown(self, timeout_s):
-        """Wait until a shutdown that has begun has run its functions, for so many seconds at most. Any thread.
+        """Wait until a running shutdown has run its functions, for `timeout_s` seconds at most. Any thread.
 
         Returns at once on the thread that runs them.
         """
@@ -418,7 +419,7 @@ class Router(object):
 
     def _decode_context(self, value):
         context_id, name = shaped(value, (int, (str, type(None))))
-        # Not remembered: a peer could fill the memory with names.
+        # Not cached: a peer could fill the memory with names.
         return self._contexts.get(context_id) or Context(self, context_id, name)
 
     def _decode_sender(self, value):

@@ -1,4 +1,4 @@
-"""Frames over a pair of descriptors: a link joined to the loop, with a bounded write queue.
+"""Stream: frames over a pair of descriptors: a link connected to the loop, with a bounded write queue.
 
 Writes from the driving thread are collected and go out at the end of its turn, many frames in one system call. Writes
 from other threads go out at once where the descriptor takes them, but for bursts of short frames: each write wakes the
@@ -18,20 +18,20 @@ from svcfw.core.wire.errors import ChannelError, Error
 from svcfw.core.wire.frames import Frame
 from svcfw.core.wire.link import Closed, Goodbye
 
-#: Above this a writer from another thread waits, and the router stops reading from where the data comes.
+#: Above this a writer on another thread waits, and the router stops reading from the source (backpressure).
 HIGH_WATER_BYTES = 4 * 1024 * 1024
 LOW_WATER_BYTES = 1024 * 1024
-#: A thread that sends one frame after the other within this time has them written together: what comes within a
-#: millisecond, up to so many bytes.
+#: Frames that a thread sends at intervals below this are written together: those of a millisecond, up to this many
+#: bytes.
 BURST_S = 0.00004
 MAX_BURST_S = 0.001
 BURST_BYTES = 16 * 1024
-#: A payload up to this size is copied to its header: cheaper than a buffer of its own.
+#: A payload up to this size is copied behind its header: cheaper than a buffer of its own.
 SMALL_BYTES = 4096
-#: How long the frames of one link are handled before others have their turn. Time is what decoding, bytes and numbers
+#: How long the frames of one link are handled before others get their turn. Time bounds decoding, bytes and numbers
 #: of frames have in common; 0.25 ms is more than all but the rare frame takes, and little beside a call's round trip.
 TURN_S = 0.00025
-#: For how long the last words of a peer that takes no more are read, in steps.
+#: How long the last messages of a peer that does not read any more are read, in steps.
 LAST_WORDS_S, LAST_STEPS = 0.01, 100
 #: fcntl.F_SETPIPE_SZ of Python 3.10.
 _SET_PIPE_SIZE = 1031
@@ -39,7 +39,7 @@ _SET_PIPE_SIZE = 1031
 MAX_BUFFERS = 16
 
 HAS_SHUT_DOWN = 'the peer has shut down'
-#: Events after which nothing follows, and why.
+#: Events after which none follows, and the reasons.
 _ENDS = {Goodbye: HAS_SHUT_DOWN, Closed: 'the connection was lost'}
 
 
@@ -88,8 +88,8 @@ class Stream(object):
     def send(self, frame):
         """Queue a frame. Raises ChannelError once closed.
 
-        A thread that does not drive the loop blocks while the queue is full; it goes on, or fails, when the peer
-        reads or is lost. The driving thread never blocks; it asks `is_full()`.
+        A thread that does not drive the loop blocks while the queue is full, until the peer reads or is lost
+        (backpressure). The driving thread never blocks; it asks `is_full()`.
         """
         while self.queued_bytes > HIGH_WATER_BYTES and not self._loop.is_driving() and not self.closed:
             waiter = Waiter(self._loop)
@@ -113,18 +113,18 @@ class Stream(object):
                 try:
                     self._append(self._link.goodbye())
                 except ChannelError:
-                    return  # said before, or the peer has left
+                    return  # sent before, or the peer has left
                 self._schedule()
 
     def write_ahead(self, data):
-        """Queue raw bytes that go before any frame: the program that will read the frames."""
+        """Queue raw bytes before any frame: the program that will read the frames."""
         with self._lock:
             if not self.closed:
                 self._append(data)
                 self._schedule()
 
     def drain(self, timeout):
-        """Write what is queued, for at most this many seconds: the last act of a process."""
+        """Write what is queued, for at most `timeout` seconds: the last act of a process."""
         deadline = self._loop.clock() + timeout
         poller = select.poll()
         poller.register(self._write_fd, select.POLLOUT)
@@ -152,7 +152,7 @@ class Stream(object):
         callback()
 
     def pause_reading(self):
-        """Leave the peer's bytes in the kernel until as many `resume_reading()` calls. Driving thread."""
+        """Leave the peer's bytes in the kernel until as many calls of `resume_reading()`. Driving thread."""
         self._pause(1)
 
     def resume_reading(self):
@@ -165,7 +165,7 @@ class Stream(object):
         if self._events and not self._paused:  # what was read at once with that for which there was no room
             self._loop.call_soon(self._deliver)
 
-    # -- the write queue; under the lock
+    # -- the write queue; with the lock held
 
     def _append(self, data):
         if not data:
@@ -281,7 +281,7 @@ class Stream(object):
     # -- receiving; driving thread
 
     def _on_readable(self):
-        """Read once, unless frames that were read before wait for their turn. Returns whether there was something."""
+        """Read once, unless earlier frames wait for their turn. Returns whether there was data."""
         if self._events:
             return True
         try:
@@ -305,9 +305,9 @@ class Stream(object):
         return True
 
     def _deliver(self):
-        """Hand out what has come, for one turn's time, up to a pause.
+        """Process what has arrived, for one turn's time, up to a pause.
 
-        The loop sees to the rest in its next turn, also where a callback waits, or fails.
+        The loop processes the rest in its next turn, also if a callback waits or fails.
         """
         events, clock, end = self._events, self._loop.clock, None
         while events and not self.closed and (not self._paused or self._is_broken):
@@ -331,7 +331,7 @@ class Stream(object):
         self._deliver()
 
     def _on_broken(self, reason, steps=LAST_STEPS):
-        """The peer takes no more; its last words may still be there, and are not heard for ever."""
+        """The peer does not read any more; its last messages may still be there, and are read for a bounded time."""
         if self.closed:
             return
         if steps and self._on_readable():
@@ -344,7 +344,7 @@ class Stream(object):
         self.close('%s: %s' % (self.name, reason))
 
     def close(self, reason):
-        """Stop at once and let go of the descriptors; what is still queued is dropped. Driving thread; idempotent."""
+        """Stop at once and close the descriptors; drops what is queued. Driving thread; idempotent."""
         with self._lock:
             if self.closed:
                 return
@@ -370,8 +370,8 @@ class Stream(object):
 
 
 def widen(fd):
-    """Have a pipe take as much as is read at once; a usual one takes a quarter. What is no pipe stays as it is."""
+    """Enlarge a pipe to the size of one read; its default is a quarter. Anything but a pipe is unchanged."""
     try:
         fcntl.fcntl(fd, _SET_PIPE_SIZE, limits.BULK_READ_BYTES)
     except OSError:
-        pass  # not on Linux, no pipe, or this account has enough of them
+        pass  # not Linux, no pipe, or the account's limit is reached

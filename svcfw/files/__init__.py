@@ -1,4 +1,4 @@
-"""FileService and its clients: files and folders between contexts. Everywhere; imports svcfw.service and svcfw.core.
+"""FileService and its clients: files and folders between contexts.
 
-Python 3.6, standard library only.
+Runs in every context: Python 3.6, stdlib only. Imports svcfw.service and svcfw.core.
 """

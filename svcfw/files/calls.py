@@ -1,4 +1,4 @@
-"""What who asks for a transfer has to do with the FileService of another context, on the calling thread."""
+"""Client-side calls for FileService: request, send and receive, on the calling thread."""
 
 from svcfw.core.context import Sender
 from svcfw.core.latch import Latch
@@ -8,14 +8,14 @@ from svcfw.files.sending import Sending
 from svcfw.files.transfers import Transfers
 from svcfw.service.errors import TransferError
 
-#: Named, not imported: the service offers what is built on this as its own.
+#: By name, not imported: the service's module imports this one.
 SERVICE = 'svcfw.files.service.FileService'
 _LOST = '%s.%s' % (ChannelError.__module__, ChannelError.__name__)
 _METADATA = {'size': int, 'mode': int, 'owner': str, 'group': str, 'mtime_ns': int, 'atime_ns': int}
 
 
 def call(context, about, method, **arguments):
-    """Call the FileService of `context`; `about`: the file (str) that errors are to name."""
+    """Call the FileService of `context`; `about`: the file (str) that errors name."""
     try:
         return context.call_service(SERVICE, method, **arguments)
     except CallError as e:
@@ -23,7 +23,7 @@ def call(context, about, method, **arguments):
 
 
 def send(context, parts, into, about, on_progress):
-    """Do a Sending on the calling thread; the receiver's answer. `about`: the file (str) that errors are to name."""
+    """Run a Sending on the calling thread; returns the receiver's answer. `about`: the file (str) that errors name."""
     router = context.router
     thread = CallingThread(router.loop)
 
@@ -35,11 +35,11 @@ def send(context, parts, into, about, on_progress):
     try:
         return _wait(thread, context, about)
     finally:
-        sending.abort(TransferError('it was interrupted'))
+        sending.abort(TransferError('the transfer was interrupted'))
 
 
 def receive(context, place, begin, about, on_progress):
-    """Do a Receiving on the calling thread: `begin(Sender)` has the other side send. What `place.end` returned."""
+    """Run a Receiving on the calling thread: `begin(Sender)` starts the remote sender. Returns as `place.end`."""
     router = context.router
     thread = CallingThread(router.loop)
 
@@ -51,11 +51,11 @@ def receive(context, place, begin, about, on_progress):
         begin(Sender(router.myself(), receiving.handle))
         return _wait(thread, context, about)
     finally:
-        receiving.abort(TransferError('it was interrupted'))
+        receiving.abort(TransferError('the transfer was interrupted'))
 
 
 def wait_for(reply, function):
-    """Have `function(reply)` called once there is an answer, on the loop or, where it is there already, now."""
+    """Call `function(reply)` once the answer is there: on the loop, or now if it is there already."""
     calls = [function]
 
     def once(reply):
@@ -71,7 +71,7 @@ def wait_for(reply, function):
 
 
 def lost_or(error, context, about):
-    """What to raise for a CallError of a context that asked another one: the loss of that one, or what it says."""
+    """The error to raise for a CallError of a relaying context: ChannelError if the target was lost, else explained."""
     explanation = explained(context, about, error)
     return ChannelError(error.message) if error.typename == _LOST else explanation
 
@@ -84,25 +84,25 @@ def _wait(thread, context, about):
 
 
 class CallingThread(object):
-    """Does a transfer's work on the thread that waits for its end."""
+    """Runs a transfer's work on the thread that waits for its end."""
 
     def __init__(self, loop):
         self._latch = Latch(loop)
         self._outcome = None
 
     def schedule(self, function):
-        """Have `function()` called by `wait`. Any thread."""
+        """Queue `function` for `wait`. Any thread."""
         try:
             self._latch.put(function)
         except ChannelError:
-            pass  # it is over
+            pass  # the transfer has ended
 
     def over(self, error, value):
         """The transfer's `on_over`."""
         self._outcome = (error, value)
 
     def wait(self):
-        """Work until it is over; returns its value, or raises its error."""
+        """Work until the transfer ends; returns its value or raises its error."""
         while self._outcome is None:
             self._latch.get()()
         self._latch.close()
@@ -113,7 +113,7 @@ class CallingThread(object):
 
 
 def checked(context, about, answer, size):
-    """The answer to `begin_put` or `begin_hold`, if it is one. It must not lead what is sent to somebody else."""
+    """The answer to `begin_put` or `begin_hold`, validated. It must not direct the data to another context."""
     if type(answer) is dict and answer.get('is_done') is True:
         return answer
     same_size = answer.get('same_size', []) if type(answer) is dict else None
@@ -129,22 +129,22 @@ def checked(context, about, answer, size):
 
 
 def leads_to(context, sender):
-    """Whether it is a Sender to that context."""
+    """Whether `sender` is a Sender to that context."""
     return type(sender) is Sender and sender.context == context
 
 
 def is_metadata(value):
-    """Whether it has the form of svcfw.files.disk.reader.metadata."""
+    """Whether `value` has the form of svcfw.files.disk.reader.metadata."""
     return type(value) is dict and all(type(value.get(name)) is kind for name, kind in _METADATA.items())
 
 
 def nonsense(context, about):
-    """The TransferError for an answer that is none."""
-    return TransferError('%s: %s: the other side does not answer as a FileService does' % (context, about))
+    """The TransferError for a malformed answer."""
+    return TransferError('%s: %s: malformed answer of a FileService' % (context, about))
 
 
 def explained(context, path, error):
-    """The exception to raise for what became of a file of another context: what it says names both."""
+    """The exception to raise for an error of a file of another context: its text names both."""
     if isinstance(error, CallError):
         return TransferError('%s: %s: %s' % (context, path, error.message))
     if isinstance(error, TransferError):

@@ -1,15 +1,15 @@
-"""Files to and from other contexts, for who asks: the other side is the FileService there.
+"""Client-side functions: files to and from the FileService of another context.
 
-Every function runs on the calling thread, which needs no pool, and blocks until it has succeeded or failed. On
-failure what was there before is as it was. All raise TransferError, which names context, file and cause, OSError for a
-file of this context, ChannelError when the other one is lost.
+Each runs on the calling thread, needs no pool, and blocks until the transfer has succeeded or failed. After a failure
+the destination is unchanged. All raise TransferError, which names context, file and cause; OSError for a local file;
+ChannelError when the other context is lost.
 """
 
 from svcfw.core import load
 from svcfw.files.calls import call, leads_to, nonsense, receive, send
 from svcfw.files.disk.destination import Destination
 from svcfw.files.disk.paths import decoded, room_for
-from svcfw.files.disk.reader import Source
+from svcfw.files.disk.reader import Reader
 from svcfw.files.get import Get
 from svcfw.files.messages.tree_parts import TreeParts
 from svcfw.files.put import Put
@@ -21,12 +21,12 @@ def put(context, path, to, mode=None, owner=None, group=None, preserves=False, i
         on_progress=None):  # fmt: skip
     """Copy the local file `path` to the file `to` of `context`, a child or a descendant of this one.
 
-    mode, owner, group: as in svcfw.files.disk.writer.Wanted; by default a new file gets the mode that this one
-    has, less the umask there, and one that is there keeps its own.
-    preserves: take mode, owner, group and times from this one.
-    packs: use zlib where the path is slow. on_progress(bytes done, bytes in all) is called as it goes on.
+    mode, owner, group: as in svcfw.files.disk.writer.Wanted. By default a new file gets the mode of the local one less
+    the remote umask; an existing file keeps its mode.
+    preserves: copy mode, owner, group and times of the local file.
+    packs: compress on slow paths. on_progress(bytes done, bytes in total) is called during the transfer.
     """
-    with Source(path) as source:
+    with Reader(path) as source:
         wanted = _wanted(source, mode, owner, group, preserves, is_durable)
         Put(context, source, decoded(to), wanted, packs, on_progress).run()
 
@@ -51,12 +51,12 @@ def fetch(context, path, to, preserves=False, is_durable=False, on_progress=None
 
 
 def put_tree(context, path, to, follow=False, preserves=True, owner=False, on_progress=None):
-    """Bring the local folder `path` with all that is in it to the folder `to` of `context`; what else is there stays.
+    """Copy the local folder `path` to the folder `to` of `context`; other files in `to` stay.
 
-    Contents that are there already are not sent. If `to` is not there it appears whole, else file by file.
-    follow: take links for what they lead to. preserves: modes and times of this one; owner: accounts, too, if the other
-    side is root's. on_progress(bytes done, bytes found so far). Returns {'files', 'written', 'skipped'}: regular files,
-    those whose content was sent, names (at most 100) of what is neither file nor folder nor link.
+    Contents that the receiver already has are not sent. A new `to` appears complete, an existing one is changed file by
+    file. follow: copy what symlinks point to. preserves: copy modes and times; owner: copy owners, if the receiver runs
+    as root. on_progress(bytes done, bytes found so far). Returns {'files': regular files, 'written': files whose
+    content was sent, 'skipped': names (at most 100) of devices, sockets and the like}.
     """
     path, to = decoded(path), decoded(to)
     neighbour = context.router.neighbour(context)

@@ -1,4 +1,4 @@
-"""Get: one file of another context on its way here."""
+"""Get: transfer of one file from another context."""
 
 import errno
 import hashlib
@@ -9,7 +9,7 @@ from svcfw.core.wire.errors import ChannelError
 from svcfw.files.calls import call, is_metadata, nonsense, receive
 from svcfw.files.disk.file_object import FileObject
 from svcfw.files.disk.paths import room_for
-from svcfw.files.disk.writer import Sink, Wanted
+from svcfw.files.disk.writer import Wanted, Writer
 from svcfw.files.messages.file_parts import FilePlace
 from svcfw.files.transfers import HASHED_BYTES, Transfers
 from svcfw.service.errors import TransferError
@@ -40,15 +40,15 @@ class Get(object):
         return self._get(lambda look: self._write(look, file))
 
     def to_place(self, path, preserves, is_durable):
-        """Put the content to the local file `path`; the metadata."""
+        """Write the content to the local file `path`; returns the metadata."""
         return self._get(lambda look: self._place(look, path, preserves, is_durable))
 
     def _get(self, take):
-        # Who wants the same file of the same context waits until the content can be taken from here.
+        # Concurrent gets of the same file wait, so that they can take the content from here.
         with self._transfers.alone((self._context.id, self._path)):
             look = self._look()
             if look['digest'] is None and self._transfers.store.of_size(look['size']):
-                look = self._look(hashes=True)  # it may be here by another name
+                look = self._look(hashes=True)  # the content may be here under another name
             take(look)
         self._report(look['size'], look['size'])
         return {name: value for name, value in look.items() if name not in ('token', 'digest', 'content')}
@@ -75,9 +75,9 @@ class Get(object):
         if content is not None:
             file.write(content)
         else:
-            sink = FileObject(file, look['size'] <= HASHED_BYTES)
-            self._fetch(look, sink, sink.check, None)
-            content = sink.content()
+            writer = FileObject(file, look['size'] <= HASHED_BYTES)
+            self._fetch(look, writer, writer.check, None)
+            content = writer.content()
         if content is not None:
             store.put(hashlib.sha256(content).digest(), content)
 
@@ -86,43 +86,43 @@ class Get(object):
         if preserves:
             wanted.mode, wanted.mtime_ns, wanted.atime_ns = look['mode'] & 0o777, look['mtime_ns'], look['atime_ns']
         digest, content, store = look['digest'], look['content'], self._transfers.store
-        sink = Sink(path, None if content is not None else look['token'])
+        writer = Writer(path, None if content is not None else look['token'])
         try:
-            room = room_for(sink.path)
+            room = room_for(writer.path)
             if self._max_bytes is None and room is not None:
-                self._max_bytes = room + sink.offset
-                self._disk = sink.path
+                self._max_bytes = room + writer.offset
+                self._disk = writer.path
             self._admit(look['size'])
 
             def finish(digest):
-                sink.finish(digest, wanted)
+                writer.finish(digest, wanted)
                 self._transfers.keep(digest, path)
 
             if content is not None:
-                sink.write(content)
+                writer.write(content)
                 finish(digest)
-            elif digest is not None and store.holds(digest) and sink.fill(lambda fd: store.copy_to(digest, fd)):
+            elif digest is not None and store.holds(digest) and writer.fill(lambda fd: store.copy_to(digest, fd)):
                 finish(digest)
             else:
-                self._fetch(look, sink, finish, look['token'])
+                self._fetch(look, writer, finish, look['token'])
         except ChannelError:
-            sink.abandon()  # what has come can be gone on with
+            writer.abandon()  # keeps what has arrived, for a later transfer to resume
             raise
         finally:
-            sink.discard()
+            writer.discard()
 
-    def _fetch(self, look, sink, finish, token):
-        """Have the file sent to `sink`; it may be another one by now than it was at the look."""
-        place = FilePlace(sink, finish)
+    def _fetch(self, look, writer, finish, token):
+        """Have the file sent to `writer`; it may have changed since `look`."""
+        place = FilePlace(writer, finish)
 
         def begin(into):
-            arguments = {'path': self._path, 'into': into, 'token': token, 'offset': sink.offset}
+            arguments = {'path': self._path, 'into': into, 'token': token, 'offset': writer.offset}
             answer = call(self._context, self._path, 'begin_fetch', **arguments)
             offset = answer.pop('offset', None) if is_metadata(answer) else None
-            if offset not in (0, sink.offset):
+            if offset not in (0, writer.offset):
                 raise nonsense(self._context, self._path)
-            if offset != sink.offset:
-                sink.restart()
+            if offset != writer.offset:
+                writer.restart()
             self._admit(answer['size'])
             place.size = answer['size']
             look.update(answer)
@@ -135,7 +135,7 @@ class Get(object):
 
 
 def _is_look(value):
-    """Whether the rest of it is what `FileService.look` promises, and the content has the digest."""
+    """Whether `value` has the other fields that `FileService.look` promises, and the content matches the digest."""
     digest, content = value.get('digest'), value.get('content')
     if type(value.get('token')) is not bytes or type(digest) not in (bytes, type(None)):
         return False

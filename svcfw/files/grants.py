@@ -1,4 +1,4 @@
-"""Grants: which files of this context others may fetch."""
+"""Grants: which files other contexts may fetch."""
 
 import _thread
 import os
@@ -7,7 +7,7 @@ from svcfw.files.disk.paths import encoded
 
 
 class Grant(object):
-    """One permission; given out by `Grants.add`."""
+    """One permission; made by `Grants.add`."""
 
     def __init__(self, grants, path, is_prefix, context_id):
         self._grants = grants
@@ -16,7 +16,7 @@ class Grant(object):
         self.context_id = context_id
 
     def revoke(self):
-        """From now on it admits no transfer; one that has begun goes on. Idempotent. Any thread."""
+        """Admit no further transfers; a running one continues. Idempotent. Any thread."""
         self._grants.remove(self)
 
     def covers(self, path, context_id):
@@ -26,17 +26,17 @@ class Grant(object):
 
 
 class Grants(object):
-    """All permissions of one context. Any thread."""
+    """All permissions that one context gave. Any thread."""
 
     def __init__(self):
         self._lock = _thread.allocate_lock()
-        self._files = {}  # by path: as many as there are files, asked for one by one
+        self._files = {}  # by path: there may be one for each file
         self._prefixes = []
 
     def add(self, path, context, is_prefix=False):
-        """Permit a file, or all below a folder, to `context` (None: to every context that can reach this one).
+        """Permit a file, or all files below a folder, to `context` (None: to every context that can reach this one).
 
-        Links in `path` are resolved now. Returns the Grant. FileNotFoundError.
+        Symlinks in `path` are resolved now. Returns the Grant. Raises FileNotFoundError.
         """
         real = os.path.realpath(encoded(path))
         os.stat(real)
@@ -57,7 +57,7 @@ class Grants(object):
                 self._files.pop(grant.path, None)
 
     def find(self, path, context_id):
-        """The path without links (bytes) that may be opened, with O_NOFOLLOW, for a context; None."""
+        """The resolved path (bytes) that a context may open, to be opened with O_NOFOLLOW; None if not permitted."""
         real = os.path.realpath(encoded(path))
         with self._lock:
             grants = self._files.get(real, []) + self._prefixes

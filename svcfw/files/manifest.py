@@ -1,7 +1,7 @@
-"""Manifest: what a folder holds, as it travels. Python 3.6, standard library; no I/O.
+"""Manifest: the entries of a folder as they are sent. Sans-I/O.
 
-Entries come in one order, which `pack` and `Unpacker` insist on: a folder before what is in it, all entries of a folder
-one after the other, by the bytes of their names. So one that comes twice is noticed without a list of all.
+Entries have one order, which `pack` and `Unpacker` enforce: a folder before its members, all members of a folder
+together, sorted by the bytes of their names. So a duplicate is noticed without a set of all names.
 """
 
 import struct
@@ -13,20 +13,20 @@ from svcfw.service.errors import ManifestError
 
 FILE, DIRECTORY, SYMLINK, OTHER = 'file', 'dir', 'symlink', 'other'
 
-#: Entries in one part: some 500 KB, so that a receiver can begin with the first while the last are still looked for.
+#: Entries in one part: some 500 KB, so that a receiver can start while the sender still scans.
 PART_ENTRIES = 5000
-#: What the names and link targets of one part may come to; the part ends when they do.
+#: Bytes of names and link targets after which a part ends.
 PART_BYTES = 4 * 1024 * 1024
 
-#: Limits of one manifest, on both sides. An entry takes some 700 bytes of memory, its name not counted.
+#: Limits of one manifest, on both sides. An entry takes some 700 bytes of memory besides its name.
 MAX_ENTRIES = 1024 * 1024
-#: All names together, each in full; a chain of 10,000 folders comes to 100 MB.
+#: Bytes of all full names together; a chain of 10,000 folders comes to 100 MB.
 MAX_NAMES_BYTES = 256 * 1024 * 1024
-#: What Linux and the BSDs allow for one name in a folder, for the target of a link, for the name of an account.
+#: Limits of Linux and the BSDs for a file name, a link target, an account name.
 MAX_NAME_BYTES = 255
 MAX_TARGET_BYTES = 4095
 
-#: (uid_t)-1 is nobody's number: chown() takes it for "leave as it is".
+#: (uid_t)-1 is no valid id: chown() takes it for "leave unchanged".
 _NO_ID = (1 << 32) - 1
 _TIMES = -(1 << 63), (1 << 63) - 1
 _CODES = {FILE: 'f', DIRECTORY: 'd', SYMLINK: 'l', OTHER: 'o'}
@@ -38,15 +38,14 @@ _CODEC = Codec()
 class Entry(object):
     """One name in a folder.
 
-    name: relative to the folder, components parted by '/', text as the codec brings it (UTF-8 whatever the locale is,
-    other bytes as surrogates); '' is the folder itself. kind: FILE, DIRECTORY, SYMLINK, or OTHER, which is not copied
-    (fifo, device, socket).
+    name: relative to the folder, '/' between components, decoded as UTF-8 whatever the locale (other bytes as
+    surrogates); '' is the folder itself. kind: FILE, DIRECTORY, SYMLINK, or OTHER (fifo, device, socket: not copied).
     size: bytes of a file, else 0.
-    mode: permission bits, set-id and sticky bits included; None: as things are made here.
+    mode: permission bits including set-id and sticky bits; None: the default here.
     mtime_ns, atime_ns: since the epoch; mtime_ns None: not to be set.
-    uid, gid; user, group: their names there, or ''. target: of a link, else ''.
-    digest: SHA-256 (32 bytes) of a file, else None. content: the bytes of a small file if they were asked for; does not
-    travel.
+    uid, gid; user, group: their names on the sender, or ''. target: of a link, else ''.
+    digest: SHA-256 (32 bytes) of a file, else None. content: bytes of a small file if the scan was to read them; not
+    sent.
     """
 
     __slots__ = (
@@ -86,43 +85,43 @@ class Entry(object):
 
 
 class _Order(object):
-    """Checks the order of entries, by the number of the folder that each is in; numbers the folders.
+    """Checks the order of entries by the number of each one's folder; numbers the folders.
 
-    0 is the folder itself, n the nth entry.
+    0 is the root, n the nth entry.
     """
 
     def __init__(self):
         self.count = 0
         self._names_bytes = 0
         self._parent = 0
-        self._name = _NUL  # comes before all names
+        self._name = _NUL  # sorts before all names
         self._left = set()
 
     def step(self, parent, name, full_name):
-        """The next entry: `name` (bytes) in the folder `parent`. ManifestError."""
+        """Check the next entry: `name` (bytes) in the folder `parent`. Raises ManifestError."""
         if parent != self._parent:
             self._left.add(self._parent)
             if parent in self._left:
-                raise ManifestError('%r comes apart from the rest of its folder' % full_name)
+                raise ManifestError('malformed manifest: %r is apart from the other members of its folder' % full_name)
             self._parent = parent
         elif name <= self._name:
-            raise ManifestError('%r comes twice or out of order' % full_name)
+            raise ManifestError('malformed manifest: %r is a duplicate or out of order' % full_name)
         self._name = name
         self.count += 1
         self._names_bytes += len(full_name)
         if self.count > MAX_ENTRIES or self._names_bytes > MAX_NAMES_BYTES:
-            raise ManifestError('more than %d entries, or %d bytes of names' % (MAX_ENTRIES, MAX_NAMES_BYTES))
+            raise ManifestError('manifest exceeds %d entries or %d bytes of names' % (MAX_ENTRIES, MAX_NAMES_BYTES))
 
 
 # -- to bytes
 
 
 def pack(entries, part_entries=None):
-    """Pack entries into parts: yields bytes, each part when it is full, so that they can be sent on meanwhile.
+    """Pack entries into parts: yields bytes as soon as a part is full.
 
-    part_entries: how many make a part; PART_ENTRIES, the most, if None.
+    part_entries: entries in a part; None: PART_ENTRIES, the maximum.
 
-    ManifestError for entries in another order than `scan` gives, or beyond the limits.
+    Raises ManifestError if the entries are not in the order of `scan`, or exceed the limits.
     """
     order = _Order()
     folders = {'': 0}
@@ -133,7 +132,7 @@ def pack(entries, part_entries=None):
         raw = name.encode('utf-8', 'surrogateescape')
         number = folders.get(parent)
         if number is None:
-            raise ManifestError('%r comes before its folder' % entry.name)
+            raise ManifestError('entries out of order: %r comes before its folder' % entry.name)
         if entry.name or order.count:
             order.step(number, raw, entry.name)
         else:
@@ -175,7 +174,7 @@ def _column(code, numbers):
 
 
 def _clamped(time_ns):
-    """A time that fits: file systems know the year 2446, 64 bits of nanoseconds end in 2262."""
+    """`time_ns`, limited to 64 bits: those end in 2262, file systems' times in 2446."""
     return min(max(time_ns, _TIMES[0]), _TIMES[1])
 
 
@@ -183,9 +182,9 @@ def _clamped(time_ns):
 
 
 class Unpacker(object):
-    """Unpacks the parts of one manifest, in their order, and checks everything that an untrusted peer may have written.
+    """Unpacks the parts of one manifest in order and validates everything in them: the peer is not trusted.
 
-    What comes out has names that stay inside the folder, each once, each beneath a DIRECTORY that came before.
+    Names of the entries it returns are inside the folder, unique, and each in a DIRECTORY that came before.
     """
 
     def __init__(self):
@@ -194,21 +193,21 @@ class Unpacker(object):
 
     @property
     def count(self):
-        """Entries unpacked so far."""
+        """Number of entries unpacked so far."""
         return self._order.count
 
     def unpack(self, part):
-        """The entries (list) of the next part (bytes). After a ManifestError this object is of no further use."""
+        """The entries (list) of the next part (bytes). After a ManifestError the object is unusable."""
         try:
             return self._unpack(_CODEC.decode(part))
         except (DecodeError, struct.error, TypeError, ValueError, KeyError, AttributeError, OverflowError) as e:
-            raise ManifestError('a part that is none: %s' % e) from e
+            raise ManifestError('malformed manifest part: %s' % e) from e
 
     def _unpack(self, value):
         kinds, parents, names, sizes, modes, mtimes, atimes, owner_numbers, owners, targets, digests = value
         count = len(kinds)
         if not 0 < count <= PART_ENTRIES or type(kinds) is not bytes:
-            raise ManifestError('a part of %d entries' % count)
+            raise ManifestError('malformed manifest part: %d entries, expected 1 to %d' % (count, PART_ENTRIES))
         kinds = [_KINDS[code] for code in kinds]
         links = [kind == SYMLINK for kind in kinds]
         files = [kind == FILE for kind in kinds]
@@ -230,24 +229,24 @@ class Unpacker(object):
         names = _split(blob, count)
         checked = names[1:] if not self.count and not names[0] and first_kind == DIRECTORY else names
         if b'/' in blob or not {b'', b'.', b'..'}.isdisjoint(checked) or max(map(len, names)) > MAX_NAME_BYTES:
-            raise ManifestError('a name that can be in no folder')
+            raise ManifestError('malformed manifest: invalid file name')
         return names
 
     def _entry(self, kind, parent, name, size, mode, mtime_ns, atime_ns, owner, target, digest):
         order = self._order
         folder = self._folders.get(parent)
         if folder is None:
-            raise ManifestError('%r is in something that is no folder' % name)
+            raise ManifestError('malformed manifest: %r is in something that is not a folder' % name)
         text = name.decode('utf-8', 'surrogateescape')
         full_name = '%s/%s' % (folder, text) if folder else text
         if name:
             order.step(parent, name, full_name)
         elif parent:
-            raise ManifestError('the folder itself is in another')
+            raise ManifestError('malformed manifest: the root has a parent')
         else:
             order.count += 1
         if mode > 0o7777 or size >> 63 or (size and kind != FILE):
-            raise ManifestError('%r has mode %o and size %d' % (full_name, mode, size))
+            raise ManifestError('malformed manifest: %r has invalid mode %o or size %d' % (full_name, mode, size))
         if kind == DIRECTORY and name:
             self._folders[order.count] = full_name
         return Entry(full_name, kind, size, mode, mtime_ns, atime_ns, owner, target, digest)
@@ -255,7 +254,7 @@ class Unpacker(object):
 
 def _split(blob, count):
     if type(blob) is not bytes or blob.count(_NUL) != count - 1:
-        raise ManifestError('not %d names' % count)
+        raise ManifestError('malformed manifest part: expected %d names' % count)
     return blob.split(_NUL)
 
 
@@ -265,18 +264,18 @@ def _numbers(code, count, column):
 
 def _owners(rows):
     if type(rows) is not list:
-        raise ManifestError('no owners')
+        raise ManifestError('malformed manifest part: invalid list of owners')
     for uid, gid, user, group in rows:
         if type(uid) is not int or type(gid) is not int or not (0 <= uid < _NO_ID and 0 <= gid < _NO_ID):
-            raise ManifestError('an owner %r:%r' % (uid, gid))
+            raise ManifestError('malformed manifest part: invalid owner ids %r:%r' % (uid, gid))
         if type(user) is not str or type(group) is not str or max(len(user), len(group)) > MAX_NAME_BYTES:
-            raise ManifestError('an owner with names that are none')
+            raise ManifestError('malformed manifest part: invalid account names of an owner')
     return rows
 
 
 def _pick(rows, numbers):
     if max(numbers) >= len(rows):
-        raise ManifestError('an owner that was not named')
+        raise ManifestError('malformed manifest part: an entry refers to an owner not in the list')
     return [rows[number] for number in numbers]
 
 
@@ -285,18 +284,18 @@ def _targets(blob, count):
         return []
     targets = _split(blob, count)
     if b'' in targets or max(map(len, targets)) > MAX_TARGET_BYTES:
-        raise ManifestError('a link that leads to no name')
+        raise ManifestError('malformed manifest part: invalid target of a symlink')
     return [target.decode('utf-8', 'surrogateescape') for target in targets]
 
 
 def _digests(blob, count):
     if type(blob) is not bytes or len(blob) != count * 32:
-        raise ManifestError('not %d digests' % count)
+        raise ManifestError('malformed manifest part: expected %d digests' % count)
     return [blob[start : start + 32] for start in range(0, len(blob), 32)]
 
 
 def _spread(values, places, default):
-    """`values`, one for each true place; `default` for the others."""
+    """`values`, one for each true item of `places`; `default` for the others."""
     spread = [default] * len(places)
     for index, value in zip(compress(range(len(places)), places), values):
         spread[index] = value

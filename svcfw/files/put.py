@@ -1,16 +1,16 @@
-"""Put: one content on its way to one file of another context."""
+"""Put: transfer of one content to a file of another context."""
 
 from svcfw.core import load
 from svcfw.files.calls import SERVICE, call, checked, send
-from svcfw.files.disk.reader import Source
+from svcfw.files.disk.reader import Reader
 from svcfw.files.messages.file_parts import DATA, FileParts
 from svcfw.files.transfers import HASHED_BYTES, INLINE_BYTES, Transfers
 
 
 class Put(object):
-    """One content to one file of one context.
+    """Transfer of one content to one file of one context.
 
-    source: Source or Content; wanted: as for `Wanted.decode`; the rest as for `put`.
+    source: Reader or Content; wanted: as for `Wanted.decode`; the rest as for `put`.
     """
 
     def __init__(self, context, source, to, wanted, packs=False, on_progress=None):
@@ -25,27 +25,27 @@ class Put(object):
         self.on_progress = on_progress
 
     def run(self):
-        """Returns when the file is in its place."""
+        """Transfer the content; returns when the file is in place."""
         source = self.source
         between = self._context_between()
         digest = self._transfers.known_digest(source)
         if digest is None and (between is not None or source.size <= HASHED_BYTES):
             with self._transfers.alone(source.token):
                 digest = self._transfers.digest(source)
-        # What has the same content, or may have, waits until it can be taken from there.
+        # Concurrent puts of the same content wait: the receiver may be able to copy it.
         with self._transfers.alone((self.context.id, digest or source.size)):
             if between is None or not self._put_through(between, digest):
                 self._put(digest)
         self.report(source.size)
 
     def _context_between(self):
-        """The one that is next on the way; None if there is none."""
+        """The next context on the route; None for a direct child."""
         neighbour = self._router.neighbour(self.context)
         return None if neighbour == self.context else neighbour
 
     def _put_through(self, between, digest):
-        """Whether that has been done."""
-        self._token = digest  # what is left of it can be gone on with straight and from there
+        """Whether the put was done by way of `between`."""
+        self._token = digest  # so that a direct transfer and one by way of `between` can resume each other
         return load('svcfw.files.relay.through').Through(self, between, digest).run()
 
     def _put(self, digest):
@@ -69,16 +69,16 @@ class Put(object):
         return checked(self.context, self.to, answer, self.source.size)
 
     def begin(self, digest, data):
-        """Ask the receiver to take the file; its answer, as of FileService.begin_put, checked.
+        """Ask the receiver to take the file; its answer (see FileService.begin_put), validated.
 
-        A content that it may have by another name is offered again by digest.
+        If the receiver may have the content under another name, asks again with the digest.
         """
         source, arguments = self.source, self._arguments()
         answer = self._ask(digest=digest, data=data, **arguments)
         if digest is None and not answer['is_done'] and answer['same_size']:
             digest = self._transfers.digest(source)
             if digest in answer['same_size']:
-                answer['into'].close('the content need not travel')
+                answer['into'].close('the receiver has the content')
                 answer = self._ask(digest=digest, data=None, **arguments)
         return answer
 
@@ -89,9 +89,9 @@ class Put(object):
         return self.begun(call(self.context, self.to, 'begin_put', **arguments))
 
     def send(self, answer, allow=None):
-        """Send what an answer to `begin`, or to FileService.begin_hold, asks for; the SHA-256 of all.
+        """Send what an answer to `begin` or FileService.begin_hold asks for; returns the SHA-256 of the whole content.
 
-        allow(n): called before each piece of `n` bytes that is not there yet; what it raises ends the transfer.
+        allow(n): called before each piece of `n` bytes to be sent; an exception ends the transfer.
         """
         with self.source.again() as source:
             try:
@@ -104,7 +104,7 @@ class Put(object):
 
     def _send_parts(self, source, answer, allow):
         pieces = None
-        if answer.get('signature') is not None and isinstance(source, Source):
+        if answer.get('signature') is not None and isinstance(source, Reader):
             pieces = self._transfers.match(source, answer['signature'])
         else:
             source.skip(answer['offset'])
@@ -112,7 +112,7 @@ class Put(object):
             pieces = _allowed(pieces or [(DATA, source.offset, source.size - source.offset)], allow)
         parts = FileParts(source, pieces, self.packs)
         send(answer['into'].context, parts, answer['into'], self.to, self.report)
-        digest = source.digest()  # our own: what the other side says of a file of ours is not to be believed
+        digest = source.digest()  # computed here: the receiver's word on our file is not trusted
         self._transfers.remember_digest(source, digest)
         return digest
 

@@ -1,4 +1,4 @@
-"""Receiving: a file or a folder on its way in. See svcfw.files.sending for the messages."""
+"""Receiving: the receiving end of a transfer of a file or folder. svcfw.files.sending describes the messages."""
 
 import _thread
 import collections
@@ -10,18 +10,18 @@ from svcfw.core.wire.pace import MAX_BYTES
 from svcfw.files.sending import END, START, cost
 from svcfw.service.errors import TransferError, transfer_error
 
-#: What came is acknowledged when there is no more to be done, or when it is this much.
+#: Data is acknowledged when the queue is empty, or after this much.
 ACKNOWLEDGED_BYTES = 256 * 1024
-#: More than a sender that keeps to its pace can have under way.
+#: More than a sender that keeps to its pace can have unacknowledged.
 MAX_HELD_BYTES = MAX_BYTES + 8 * 1024 * 1024
 
 
 class Receiving(object):
-    """Takes what one Sending sends.
+    """Receives from one Sending.
 
-    context: the sender's; place: FilePlace or TreePlace, where it goes; schedule(): has `pump` called soon, on some
-    thread, where it may write files; on_over(error or None, what `place.end` returned) is called once;
-    on_progress(bytes done) now and then.
+    context: the sender's; place: FilePlace or TreePlace to write to; schedule(): has `pump` called soon, on a thread
+    that may write files; on_over(error or None, what `place.end` returned) is called once; on_progress(bytes done) now
+    and then.
     """
 
     def __init__(self, router, context, place, schedule, on_over, on_progress=None):
@@ -31,7 +31,7 @@ class Receiving(object):
         self._schedule = schedule
         self._on_over = on_over
         self._on_progress = on_progress
-        self._sender = None  # where acknowledgements go
+        self._sender = None  # Sender for acknowledgements
         self._messages = collections.deque()
         self._held_bytes = 0
         self._used_bytes = 0
@@ -40,15 +40,15 @@ class Receiving(object):
         self._is_scheduled = False
         self._is_over = False
         self._lock = _thread.allocate_lock()
-        self._busy = _thread.allocate_lock()  # held while something is done with the place
-        #: The handle that the sender is to write to.
+        self._busy = _thread.allocate_lock()  # held while the place is used
+        #: The handle that the sender writes to.
         self.handle = router.add_handler(self._on_message, respondent=context)
 
     def _on_message(self, message):
         """Loop thread."""
         with self._lock:
             if self._is_over:
-                message.refuse('the transfer is over')
+                message.refuse('the transfer has ended')
                 return
             self._held_bytes += len(message.frame.payload)
             if self._held_bytes <= MAX_HELD_BYTES:
@@ -62,7 +62,7 @@ class Receiving(object):
         self._schedule()
 
     def pump(self):
-        """Use what has come. Called in answer to `schedule`, once for each call of it."""
+        """Process what has arrived. Called once for each call of `schedule`."""
         while True:
             with self._lock:
                 message = self._messages.popleft() if self._messages else None
@@ -77,14 +77,14 @@ class Receiving(object):
         if self._is_over:
             return  # another thread has just aborted it
         if self._is_flooded:
-            self._fail(None, TransferError('%s sends more than it may' % self._context))
+            self._fail(None, TransferError('%s sent more data than the window allows' % self._context))
         elif message is None:
             self._acknowledge()
         else:
             self._take(message)
 
     def abort(self, error):
-        """End it now, when the message that is used has been. Nothing happens if it is over. Any thread."""
+        """End the transfer after the message being processed. No-op if it has ended. Any thread."""
         with self._busy:
             self._fail(None, error)
 
@@ -93,10 +93,10 @@ class Receiving(object):
             with self._lock:
                 self._held_bytes -= len(message.frame.payload)
             if message.is_dead and self._router.has_route(self._context):
-                raise TransferError(message.reason)  # it is there, and says why it sends no more
+                raise TransferError(message.reason)  # the sender gave up, and says why
             value = message.value()
             if type(value) is not tuple or not value:
-                raise DecodeError('no part of a transfer')
+                raise DecodeError('malformed transfer message')
             if value[0] == START and len(value) == 2 and type(value[1]) is Sender:
                 self._sender = value[1]
             elif value[0] == END:
@@ -104,7 +104,7 @@ class Receiving(object):
                 message.reply(answer)
                 self._end(None, answer)
             elif self._sender is None:
-                raise DecodeError('it does not begin with who sends it')
+                raise DecodeError('malformed transfer: expected START with a Sender first')
             else:
                 self._use(message, value)
         except Exception as e:
@@ -142,5 +142,5 @@ class Receiving(object):
             messages = list(self._messages)
             self._messages.clear()
         for message in messages:
-            message.refuse('the transfer is over')
+            message.refuse('the transfer has ended')
         self._on_over(error, value)

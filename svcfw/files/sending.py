@@ -1,9 +1,9 @@
-"""Sending: a file or a folder on its way out, as far as its pace allows.
+"""Sending: the sending end of a transfer of a file or folder, paced by acknowledgements.
 
-A transfer is a sequence of messages (tuples, the first item says which) to the handle that the receiver named. START,
-with the Sender for acknowledgements, is the first, END, which is answered, the last; what lies between is for those who
-take things apart and put them together: svcfw.files.messages. An acknowledgement is the
-number of bytes used up in all (int; see `cost`), or why no more are taken (str).
+A transfer is a sequence of messages (tuples, the first item is the kind) to the handle that the receiver named. START
+comes first, with the Sender for acknowledgements; END, which is answered, comes last. The messages between are
+described in svcfw.files.messages. An acknowledgement is the number of bytes processed in total (int; see `cost`), or
+the reason (str) why the receiver takes no more.
 """
 
 import _thread
@@ -14,19 +14,19 @@ from svcfw.core.wire.errors import Error
 from svcfw.service.errors import TransferError, transfer_error
 
 START, END = 'start', 'end'
-#: What a message counts for beside the bytes that it carries.
+#: Cost of a message beside its payload, in bytes.
 MESSAGE_BYTES = 64
-#: A receiver that takes nothing for so long is given up.
+#: A receiver that acknowledges nothing for this long is given up.
 STALL_S = 300.0
-#: After so many messages others have a turn.
+#: Messages sent before other transfers get a turn.
 TURN = 16
 
-#: In the place of a message: there is none yet; it was sent by `Sending.ask`.
+#: In place of a message: none is available yet; `Sending.ask` has sent it.
 WAIT, ASKED = object(), object()
 
 
 def cost(message):
-    """What a message counts for in acknowledgements (int)."""
+    """What a message counts for in acknowledgements (int, bytes)."""
     return MESSAGE_BYTES + sum([len(item) for item in message if type(item) is bytes])
 
 
@@ -39,11 +39,11 @@ class _Outcome(object):
 
 
 class Sending(object):
-    """Sends what `parts` has, once `wake` is called.
+    """Sends the messages of `parts` once `wake` is called.
 
-    parts: FileParts or TreeParts; to: the receiver's Sender; flow: Flow; schedule(): has `pump` called soon on some
-    thread, where it may read files; on_over(error or None, the receiver's answer) is called once, after which all is
-    let go of; on_progress(bytes done) now and then. Both on the thread of `pump`.
+    parts: FileParts or TreeParts; to: the receiver's Sender; flow: Flow; schedule(): has `pump` called soon on a thread
+    that may read files; on_over(error or None, the receiver's answer) is called once, after everything is closed;
+    on_progress(bytes done) now and then. Both on the thread of `pump`.
     """
 
     def __init__(self, parts, to, flow, schedule, on_over, on_progress=None):
@@ -84,11 +84,11 @@ class Sending(object):
         self.wake()
 
     def _look(self, acknowledged):
-        """A peer that is there and takes nothing must not hold a descriptor for ever."""
+        """End the transfer if the peer acknowledges nothing: it must not hold a descriptor for ever."""
         if not self._is_over:
             now = self._flow.total_acknowledged
             if now == acknowledged and not self._parts.is_starved:
-                self.give_up(TransferError('%s has taken nothing for %d s' % (self._to.context, STALL_S)))
+                self.give_up(TransferError('%s acknowledged nothing for %d s' % (self._to.context, STALL_S)))
             self._watch_progress()
 
     def _watch_progress(self):
@@ -96,8 +96,8 @@ class Sending(object):
         self._timer = self._router.loop.call_later(STALL_S, lambda: self._look(acknowledged))
 
     def ask(self, message, on_answer):
-        """Send a message whose answer, or the error in its place, is given to `on_answer(value or Error)`, on the loop,
-        before `pump` is called. For `parts`."""
+        """Send a message; its answer, or the error in its place, goes to `on_answer(value or Error)` on the loop
+        thread, before `pump` is called. For `parts`."""
 
         def answered(reply):
             try:
@@ -111,7 +111,7 @@ class Sending(object):
         self._to.context.request_async(self._to.handle, message, answered)
 
     def wake(self):
-        """There may be something to do. Any thread."""
+        """Have `pump` called if there may be something to do. Any thread."""
         with self._lock:
             self._is_wanted = True
             if self._is_pumping:
@@ -122,7 +122,7 @@ class Sending(object):
     # -- the thread that pumps
 
     def pump(self):
-        """Send what may be sent. Called in answer to `schedule`, once for each call of it."""
+        """Send what the pace allows. Called once for each call of `schedule`."""
         while True:
             with self._lock:
                 self._is_wanted = False
@@ -140,16 +140,16 @@ class Sending(object):
         self._schedule()
 
     def give_up(self, error):
-        """End it for this reason. Any thread."""
+        """End the transfer with `error`. Any thread."""
         self._acknowledgements.append((0.0, error))
         self.wake()
 
     def abort(self, error):
-        """End it now, on the thread that pumps. Nothing happens if it is over."""
+        """End the transfer now, on the thread that pumps. No-op if it has ended."""
         self._end(error, None)
 
     def _send_some(self):
-        """Send a few messages. Returns whether it could go on at once."""
+        """Send a few messages. Returns whether more can be sent at once."""
         self._take_acknowledgements()
         if not self._has_started and not self._is_over:
             self._has_started = True
@@ -181,10 +181,10 @@ class Sending(object):
             elif isinstance(what, _Outcome):
                 self._end(what.error, what.value)
             else:
-                self._end(TransferError('%s acknowledges nonsense' % self._to.context), None)
+                self._end(TransferError('%s acknowledged more bytes than were sent' % self._to.context), None)
 
     def _send_next(self, n):
-        """Send one message; whether there may be another."""
+        """Send one message; returns whether another may follow."""
         message = self._parts.next(n, self._flow.bytes_per_second())
         if message is WAIT or message is ASKED:
             return message is ASKED

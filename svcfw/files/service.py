@@ -1,4 +1,4 @@
-"""FileService: files of one context for others, and files of others for it."""
+"""FileService: serves files of one context to others, and receives files from them."""
 
 import _thread
 import collections
@@ -11,8 +11,8 @@ from svcfw.core.wire.errors import ChannelError
 from svcfw.files import client
 from svcfw.files.disk.destination import Destination
 from svcfw.files.disk.paths import decoded
-from svcfw.files.disk.reader import Source
-from svcfw.files.disk.writer import Sink, Wanted
+from svcfw.files.disk.reader import Reader
+from svcfw.files.disk.writer import Wanted, Writer
 from svcfw.files.grants import Grants
 from svcfw.files.messages.file_parts import FileParts, FilePlace
 from svcfw.files.messages.tree_parts import TreeParts
@@ -25,7 +25,7 @@ from svcfw.service.exposed import arg_spec, expose
 from svcfw.service.policy import AllowAny, AllowParents
 from svcfw.service.service import Service
 
-#: Transfers that one context may have under way here; more are refused.
+#: Most concurrent transfers of one context; more are refused.
 MAX_OF_ONE = 64
 #: The same of all contexts behind one link together, and of all: parts of the descriptors that this process may have.
 #: A transfer takes one or two, and a child can say that there are any number of contexts below it.
@@ -35,11 +35,11 @@ MOST_DESCRIPTORS = 1048576
 
 
 class FileService(Service):
-    """Serves files of its context: to the contexts above whatever they ask for, to others what was granted to them.
+    """Serves files of its context: any file to ancestors, granted ones to other contexts.
 
-    In a child it is made by itself when a context above transfers a file; where others are to fetch from, put one into
-    the pool and register what they may have. Transfers hold no thread; see svcfw.files.client for how they are
-    begun. Contents are checked by SHA-256, written beside their place and put there whole.
+    A child creates it when an ancestor transfers a file. To let other contexts fetch, add one to the pool and register
+    files. Transfers hold no thread; svcfw.files.client starts them. Contents are verified by SHA-256, written beside
+    the destination and renamed.
     """
 
     put = staticmethod(client.put)
@@ -61,15 +61,17 @@ class FileService(Service):
         for receiving in list(self._receivings):
             receiving.abort(ChannelError('the context ended'))
 
-    # -- for this context; any thread
+    # -- local API; any thread
 
     def register(self, path, context=None):
-        """Let `context` fetch the file `path`; None: let every context that can reach this one. Returns a Grant, whose
-        `revoke()` ends that. FileNotFoundError."""
+        """Let `context` fetch the file `path`; None: every context that can reach this one.
+
+        Returns a Grant, whose `revoke()` withdraws the permission. Raises FileNotFoundError.
+        """
         return self._grants.add(path, context)
 
     def register_prefix(self, path, context=None):
-        """The same for all files below the folder `path`. A link counts as where it leads to."""
+        """As `register`, for all files below the folder `path`. A symlink counts as what it points to."""
         return self._grants.add(path, context, is_prefix=True)
 
     # -- reading
@@ -77,10 +79,10 @@ class FileService(Service):
     @expose(policy=AllowAny())
     @arg_spec(spec={'path': str}, optional={'hashes': bool})
     def look(self, path, msg, hashes=False):
-        """A file's metadata, and
+        """A file's metadata, plus:
 
-        token: what changes with it (bytes); digest: its SHA-256 (bytes), None for a large one that was not hashed yet
-        and need not be (`hashes`); content: all of it (bytes) if it is small and was not given to this caller before.
+        token: changes whenever the file does (bytes); digest: its SHA-256 (bytes), None for a large file not hashed
+        before, unless `hashes`; content: the bytes of a small file that this caller was not given before, else None.
         """
         with self._open(path, msg) as source:
             digest = self._transfers.known_digest(source)
@@ -95,8 +97,8 @@ class FileService(Service):
     @expose(policy=AllowAny())
     @arg_spec(spec={'path': str, 'into': Sender, 'token': (bytes, type(None)), 'offset': int})
     def begin_fetch(self, path, into, token, offset, msg):
-        """Send a file to `into` (see Sending), from `offset` on if `token` is still its token. Returns its metadata and
-        the offset."""
+        """Send a file to `into` (see Sending), from `offset` on if `token` is still current. Returns metadata and
+        offset."""
         source = self._open(path, msg)
         try:
             if token != source.token or not 0 < offset <= source.size:
@@ -114,17 +116,17 @@ class FileService(Service):
         return answer
 
     def _open(self, path, msg):
-        """A Source, if the sender may have it."""
+        """A Reader, if the caller has permission."""
         if has_parent_authority(msg):
             return _opened(path)
         real = self._grants.find(path, msg.src_id)
         if real is None:
-            raise TransferError('it was not granted to context %d. Register it for that one' % msg.src_id)
+            raise TransferError('file not granted to context %d. Register it for that context' % msg.src_id)
         source = _opened(real, follows=False)
-        # Where links were changed between the look and the opening, it is not what was granted.
+        # A symlink may have been changed between the check and the opening: then another file was opened.
         if self._grants.find('/proc/self/fd/%d' % source.fileno(), msg.src_id) != real:
             source.close()
-            raise TransferError('it was not granted to context %d' % msg.src_id)
+            raise TransferError('file not granted to context %d' % msg.src_id)
         return source
 
     # -- writing
@@ -137,57 +139,58 @@ class FileService(Service):
         }
     )  # fmt: skip
     def begin_put(self, path, size, token, digest, data, wanted, msg):
-        """Take a file. data: all of it; else it is taken from what is here, or is_done is False, and the answer says
+        """Receive a file. data: all of it; otherwise it is copied from what is here, or the answer has is_done False,
+        and
 
-        into: where to send it (Sender, see Sending); offset: how much has come already; signature: what of it is at its
-        place (see svcfw.files.delta.blocks), or None; same_size: digests of contents of that size that are here.
+        into: where to send it (Sender, see Sending); offset: bytes kept of an interrupted transfer; signature: of the
+        present file (see svcfw.files.delta.blocks), or None; same_size: digests of stored contents of that size.
         """
         wanted = Wanted.decode(wanted)
         store = self._transfers.store
         try:
-            sink = Sink(path, None if data is not None else token)
+            writer = Writer(path, None if data is not None else token)
         except OSError as e:
             raise transfer_error(e) from e
         try:
             if data is not None:
-                sink.restart()
-                sink.write(data)
-                answer = self._done(sink, digest, path, wanted)
+                writer.restart()
+                writer.write(data)
+                answer = self._done(writer, digest, path, wanted)
                 store.put(digest, data)
                 return answer
-            if digest is not None and store.holds(digest) and sink.fill(lambda fd: store.copy_to(digest, fd)):
-                return self._done(sink, digest, path, wanted)
-            return self._take(sink, path, size, wanted, msg)
+            if digest is not None and store.holds(digest) and writer.fill(lambda fd: store.copy_to(digest, fd)):
+                return self._done(writer, digest, path, wanted)
+            return self._take(writer, path, size, wanted, msg)
         except Exception as e:
-            sink.discard()
+            writer.discard()
             raise transfer_error(e) from e
 
-    def _done(self, sink, digest, path, wanted):
-        sink.finish(digest, wanted)
+    def _done(self, writer, digest, path, wanted):
+        writer.finish(digest, wanted)
         self._transfers.keep(digest, path)
         return {'is_done': True}
 
-    def _take(self, sink, path, size, wanted, msg):
-        if sink.offset > size:
-            sink.restart()
-        present = None if sink.offset else _present(path, size)
+    def _take(self, writer, path, size, wanted, msg):
+        if writer.offset > size:
+            writer.restart()
+        present = None if writer.offset else _present(path, size)
         copies = None if present is None else present.fileno()
 
         def finish(digest):
-            sink.finish(digest, wanted)
+            writer.finish(digest, wanted)
             self._transfers.keep(digest, path)
 
         def over(error, value):
             if isinstance(error, ChannelError):
-                sink.abandon()  # what has come can be gone on with
+                writer.abandon()  # keeps what has arrived, for a later transfer to resume
             else:
-                sink.discard()
+                writer.discard()
             if present is not None:
                 present.close()
 
         try:
             packed = None if present is None else _blocks().signature(present.fileno(), present.size).pack()
-            into = self._receive(FilePlace(sink, finish, size, copies), over, msg)
+            into = self._receive(FilePlace(writer, finish, size, copies), over, msg)
         except BaseException:
             if present is not None:
                 present.close()
@@ -195,7 +198,7 @@ class FileService(Service):
         return {
             'is_done': False,
             'into': into,
-            'offset': sink.offset,
+            'offset': writer.offset,
             'signature': packed,
             'same_size': list(self._transfers.store.of_size(size)),
         }
@@ -205,7 +208,7 @@ class FileService(Service):
     @expose(policy=AllowParents())
     @arg_spec(spec={'path': str, 'preserves': bool, 'owner': bool})
     def begin_put_tree(self, path, preserves, owner, msg):
-        """Take a folder. into: where to send it (Sender, see Sending); lacks_all: whether nothing of it is here."""
+        """Receive a folder. Answer: into: where to send it (Sender); lacks_all: whether the folder is new."""
         destination = Destination(path, owner=owner, special_bits=True)
         try:
             place = TreePlace(destination, path, preserves, self._transfers)
@@ -218,14 +221,14 @@ class FileService(Service):
     @expose(policy=AllowAny())
     @arg_spec(spec={'path': str, 'into': Sender, 'follow': bool, 'lacks_all': bool})
     def begin_fetch_tree(self, path, into, follow, lacks_all, msg):
-        """Send a folder to `into`, where nothing of it is if `lacks_all`.
+        """Send a folder to `into`. lacks_all: the receiver has nothing of it.
 
-        To others than the contexts above only one that is granted, and not what links in it lead to.
+        Contexts other than ancestors need a grant, and symlinks are not followed for them.
         """
         if not has_parent_authority(msg):
             real = self._grants.find(path, msg.src_id)
             if real is None or follow:
-                raise TransferError('it was not granted to context %d. Register it for that one' % msg.src_id)
+                raise TransferError('folder not granted to context %d. Register it for that context' % msg.src_id)
             path = decoded(real)
         try:
             parts = TreeParts(path, follow, self._transfers, msg.src_id)
@@ -234,14 +237,14 @@ class FileService(Service):
         parts.lacks_all = lacks_all
         self._send(parts, into, msg)
 
-    # -- for contexts behind this one
+    # -- for contexts behind this one (relay)
 
     @expose(policy=AllowParents())
     @arg_spec(spec={'digest': bytes, 'size': int}, optional={'data': (bytes, type(None))})
     def begin_hold(self, digest, size, msg, data=None):
-        """Take a content to be passed on; answers as `begin_put` does, or None where there is no room for it.
+        """Receive a content to relay; answers as `begin_put` does, or None if there is no room.
 
-        data: all of it. Done is it also when it is on its way here already.
+        data: all of it. is_done is also True while another transfer of it is arriving.
         """
         return self._holding().begin(digest, size, data, msg)
 
@@ -253,10 +256,10 @@ class FileService(Service):
         }
     )  # fmt: skip
     def relay(self, target, path, digest, wanted, packs, progress, msg):
-        """Put a content that is held here, or arrives, to a file of `target`, which is below: True once it is there.
+        """Put a content that is held, or arriving, to a file of `target`, a descendant: True once it is in place.
 
-        False if it is not held any more, or has not arrived whole. packs: as for `put`; progress: where to tell how
-        many bytes are on their way, about a hundred times.
+        False if it is not held any more, or did not arrive completely. packs: as for `put`; progress: Sender that is
+        told the number of bytes sent, about a hundred times.
         """
         return self._holding().relay(target, path, digest, (wanted, packs), progress, msg)
 
@@ -273,7 +276,7 @@ class FileService(Service):
     @expose(policy=AllowParents())
     @arg_spec(spec={'path': str, 'max_bytes': int})
     def keep_in(self, path, max_bytes):
-        """From now on keep contents in the folder `path` too, as long as they take at most `max_bytes`."""
+        """Cache contents in the folder `path` too, up to `max_bytes`."""
         self._transfers.keep_in(path, max_bytes)
 
     # -- inside
@@ -286,10 +289,10 @@ class FileService(Service):
             return self._held
 
     def _send(self, parts, into, msg, done=None):
-        """Begin a Sending, which closes `parts`; `done()` is called once all has arrived."""
+        """Start a Sending, which closes `parts`; `done()` is called once the receiver has everything."""
         try:
             if into.context.id != msg.src_id:
-                raise TransferError('it can be sent only to who asks')
+                raise TransferError('the destination of a transfer must be the caller: context %d' % msg.src_id)
             end = self._begin(msg)
         except BaseException:
             parts.close()
@@ -307,7 +310,7 @@ class FileService(Service):
         sending.wake()
 
     def _receive(self, place, over, msg):
-        """Begin a Receiving; where it is to be sent to."""
+        """Start a Receiving; returns the Sender to send to."""
         end = self._begin(msg)
 
         def finally_over(error, value):
@@ -356,12 +359,12 @@ class FileService(Service):
         try:
             self.router.services.defer(function)
         except (AttributeError, PoolError):
-            function()  # the pool has ended: whatever it is, it ends too
+            function()  # the pool has ended: the transfer ends too
 
 
 def _opened(path, follows=True):
     try:
-        return Source(path, follows)
+        return Reader(path, follows)
     except OSError as e:
         raise transfer_error(e) from e
 
@@ -372,9 +375,9 @@ def _blocks():
 
 
 def _present(path, size):
-    """What is at `path` now (Source), if it is worth telling what of it need not be sent; None."""
+    """The present file at `path` (Reader) if a delta transfer pays off, else None."""
     try:
-        source = Source(path)
+        source = Reader(path)
     except (OSError, TransferError):
         return None
     try:

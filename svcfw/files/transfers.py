@@ -1,4 +1,4 @@
-"""Transfers: what all file transfers of one context share."""
+"""Transfers: state shared by all file transfers of one context."""
 
 import _thread
 import collections
@@ -7,22 +7,22 @@ import time
 
 from svcfw.core import load
 from svcfw.core.wire.pace import Pace
-from svcfw.files.disk.reader import Source
+from svcfw.files.disk.reader import Reader
 from svcfw.files.store.store import Store
 
-#: A file of at most this size travels with the request for it, which then takes one round trip.
+#: A file up to this size is sent within the request, in one round trip.
 INLINE_BYTES = 64 * 1024
-#: A file of at most this size is hashed before it is sent; a larger one if the receiver has one of its size.
+#: A file up to this size is hashed before it is sent; a larger one only if the receiver has a file of its size.
 HASHED_BYTES = 1024 * 1024
-#: Contents on their way to others that a context between keeps in memory, together; larger ones are on its disk.
+#: Memory for contents that a relay holds, in total; larger ones go to its disk.
 MAX_HELD_BYTES = 64 * 1024 * 1024
-#: Of how many pairs of a file and a copy it is remembered what the copy lacks.
+#: Number of (file, copy) pairs whose delta is remembered.
 MAX_MATCHES = 8
 MAX_TALLIES = 4096
 MAX_PACES = 4096
 MAX_DIGESTS = 65536
-#: A file written to within this time before it was hashed may be written to again with the same time stamp: a tick of
-#: the kernel's clock, and on file systems that count in whole seconds two of those.
+#: A file written to this recently before it was hashed may change without a new time stamp: one tick of the kernel's
+#: clock; two seconds on file systems with a resolution of one.
 TICK_NS, SECOND_NS = 100 * 10**6, 2 * 10**9
 
 
@@ -39,34 +39,34 @@ class Transfers(object):
         self._matches = collections.OrderedDict()
         self._under_way = {}
         self._tallies = collections.OrderedDict()
-        self._sent = collections.Counter()  # how many send a file at this time, by its token
+        self._sent = collections.Counter()  # token: number of transfers that send this file now
 
     @classmethod
     def of(cls, router):
-        """The Transfers of a router's context, made when first asked for."""
+        """The Transfers of a router's context, created on first use."""
         if router.transfers is None:
             router.transfers = cls()
         return router.transfers
 
     def keep_in(self, folder, max_bytes):
-        """Have the store keep contents in a folder too; what it has in memory is forgotten."""
+        """Let the store use a cache folder too; drops what it has in memory."""
         self.store = Store(folder=folder, folder_bytes=max_bytes)
         self._has_folder = True
 
     def keep(self, digest, path):
-        """Remember that a file which was written here has this content; what the store makes of it is up to it."""
+        """Tell the store that a file written here has this content."""
         self.store.refer(digest, path)
         if self._has_folder:
-            with Source(path) as source:
+            with Reader(path) as source:
                 self.store.put_file(digest, source.fileno())
 
     def was_given(self, context_id, digest):
-        """Whether this context has had that content from here; it may have dropped it since."""
+        """Whether the context `context_id` was sent that content; it may have dropped it since."""
         with self._lock:
             return (context_id, digest) in self._given
 
     def has_given(self, context_id, digest):
-        """Remember it."""
+        """Record that the context has been sent that content."""
         with self._lock:
             self._given[context_id, digest] = None
             if len(self._given) > MAX_DIGESTS:
@@ -78,19 +78,19 @@ class Transfers(object):
             self._given.pop((context_id, digest), None)
 
     def match(self, source, packed):
-        """What a receiver that sent this packed signature lacks of a source: steps of svcfw.files.delta.blocks."""
+        """The delta between a source and a receiver's packed signature: steps of svcfw.files.delta.blocks."""
         delta = load('svcfw.files.delta.shared_delta')
         old = load('svcfw.files.delta.signature').Signature.unpack(packed)
         key = (source.identity, old.size, old.block_bytes, hashlib.sha256(old.hashes + old.probes).digest())
         with self._lock:
-            shared = self._matches.pop(key, None) or delta.SharedMatch(source.fileno(), source.size, old)
+            shared = self._matches.pop(key, None) or delta.SharedDelta(source.fileno(), source.size, old)
             self._matches[key] = shared
             if len(self._matches) > MAX_MATCHES:
                 self._matches.popitem(last=False)
         return iter(shared)
 
     def tally(self, key):
-        """The Tally that all have who give this key (hashable), until `forget_tally`."""
+        """The Tally shared by all callers with this key (hashable), until `forget_tally`."""
         with self._lock:
             tally = self._tallies.setdefault(key, Tally())
             if len(self._tallies) > MAX_TALLIES:
@@ -98,7 +98,7 @@ class Transfers(object):
         return tally
 
     def forget_tally(self, key):
-        """Who asks from now on gets a new one; those who have this one go on with it."""
+        """Give later callers a new Tally; present holders keep theirs."""
         with self._lock:
             self._tallies.pop(key, None)
 
@@ -112,7 +112,7 @@ class Transfers(object):
         return pace.flow()
 
     def digest(self, source):
-        """The SHA-256 of a Source's content: known if it was hashed before and has not changed, else computed now."""
+        """The SHA-256 of a Reader's content: remembered if the file has not changed, else computed now."""
         known = self.known_digest(source)
         if known is None:
             known = source.whole_digest()
@@ -120,14 +120,14 @@ class Transfers(object):
         return known
 
     def known_digest(self, source):
-        """The same, None if it would have to be computed."""
+        """The remembered SHA-256, or None."""
         if source.identity is None:
             return source.digest()
         with self._lock:
             return self._digests.get(source.identity)
 
     def remember_digest(self, source, digest):
-        """Of what was read from a Source."""
+        """Remember the digest of a Reader that was read."""
         if source.identity is None:
             return
         stamps = source.identity[3:]
@@ -139,8 +139,8 @@ class Transfers(object):
                     self._digests.popitem(last=False)
 
     def begin_sending(self, source):
-        """Returns the digest of a Source if that is known, or is wanted by others who send the same file at this time,
-        so that not each of them hashes it; else None. Call `end_sending` when it has been sent."""
+        """The digest of a Reader if it is known, or if other transfers send the same file now (so that it is hashed
+        once); else None. Call `end_sending` after the transfer."""
         with self._lock:
             self._sent[source.token] += 1
             is_shared = self._sent[source.token] > 1
@@ -150,26 +150,26 @@ class Transfers(object):
             return self.digest(source)
 
     def end_sending(self, source):
-        """Also where `begin_sending` has failed."""
+        """Call it also if `begin_sending` failed."""
         with self._lock:
             self._sent[source.token] -= 1
             if not self._sent[source.token]:
                 del self._sent[source.token]
 
     def alone(self, key):
-        """A context manager under which nobody else is who gave the same key (hashable). Blocks."""
+        """A context manager: mutual exclusion of all callers with the same key (hashable). Blocks."""
         return _Alone(self._lock, self._under_way, key)
 
 
 class Tally(object):
-    """A sum. Any thread."""
+    """A thread-safe sum."""
 
     def __init__(self):
         self._lock = _thread.allocate_lock()
         self._sum = 0
 
     def add(self, n):
-        """The new sum."""
+        """Add `n`; returns the new sum."""
         with self._lock:
             self._sum += n
             return self._sum

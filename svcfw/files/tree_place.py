@@ -1,4 +1,4 @@
-"""TreePlace: where a folder that arrives is put together. See svcfw.files.messages.tree_parts for the messages."""
+"""TreePlace: writes a folder that arrives. svcfw.files.messages.tree_parts describes the messages."""
 
 import collections
 import hashlib
@@ -12,13 +12,13 @@ from svcfw.files.messages.tree_parts import FILE, FILE_END, FILES, MANIFEST, fro
 from svcfw.files.store.store import MAX_REFERENCES
 from svcfw.service.errors import TransferError
 
-#: Names of what was not copied that are told.
+#: Most names of skipped entries that are reported.
 MAX_SKIPPED = 100
 _ZEROS = bytes(64 * 1024)
 
 
 class TreePlace(object):
-    """Where a folder is put together.
+    """Writes a folder that arrives.
 
     destination: Destination, of the folder `path` (str or bytes); preserves: whether modes and times are those of the
     entries; transfers: the Transfers here; max_bytes: of contents that come, together; None for any number.
@@ -30,8 +30,8 @@ class TreePlace(object):
         self._coming = 0
         self._path = encoded(path)
         self._transfers = transfers
-        self._firsts = {}  # of the contents that come, by digest: the entry that they come for
-        self._copies = []  # (entry, the one that it is a copy of)
+        self._firsts = {}  # digest of an expected content: the entry that gets it
+        self._copies = []  # (entry, the entry whose content it copies)
         self._arrived = collections.deque(maxlen=MAX_REFERENCES)
         self.done = 0
         self.total = 0
@@ -45,7 +45,7 @@ class TreePlace(object):
         self._skipped = []
 
     def take(self, message, kind, *arguments):
-        """Use one message. TransferError, DecodeError, OSError."""
+        """Process one message. Raises TransferError, DecodeError, OSError."""
         if self._file is not None and kind not in (MANIFEST, FILES, FILE):
             if kind == FILE_END and not arguments:
                 self._end_file()
@@ -64,7 +64,7 @@ class TreePlace(object):
     def end(self):
         """All has come: {'files': regular files in it, 'written': those whose content came, 'skipped': names (list)}.
 
-        Skipped is what is neither file nor folder nor link.
+        'skipped' are entries that are no file, folder or symlink.
         """
         if self._wanted or self._file is not None or not self._unpacker.count:
             raise TransferError('it did not arrive whole')
@@ -77,9 +77,9 @@ class TreePlace(object):
         return {'files': self._files, 'written': self._written, 'skipped': self._skipped}
 
     def _compare(self, part, is_asked):
-        """Use a part of the manifest; the numbers of the entries whose content has to come.
+        """Process a part of the manifest; returns the numbers of entries whose content must be sent.
 
-        is_asked: the sender goes by the answer; else it sends all that are not copies of one another.
+        is_asked: the sender uses the answer; otherwise it sends all contents that are not copies of one another.
         """
         first = self._unpacker.count
         entries = self._unpacker.unpack(part)
@@ -93,7 +93,7 @@ class TreePlace(object):
             self.total += entry.size
             self._files += entry.kind == manifest.FILE
             if number not in lacking:
-                self._dress(entry)
+                self._apply_metadata(entry)
                 continue
             self._coming += entry.size
             if self._max_bytes is not None and self._coming > self._max_bytes:
@@ -107,8 +107,8 @@ class TreePlace(object):
                 coming.append(first + number)
         return coming
 
-    def _dress(self, entry):
-        """What has no content, or has it."""
+    def _apply_metadata(self, entry):
+        """Finish an entry without content, or whose content is in place."""
         if entry.kind == manifest.FILE:
             self._destination.keep(entry)
             self.done += entry.size
@@ -118,7 +118,7 @@ class TreePlace(object):
             self._skipped.append(entry.name)
 
     def _is_here(self, entry):
-        """Take the content from the store, if it has it."""
+        """Copy the content from the store, if it is there."""
         store = self._transfers.store
         if not store.holds(entry.digest):
             return False
@@ -149,16 +149,16 @@ class TreePlace(object):
             start += size
 
     def _begin_file(self, entry):
-        self._sink = _Sink(self._destination.open(entry), entry)
-        self._file = FilePlace(self._sink, None, entry.size)
+        self._writer = _TreeWriter(self._destination.open(entry), entry)
+        self._file = FilePlace(self._writer, None, entry.size)
 
     def _end_file(self):
         self._file = None
-        self._sink.finish()
+        self._writer.finish()
 
 
-class _Sink(object):
-    """An Incoming of a Destination with the face of a Sink: zeros become holes."""
+class _TreeWriter(object):
+    """Adapter: the Incoming of a Destination with the interface of a Sink; zeros become holes."""
 
     def __init__(self, incoming, entry):
         self._incoming = incoming

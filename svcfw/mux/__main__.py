@@ -4,10 +4,10 @@ import os
 import sys
 
 if os.fork():
-    os._exit(0)  # whoever started us waits for this one only
+    os._exit(0)  # the starter waits for this process only
 
-# Started by path, so that the package need not be on the path of whoever runs ansible. The entry that Python made of
-# that path is this folder, whose modules must not be found as if they were top-level ones.
+# Started by path, so that the package need not be on sys.path of the user's ansible. Python's entry for that path is
+# this folder, whose modules must not be found as top-level ones.
 sys.path[0] = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from pathlib import Path  # noqa: E402

@@ -1,7 +1,7 @@
-"""What a client and the multiplexer say to each other: frames on a UNIX socket, the handle saying which message it is.
+"""Messages between clients and the multiplexer: frames on a UNIX socket; the handle is the kind of message.
 
-The payload is an encoded value; `reply_to` is the number of a request, 0 for one that is not answered. A frame with the
-flag GOODBYE is the clean end of a client; without it, what runs for the client is ended.
+The payload is an encoded value; `reply_to` is the number of a request, 0 for one without answer. A frame with the flag
+GOODBYE closes a client in order; without it, the multiplexer kills what runs for the client.
 """
 
 from typing import NamedTuple
@@ -23,9 +23,9 @@ STOP = 6  # end the multiplexer
 WELCOME = 20  # (the multiplexer's process id, the key of its hashes, with which become keys are sent)
 RESULT = 21  # the value asked for; (number, stdout, stderr) for what has output
 PART = 22  # (stdout, stderr), before the result
-NEED_MEMBERS = 23  # the zip named in the module request is not known
-BECOME_BUILD = 24  # the boot command to wrap: the child is not there yet
-BECOME_OUTPUT = 25  # bytes that the wrapped command shows
+NEED_MEMBERS = 23  # the zip named in the module request is unknown
+BECOME_BUILD = 24  # the boot command to wrap: the child does not exist yet
+BECOME_OUTPUT = 25  # output of the wrapped command
 START_FAILED = 26  # (kind, host, cause, remedy, status) of a StartError
 DEFERRED_FAILED = 27  # (operation, path, status, cause)
 LOST = 28  # the reason: the context is gone
@@ -33,15 +33,15 @@ ABOUT = 29  # before an answer, to those of a run: the fields of telling.About
 COST = 30  # the same: the fields of telling.Cost
 SAID = 31  # before an answer: what services of the run have said, a list of (level, service, text)
 
-# Operations that the multiplexer answers itself, beside those of ops.py.
+# Operations that the multiplexer performs itself, beside those of ops.py.
 FACTS = 'facts'
 RESET = 'reset'
 #: (run, as in Offer): (lines as of SAID that no task has shown, [Method, ...]) of its services.
 SUMMARY = 'summary'
 #: (size): the digests of large files of this size that the target may still have.
 LARGE = 'large'
-# Those that put a file, and are not answered.
-#: (path, permission bits, digest, content): a small one.
+# Those that put a file, without answer.
+#: (path, permission bits, digest, content): a small file.
 PUT_WHOLE = 'put whole'
 #: The arguments of ops.PUT and, with PUT_LAST, the size of the file.
 PUT_PART = 'put part'

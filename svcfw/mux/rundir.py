@@ -1,4 +1,4 @@
-"""The folder with the multiplexer's socket, lock and log: of this user, for this user alone."""
+"""The folder with the multiplexer's socket, lock and log, private to this user."""
 
 import hashlib
 import os
@@ -23,7 +23,7 @@ ELSEWHERE = 'Set XDG_RUNTIME_DIR to a folder of yours with room in it'
 
 
 class RundirError(Error):
-    """The folder cannot be had, or is not safe to use."""
+    """The folder cannot be created, or is not safe to use."""
 
 
 def default() -> Path:
@@ -55,9 +55,9 @@ def displaced(folder: Path) -> str:
 
 
 def prepare(path: Path) -> None:
-    """Make the folder, or make sure that it is a folder of ours which nobody else can enter. RundirError."""
+    """Create the folder, or check that it belongs to this user and is private. Raises RundirError."""
     if len(os.fsencode(socket_path(path))) > _MAX_SOCKET_PATH_BYTES:
-        raise RundirError(f'{path} is too long a name for a folder with a socket. Set XDG_RUNTIME_DIR to a shorter one')
+        raise RundirError(f'{path} is too long for the path of a socket. Set XDG_RUNTIME_DIR to a shorter path')
     try:
         make_private(path)
     except RundirError as exc:
@@ -65,7 +65,7 @@ def prepare(path: Path) -> None:
 
 
 def make_private(path: Path) -> None:
-    """The same for any folder. RundirError."""
+    """Create or check any private folder. Raises RundirError."""
     try:
         try:
             os.mkdir(path, 0o700)
@@ -75,7 +75,7 @@ def make_private(path: Path) -> None:
     except OSError as exc:
         raise RundirError(f'{path} cannot be used ({exc.strerror})') from exc
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or stat.S_IMODE(status.st_mode) & 0o077:
-        raise RundirError(f'{path} is not a folder that only this user can enter')
+        raise RundirError(f'{path} is not a private folder of this user: expected mode 0700 and this user as owner')
 
 
 def socket_path(path: Path) -> Path:
@@ -86,18 +86,18 @@ def socket_path(path: Path) -> Path:
 
 
 def lock_path(path: Path) -> Path:
-    """The file that is locked by whoever starts that multiplexer."""
+    """The lock file for the start of that multiplexer."""
     return socket_path(path).with_suffix('.lock')
 
 
 def log_path(path: Path) -> Path:
-    """Where multiplexers write what nobody is there to be told."""
+    """The log of multiplexers, for errors that no client receives."""
     return path / 'mux.log'
 
 
 def is_same_user(peer: socket.socket) -> bool:
     """Whether the process at the other end of a UNIX socket runs as this user. True where the system cannot tell."""
     if not hasattr(socket, 'SO_PEERCRED'):
-        return True  # the folder's mode has let it in
+        return True  # the folder's mode has admitted it
     _, uid, _ = _UCRED.unpack(peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
     return bool(uid == os.getuid())

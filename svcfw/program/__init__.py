@@ -1,1 +1,1 @@
-"""What a program that uses the library starts from: its Router and `main`. Controller; imports svcfw.transport."""
+"""Entry points of a program that uses the library: its Router and `main`. Controller; imports svcfw.transport."""

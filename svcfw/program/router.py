@@ -1,4 +1,4 @@
-"""Router of a program: the top of a tree, with methods that start children."""
+"""Router of a program: the root of a tree, with methods that start children."""
 
 import logging
 
@@ -16,11 +16,11 @@ _log = logging.getLogger('svcfw')
 
 
 class Router(CoreRouter):
-    """The top of a tree of contexts. A context manager: leaving it ends all of them.
+    """The root of a tree of contexts. A context manager: leaving it ends all of them.
 
-    standby: have a spare thread do the I/O while the program computes; a program that only serves needs none.
-    Children are started with `local` and `ssh`; both block until the child is up, and raise StartError; ChannelError
-    where the context that is to start it (`via`) is lost.
+    standby: let a spare thread do I/O while the program computes; a program that only serves needs none.
+    `local` and `ssh` start children; both block until the child is up, and raise StartError, or ChannelError if the
+    context that starts it (`via`) is lost.
     """
 
     def __init__(self, standby=True):
@@ -31,10 +31,10 @@ class Router(CoreRouter):
         self.responder = Responder(self)
         relay_of(self)
         self._is_closed = False
-        #: {id of a context: names of the modules that it may have because functions in them are called there}
+        #: {id of a context: modules that it may import because functions in them are called there}
         self._called = {}
         logsink.receive(self)
-        self.add_handler(_has_no_pool, handles.CALL_SERVICE)  # until there is one
+        self.add_handler(_has_no_pool, handles.CALL_SERVICE)  # until there is a pool
         if standby:
             self.loop.ensure_standby()
 
@@ -60,7 +60,7 @@ class Router(CoreRouter):
         self.responder.deny_everyone(names)
 
     def preload(self, context, *names):
-        """Send these modules, with what they import, to a context now, and not when it imports them first."""
+        """Send these modules, with what they import, to a context now instead of at their first import."""
         for name in names:
             self.responder.allow(context, name)
         self.responder.push(context, names)
@@ -82,7 +82,7 @@ class Router(CoreRouter):
         return stream
 
     def close(self):
-        """End all children, waiting for their processes a while. Idempotent. A fork's copy ends nobody."""
+        """End all children, and wait for their processes a while. Idempotent. In a forked copy it ends nothing."""
         if self._is_closed or self.is_fork():
             return
         self._is_closed = True
@@ -93,4 +93,4 @@ class Router(CoreRouter):
 
 
 def _has_no_pool(message):
-    message.refuse('%s has no pool of services: make one with svcfw.service.Pool' % message.router.name)
+    message.refuse('%s has no service pool: create one with svcfw.service.Pool' % message.router.name)

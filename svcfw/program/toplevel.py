@@ -1,4 +1,4 @@
-"""`svcfw.main`: the frame around a program that uses the library."""
+"""`svcfw.main`: runs the main function of a program that uses the library."""
 
 import logging
 import sys
@@ -7,7 +7,7 @@ from svcfw.program.router import Router
 
 
 def main(log_level):
-    """The decorator; see svcfw.main."""
+    """The decorator, see svcfw.main."""
 
     def decorate(function):
         if function.__module__ != '__main__':

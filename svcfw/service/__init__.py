@@ -1,4 +1,4 @@
-"""Services: classes whose exposed methods other contexts call. Python 3.6, standard library; runs in every context.
+"""Services: classes whose exposed methods other contexts call. Runs in every context: Python 3.6, stdlib only.
 
 class FileService(svcfw.service.Service):
     @svcfw.service.expose(policy=svcfw.service.AllowParents())
@@ -9,9 +9,9 @@ pool = svcfw.service.Pool(router, services=[FileService(router)])
 context.call_service(FileService, 'read_file', path='/etc/hosts')
 """
 
-import importlib
 import sys
 
+from svcfw import LazyModule
 from svcfw.service.activator import Activator
 from svcfw.service.errors import PoolError, RefusedError
 from svcfw.service.exposed import NO_REPLY, arg_spec, expose, no_reply
@@ -44,9 +44,8 @@ __all__ = [
     'start_pool',
 ]
 
-
-#: Names that few contexts use, and where they live: what is imported has to be sent to each.
-_LATER = {
+#: Names that few contexts use: imported on first use, because every imported module has to be sent.
+_PUBLIC = {
     'DeduplicatingInvoker': 'svcfw.service.deduplicating',
     'FileService': 'svcfw.files.service',
     'Results': 'svcfw.service.results',
@@ -55,24 +54,4 @@ _LATER = {
     'start_pool': 'svcfw.service.starting',
 }
 
-
-def __getattr__(name):
-    if name in _LATER:
-        return getattr(importlib.import_module(_LATER[name]), name)
-    raise AttributeError('module svcfw.service has no attribute %r' % name)
-
-
-def __dir__():
-    return [*globals(), *_LATER]
-
-
-if sys.version_info < (3, 7):  # which asks the module's class alone
-
-    class _Module(type(sys)):
-        def __getattr__(self, name):
-            return __getattr__(name)
-
-        def __dir__(self):
-            return __dir__()
-
-    sys.modules[__name__].__class__ = _Module
+sys.modules[__name__].__class__ = LazyModule

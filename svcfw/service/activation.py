@@ -1,16 +1,16 @@
-"""One service in the making, and those who wait for it."""
+"""Activation: the creation of one service on demand, and the callers that wait for it."""
 
-from svcfw.service.workers import Lane
+from svcfw.service.workers import WorkQueue
 
 
-class Activation(Lane):
-    """Has `make()` called once, however many wait; each `on_outcome(exception or None)` is called with how it ended.
+class Activation(WorkQueue):
+    """Calls `make()` once for any number of waiters; each `on_outcome(exception or None)` is called with the outcome.
 
-    A lane of its own, so that a slow import holds up nobody else's.
+    It has a queue of its own, so a slow import blocks no other activation.
     """
 
     def __init__(self, workers, make):
-        Lane.__init__(self)
+        WorkQueue.__init__(self)
         self._workers = workers
         self._make = make
         self._callbacks = []
@@ -22,7 +22,7 @@ class Activation(Lane):
     def __len__(self):
         return len(self._callbacks)
 
-    # -- under the lock of the workers
+    # -- with the workers' lock held
 
     def may_start(self):
         return not self.running
@@ -30,7 +30,7 @@ class Activation(Lane):
     def when_over(self, callback):
         self._callbacks.append(callback)
 
-    # -- without it
+    # -- without the workers' lock
 
     def run(self, item):
         try:
@@ -44,7 +44,7 @@ class Activation(Lane):
             callback(self.error)
 
     def complete(self):
-        """Return when it is over, having made it on this thread if no other has begun. False if that waits for us."""
+        """Run `make` here unless another thread has begun; returns when done. False if that would be a deadlock."""
         with self._workers.lock:
             starts = bool(self.waiting)
             if starts:
@@ -56,7 +56,7 @@ class Activation(Lane):
         return self._workers.block(lambda: self._is_over, self.running.values)
 
     def give_up(self, error):
-        """Whoever waits need not any more."""
+        """Tell all waiters that the activation failed with `error`."""
         with self._workers.lock:
             callbacks, self._callbacks = self._callbacks, []
             self.error = self.error or error

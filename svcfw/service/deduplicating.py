@@ -1,4 +1,4 @@
-"""DeduplicatingInvoker: the same call is executed once, and everybody gets its outcome."""
+"""DeduplicatingInvoker: runs equal calls once and gives every caller the outcome."""
 
 import weakref
 
@@ -6,32 +6,32 @@ from svcfw.core.wire.errors import ChannelError
 from svcfw.service.errors import RefusedError, refusal
 from svcfw.service.invoker import Invoker
 from svcfw.service.request import Request
-from svcfw.service.results import Results, Store, call_key
+from svcfw.service.results import ResultCache, Results, call_key
 
 
 class DeduplicatingInvoker(Invoker):
-    """One execution for each distinct (method, arguments): callers that come meanwhile hold no thread and get its value
-    or its failure; those that come later get the kept one, as far as `Service.results` (Results) goes.
+    """Runs each distinct (method, arguments) once. Callers that come while it runs hold no thread and get its outcome;
+    later ones get the cached outcome as long as `Service.results` (Results) keeps it.
 
-    What is distinct is decided by the values and their types, in the form in which they travel.
+    Two calls are equal if their encoded arguments are: values and types count, the order of keys does not.
     """
 
     def __init__(self, service, workers):
         Invoker.__init__(self, service, workers)
         router = service.router
         self._encode = router.codec.encode
-        self._store = Store(service.results or Results(), router.loop.clock)
-        # Not what keeps an execution alive: one that its method has forgotten must end.
+        self._store = ResultCache(service.results or Results(), router.loop.clock)
+        # Weak: an execution whose method has dropped it without an answer must end.
         self._executions = weakref.WeakValueDictionary()
-        #: Executions under way whose outcome is not for those who call from now on.
+        #: Executions under way whose outcome later callers must not get.
         self._forgotten = weakref.WeakSet()
         self._callers = 0
 
     def forget(self, method_name=None, arguments=None):
-        """Drop outcomes: of one call, of one method (arguments None), or all. Any thread.
+        """Drop cached outcomes: of one call, of one method (arguments None), or all. Any thread.
 
-        An execution that is under way goes on for those who wait for it, and its outcome is not kept: what it has read
-        may be what is to be forgotten. Who calls from now on has it executed anew.
+        An execution under way continues for its present callers, but its outcome is not cached: it may have read stale
+        data. Later callers start a new execution.
         """
         wanted = None if arguments is None else call_key(method_name, arguments, self._encode)
 
@@ -76,11 +76,11 @@ class DeduplicatingInvoker(Invoker):
             self._wait_for(execution, request)
 
     def broadcast(self, execution, flags, payload):
-        """Tell all callers of an execution its outcome, and keep it."""
+        """Send the outcome of an execution to all its callers, and cache it."""
         with self._lock:
             if self._executions.get(execution.key) is execution:
                 del self._executions[execution.key]
-            if not (execution.is_forgotten or execution.cancelled):  # of a cancelled one the method may have given up
+            if not (execution.is_forgotten or execution.cancelled):  # its method may have given up
                 self._store.put(execution.key, flags, payload)
             self._callers -= len(execution.callers)
         for request in execution.callers:
@@ -90,11 +90,11 @@ class DeduplicatingInvoker(Invoker):
         return call_key(request.method.name, request.arguments(), self._encode)
 
     def _join(self, key, request):
-        """The execution that will answer a caller, queued if there is none to join. The lock is held."""
+        """The execution that answers `request`; a new one is queued if there is none to join. The lock is held."""
         if self._ended is not None:
             raise ChannelError(self._ended)
         if self._callers >= self.service.max_waiting:
-            raise RefusedError('%s: %d callers are waiting already' % (self.service.name(), self._callers))
+            raise RefusedError('%s: queue full, %d callers are waiting' % (self.service.name(), self._callers))
         execution = self._executions.get(key)
         if execution is None or execution.cancelled:
             execution = _Execution(self, key, request)
@@ -105,7 +105,7 @@ class DeduplicatingInvoker(Invoker):
         return execution
 
     def _wait_for(self, execution, request):
-        """Another thread has it; unless that one waits for this one."""
+        """Block until another thread has run the execution, unless that thread waits for this one (deadlock)."""
 
         def is_over():
             return request.is_answered or execution not in self.running
@@ -115,17 +115,17 @@ class DeduplicatingInvoker(Invoker):
 
         if not self._workers.block(is_over, holders, request.deadline):
             name = '%s.%s' % (self.service.name(), request.method.name)
-            request.fail(refusal('%s calls itself, and would wait for ever' % name))
+            request.fail(refusal('%s calls itself: deadlock' % name))
 
     def _names(self, items):
         names = Invoker._names(self, items)
-        if items is self.waiting:  # those who wait for a running one wait too
+        if items is self.waiting:  # callers of a running execution count as waiting too
             names += [each.method.name for each in self._executions.values() for _ in each.callers[1:]]
         return names
 
 
 class _Execution(Request):
-    """A call on behalf of all its callers; what is answered to it is answered to them."""
+    """One call on behalf of several callers: its answer goes to all of them."""
 
     __slots__ = ('_invoker', 'callers', 'is_forgotten', 'key')
 

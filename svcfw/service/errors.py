@@ -15,31 +15,31 @@ __all__ = [
 
 
 class PoolError(Error):
-    """A pool was used in a way that it cannot be: two on one router, two services of a name, use after the end."""
+    """Misuse of a pool: a second one on a router, two services of one name, use after the end."""
 
 
 class TransferError(Error):
-    """A file was not transferred; what was there before is as it was. The message names file, cause and remedy.
+    """A file transfer failed; the destination is unchanged. The message names file, cause and remedy.
 
-    The caller elsewhere gets a CallError with this type's name.
+    A remote caller gets it as a CallError with this type's name.
     """
 
 
 class CacheFolderError(Error):
-    """A folder that contents cannot be kept in safely; the message names it and says why."""
+    """A folder is not safe to cache contents in; the message names it and the reason."""
 
 
 class ManifestError(Error):
-    """What a peer says of a folder cannot be so, or would lead outside of it."""
+    """Malformed manifest from a peer: contradicts itself, or names a path outside of the folder."""
 
 
 def transfer_error(error):
-    """The TransferError for what went wrong with a file, whose name the message need not repeat."""
+    """Translate an OSError or ValueError of a file into a TransferError; the caller adds the file's name."""
     if isinstance(error, TransferError):
         return error
     return TransferError(getattr(error, 'strerror', None) or '%s: %s' % (type(error).__name__, error))
 
 
 def refusal(reason):
-    """The CallError that tells a caller elsewhere of a RefusedError, or of another error or text as if it were one."""
+    """The CallError that reports a RefusedError (or `reason`, an error or text, as one) to a remote caller."""
     return CallError(REFUSED, reason.reason if isinstance(reason, RefusedError) else str(reason))

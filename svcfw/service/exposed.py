@@ -1,4 +1,4 @@
-"""What makes a method of a service callable: decorators, and the checks they ask for."""
+"""Decorators that expose methods of a service, and the argument checks they add."""
 
 import _thread
 
@@ -12,14 +12,14 @@ class _NoReply(object):
         return 'NO_REPLY'
 
 
-#: Returned by a method that answers its `msg` itself, now or later.
+#: Returned by a method that answers its `msg` itself, at once or later.
 NO_REPLY = _NoReply()
 
 
 def expose(policy):
-    """Make a method callable by those whom `policy` (a Policy) allows. Stacked, all policies must."""
+    """Make a method callable by the senders that `policy` (a Policy) allows. Stacked policies must all allow."""
     if isinstance(policy, type) or not callable(getattr(policy, 'is_authorized', None)):
-        raise TypeError('%r is not a policy: write @expose(policy=AllowParents())' % (policy,))
+        raise TypeError('expected a Policy instance, got %r: write @expose(policy=AllowParents())' % (policy,))
 
     def decorate(function):
         _require_function(function)
@@ -32,20 +32,22 @@ def expose(policy):
 def arg_spec(spec, optional=None):
     """Check the arguments before the method is called: {name: type or tuple of types, None for any}.
 
-    spec: those that must be there; optional: those that may, for which the method has a default. A bool is no int here.
-    Any other argument is an error that names it, unless the method has `**kwargs`. TypeError, when the class is made,
-    for a name that the method has no parameter for.
+    spec: required arguments; optional: arguments for which the method has a default. A bool does not count as int.
+    Any other argument is refused by name, unless the method has `**kwargs`. TypeError at class creation for a name
+    that is no parameter of the method.
     """
     required, optional = dict(spec), dict(optional or {})
 
     def decorate(function):
         _require_function(function)
-        parameters = _Parameters(function, is_bound=False)  # it may become a static method yet
+        parameters = _Parameters(function, is_bound=False)  # @staticmethod may be applied later
         for name in list(required) + list(optional):
             if not parameters.takes_any and name not in parameters.required | parameters.optional:
-                raise TypeError('%s has no parameter %s' % (function.__qualname__, name))
+                raise TypeError('%s has no parameter %s, which arg_spec names' % (function.__qualname__, name))
         for name in set(optional) & parameters.required:
-            raise TypeError('%s: parameter %s is optional, but has no default' % (function.__qualname__, name))
+            raise TypeError(
+                '%s: parameter %s is optional in arg_spec, without a default' % (function.__qualname__, name)
+            )
         function.svcfw_arg_spec = (required, optional)
         return function
 
@@ -53,7 +55,7 @@ def arg_spec(spec, optional=None):
 
 
 def no_reply(function):
-    """Mark a method as one that answers its `msg` itself: what it returns is not sent. What it raises is."""
+    """Mark a method that answers its `msg` itself: its return value is not sent; an exception is."""
     _require_function(function)
     function.svcfw_no_reply = True
     return function
@@ -61,7 +63,7 @@ def no_reply(function):
 
 def _require_function(function):
     if not hasattr(function, '__code__'):
-        raise TypeError('%r is not a plain method' % (function,))
+        raise TypeError('expected a plain method, got %r' % (function,))
 
 
 class Exposed(object):
@@ -84,23 +86,23 @@ class Exposed(object):
         self._reserved = {'msg'} if self.wants_message else set()
 
     def objection(self, msg):
-        """Why the sender of `msg` may not call this (str); None if all policies let him."""
+        """Why the sender of `msg` may not call this (str), or None if all policies allow it."""
         for policy in self.policies:
             try:
                 if not policy.is_authorized(self._service, msg):
-                    return 'context %d is not allowed to call it (%s)' % (msg.src_id, type(policy).__name__)
+                    return 'context %d is not allowed to call it (policy %s)' % (msg.src_id, type(policy).__name__)
             except Exception as e:
                 router = msg.router
                 router.log(router, 40, '%s: %s: %s' % (self.name, type(policy).__name__, e))
-                return 'the policy %s failed' % type(policy).__name__
+                return 'policy %s raised an exception' % type(policy).__name__
         return None
 
     def check(self, arguments):
-        """RefusedError, naming what is wrong, unless `arguments` fit."""
+        """Raise RefusedError, naming the first wrong argument, unless `arguments` match the spec."""
         names = arguments.keys() if type(arguments) is dict else None
         if names != self._required:
             if names is None or not all(type(name) is str for name in names):
-                raise RefusedError('%s: arguments have names' % self.name)
+                raise RefusedError('%s: argument names must be str' % self.name)
             self._refuse_names(self._required - names, 'missing')
             self._refuse_names(names - (self._allowed if not self._takes_any else names - self._reserved), 'unknown')
         for name, wanted in self._types.items():
@@ -113,14 +115,14 @@ class Exposed(object):
             raise RefusedError('%s: %s argument %s' % (self.name, what, ', '.join(sorted(names))))
 
     def run(self, arguments, msg):
-        """Call the method; what it returns or raises."""
+        """Call the method; returns or raises what it does."""
         if self.wants_message:
             arguments['msg'] = msg
         return self._call(**arguments)
 
 
 class Counts(object):
-    """What the calls of one method came to; `recent_s` is a mean in which the latest count most."""
+    """Counters of one method's calls; `recent_s` is an exponentially weighted mean of their duration."""
 
     def __init__(self):
         self.calls = 0
@@ -148,15 +150,15 @@ def find_exposed(service):
 
 
 def _is_static(cls, name):
-    """Whether the attribute that `cls` has by this name, perhaps from a base, is a static method."""
+    """Whether attribute `name` of `cls`, possibly inherited, is a static method."""
     return next(isinstance(vars(base)[name], staticmethod) for base in cls.__mro__ if name in vars(base))
 
 
 class _Parameters(object):
-    """The names that a function can be called with; `inspect` would cost 43 modules. is_bound: without the first."""
+    """Parameter names of a function (`inspect` would load 43 modules). is_bound: leave out the first."""
 
     def __init__(self, function, is_bound=True):
-        while hasattr(function, '__wrapped__'):  # a decorator's wrapper says `*args, **kwargs` and passes on
+        while hasattr(function, '__wrapped__'):  # a decorator's wrapper takes `*args, **kwargs`
             function = function.__wrapped__
         code = function.__code__
         positional = code.co_varnames[: code.co_argcount]

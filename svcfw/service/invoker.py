@@ -1,4 +1,4 @@
-"""Invokers: how the calls of one service are run on the threads of a pool."""
+"""Invokers: run the calls of one service on the threads of a pool."""
 
 import collections
 import os
@@ -9,51 +9,51 @@ from svcfw.core.dispatch import call_error, fail
 from svcfw.core.wire.errors import CallError, ChannelError, TimeoutError
 from svcfw.service.errors import PoolError, RefusedError, refusal
 from svcfw.service.exposed import find_exposed
-from svcfw.service.workers import Lane
+from svcfw.service.workers import WorkQueue
 
-#: Methods that take less than this on the average do not get a thread woken for each of their calls.
+#: Methods with a shorter mean duration get no thread woken for each call.
 SHORT_S = 0.0003
 
-_TOO_LATE = 'the caller waits no more'
+_TOO_LATE = 'the caller no longer waits'
 
 
-class Invoker(Lane):
-    """Runs calls concurrently, begun in the order of their arrival, as far as threads and `Service.max_running` go.
+class Invoker(WorkQueue):
+    """Runs calls concurrently, in order of arrival, as far as threads and `Service.max_running` allow.
 
     service; workers: the threads (see svcfw.service.workers). Subclasses override `max_running`, `submit`, `execute`.
     """
 
     def __init__(self, service, workers):
-        Lane.__init__(self)
+        WorkQueue.__init__(self)
         self.service = service
         self.methods = find_exposed(service)
         self._workers = workers
         self._lock = workers.lock
         self._ended = None
         self._unanswered = weakref.WeakSet()
-        #: What `max_running` said last: it is the user's, and never asked under the lock.
+        #: The last value of `max_running`, which is user code and never called with the lock held.
         self._limit = None
         self.update_limit()
 
     def max_running(self):
-        """How many calls may run at the same time (int, at least 1); None for any number.
+        """How many calls may run at the same time (int, at least 1); None for no limit.
 
-        Asked when a call comes and when one has ended, on any thread, without a lock. Anything else, and what it
-        raises, is the failure of that call.
+        Called when a call arrives and when one ends, on any thread, without the lock. An exception or an invalid value
+        fails that call.
         """
         return self.service.max_running
 
     def update_limit(self):
-        """Ask `max_running` anew. PoolError for a value that is no limit, or what it raises."""
+        """Call `max_running` again. Raises PoolError for an invalid value, or what it raises."""
         limit = self.max_running()
         if limit is not None and (type(limit) is not int or limit < 1):
-            raise PoolError('%s: max_running is None or a number of at least 1, not %r' % (self.service.name(), limit))
+            raise PoolError('%s: max_running must be None or at least 1, not %r' % (self.service.name(), limit))
         self._limit = limit
 
     # -- arrival; loop thread
 
     def method(self, msg, name):
-        """The Exposed method, for the sender of `msg`. RefusedError if there is none, or not for him."""
+        """The Exposed method for the sender of `msg`. Raises RefusedError if there is none, or a policy objects."""
         method = self.methods.get(name)
         if method is None:
             raise RefusedError('%s has no exposed method %s' % (self.service.name(), name))
@@ -63,7 +63,7 @@ class Invoker(Lane):
         return method
 
     def submit(self, request):
-        """Take a request, to be run when its turn comes. RefusedError when too many wait; ChannelError at the end."""
+        """Queue a request. Raises RefusedError if the queue is full, ChannelError once the pool has ended."""
         self.update_limit()
         with self._lock:
             self._enqueue(request)
@@ -73,23 +73,22 @@ class Invoker(Lane):
         if self._ended is not None:
             raise ChannelError(self._ended)
         if len(self.waiting) >= self.service.max_waiting:
-            raise RefusedError('%s: %d calls are waiting already' % (self.service.name(), len(self.waiting)))
+            raise RefusedError('%s: queue full, %d calls are waiting' % (self.service.name(), len(self.waiting)))
         self.waiting.append(request)
 
     def submit_event(self):
-        """The service's select has something: it takes its turn among the calls."""
+        """Queue an event of the service's select among the calls."""
         with self._lock:
             if self._ended is None:
                 self.waiting.append(_Event())
                 self._workers.schedule(self)
 
-    # -- a thread of the pool that calls its own context
+    # -- a pool thread that calls its own context
 
     def run_here(self, request):
-        """Carry out a request on the calling thread, which waits for it anyway, so that it needs no other one.
+        """Run a request on the calling thread, which would only wait for another one.
 
-        In its turn: where the service runs one at a time, after those that came before, which run here too if they
-        have to.
+        The order is kept: if the service runs one call at a time, earlier calls run first, on this thread if need be.
         """
         self.update_limit()
         if self._limit is None:
@@ -107,7 +106,7 @@ class Invoker(Lane):
                 self._workers.schedule(self)
 
     def _run_one(self, mine):
-        """Run the next request if it may start, or wait until that has changed. Whether `mine` is still to be done."""
+        """Run the next request if it may start, else wait for a change. Returns whether `mine` is still to be run."""
         with self._lock:
             if mine not in self.waiting and mine not in self.running:
                 return False
@@ -130,7 +129,7 @@ class Invoker(Lane):
 
         if not self._workers.block(is_over, self.running.values, mine.deadline):
             self._withdraw(mine)
-            mine.fail(refusal('%s calls itself, and would wait for ever' % self.service.name()))
+            mine.fail(refusal('%s calls itself: deadlock' % self.service.name()))
         elif not mine.is_wanted():
             self._withdraw(mine)
             mine.refuse(_TOO_LATE)
@@ -154,7 +153,7 @@ class Invoker(Lane):
         elif item.is_wanted():
             try:
                 self.execute(item)
-            except BaseException as e:  # an invoker of the user's
+            except BaseException as e:  # raised by a user's invoker
                 fail(item, call_error(e))
                 raise
             if not item.is_answered and item.wants_reply():
@@ -164,7 +163,7 @@ class Invoker(Lane):
             item.refuse(_TOO_LATE)
 
     def execute(self, request):
-        """Run the method and answer the request, whatever happens."""
+        """Run the method and answer the request in any case."""
         counts = request.method.counts
         clock = request.router.loop.clock
         started = clock()
@@ -176,7 +175,7 @@ class Invoker(Lane):
             failure = refusal(e)
         except CallError as e:
             failure = e
-        except BaseException as e:  # SystemExit too: it must neither end the thread nor leave the caller waiting
+        except BaseException as e:  # SystemExit too: it must neither end the thread nor leave the caller without answer
             forks.end_if_fork(pid, e)
             failure = call_error(e)
         forks.end_if_fork(pid)
@@ -190,25 +189,28 @@ class Invoker(Lane):
         try:
             event = self.service.select.get_event(0)
         except (TimeoutError, ChannelError):
-            return  # it was removed meanwhile, or the pool has stopped
+            return  # removed meanwhile, or the pool has stopped
         self.service.on_message_received(event)
 
     def _await_answer(self, request):
-        """A method answers later: the end of the pool is the end of that too, while the method keeps the request."""
+        """A method answers later: keep the request (weakly), so that `end` can answer it if the pool ends first."""
         with self._lock:
             if self._ended is None:
                 self._unanswered.add(request)
                 return
         request.refuse(self._ended)
 
-    # -- the end, and what was
+    # -- the end, and statistics
 
     def is_over(self):
         """Whether its pool has ended."""
         return self._ended is not None
 
     def end(self, reason):
-        """Answer all that wait or run with ChannelError(reason), and take no more; what runs goes on unheard."""
+        """Answer all waiting and running calls with ChannelError(reason), and refuse new ones.
+
+        Results of running calls are discarded.
+        """
         with self._lock:
             self._ended = reason
             requests = list(self.waiting) + list(self.running) + list(self._unanswered)
@@ -218,7 +220,7 @@ class Invoker(Lane):
             request.refuse(reason)
 
     def stats(self):
-        """{method: {calls, failures, waiting, running, seconds}}: how often it has run, and for how long in all."""
+        """{method: {calls, failures, waiting, running, seconds}}: number of calls and their total duration."""
         with self._lock:
             waiting = collections.Counter(self._names(self.waiting))
             running = collections.Counter(self._names(self.running))
@@ -238,9 +240,9 @@ class Invoker(Lane):
 
 
 class SerializedInvoker(Invoker):
-    """Runs one call at a time, in strict order of arrival; a thread is borrowed only while calls wait.
+    """Runs one call at a time, in strict order of arrival; occupies a thread only while calls wait.
 
-    Events of the service's sources take their turn among the calls.
+    Events of the service's sources are queued among the calls.
     """
 
     def max_running(self):
@@ -248,7 +250,7 @@ class SerializedInvoker(Invoker):
 
 
 class _Event(object):
-    """Stands in the queue for an event of the service's select; nobody waits for an answer."""
+    """Queue entry for an event of the service's select; it has no caller."""
 
     is_answered = True
     method = None

@@ -4,11 +4,11 @@ from svcfw.core.message import Message
 from svcfw.service.exposed import Exposed
 from svcfw.service.request import Request
 from svcfw.service.service import Service
-from svcfw.service.workers import Lane, Workers
+from svcfw.service.workers import Workers, WorkQueue
 
 SHORT_S: float
 
-class Invoker(Lane):
+class Invoker(WorkQueue):
     service: Service
     methods: dict[str, Exposed]
     def __init__(self, service: Service, workers: Workers) -> None: ...

@@ -1,4 +1,4 @@
-"""Limits of services that whoever makes a pool sets, in place of what their classes say; and of the bytes a pool holds."""
+"""Limits of a pool: those per service that its maker sets, overriding the class attributes, and of bytes held."""
 
 import collections
 
@@ -13,15 +13,15 @@ COUNTED_BYTES = 4096
 
 
 def checked(limits):
-    """{name of a service: {'max_running': int or None, 'max_waiting': int}} as it is. PoolError for anything else."""
+    """`limits`, validated: {service name: {'max_running': int or None, 'max_waiting': int}}. Raises PoolError."""
     if type(limits) is not dict:
-        raise PoolError('limits=%r is no dict of services' % (limits,))
+        raise PoolError('limits must be a dict of service names, not %r' % (limits,))
     for name, values in limits.items():
         if type(values) is not dict:
-            raise PoolError('%s: %r is no dict of limits of a service' % (name, values))
+            raise PoolError('limits of %s must be a dict, not %r' % (name, values))
         for limit, value in values.items():
             if not _is_limit(limit, value):
-                raise PoolError('%s: %s=%r is no limit of a service' % (name, limit, value))
+                raise PoolError('invalid limit of %s: %s=%r' % (name, limit, value))
     return limits
 
 

@@ -1,4 +1,4 @@
-"""Policies: who may call an exposed method. They see a request's envelope and nothing of its arguments."""
+"""Policies: who may call an exposed method. A policy sees a request's envelope, not its arguments."""
 
 from svcfw.core.message import has_parent_authority
 
@@ -7,22 +7,22 @@ class Policy(object):
     """Base of policies. Subclasses override `is_authorized`."""
 
     def is_authorized(self, service, msg):
-        """Whether the sender of `msg` (a Message; its `src_id` and `auth_id` can be relied on) may call the method.
+        """Whether the sender of `msg` (a Message; its `src_id` and `auth_id` are verified) may call the method.
 
-        service: the Service instance. Runs on the loop's thread: must not block. What it raises counts as no.
+        service: the Service instance. Runs on the loop thread: must not block. An exception counts as False.
         """
         raise NotImplementedError
 
 
 class AllowAny(Policy):
-    """Every context that can reach this one: its ancestors, its descendants, itself."""
+    """Allows every context that can reach this one: ancestors, descendants, itself."""
 
     def is_authorized(self, service, msg):
         return True
 
 
 class AllowParents(Policy):
-    """The contexts above this one, and itself."""
+    """Allows the ancestors of this context, and itself."""
 
     def is_authorized(self, service, msg):
         return has_parent_authority(msg)

@@ -17,43 +17,43 @@ from svcfw.service.errors import PoolError, RefusedError, refusal
 from svcfw.service.limits import Held
 from svcfw.service.request import Request
 from svcfw.service.service import Service
-from svcfw.service.workers import Lane, Workers
+from svcfw.service.workers import Workers, WorkQueue
 
 DEFAULT_SIZE = 16
-#: How long an ending context waits for services that are in their `on_shutdown`.
+#: How long an ending context waits for running `on_shutdown` methods.
 ON_SHUTDOWN_S = 5.0
-#: Calls that may wait for one service to be made.
+#: Calls that may wait for the activation of one service.
 MAX_PENDING = 10000
 
 _ACTIVE, _CLOSED, _STOPPED = 'active', 'closed', 'stopped'
-#: Held while it is decided which is the pool of a router, and never while anything of the user runs.
+#: Guards the assignment of a router's pool; never held while user code runs.
 making = threading.RLock()
 
 
 class Pool(object):
     """Serves CALL_SERVICE on a router with these services. A context manager: leaving it stops the pool.
 
-    router; services: instances of Service; size: number of threads; activator: makes services that are asked for;
-    limits: {name of a service: {'max_running': int or None, 'max_waiting': int}}, in place of what its class says.
-    PoolError for a second pool on a router, for two services of a name, for what is no service or limit, and where the
-    threads cannot be started. A pool that could not be made leaves the router as it was.
+    router; services: instances of Service; size: number of threads; activator: creates services on demand;
+    limits: {service name: {'max_running': int or None, 'max_waiting': int}}, overrides the class attributes.
+    Raises PoolError for a second pool on a router, two services of one name, an invalid service or limit, and threads
+    that cannot be started. After an error the router is unchanged.
 
-    Services take turns, and where there is more than one (or a parent may ask for more), the last free thread goes only
-    to one none of whose calls run: a slow service does not starve the others.
+    Services take turns. With more than one service (or if a parent may activate more) the last free thread is
+    reserved for a service with no running call, so a slow service does not starve the others.
     """
 
     def __init__(self, router, services=(), size=DEFAULT_SIZE, activator=None, limits=None):
         if type(size) is not int or size < 1:
-            raise PoolError('the size of a pool is a whole number, of at least one thread, not %r' % (size,))
+            raise PoolError('pool size must be an int of at least 1, not %r' % (size,))
         self.router = router
         self.size = size
         self._limits = load('svcfw.service.limits').checked(limits) if limits else {}
         self._activator = activator or Activator()
         self._state = _ACTIVE
-        #: By name; a service that goes by several names has one invoker.
+        #: By name; a service with several names has one invoker.
         self._invokers = {}
         self._activations = {}
-        #: The calls (Message) that wait for their service to be made.
+        #: Calls (Message) that wait for the activation of their service.
         self._awaiting = set()
         self._held = Held(router)
         self._requests = weakref.WeakValueDictionary()  # those that were not answered at once, by their origin
@@ -62,22 +62,22 @@ class Pool(object):
         self._select.notify = self._on_event
         self._end_lock = _thread.allocate_lock()
         self._has_begun_to_end = False
-        #: The thread that runs `on_shutdown` of the services now, and what those wait on who wait for its end.
+        #: The thread that runs `on_shutdown` methods now, and the latches of those that wait for it.
         self._ending_thread = None
         self._ended = Latch(router.loop)
-        #: (Message, when it came) of calls that come while the services are added; None from then on.
+        #: (Message, time of arrival) of calls that arrive while the services are added; None from then on.
         self._early = []  # type: list | None
         self._require_free_router()
         try:
             self._workers = Workers(router.loop, size, self._log_error, self._spares_a_thread)
         except RuntimeError as e:
-            raise PoolError('%s: %d threads cannot be started (%s)' % (router.name, size, e))
+            raise PoolError('%s: cannot start %d threads: %s' % (router.name, size, e))
         self._lock = self._workers.lock
         self._claim_router()
         try:
             for service in services:
                 self.add(service)
-            # What would have made a pool, or refuses for one that ended.
+            # Replaces the handler that would create a pool, or refuses calls after the last one.
             router.remove_handler(handles.CALL_SERVICE)
             router.remove_handler(handles.CANCEL_SERVICE)
             router.add_handler(self.accept, handles.CALL_SERVICE)
@@ -91,7 +91,7 @@ class Pool(object):
 
     def _require_free_router(self):
         if self.router.services is not None:
-            raise PoolError('%s has a pool already: add the services to it' % self.router.name)
+            raise PoolError('%s already has a pool: add services to that one' % self.router.name)
 
     def _claim_router(self):
         try:
@@ -114,9 +114,9 @@ class Pool(object):
     # -- services; any thread
 
     def add(self, service):
-        """Serve a service from now on. PoolError for a name that is taken, and once the pool is closed.
+        """Serve another service from now on. Raises PoolError for a name in use, and once the pool is closed.
 
-        An error leaves the pool as it was.
+        After an error the pool is unchanged.
         """
         name = service.name() if hasattr(service, 'name') else type(service).__name__
         self._add(name, service)
@@ -129,27 +129,27 @@ class Pool(object):
         with self._lock:
             self._require_active()
             if name in self._invokers:
-                raise PoolError('there is a service %s already' % name)
+                raise PoolError('service name %s is already in use' % name)
             invoker = self._invoker_of(service, name) or made
             self._invokers[name] = service.invoker = invoker
         if invoker is made:
             self._listen(name, service)
 
     def _invoker_of(self, service, name):
-        """The invoker of a service that has another name here already, or None. The lock is held. PoolError."""
+        """The invoker of a service already served under another name, or None. The lock is held. Raises PoolError."""
         invoker = service.invoker
         if invoker is None or invoker.is_over():
             return None
         if invoker not in self._invokers.values():
-            raise PoolError('%s is served by another pool' % name)
+            raise PoolError('%s is already served by another pool' % name)
         return invoker
 
     def _listen(self, name, service):
-        """Wait for the sources of a new service, too."""
+        """Watch the sources of a new service."""
         try:
             self._select.add(service.select)
         except ChannelError:
-            pass  # the pool was stopped in this moment
+            pass  # the pool has just been stopped
         except BaseException:
             with self._lock:
                 self._invokers.pop(name, None)
@@ -157,14 +157,14 @@ class Pool(object):
             raise
 
     def _each_invoker(self):
-        """Each once, in the order in which their services came."""
+        """Each invoker once, in the order in which the services were added."""
         with self._lock:
             return list(collections.OrderedDict.fromkeys(self._invokers.values()))
 
     def get_service(self, name):
-        """The instance for a name (str, or the class), made if need be. Blocks; not for loop callbacks.
+        """The instance for a name (str, or the class), activated if need be. Blocks; not for loop callbacks.
 
-        PoolError once the pool is closed, RefusedError, or what the activation raised.
+        Raises PoolError once the pool is closed, RefusedError, or what the activation raised.
         """
         name = service_name(name)
         with self._lock:
@@ -173,13 +173,13 @@ class Pool(object):
                 return self._invokers[name].service
             activation = self._activation(name)
         if not activation.complete():
-            raise PoolError('making %s waits for itself' % name)
+            raise PoolError('activation of %s waits for itself: deadlock' % name)
         if activation.error is not None:
             raise activation.error
         return self._invokers[name].service
 
     def defer(self, function, *args, **kwargs):
-        """Run a function on a thread of the pool, some time; what it raises is logged. PoolError once closed."""
+        """Queue a function for a thread of the pool; an exception is logged. Raises PoolError once closed."""
         with self._lock:
             self._require_active()
             self._deferred.waiting.append(_Call(function, args, kwargs))
@@ -201,7 +201,7 @@ class Pool(object):
     # -- the end; any thread
 
     def close(self):
-        """Accept no more; the pool ends when what waits has been carried out, for which `join` waits. Idempotent."""
+        """Accept no more calls; the pool ends when queued ones are done (`join` waits for that). Idempotent."""
         with self._lock:
             if self._state != _ACTIVE:
                 return
@@ -214,8 +214,8 @@ class Pool(object):
     def stop(self, join=True):
         """End now: all callers get ChannelError at once, `on_shutdown` of each service is called once. Idempotent.
 
-        Returns when they have run, the last service first; where another thread is at it, after ON_SHUTDOWN_S at most.
-        join: wait for the threads, which end with the methods that they run; one of them does not wait.
+        Services shut down in reverse order. Returns when all have; if another thread is shutting down, after at most
+        ON_SHUTDOWN_S. join: also wait for the threads, which end with their running methods. A pool thread does not.
         """
         with self._lock:
             self._state = _STOPPED
@@ -232,11 +232,11 @@ class Pool(object):
                 pass
 
     def join(self):
-        """Wait until no thread of the pool is left: after `close` or `stop`. Returns at once on one of them."""
+        """Wait until all threads of the pool have ended, after `close` or `stop`. On a pool thread returns at once."""
         self._workers.join()
 
     def _end(self):
-        """Everybody is told, then the services, the youngest first. Results of calls that still run are discarded."""
+        """Answer all callers, then shut down the services, latest first. Results of running calls are discarded."""
         with self._end_lock:
             begins, self._has_begun_to_end = not self._has_begun_to_end, True
         if not begins:
@@ -263,7 +263,7 @@ class Pool(object):
         for invoker in reversed(invokers):
             try:
                 invoker.service.on_shutdown()
-            except BaseException as e:  # SystemExit of one is no reason to skip the others
+            except BaseException as e:  # SystemExit of one must not skip the others
                 self._log_error(e)
         self._ending_thread = None
         self._ended.close('the end')
@@ -271,9 +271,9 @@ class Pool(object):
     # -- requests
 
     def accept(self, msg, arrived=None):
-        """Take one CALL_SERVICE message from another context, or a thread that is not the pool's. Loop thread.
+        """Take one CALL_SERVICE message of another context, or of a thread outside of the pool. Loop thread.
 
-        arrived: when it came, on the loop's clock, if not just now: its deadline counts from there.
+        arrived: time of arrival on the loop's clock if not now; its deadline counts from then.
         """
         try:
             self._held.admit(msg)
@@ -284,7 +284,7 @@ class Pool(object):
             self._accept(msg, self._submit, arrived)
 
     def _keep(self, msg, arrived):
-        """Whether it has to wait until all services that the pool is made with are there."""
+        """Keep a message that arrives before all initial services are added; returns whether it was kept."""
         with self._lock:
             if self._early is not None:
                 self._early.append((msg, self.router.loop.clock() if arrived is None else arrived))
@@ -300,12 +300,12 @@ class Pool(object):
             self._accept(msg, self._submit, arrived)
 
     def accept_own(self, msg):
-        """Take one from this context itself. On a thread of the pool it is carried out before this returns."""
+        """Take one message of this context. On a pool thread the call is run before this returns."""
         self._accept(msg, self._run_here if self._workers.has(_thread.get_ident()) else self._submit)
 
     def _accept(self, msg, pass_on, arrived=None):
         if msg.is_dead:
-            return  # the news that some sender is gone: nothing to do, and no reason to end
+            return  # a dead message (a sender is gone): nothing to do
         self._pass_on(pass_on, msg, lambda: _envelope(msg, self.router.loop.clock() if arrived is None else arrived))
 
     def _pass_on(self, pass_on, msg, envelope):
@@ -315,7 +315,7 @@ class Pool(object):
             msg.refuse(str(e))
         except Error as e:
             msg.fail(refusal(e))
-        except BaseException as e:  # an activator's or invoker's of the user
+        except BaseException as e:  # raised by a user's activator or invoker
             fail(msg, call_error(e))
 
     def _submit(self, msg, envelope):
@@ -356,15 +356,15 @@ class Pool(object):
             request.refuse(str(e))
         except Error as e:
             request.fail(refusal(e))
-        except BaseException as e:  # an invoker's of the user
+        except BaseException as e:  # raised by a user's invoker
             fail(request, call_error(e))
 
     def _await_activation(self, msg, envelope):
-        """The service is not there: have it made once, however many ask. The lock is held."""
+        """Queue the call until its service is activated, once for all callers. The lock is held."""
         name = envelope[0]
         activation = self._activation(name)
         if len(activation) >= MAX_PENDING:
-            raise RefusedError('%d calls wait for %s to be made' % (len(activation), name))
+            raise RefusedError('activation of %s: queue full, %d calls are waiting' % (name, len(activation)))
 
         def go_on(error):
             with self._lock:
@@ -385,7 +385,7 @@ class Pool(object):
 
     def _require_permission(self, msg, name):
         if not self._activator.is_permitted(msg):
-            raise RefusedError('there is no service %s, and context %d may not have it made' % (name, msg.src_id))
+            raise RefusedError('no service %s, and context %d is not permitted to activate it' % (name, msg.src_id))
 
     def _activation(self, name):
         activation = self._activations.get(name)
@@ -416,7 +416,7 @@ class Pool(object):
     # -- events of the services' sources; any thread
 
     def _on_event(self, select):
-        """Some service's select has something: a call of that service's own, as it were."""
+        """A service's select has data: queue an event for that service."""
         try:
             source = select.get_source(0)
         except Error:
@@ -429,8 +429,8 @@ class Pool(object):
         self.router.log(self.router, 40, '%s: %s' % (self.router.name, call_error(error)))
 
 
-class _Deferred(Lane):
-    """The functions given to `Pool.defer`."""
+class _Deferred(WorkQueue):
+    """Queue of the functions given to `Pool.defer`."""
 
     def run(self, item):
         item.function(*item.args, **item.kwargs)
@@ -444,9 +444,9 @@ class _Call(object):
 
 
 def call(context, service_name, method_name, timeout=None, **arguments):
-    """As context.call_service, with a deadline: after `timeout` seconds TimeoutError here, and the callee is told.
+    """context.call_service with a deadline: after `timeout` seconds raises TimeoutError and tells the callee.
 
-    Whatever is there by then, value or failure, is discarded.
+    A later answer is discarded.
     """
     began = context.router.loop.clock()
     reply = context.request_service(service_name, method_name, arguments, timeout)
@@ -454,7 +454,7 @@ def call(context, service_name, method_name, timeout=None, **arguments):
 
 
 def start_in_child(router, waiting):
-    """Make the pool of a child context and hand it the messages that came before. Called by svcfw.core.poolstarter."""
+    """Create the pool of a child context and pass it the messages received so far. Called by svcfw.core.poolstarter."""
     with making:
         pool = router.services or Pool(router)
     for msg, arrived in waiting:
@@ -467,12 +467,12 @@ def _origin(msg):
 
 
 def _require_service(name, service):
-    """PoolError that says what is wrong with what is to be served."""
+    """Raise PoolError, saying what is wrong, unless `service` can be served."""
     if not isinstance(service, Service):
         wanted = (
             'an instance: write services=[%s(router)]' % service.__name__ if isinstance(service, type) else 'a Service'
         )
-        raise PoolError('%s cannot be served: %r is not %s' % (name, service, wanted))
+        raise PoolError('%s cannot be served: expected %s, got %r' % (name, wanted, service))
     if getattr(service, 'select', None) is None:
         raise PoolError('%s cannot be served: its __init__ does not call super().__init__(router)' % name)
 
@@ -482,18 +482,18 @@ def _refuse(msg):
 
 
 def _failure(error):
-    """The CallError for what an activation raised."""
+    """The CallError for an exception of an activation."""
     return refusal(error) if isinstance(error, (PoolError, RefusedError)) else call_error(error)
 
 
 def _envelope(msg, arrived):
-    """(service, method, deadline, encoded arguments) of a message; the rest of it stays closed. DecodeError."""
+    """(service, method, deadline, encoded arguments) of a message; leaves the arguments encoded. Raises DecodeError."""
     value = msg.small_value()
     if type(value) is not tuple or len(value) != 4:
-        raise DecodeError('no call of a service')
+        raise DecodeError('malformed service call: expected 4 fields')
     name, method_name, timeout_s, arguments = value
     if type(name) is not str or type(method_name) is not str or type(arguments) is not bytes:
-        raise DecodeError('no call of a service: names are text')
+        raise DecodeError('malformed service call: service and method must be str')
     if timeout_s is not None and type(timeout_s) not in (int, float):
-        raise DecodeError('no call of a service: a time-out is a number of seconds')
+        raise DecodeError('malformed service call: timeout must be a number of seconds')
     return name, method_name, None if timeout_s is None else arrived + timeout_s, arguments

@@ -1,4 +1,4 @@
-"""Request: one call of a service on its way through a pool, answered at most once."""
+"""Request: one call of a service in a pool, answered at most once."""
 
 import _thread
 
@@ -9,11 +9,10 @@ from svcfw.service.exposed import NO_REPLY
 
 
 class Request(Message):
-    """The message of a call, which is what a method's `msg` is. Any thread.
+    """The message of a call, passed to methods as `msg`. Any thread.
 
-    method: the Exposed that is called; deadline: on the clock of `router.loop`, None for a caller that waits as long as
-    it takes. A method that returns NO_REPLY calls `reply(value)` or `fail(CallError)` later; a second answer to a call
-    is dropped.
+    method: the Exposed called; deadline: on the clock of `router.loop`, or None. A method that returns NO_REPLY calls
+    `reply(value)` or `fail(CallError)` later; a second answer is dropped.
     """
 
     __slots__ = ('__weakref__', '_answered', '_cancelled', '_lock', 'deadline', 'encoded_arguments', 'method')
@@ -33,7 +32,7 @@ class Request(Message):
 
     @property
     def cancelled(self):
-        """Whether nobody waits for the answer: the caller has given up, is gone, or its deadline is over."""
+        """Whether nobody waits for the answer: the caller gave up, is gone, or its deadline has passed."""
         if not self._cancelled:
             is_late = self.deadline is not None and self.router.loop.clock() >= self.deadline
             self._cancelled = is_late or not self._is_caller_there()
@@ -48,21 +47,21 @@ class Request(Message):
         self._cancelled = True
 
     def is_wanted(self):
-        """Whether the method need be run."""
+        """Whether the method still has to be run."""
         return not self._answered and not self.cancelled
 
     def arguments(self):
-        """The arguments (dict), decoded and checked now. DecodeError, RefusedError."""
+        """The arguments (dict), decoded and checked on each call. Raises DecodeError, RefusedError."""
         arguments = self.router.codec.decode(self.encoded_arguments)
         self.method.check(arguments)
         return arguments
 
     def settle(self, value):
-        """Answer with what the method returned, unless it sees to the answer itself."""
+        """Answer with the method's return value, unless that is NO_REPLY."""
         if value is not NO_REPLY and self.method.replies:
             try:
                 self.answer(0, self.router.encode_for(self.frame.src, value) if self.frame.reply_to else b'')
-            except Exception as e:  # it cannot travel
+            except Exception as e:  # the value cannot be encoded
                 self.fail(call_error(e))
 
     def answer(self, flags, payload):
@@ -71,8 +70,8 @@ class Request(Message):
             self._send(flags, payload)
 
     def __del__(self):
-        # A method that was to answer later has dropped it: whoever waits is told. On the loop, since this may run
-        # anywhere, under any lock.
+        # The method dropped the request without an answer. On the loop, since __del__ may run anywhere, with any lock
+        # held.
         if not self._answered and self.wants_reply():
             self.router.loop.call_soon(lambda: self.refuse('the service dropped the call without an answer'))
 

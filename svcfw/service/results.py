@@ -1,4 +1,4 @@
-"""What a DeduplicatingInvoker keeps: outcomes of calls, within bounds."""
+"""Cached outcomes of a DeduplicatingInvoker."""
 
 import collections
 import hashlib
@@ -7,10 +7,10 @@ from svcfw.core.wire.frames import DEAD, ERROR
 
 
 class Results(object):
-    """How long outcomes are kept; a service sets one as its class attribute `results`.
+    """Bounds of cached outcomes; a service sets them as its class attribute `results`.
 
-    max_entries, max_bytes (of the values as they travel): the oldest go first. ttl_s: seconds, None for no limit.
-    keep_failures: whether what a method raised is an outcome to keep; else the next caller tries again.
+    max_entries, max_bytes (of encoded values): the oldest are dropped. ttl_s: seconds, None for no limit.
+    keep_failures: whether exceptions are cached too; if not, the next caller tries again.
     """
 
     def __init__(self, max_entries=1000, max_bytes=64 * 1024 * 1024, ttl_s=None, keep_failures=False):
@@ -20,8 +20,8 @@ class Results(object):
         self.keep_failures = keep_failures
 
 
-class Store(object):
-    """Outcomes (flags and payload of the answer) by key, as `results` (Results) says. The caller does the locking."""
+class ResultCache(object):
+    """Outcomes (flags and payload of the answer) by key, bounded by a Results. The caller holds a lock."""
 
     def __init__(self, results, clock):
         self._results = results
@@ -45,7 +45,7 @@ class Store(object):
         return flags, payload
 
     def put(self, key, flags, payload):
-        """Keep an outcome, if it is one to be kept; others go to make room."""
+        """Cache an outcome if the bounds allow it; drops the oldest to make room."""
         if flags & DEAD or (flags & ERROR and not self._results.keep_failures):
             return
         if len(payload) > self._results.max_bytes or self._results.max_entries < 1:
@@ -58,7 +58,7 @@ class Store(object):
             self._drop(next(iter(self._kept)))
 
     def forget(self, is_meant):
-        """Drop all whose key is meant."""
+        """Drop all entries for whose key `is_meant(key)` is true."""
         for key in list(self._kept):
             if is_meant(key):
                 self._drop(key)
@@ -68,15 +68,15 @@ class Store(object):
 
 
 def call_key(method_name, arguments, encode):
-    """What tells one call from others: the method, and the values and types of its arguments, not their order.
+    """Key of a call: the method, and values and types of its arguments regardless of their order.
 
-    The arguments enter as a hash, so that no secret is kept for the sake of its key. EncodeError.
+    Arguments are hashed, so that no secret is kept in a key. Raises EncodeError.
     """
     return method_name, hashlib.sha256(_canonical(arguments, encode)).digest()
 
 
 def _canonical(value, encode):
-    """Bytes that are the same for equal values of the same types only, whatever the order of keys and members."""
+    """Bytes that are equal for equal values of equal types only, whatever the order of dict keys and set members."""
     kind = type(value)
     if kind is dict:
         parts = sorted(_joined([_canonical(key, encode), _canonical(each, encode)]) for key, each in value.items())

@@ -1,4 +1,4 @@
-"""Service: the base class of what other contexts call."""
+"""Service: base class of what other contexts call."""
 
 from svcfw.core.calls.caller import own_module
 from svcfw.core.receivers.select import Select
@@ -6,13 +6,13 @@ from svcfw.service.invoker import Invoker
 
 
 class Service(object):
-    """A class with exposed methods, one instance in each pool. Its methods run on threads of the pool.
+    """A class with exposed methods. Each instance belongs to one pool, on whose threads its methods run.
 
-    Class attributes that a service may set:
-    invoker_class: how its methods are run: Invoker, SerializedInvoker, DeduplicatingInvoker.
-    max_running: calls of it that run at the same time, at most; None for as many as the pool has threads.
-    max_waiting: calls that may wait for their turn; more are refused.
-    results: of a deduplicated service, what is kept and for how long (Results); None for the defaults.
+    Class attributes that a subclass may set:
+    invoker_class: how its methods are run: Invoker, SerializedInvoker or DeduplicatingInvoker.
+    max_running: most calls that run at the same time; None for as many as the pool has threads.
+    max_waiting: most calls that wait for their turn; more are refused.
+    results: for DeduplicatingInvoker, how long outcomes are cached (Results); None for the defaults.
     """
 
     invoker_class = Invoker
@@ -22,24 +22,24 @@ class Service(object):
 
     def __init__(self, router):
         self.router = router
-        #: Receivers, latches and selects added here over time are waited for by the pool: see `on_message_received`.
+        #: The pool waits for receivers, latches and selects added here, at any time: see `on_message_received`.
         self.select = Select(router.loop, oneshot=False)
-        #: The Invoker that runs its calls; None until it is in a pool.
+        #: The Invoker that runs its calls; None until a pool serves it.
         self.invoker = None
 
     @classmethod
     def name(cls):
-        """The name that callers use: 'package.module.Class', which the default Activator can find."""
+        """Name for callers: 'package.module.Class', which the default Activator can find."""
         return '%s.%s' % (own_module(cls), cls.__qualname__)
 
     def on_message_received(self, event):
-        """A source of `select` has something: `event.source`, `event.data`. Runs on a thread of the pool, in its turn.
+        """A source of `select` has data: `event.source`, `event.data`. Runs on a pool thread, queued among the calls.
 
-        The end of a source is an event too: `event.data` is the ChannelError that says why, and it has left.
+        The end of a source is an event too: `event.data` is the ChannelError, and the source has been removed.
         """
 
     def on_shutdown(self):
-        """The pool ends. Called once, those of services that came later before; what methods still return is discarded.
+        """The pool ends. Called once, latest service first; results of running calls are discarded.
 
         An ending context waits up to 5 s (pool.ON_SHUTDOWN_S) for all of them together.
         """

@@ -1,4 +1,4 @@
-"""Workers: a fixed number of threads that take turns at lanes of work."""
+"""Workers: a fixed number of threads that serve queues in turn."""
 
 import collections
 import threading
@@ -6,47 +6,48 @@ import threading
 from svcfw.core.loop import Waiter
 from svcfw.core.wire.errors import ChannelError
 
-#: Something short that has taken this long is not: others see to what waits.
+#: A short item that has taken this long is not short: another thread is woken for what waits.
 PATIENCE_S = 0.005
 
 
-class Lane(object):
-    """A queue of one owner (a service, one activation, the deferred functions), served by any number of threads.
+class WorkQueue(object):
+    """Work of one owner (a service, one activation, the deferred functions), served by any number of threads.
 
-    `waiting` and `running` change under the lock of the workers only. Subclasses override `may_start` and `run`.
+    `waiting` and `running` change only with the workers' lock held. Subclasses override `may_start` and `run`.
     """
 
     def __init__(self):
-        #: Items whose turn has not come, in the order of their arrival.
+        #: Items that wait, in order of arrival.
         self.waiting = collections.deque()
-        #: {item: id of the thread that has it}
+        #: {item: id of the thread that runs it}
         self.running = {}
 
     def may_start(self):
-        """Whether one more item may run now. The lock is held."""
+        """Whether one more item may start now. The lock is held."""
         return True
 
     def is_short(self, item):
-        """Whether the item will take less than waking another thread does. A guess; the lock is held."""
+        """Whether running the item should take less time than waking a thread. An estimate; the lock is held."""
         return False
 
     def run(self, item):
-        """Do one item's work; what it raises is logged. A thread of the workers, without the lock."""
+        """Run one item; an exception is logged. On a worker thread, without the lock."""
         raise NotImplementedError
 
 
 class Workers(object):
-    """The threads. `schedule` gives them work; whoever is done with an item looks for the next.
+    """The threads. `schedule` gives them work; a thread that finishes an item looks for the next.
 
-    A thread that does something short sees to what comes meanwhile too: a thread switch would take longer. If it was
-    not short after all, a timer wakes another.
+    A thread that runs a short item also serves what arrives meanwhile, because a thread switch would take longer. If
+    the item turns out long, a timer wakes another thread.
 
-    loop; size: number of threads; on_error(exception): what a lane's `run` raised; spares(): whether the last free
-    thread is kept for a lane that has none yet, so that a slow one cannot starve the others (asked under the lock).
+    loop; size: number of threads; on_error(exception): called for what a queue's `run` raised; spares(): whether the
+    last free thread is reserved for a queue with no running item, so that a slow one does not starve the others
+    (called with the lock held).
     """
 
     def __init__(self, loop, size, on_error, spares):
-        #: Guards all lanes too. Held for moments only, and never while anything of the user runs.
+        #: Guards all queues too. Held briefly, never while user code runs.
         self.lock = threading.Lock()
         self._loop = loop
         self._size = size
@@ -72,7 +73,7 @@ class Workers(object):
         loop.on_nested = self._on_nested
 
     def _start(self):
-        """Start the threads; RuntimeError, with none left over, where the account may not have so many."""
+        """Start all threads, or none: RuntimeError where the account's limit of processes is reached."""
         try:
             for thread in self._threads:
                 with self.lock:
@@ -86,34 +87,34 @@ class Workers(object):
             raise
 
     def has(self, ident):
-        """Whether a thread (its id) is one of these."""
+        """Whether the thread with the id `ident` is a worker."""
         return any(thread.ident == ident for thread in self._threads)
 
     # -- work
 
-    def schedule(self, lane):
-        """A lane has something waiting: a thread goes there as soon as there is one for it. The lock is held."""
-        self._ready[lane] = None
+    def schedule(self, queue):
+        """A queue has a waiting item: assign a thread as soon as one is free. The lock is held."""
+        self._ready[queue] = None
         self._see_to(self._short)
 
-    def begin(self, lane, item):
-        """An item of a lane begins on the calling thread. The lock is held."""
-        lane.running[item] = threading.get_ident()
+    def begin(self, queue, item):
+        """Mark an item of a queue as running on the calling thread. The lock is held."""
+        queue.running[item] = threading.get_ident()
 
-    def carry_out(self, lane, item):
-        """Run an item that has begun, and let those go on who wait for its end. Without the lock."""
+    def carry_out(self, queue, item):
+        """Run an item marked by `begin`, then wake the threads that wait for its end. Without the lock."""
         try:
-            lane.run(item)
+            queue.run(item)
         except BaseException as e:
             self._on_error(e)
         with self.lock:
-            del lane.running[item]
+            del queue.running[item]
             self._recheck()
 
     def _see_to(self, somebody_is_near):
-        """There is more to do: wake a thread for it, unless one will have a look in a moment."""
+        """More work may be waiting: wake a thread for it, unless a running one will look for work in a moment."""
         if not somebody_is_near:
-            self._rouse()
+            self._unpark()
         elif self._timer is None:
             self._watch()
 
@@ -126,14 +127,14 @@ class Workers(object):
             self._timer = None
             if self._find() is not None:
                 if self._begun == begun:
-                    self._rouse()
+                    self._unpark()
                 self._watch()
 
-    def _rouse(self):
-        """Wake one thread; it wakes the next if there is more to do. So few wake up for many short items."""
+    def _unpark(self):
+        """Wake one thread, which wakes the next if there is more work: so few wake up for many short items."""
         if self._rousing or not self._idle:
             return
-        # A thread that drives the loop and gives itself work takes no thread switch.
+        # A thread that drives the loop and queues work itself needs no thread switch.
         own = self._loop.own_waiter()
         waiter = own if own is not None and own in self._idle else self._idle[-1]
         self._idle.remove(waiter)
@@ -141,21 +142,21 @@ class Workers(object):
         waiter.set()
 
     def _on_nested(self):
-        """The thread that drives, and may just have been given work, waits for something else first."""
+        """The driving thread, which may just have queued work for itself, is about to wait for something else."""
         with self.lock:
             if self._rousing:
                 self._rousing = False
-                self._rouse()
+                self._unpark()
 
     def _find(self):
-        """The lane whose turn it is, or None. The lock is held."""
+        """The queue whose turn it is, or None. The lock is held."""
         is_last = self._busy + 1 >= self._size and self._spares()
-        for lane in list(self._ready):
-            if not lane.waiting:
-                del self._ready[lane]
-            elif lane.may_start() and not (is_last and lane.running):
-                self._ready.move_to_end(lane)
-                return lane
+        for queue in list(self._ready):
+            if not queue.waiting:
+                del self._ready[queue]
+            elif queue.may_start() and not (is_last and queue.running):
+                self._ready.move_to_end(queue)
+                return queue
         return None
 
     def _main(self):
@@ -163,28 +164,28 @@ class Workers(object):
         try:
             while True:
                 with self.lock:
-                    if self._ended:  # `end` wakes those only that it finds waiting
+                    if self._ended:  # `end` wakes only threads that already wait
                         break
                     if waiter is not None:
                         self._rousing, waiter = False, None
-                    lane = self._find()
-                    if lane is None:
+                    queue = self._find()
+                    if queue is None:
                         waiter = Waiter(self._loop, brief=True)
                         self._idle.append(waiter)
                     else:
-                        item = lane.waiting.popleft()
-                        is_short = lane.is_short(item)
-                        self.begin(lane, item)
+                        item = queue.waiting.popleft()
+                        is_short = queue.is_short(item)
+                        self.begin(queue, item)
                         self._begun += 1
                         self._busy += 1
                         self._short += is_short
                         if self._find() is not None:
                             self._see_to(is_short)
-                if lane is not None:
+                if queue is not None:
                     if not is_short:
                         self._loop.hand_on()
-                    self.carry_out(lane, item)
-                    item = None  # it has an end that somebody may wait for
+                    self.carry_out(queue, item)
+                    item = None  # its finalizer may matter to somebody
                     with self.lock:
                         self._busy -= 1
                         self._short -= is_short
@@ -203,10 +204,10 @@ class Workers(object):
     # -- waiting for one another
 
     def block(self, is_over, holders, deadline=None):
-        """Wait until `is_over()`, for which the threads with the ids `holders()` have to get on. Any thread.
+        """Wait until `is_over()`, which depends on the threads with the ids `holders()`. Any thread.
 
-        Both are called under the lock. False, at once, if those wait for the calling thread themselves: it would be
-        for ever. Returns True at the deadline (on the loop's clock) too.
+        Both are called with the lock held. Returns False at once if those threads wait for the calling one (deadlock);
+        True when it is over, and at the deadline (on the loop's clock).
         """
         me = threading.get_ident()
         while True:
@@ -243,7 +244,7 @@ class Workers(object):
     # -- the end
 
     def drain(self, on_drained):
-        """Call `on_drained()` once nothing waits or runs any more: on this thread, or one of ours."""
+        """Call `on_drained()` once nothing waits or runs: on this thread, or on a worker."""
         self._on_drained = on_drained
         self._drains = True
         if self._is_drained():
@@ -251,10 +252,10 @@ class Workers(object):
 
     def _is_drained(self):
         with self.lock:
-            return self._drains and not self._busy and not any(lane.waiting for lane in self._ready)
+            return self._drains and not self._busy and not any(queue.waiting for queue in self._ready)
 
     def end(self):
-        """Let each thread end when it is done with what it has. Idempotent."""
+        """Let each thread end after its present item. Idempotent."""
         with self.lock:
             self._ended = True
             self._recheck()
@@ -262,7 +263,7 @@ class Workers(object):
                 self._idle.pop().set()
 
     def join(self):
-        """Wait until all threads have ended, doing I/O meanwhile. Returns at once on one of them."""
+        """Wait until all threads have ended, doing I/O meanwhile. On a worker returns at once."""
         if self.has(threading.get_ident()):
             return
         while True:

@@ -1,7 +1,7 @@
-"""Starts children of a context, and lets go of them: those of this one, and those that another one starts for us.
+"""Starts and disconnects children: of this context, and of other contexts on behalf of this one.
 
-What `local`, `ssh` and `disconnect` of Router and Context do, in every context. Python 3.6. The other side of a start
-elsewhere is `ChildrenForOthers`, made on the first request of a context above (svcfw.core.poolstarter).
+Implements `local`, `ssh` and `disconnect` of Router and Context, in every context. `ChildrenForOthers` is the callee's
+side, created on the first request from an ancestor (svcfw.core.poolstarter).
 """
 
 from svcfw.core import handles
@@ -16,15 +16,15 @@ from svcfw.transport.spec import DEFAULT_TIMEOUT_S, LOCAL, Spec
 from svcfw.transport.start import LEAVE_S, Starter, start_and_wait
 
 _START, _LET_GO = 'start', 'let go'
-#: Beyond its own time-outs, what a context that starts another one for us may take to answer.
+#: Time for the answer of a context that starts another for this one, beyond its own time-outs.
 _MARGIN_S = 2 * LEAVE_S
 
 
 def local(router, python=None, name=None, timeout_s=DEFAULT_TIMEOUT_S, via=None):
     """Start a child on this machine; returns its Context.
 
-    python: path of the interpreter to use, our own if None. via: a Context below, whose child it is to be, on that
-    machine; a python of None is that context's own then.
+    python: path of the interpreter, by default ours. via: a descendant Context that starts it as its child, on its
+    machine, by default with its interpreter.
     """
     spec = Spec(transport=LOCAL, host='localhost', python=python, timeout_s=timeout_s)
     return _start(router, spec, name, via)
@@ -33,25 +33,25 @@ def local(router, python=None, name=None, timeout_s=DEFAULT_TIMEOUT_S, via=None)
 def ssh(router, hostname, username=None, port=None, password=None, name=None, via=None, **options):
     """Start a child over ssh; returns its Context.
 
-    via: a Context below, whose child it is to be: its program `ssh`, with its keys and configuration, is run there.
-    options: the fields of svcfw.transport.spec.Spec; `transport` chooses between the program `ssh` and paramiko,
-    which is for children of this context alone.
+    via: a descendant Context that starts it as its child, with the `ssh` program, keys and configuration of its
+    account. options: the fields of svcfw.transport.spec.Spec; `transport` chooses the `ssh` program or paramiko,
+    which works for children of this context only.
     """
     return _start(router, Spec(host=hostname, user=username, port=port, password=password, **options), name, via)
 
 
 def _start(router, spec, name, via):
     if not isinstance(via, (Context, type(None))):
-        raise TypeError('via is a Context, not %r' % (via,))
+        raise TypeError('via must be a Context, not %r' % (via,))
     name = name or spec.host
     if via is None or via.id == router.own_id:
         return start_and_wait(router, name, connect.launcher(spec), spec.timeout_s)
     if via.id in router.parent_ids:
-        raise StartError('option', spec.host, '%s is not below this context' % via, 'Correct `via`.')
+        raise StartError('option', spec.host, '%s is not a descendant of this context' % via, 'Correct `via`.')
     try:
         return _start_elsewhere(router, spec, name, via)
     except TimeoutError:
-        raise StartError('timeout', spec.host, 'no answer from %s, which was to start it' % via, 'Try again.') from None
+        raise StartError('timeout', spec.host, 'no answer from %s, which starts it' % via, 'Try again.') from None
     except StartError as e:
         raise StartError(e.kind, e.host, 'by way of %s: %s' % (via, e.cause), e.remedy, e.status) from None
 
@@ -71,20 +71,20 @@ def _start_elsewhere(router, spec, name, via):
     try:
         return _started(outcome.get(spec.timeout_s + _MARGIN_S), via, known)
     except DecodeError as e:
-        raise StartError('died', spec.host, 'the answer is none: %s' % e, 'Try again.') from None
+        raise StartError('died', spec.host, 'malformed answer of %s: %s' % (via, e), 'Try again.') from None
     except BaseException:  # Ctrl-C too
         outcome.close()
-        if not outcome.empty():  # it came at the last moment
+        if not outcome.empty():  # it arrived at the last moment
             message = outcome.get()
             router.loop.call_soon(lambda: _let_go_of_late(message, via, known))
         raise
 
 
 def _started(message, via, known):
-    """The Context that `via` has started for us, by its answer. StartError, CallError, ChannelError, DecodeError.
+    """The Context that `via` has started, from its answer. Raises StartError, CallError, ChannelError, DecodeError.
 
-    What is meant for it must not go to another one because `via` says so: it is behind the same link, and was not among
-    `known`, the ids that were there before.
+    `via` must not direct messages to another context: the new one has to be behind the same link, and its id not among
+    `known`, the ids that existed before.
     """
     error, context = shaped(message.value(), ((tuple, type(None)), (Context, type(None))))
     if error is not None:
@@ -93,7 +93,7 @@ def _started(message, via, known):
     routes = message.router.routes
     link = routes.link_for(via.id)
     if context is None or link is None or routes.link_for(context.id) is not link or context.id in known:
-        raise DecodeError('it names no context that it has started')
+        raise DecodeError('expected the id of a new context')
     return context
 
 
@@ -106,10 +106,10 @@ def _let_go_of_late(message, via, known):
 
 
 def disconnect(context, timeout=None):
-    """Context.disconnect."""
+    """See Context.disconnect."""
     router = context.router
     if not relay_of(router).was_below(context.id):
-        raise ValueError('%s is not below this context' % context)
+        raise ValueError('%s is not a descendant of this context' % context)
     gone = Latch(router.loop)
     router.on_gone(context, gone.put)
     router.loop.call_soon(lambda: _let_go(router, context.id))
@@ -120,7 +120,7 @@ def disconnect(context, timeout=None):
 
 
 def _let_go(router, context_id):
-    """Cut the link of a context below, or have its parent do so. Loop thread."""
+    """Close the link of a descendant, or have its parent close it. Loop thread."""
     context = Context(router, context_id)
     near = router.neighbour(context)
     for starter in list(router.starters):
@@ -131,7 +131,7 @@ def _let_go(router, context_id):
 
 
 class ChildrenForOthers(object):
-    """Starts children of this context for those above it, and lets go of them. Loop thread."""
+    """Starts and disconnects children of this context for its ancestors. Loop thread."""
 
     def __init__(self, router):
         self._router = router
@@ -157,14 +157,14 @@ class ChildrenForOthers(object):
             Starter(self._router, name, launch, lambda context: message.reply((None, context)), failed, spec.timeout_s)
         except StartError as e:
             failed(e)
-        except ChannelError as e:  # it is ending: for who asked, as if it had gone before
+        except ChannelError as e:  # this context is ending: report it as gone
             message.refuse(str(e))
         except Exception as e:
             fail(message, call_error(e))
 
 
 def start_in_child(router, waiting):
-    """Take over from the handler that stood in. Called by svcfw.core.poolstarter."""
+    """Replace the temporary handler. Called by svcfw.core.poolstarter."""
     children = ChildrenForOthers(router)
     for message, _ in waiting:
         children.accept(message)

@@ -1,25 +1,25 @@
-"""The talk between the start of a program and the moment its link is up: prompts, refusals, noise. Sans-I/O.
+"""Dialogue: prompts and errors of a program from its start until its link is up. Sans-I/O, not thread-safe.
 
-Python 3.6; no thread-safety of its own. A starter feeds what the program shows and does what it is told:
+A starter feeds it the program's output and performs the actions it returns:
 
-    actions = dialogue.receive(TTY, data)      Send: write it; Ask: ask, then answer(...); Fail: give up
-    error = dialogue.ended(status)             the program is gone before its link was up
-    error = dialogue.timed_out(seconds)        it is not, but nobody waits any longer
+    actions = dialogue.receive(TTY, data)      Send: write it; Fail: end the program
+    error = dialogue.ended(status)             the program ended before its link was up
+    error = dialogue.timed_out(seconds)        the program did not get there in time
 
-No prompt is answered twice: what was refused once is wrong, and every further try counts towards locking the account.
+No prompt is answered twice: a refused password stays wrong, and every further try may lock the account.
 """
 
 from svcfw.core.wire.errors import StartError
 from svcfw.transport import messages
 
-# Where text comes from or goes to.
+# Sources of output and targets of input.
 TTY, STDIN, STDOUT, STDERR = 'tty', 'stdin', 'stdout', 'stderr'
 
-# Of each source this much is kept for error messages. More than any error of ssh, less than a chatty profile.
+# Kept of each source for error messages: more than any error of ssh, less than a chatty profile.
 MAX_KEPT_CHARS = 16 * 1024
-# Of its error stream, for people who asked for its debugging: `ssh -vvv` says some 20 KiB until it is logged in.
+# Kept of the error stream for debugging output: `ssh -vvv` prints some 20 KiB before the login.
 MAX_SAID_CHARS = 64 * 1024
-# Lines are cut to this before they are searched: much of them is the other side's, and patterns take quadratic time.
+# Lines are cut to this before they are searched: the other side writes them, and patterns take quadratic time.
 _MAX_LINE_CHARS = 300
 
 
@@ -35,23 +35,8 @@ class Send:
         return '<Send to %s>' % self.target
 
 
-class Ask:
-    """Someone has to decide; hand what they say to `Dialogue.answer`.
-
-    kind: one of the kinds in `messages`; text: str, the prompt as it stands there.
-    """
-
-    __slots__ = ('kind', 'text')
-
-    def __init__(self, kind, text):
-        self.kind, self.text = kind, text
-
-    def __repr__(self):
-        return '<Ask %s %r>' % (self.kind, self.text)
-
-
 class Fail:
-    """It will not come to a link: `error` (StartError) says why. The program is still to be ended."""
+    """The start has failed: `error` (StartError) is the reason. The caller ends the program."""
 
     __slots__ = ('error',)
 
@@ -63,26 +48,24 @@ class Fail:
 
 
 class Dialogue:
-    """One program that logs in to `host` and may ask for what `answers` holds.
+    """One program that logs in to `host`; `answers` are for its prompts.
 
-    host: str, as errors shall call it. language: messages.Language.
+    host: str, its name in errors. language: messages.Language.
     answers: {prompt kind: str or None}, secrets.
     user: str or None; a prompt for a password of another user (a jump host's) does not get ours.
-    can_ask: bool, unexpected questions become Ask; else they fail.
+    An unexpected question fails the start.
     """
 
-    def __init__(self, host, language, answers=(), user=None, can_ask=False):
+    def __init__(self, host, language, answers=(), user=None):
         self.host = host
         self._language = language
         self._answers = dict(answers)
         self._user = user
-        self._can_ask = can_ask
-        #: What came on the error stream, debugging included.
+        #: Output on the error stream, with debugging messages.
         self.said = ''
         self._kept = {TTY: '', STDOUT: '', STDERR: ''}
         self._prompt = ''
         self._answered = {}
-        self._asked_kind = self._asked_about = ''  # of the open Ask
         self._notes = []
         self._failure = None
 
@@ -90,10 +73,9 @@ class Dialogue:
         return '<Dialogue with %s>' % self.host
 
     def receive(self, source, data):
-        """Take `data` (bytes) from `source`, cut anywhere. Returns a list of Send, Ask and Fail.
+        """Take `data` (bytes, in any pieces) from `source`. Returns a list of Send and Fail.
 
-        STDOUT: only what is not the link's (noise before its marker). After a Fail, and while an Ask is open, the
-        list is empty.
+        STDOUT: only noise before the marker of the link. After a Fail the list is empty.
         """
         text = data.decode('utf-8', 'replace').replace('\r', '')
         self._kept[source] = (self._kept[source] + text)[-MAX_KEPT_CHARS:]
@@ -102,33 +84,25 @@ class Dialogue:
         if source != TTY or self._failure:
             return []
         self._prompt = (self._prompt + text)[-MAX_KEPT_CHARS:]
-        return [] if self._asked_kind else self._read_prompt()
+        return self._read_prompt()
 
     def prompted(self):
-        """What is on an unfinished line by now was a prompt, which has been answered: no part of what follows it."""
+        """Drop the unfinished line: it was a prompt, which has been answered."""
         for source, text in self._kept.items():
             self._kept[source] = text[: text.rfind('\n') + 1]
 
-    def answer(self, text):
-        """What was said to the last Ask: str, or None for no answer. Returns actions as `receive` does."""
-        kind, what = self._asked_kind, self._asked_about
-        self._asked_kind = ''
-        if text is None:
-            return self._refuse(kind, what)
-        return self._send(kind, what, text)
-
     def ended(self, status):
-        """The StartError for a program that ended with `status` (as Process.poll has it) before its link was up."""
+        """The StartError for a program that ended with `status` (see Process.poll) before its link was up."""
         return self._failure or self._fault() or self._unexplained(status)
 
     def timed_out(self, seconds):
-        """The StartError for a program that did not get there in `seconds`."""
+        """The StartError for a program whose link was not up within `seconds`."""
         if self._failure:
             return self._failure
         cause = 'not ready within %g s' % seconds
         said = self._last_words()
         if said:
-            cause += '; the last it said: ' + said
+            cause += '; its last output: ' + said
         remedy = 'Check that the host answers and that its login scripts wait for nothing, or raise the timeout.'
         return StartError('timeout', self.host, cause, remedy)
 
@@ -157,11 +131,11 @@ class Dialogue:
         known = self._answers.get(kind)
         if key in self._answered.get(kind, ()):
             self._notes.append('the passphrase does not open %s' % key)
-        elif known is not None or self._can_ask:
+        elif known is not None:
             return self._give(kind, key)
         else:
             self._notes.append('%s needs a passphrase' % key)
-        # An empty one makes ssh go on with the next key.
+        # After an empty one ssh tries the next key.
         return self._send(kind, key, '')
 
     def _on_pin(self, kind, what):
@@ -170,13 +144,10 @@ class Dialogue:
     _on_code = _on_hostkey = _on_change = _on_other = _on_pin
 
     def _give(self, kind, what):
-        """Answer with what we know, else ask, else fail."""
+        """Send the answer from `answers`, once; else fail."""
         if self._answers.get(kind) is not None and what not in self._answered.get(kind, ()):
             return self._send(kind, what, self._answers[kind])
-        if not self._can_ask:
-            return self._refuse(kind, what)
-        self._asked_kind, self._asked_about = kind, what
-        return [Ask(kind, self._prompt)]
+        return self._refuse(kind, what)
 
     def _send(self, kind, what, text):
         self._answered.setdefault(kind, set()).add(what)
@@ -200,8 +171,8 @@ class Dialogue:
         return [Fail(self._failure)]
 
     def _fault(self):
-        """The error for the first sentence that we know, or None."""
-        # On stdout are the words of a shell that does not let anybody in (nologin).
+        """The error for the first known message, or None."""
+        # The messages of nologin shells are on stdout.
         text = _lines(self._kept[STDERR]) + '\n' + _lines(self._kept[STDOUT])
         for pattern, kind, cause, remedy in self._language.faults:
             found = pattern.search(text)
@@ -230,7 +201,7 @@ class Dialogue:
             who = 'the shell or Python on the host'
         how = 'was ended by signal %d' % -status if status < 0 else 'ended with status %d' % status
         said = self._last_words()
-        cause = '%s %s%s' % (who, how, '; the last it said: ' + said if said else ' and said nothing')
+        cause = '%s %s%s' % (who, how, '; its last output: ' + said if said else ' without output')
         return StartError('died', self.host, cause, 'Try the same login by hand.')
 
     def _last_words(self):
@@ -241,7 +212,7 @@ class Dialogue:
         return ''
 
 
-# What to say of a prompt that nobody answers: StartError kind, cause, remedy. {what} is the prompt.
+# Errors for prompts without an answer: StartError kind, cause, remedy. {what} is the prompt.
 _NO_ANSWER = {
     messages.PASSWORD: ('auth', 'it asks for a password, and none is given', 'Set `password`, or use a key.'),
     messages.PASSPHRASE: ('auth', '{what} needs a passphrase', 'Load the key into ssh-agent.'),
@@ -258,11 +229,11 @@ _NO_ANSWER = {
 
 
 def _lines(text):
-    """`text` without what ssh says only when given -v, and with long lines cut."""
+    """`text` without debugging messages of ssh, and with long lines cut."""
     return '\n'.join(line[:_MAX_LINE_CHARS] for line in text.split('\n') if not line.startswith(messages.SSH_DEBUG))
 
 
 def _shown(text):
-    """`text` as it may stand in an error: one line, printable, not too long. Much of it is the other side's."""
+    """`text` from the other side for an error: one line, printable, of bounded length."""
     line = ' '.join(''.join(char if char.isprintable() else ' ' for char in text).split())
     return line if len(line) <= _MAX_LINE_CHARS else line[:_MAX_LINE_CHARS] + '...'

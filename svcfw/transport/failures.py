@@ -1,4 +1,4 @@
-"""Why a program could not be started, told by its cause: missing, or no room for one more. Python 3.6."""
+"""Why a program could not be started: missing, or a resource of this machine exhausted."""
 
 import errno
 import os
@@ -6,7 +6,7 @@ import socket
 
 from svcfw.core.wire.errors import StartError
 
-# What a process or a machine may run out of, and what to do about it.
+# Exhausted resources of a process or machine, and remedies.
 _EXHAUSTED = {
     errno.EMFILE: ('process {pid} has too many open files', 'Raise the limit of open files (ulimit -n)'),
     errno.ENFILE: ('too many files are open', 'Raise fs.file-max'),
@@ -17,14 +17,14 @@ _EXHAUSTED = {
 
 
 def is_exhausted(exc):
-    """Whether `exc` (any exception) says that this machine or process has no room for one more (bool)."""
+    """Whether `exc` (any exception) reports an exhausted resource of this machine or process (bool)."""
     return isinstance(exc, OSError) and exc.errno in _EXHAUSTED
 
 
 def cannot_run(host, program, exc, remedy, kind='option'):
-    """The StartError for `exc` (OSError), which `program` (str) met on this machine when it was to be started.
+    """The StartError for `exc` (OSError), raised when `program` (str) was started on this machine.
 
-    host: str, as errors shall call it. remedy, kind: for a program that itself is what is wrong.
+    host: str, as in errors. remedy, kind: used if the program itself is the problem.
     """
     if is_exhausted(exc):
         cause, what = _EXHAUSTED[exc.errno]

@@ -1,34 +1,34 @@
-"""What becomes of the processes of a router's children when it ends. Python 3.6.
+"""Ends the processes of a router's children.
 
-The program's own router waits for them when it is closed, that of a context below when it is told to end, or cut off.
-Children that are up end by themselves when their link does, as long as they can; a program that is still to become one
-(an ssh that hangs) need not.
+The program's router waits for them when it is closed; that of another context when it is told to end, or disconnected.
+Children whose link is up end by themselves with the link, as long as they can; a program that has not got so far (an
+ssh that hangs) may not.
 """
 
 from svcfw.core.loop import Waiter
 
-#: How often it is looked whether the processes are gone.
+#: Interval between checks whether the processes have ended.
 _LOOK_S = 0.005
-#: How long one that was killed may take to be gone.
+#: How long a killed process may take to end.
 _GONE_S = 1.0
 
 
 def end_children(router, leave_s):
-    """Have all children end, kill those that take longer than that, and wait until they are gone, if that is soon."""
+    """Ask all children to end, kill those that take longer than `leave_s`, and wait until they have ended."""
     router.loop.call_soon(lambda: _leave(router, leave_s))
     _wait(router, leave_s)
 
 
 def with_context(router, leave_s):
-    """Have the children of a context below the program end with it. Called with the first of them.
+    """End the children of an intermediate context with it. Called when it starts its first one.
 
-    leave_s: what the program gives its own children. Each context gives less to its children than it has itself.
+    leave_s: the program's own grace period for children. Each context gives its children less than it has itself.
     """
 
     def end():
         share_s = leave_s / 2 ** len(router.parent_ids)
         _leave(router, share_s)
-        # After all that others have for the end of this context, which need not wait for these.
+        # Later than the grace period that others give to this context, which need not wait for these.
         router.on_shutdown(lambda: _wait(router, share_s))
 
     router.on_shutdown(end)

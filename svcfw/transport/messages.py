@@ -1,13 +1,13 @@
-"""What programs that log in say, and what it means: tables, read by `dialogue`. Python 3.6.
+"""Tables of prompts and error messages of login programs, used by `dialogue`.
 
-Sentences of OpenSSH are those of its sources from 7.4 to 10.0; it does not translate them. {names} in cause and remedy
-stand for groups of the pattern. Options of the user's stand in `backquotes`, by the names that `Router.ssh` and
-Spec have for them; who has other names for them translates (svcfw.ansible.errors).
+OpenSSH's messages are those of its sources from 7.4 to 10.0; it does not translate them. {names} in cause and remedy
+are groups of the pattern. Names in `backquotes` are options of `Router.ssh` and Spec; callers whose users know other
+names translate them (svcfw.ansible.errors).
 """
 
 import re
 
-# What a prompt asks for.
+# Kinds of prompts.
 PASSWORD = 'password'
 PASSPHRASE = 'passphrase'
 PIN = 'pin'
@@ -25,8 +25,8 @@ def _faults(*rows):
     return [(re.compile(pattern, re.MULTILINE), kind, cause, remedy) for kind, pattern, cause, remedy in rows]
 
 
-# The last line on the terminal, first match first. Servers word all but the first three as they please, so the patterns
-# are such that no text, however built, takes long to match.
+# Patterns for the last line on the terminal; the first match counts. Servers choose the wording of all but the first
+# three, so the patterns match any text in bounded time.
 SSH_PROMPTS = _prompts(
     (HOST_KEY, r".*\(yes/no(/\[fingerprint\])?\)\?|Please type 'yes'.*:"),
     (PASSPHRASE, r"Enter passphrase for (RSA )?key '?(?P<what>[^']+)'?:"),
@@ -51,10 +51,10 @@ KNOWN_HOSTS = (
 )
 CHANGED_KEY = 'Find out why; if all is well, remove the old key: {command}'
 
-# How ssh says to mend a changed key. Servers write to the same stream: what a user may paste has to be just this.
+# ssh's own advice on a changed key. Servers write to the same stream, and users may paste it: match exactly this.
 REMOVE_KEY = re.compile(r'remove with:\n\s*(ssh-keygen -f "[\w/.~ -]+" -R "[\w.:\[\]-]+")$', re.MULTILINE)
 
-# Of the one to use, after its name: its version, the status it ended with, or nothing (it is not there).
+# Appended by the first stage to the name of the configured interpreter: its version, its exit status, or nothing.
 _BAD_PYTHON = [
     (
         'nopython',
@@ -63,13 +63,13 @@ _BAD_PYTHON = [
         'Correct `python`, or leave it out to have one searched for.',
     )
     for how, cause in (
-        (r'\((?P<version>\d+\.\d+)\)', 'is version {version}, and 3.6 is the oldest that serves'),
+        (r'\((?P<version>\d+\.\d+)\)', 'has version {version}, expected 3.6 or later'),
         (r'\(status (?P<status>\d+)\)', 'does not start: it ended with status {status}'),
         ('', 'is not there'),
     )
 ]
 
-# The error stream of ssh (without its debug lines), first match first. The lines that are searched are short.
+# Patterns for the error stream of ssh (without debug lines); the first match counts. Searched lines are short.
 SSH_FAULTS = _faults(
     (
         'nopython',
@@ -81,7 +81,7 @@ SSH_FAULTS = _faults(
     (
         'hostkey',
         r'^Offending \S+ key in (?P<place>.+)$(?s:.*)^Host key verification failed',
-        'its host key is not the one in {place}',
+        'its host key differs from the one in {place}',
         CHANGED_KEY,
     ),
     (
@@ -93,7 +93,7 @@ SSH_FAULTS = _faults(
     (
         'hostkey',
         r'Password authentication is disabled to avoid man-in-the-middle(?s:.*)Permission denied',
-        'its host key has changed, so ssh gave no password away',
+        'its host key has changed, so ssh did not send a password',
         CHANGED_KEY,
     ),
     (
@@ -159,7 +159,7 @@ SSH_FAULTS = _faults(
     (
         'refused',
         r'(?P<what>stdio forwarding failed|.*UNKNOWN port 65535.*)',
-        'the way through a jump host or ProxyCommand failed',
+        'the connection by way of a jump host or ProxyCommand failed',
         'Try the jump host by itself.',
     ),
     (
@@ -176,13 +176,13 @@ SSH_FAULTS = _faults(
     ),
 )
 
-# Whom ssh has logged in as, where it chose that itself.
+# The account that ssh logged in as, where it chose one itself.
 REFUSED_ACCOUNT = re.compile(r'^([^\s@:]+)@\S+: Permission denied', re.MULTILINE)
 
-# How lines begin that ssh says only when given -v: no reason for anything.
+# Beginnings of lines that ssh prints only with -v: never the reason of a failure.
 SSH_DEBUG = ('debug', 'OpenSSH_', 'Authenticated to ', 'Transferred: ', 'Bytes per second: ')
 
-# Said about keys before a login that is then refused; shown with it.
+# Messages about keys that precede a refused login; appended to its error.
 SSH_NOTES = [
     re.compile(pattern, re.MULTILINE)
     for pattern in (r'^Load key .*', r'^no such identity: .*', r'^sign_and_send_pubkey: .*', r'^Permissions \S+ for .*')
@@ -190,10 +190,11 @@ SSH_NOTES = [
 
 
 class Language:
-    """What one program says. program: str, what errors call it.
+    """Messages of one program. program: str, its name in errors.
 
     prompts: [(pattern, kind)]; faults: [(pattern, StartError kind, cause, remedy)]; notes: [pattern].
-    own_status: int, the exit status that is the program's own; others are those of what it started. None for no such.
+    own_status: int, the exit status of the program's own errors; others come from what it started. None if there is
+    none.
     """
 
     def __init__(self, program, prompts, faults, notes, own_status=None):
@@ -202,5 +203,5 @@ class Language:
 
 
 SSH = Language('ssh', SSH_PROMPTS, SSH_FAULTS, SSH_NOTES, own_status=255)
-# A child of our own machine asks nothing; its first stage speaks as any other.
+# A local child has no prompts; its first stage prints the same messages.
 LOCAL = Language('the child', [], SSH_FAULTS[: 1 + len(_BAD_PYTHON)], [])

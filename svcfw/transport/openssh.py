@@ -1,7 +1,7 @@
-"""Reaches a host with the `ssh` program of this machine, and so with everything its user has configured. Python 3.6.
+"""OpenSSH transport: runs the `ssh` program of this machine, with its user's configuration.
 
-Arguments come in the order in which Ansible's own ssh connection gives them: for nearly every option ssh takes the
-first value it meets, so a user's arguments win over ours here as they do there.
+Arguments have the order of Ansible's own ssh connection: ssh uses the first value of nearly every option, so a user's
+arguments win over ours here as they do there.
 """
 
 import errno
@@ -16,7 +16,7 @@ from svcfw.transport import failures, messages, process, sharing, ssh_config
 from svcfw.transport.dialogue import Dialogue
 from svcfw.transport.spec import DEFAULT_PROGRAM
 
-# Ansible offers these and no others when it has no password to answer with.
+# As Ansible does when it has no password to answer with.
 _WITHOUT_PASSWORD = (
     'KbdInteractiveAuthentication=no',
     'PreferredAuthentications=gssapi-with-mic,gssapi-keyex,hostbased,publickey',
@@ -26,17 +26,17 @@ _FAST_CIPHER = 'Ciphers=^aes128-gcm@openssh.com'
 
 
 def launch(spec, size):
-    """Start ssh for `spec` (a Spec): (Process, Dialogue). The first stage waits for `size` bytes on its stdin.
+    """Start ssh for `spec` (a Spec): (Process, Dialogue). The first stage reads `size` bytes from its stdin.
 
-    Raises StartError: kind 'option' when there is no such program or an option cannot be used, 'busy' when this machine
-    has no room for it.
+    Raises StartError: kind 'option' for a missing program or an invalid option, 'busy' for an exhausted resource of
+    this machine.
     """
     text = spec.boot_text(size)
-    if find_program(spec) is None:  # the shells in between would say so in words of their own
+    if find_program(spec) is None:  # the shell between would report it in its own words
         is_there = os.path.exists(os.path.join(spec.cwd or '', spec.ssh_executable))
         reason = errno.EACCES if os.sep in spec.ssh_executable and is_there else errno.ENOENT
         raise _cannot_run(spec, OSError(reason, os.strerror(reason)))
-    # A client of a master takes SIGHUP for its end, whatever it was started with.
+    # A client of a master ends on SIGHUP, even if it was ignored at its start.
     outlives_tty = not _may_share(spec)
     try:
         child = process.spawn(
@@ -49,7 +49,7 @@ def launch(spec, size):
 
 
 def argv(spec, text):
-    """The whole command line that runs `text` (str, for the login shell) on the host: list of str. No secret in it."""
+    """The command line that runs `text` (str, for the login shell) on the host: list of str, without secrets."""
     words = list(spec.ssh_args or ())
     if spec.host_key_checking is False:
         words += _options('StrictHostKeyChecking=no')
@@ -61,12 +61,12 @@ def argv(spec, text):
         words += _options(*_WITHOUT_PASSWORD)
     if spec.user:
         words += _options('User="%s"' % spec.user)
-    # ssh takes whole seconds; 0 would mean no limit.
+    # ssh expects whole seconds; 0 means no limit.
     words += _options('ConnectTimeout=%d' % max(1, int(spec.timeout_s)))
     words += spec.ssh_common_args
     words += spec.ssh_extra_args
     if spec.password is not None:
-        # A wrong password stays wrong, and counts towards the lock of the account.
+        # A refused password stays wrong, and counts towards a lock of the account.
         words += _options('NumberOfPasswordPrompts=1')
     may_share = _may_share(spec)
     if not may_share:
@@ -77,7 +77,7 @@ def argv(spec, text):
         words.append('-' + 'v' * spec.verbosity)
     if may_share:
         return sharing.argv(spec.ssh_executable, words, spec.host, text, spec.timeout_s)
-    # -T: a terminal over there is not clean for eight bits, whatever RequestTTY in ssh_config says.
+    # -T: a remote terminal is not 8-bit clean, whatever RequestTTY in ssh_config says.
     return [spec.ssh_executable, *words, '-T', spec.host, text]
 
 
@@ -90,7 +90,7 @@ def _may_share(spec):
 
 
 def find_program(spec):
-    """The path of the ssh program for `spec` (a Spec), or None: where its owner, not this process, would find it."""
+    """The path of the ssh program for `spec` (a Spec), or None; searched for in the environment of the spec."""
     name = spec.ssh_executable
     if os.sep in name:
         return shutil.which(os.path.join(spec.cwd or '', name))
@@ -109,23 +109,23 @@ def _options(*settings):
 
 
 def _environment(spec):
-    # Of our own nothing may be left: ssh sends some of it on.
+    # ssh sends some variables on (SendEnv): none of ours may remain.
     environ = dict(os.environ if spec.env is None else spec.env)
-    # With a terminal of its own ssh asks there, where we listen, unless a user's session makes it open a window.
+    # ssh prompts on its controlling terminal, which we read, unless a user's session makes it open a window.
     environ['SSH_ASKPASS_REQUIRE'] = 'never'
     return environ
 
 
 def _may_order_ciphers(spec):
-    """May we ask for the cipher that costs least? Not if the user, or the system's policy, has a say in it."""
+    """Whether to ask for the cheapest cipher: not if the user, or the system's policy, sets ciphers."""
     return not ssh_config.may_set('ciphers', _user_words(spec), spec.cwd) and _version(spec.ssh_executable) >= (8, 1)
 
 
 @functools.lru_cache(maxsize=None)
 def _version(program):
-    """(major, minor) of an OpenSSH client, (0, 0) for anything else. 3 ms, once for each program in a process.
+    """(major, minor) of an OpenSSH client, (0, 0) for anything else. Takes 3 ms, once for each program in a process.
 
-    '^' in front of a list of ciphers is understood from 8.1 on; older ones end with an error.
+    A list of ciphers may start with '^' from 8.1 on; older clients end with an error.
     """
     try:
         answer = subprocess.run(

@@ -1,10 +1,9 @@
-"""Starts a program whose standard streams are ours: the carrier of a link, with a terminal beside it for questions.
+"""Process: starts a program whose standard streams carry a link, with an optional terminal for its prompts.
 
-Python 3.6: contexts start children of their own with this. Any thread may call; nothing here blocks.
+Also for contexts that start children. Any thread may call; nothing blocks.
 
-Stdin and stdout are one socketpair: a write carries 2-4 times what a pipe takes. The terminal, where one is wanted, is
-none of the standard streams, so those stay clean for eight bits; ssh, sudo and doas open /dev/tty for what they ask of
-a person, and that is it.
+Stdin and stdout are one socketpair: one write carries 2-4 times as much as with a pipe. The terminal is not one of the
+standard streams, which stay 8-bit clean; ssh, sudo and doas open /dev/tty for their prompts.
 """
 
 import os
@@ -14,13 +13,14 @@ import socket
 import subprocess
 import termios
 
-#: Asked of the kernel for either direction; it grants twice its default, and large messages take half the wake-ups.
+#: Buffer size requested for either direction; the kernel grants twice its default: half the wake-ups for large
+#: messages.
 SEND_BUFFER_BYTES = 1024 * 1024
 
-# A process becomes owner of a terminal by opening it while it leads a session without one. The shell does this between
-# fork and exec, where a threaded Python must not run code of its own. $0 is the name of the terminal.
+# A session leader without a terminal acquires one by opening it. The shell does this between fork and exec, where a
+# threaded Python must not run code of its own. $0 is the name of the terminal.
 _TAKE_TTY = ': <>"$0"; exec "$@"'
-# Closing the master hangs up: SIGHUP for the session. A signal that is ignored stays so over exec (ssh leaves it so).
+# Closing the master sends SIGHUP to the session. An ignored signal stays ignored over exec, and ssh does not change it.
 _TAKE_TTY_AND_OUTLIVE_IT = 'trap "" HUP; ' + _TAKE_TTY
 
 
@@ -28,11 +28,11 @@ class Process:
     """A running program and our ends of its streams.
 
     pid: int, also the id of its session and process group.
-    in_fd, out_fd, err_fd: int, non-blocking, closed on exec: what we write to, and the two we read. The first two may
-        be one and the same (here they are).
-    argv: list of str, what was started.
-    tty_fd: int, the master of its controlling terminal, non-blocking, or None.
-    failure: StartError, what went wrong inside the transport itself, or None; here always None (see paramiko.py).
+    in_fd, out_fd, err_fd: int, non-blocking, close-on-exec: its stdin to write to, stdout and stderr to read. The first
+        two may be the same descriptor (here they are).
+    argv: list of str, the command.
+    tty_fd: int, master of its controlling terminal, non-blocking, or None.
+    failure: StartError of the transport itself, or None; here always None (see paramiko.py).
     """
 
     failure = None
@@ -44,7 +44,7 @@ class Process:
         self._may_close_tty = outlives_tty
         self.in_fd = self.out_fd = link_fd
         self.err_fd = err_fd
-        # The program's end is held open too: reads of ours would fail whenever the program has it closed.
+        # Keep the program's end open too: otherwise reads fail while the program has it closed.
         self.tty_fd, self._tty_other_fd = tty_fds
 
     def __repr__(self):
@@ -54,29 +54,29 @@ class Process:
         self.poll()
 
     def poll(self):
-        """None while it runs; then its exit status (int), or minus the number of the signal that ended it."""
+        """None while it runs; then its exit status (int), or the negative number of the signal that ended it."""
         if self._status is None:
             try:
                 pid, status = os.waitpid(self.pid, os.WNOHANG)
             except ChildProcessError:
-                self._status = 255  # somebody else in this process has reaped it
+                self._status = 255  # reaped by other code in this process
             else:
                 if pid:
                     self._status = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
         return self._status
 
     def kill(self):
-        """End it and what it started, at once. Harmless when it is gone. poll() must still be called to reap it."""
+        """Kill it and what it started. No-op after its end. poll() must still be called to reap it."""
         self._may_close_tty = True
         if self.poll() is None:
             try:
                 os.killpg(self.pid, signal.SIGKILL)
             except (ProcessLookupError, PermissionError):
-                # It runs as another account (sudo): that one ends when its streams close.
+                # It runs as another account (sudo): it ends when its streams close.
                 pass
 
     def close_tty(self):
-        """Close the terminal. One whose end would end the program is kept until that has ended, or is killed."""
+        """Close the terminal. If that would end the program, the terminal is kept until the program has ended."""
         if not self._may_close_tty and self.poll() is None:
             return
         for fd in (self.tty_fd, self._tty_other_fd):
@@ -85,13 +85,13 @@ class Process:
         self.tty_fd = self._tty_other_fd = None
 
     def release(self):
-        """Give (in_fd, out_fd, err_fd) away: somebody else closes them from now on."""
+        """Give up ownership of (in_fd, out_fd, err_fd): the caller closes them."""
         fds = self.in_fd, self.out_fd, self.err_fd
         self.in_fd = self.out_fd = self.err_fd = None
         return fds
 
     def close(self):
-        """Close all our ends. The program sees the end of its input; it is neither killed nor waited for."""
+        """Close all our ends. The program reads end-of-file; it is neither killed nor waited for."""
         for fd in {fd for fd in self.release() if fd is not None}:
             os.close(fd)
         self._may_close_tty = True
@@ -99,13 +99,13 @@ class Process:
 
 
 def spawn(argv, tty=False, outlives_tty=False, env=None, cwd=None):
-    """Start `argv` in a session of its own (Ctrl-C at our terminal does not reach it). Returns a Process.
+    """Start `argv` in a new session (Ctrl-C on our terminal does not reach it). Returns a Process.
 
-    argv: list of str, the program first; looked for on PATH when it has no slash. Secrets do not belong here.
+    argv: list of str, the program first; searched for on PATH if it has no slash. Must not contain secrets.
     tty: bool, give it a controlling terminal.
-    outlives_tty: bool, it starts with SIGHUP ignored, and goes on without the terminal after `close_tty`.
+    outlives_tty: bool, start it with SIGHUP ignored, so that it survives `close_tty`.
     env: dict, the whole environment; None for ours. cwd: str, or None for ours.
-    Raises OSError when the program is not there or cannot be run.
+    Raises OSError if the program does not exist or cannot be executed.
     """
     ours, theirs, command = [], [], list(argv)
     try:
@@ -137,7 +137,7 @@ def spawn(argv, tty=False, outlives_tty=False, env=None, cwd=None):
             os.close(fd)
     for fd in ours:
         os.set_blocking(fd, False)
-    # Process reaps it. Popen would too, and complain when it is forgotten before its child has ended.
+    # Process reaps it. Popen would too, and warn if it is dropped before the child has ended.
     child.returncode = 0
     started = Process(child.pid, link_fd, err_fd, tty_fds, outlives_tty)
     started.argv = command
@@ -145,13 +145,13 @@ def spawn(argv, tty=False, outlives_tty=False, env=None, cwd=None):
 
 
 def _require_program(name):
-    # The shell in between would turn this into an exit status and a message in words of its own.
+    # The shell between would turn this into an exit status and its own message.
     if shutil.which(name) is None:
         raise FileNotFoundError(2, os.strerror(2), name)
 
 
 def _open_tty():
-    """(our end, the program's end) of a new terminal that neither echoes what we type nor rewrites what it shows."""
+    """(our end, the program's end) of a new terminal without echo and output processing."""
     tty_fd, other_fd = os.openpty()
     mode = termios.tcgetattr(other_fd)
     mode[1] &= ~termios.OPOST

@@ -1,4 +1,4 @@
-"""What is to be reached, and how: the one description that every transport understands. Python 3.6."""
+"""Spec: a target and how to reach it; every transport takes one."""
 
 from svcfw.boot import first_stage
 from svcfw.core.wire.errors import StartError
@@ -16,19 +16,19 @@ class Spec:
     """One target. A plain value; the fields are attributes.
 
     transport: str, one of TRANSPORTS.
-    host: str, a name or address, as ssh_config may know it; also what errors call it.
-    port: int or None. user: str or None; None leaves the choice to ssh_config, then to ssh.
+    host: str, a name (also one from ssh_config) or address; also its name in errors.
+    port: int or None. user: str or None: ssh_config or ssh decides.
     password: str or None. passphrase: str or None, of `private_key_file`.
     private_key_file: str or None.
     ssh_executable: str, name or path of the ssh client.
-    ssh_args: list of str the user has set, or None for Ansible's default (which asks for compression and a control
-        socket; here neither is wanted).
-    ssh_common_args, ssh_extra_args: list of str, what the user adds.
+    ssh_args: list of str the user has set, or None for Ansible's default (compression and a control socket, neither of
+        which is used here).
+    ssh_common_args, ssh_extra_args: list of str, added by the user.
     host_key_checking: bool; False accepts any host key, True leaves it to ssh_config, whose default is to refuse.
-    timeout_s: int or float, for connecting, and again for logging in and starting Python.
-    python: str or None, the interpreter to use: one that does not serve is an error. None to search for one.
-    preferred_python: str or None, the one to try before all others. modules_python: str or None, the one that modules
-        run in, to try next; ignored where no quoting carries it through every login shell.
+    timeout_s: int or float, for connecting, and again for login and start of Python.
+    python: str or None, the required interpreter; an unusable one is an error. None: search for one.
+    preferred_python: str or None, tried first. modules_python: str or None, the interpreter for modules, tried next;
+        ignored if no quoting preserves it in every login shell.
     cwd: str or None, the directory that file names in the ssh arguments are relative to; None for our own.
     env: dict of str, the whole environment of a program that is started here, None for our own.
     verbosity: int, how many -v the ssh program is given.
@@ -57,7 +57,7 @@ class Spec:
         verbosity=0,
         **unknown,
     ):
-        """Raises StartError: kind 'option' for an unknown field or transport, 'config' for what cannot be a host."""
+        """Raises StartError: kind 'option' for an unknown field or transport, 'config' for an invalid host."""
         self.transport = transport
         self.host = host
         self.port = port
@@ -86,14 +86,15 @@ class Spec:
             raise self._wrong(cause, 'Correct `hostname`.', 'config')
 
     def pythons(self):
-        """The interpreters to try before all others: list of str."""
+        """The interpreters to try first: list of str."""
         found = [self.preferred_python] if self.preferred_python else []
         if self.modules_python and first_stage.can_quote(self.modules_python):
             found.append(self.modules_python)
         return found
 
     def boot_text(self, size):
-        """The first stage for a login shell, `size` as for `first_stage.text`: str. StartError, kind 'option'."""
+        """The first stage for a login shell, `size` as for `first_stage.text`: str. Raises StartError, kind
+        'option'."""
         try:
             return first_stage.text(size, self.pythons(), self.python)
         except ValueError as exc:

@@ -1,4 +1,4 @@
-"""What the arguments of ssh and its configuration files set, as far as it can be told without ssh. Python 3.6."""
+"""What ssh arguments and configuration files set, as far as it can be determined without ssh."""
 
 import glob
 import os
@@ -24,14 +24,14 @@ _SYSTEM_CONFIG = '/etc/ssh/ssh_config'
 
 
 def option_names(words):
-    """The ssh_config names, in lower case, of what a list of ssh arguments sets: set of str."""
+    """The ssh_config names, in lower case, that a list of ssh arguments sets: set of str."""
     return {name for name, _ in option_settings(words)}
 
 
 def option_settings(words):
-    """[(ssh_config name in lower case, value)] of what a list of ssh arguments sets.
+    """[(ssh_config name in lower case, value)] that a list of ssh arguments sets.
 
-    Flags that are short for an option count as it, with value '' where they take none; other flags are left out.
+    Flags that abbreviate an option count as it, with value '' if they take none; other flags are left out.
     """
     settings = []
     words = iter(words)
@@ -55,15 +55,15 @@ def option_settings(words):
 def may_set(option, words, cwd=None):
     """Whether `words` (list of str, arguments of ssh) or the files that ssh reads may set `option` (bool).
 
-    option: str, in lower case. cwd: str, where ssh runs, None for here. What includes further files is taken for one
-    that does; the distributions' own include is followed.
+    option: str, in lower case. cwd: str, where ssh runs, None for here. A file with an Include counts as one that may;
+    the distributions' own Include is followed.
     """
     settings = option_settings(words)
     if {name for name, _ in settings} & {option, 'include'}:
         return True
     named = [value for name, value in settings if name == 'configfile']
     if named:
-        # ssh reads that one alone, and none for the word.
+        # -F: ssh reads only that file; with "none" no file at all.
         path = os.path.join(cwd or '', os.path.expanduser(named[-1]))
         return named[-1] != 'none' and (not os.path.exists(path) or _mentions(path, option))
     home = pwd.getpwuid(os.getuid()).pw_dir

@@ -1,8 +1,8 @@
-"""Starts a child context: joins a process, its dialogue and a link on the router's loop. Python 3.6.
+"""Starter: starts a child context; connects a process, its dialogue and a link on the router's loop.
 
-The second stage, and every frame sent to the child, are in the pipe before the child can read: no round trip is spent
-on a handshake. Where a program may still read what is meant for the child (a password prompt of sudo), the second stage
-is held back until `release()`.
+The second stage, and every frame for the child, are written before the child reads: no round trip is spent on a
+handshake. While another program may read the child's input (a password prompt of sudo), the second stage is held back
+until `release()`.
 """
 
 import os
@@ -15,36 +15,35 @@ from svcfw.core.wire import limits
 from svcfw.core.wire.errors import ChannelError, StartError
 from svcfw.core.wire.link import Noise, Ready
 from svcfw.transport import leaving
-from svcfw.transport.dialogue import STDERR, STDIN, STDOUT, TTY, Ask, Fail, Send
+from svcfw.transport.dialogue import STDERR, STDIN, STDOUT, TTY, Fail, Send
 
-#: Ids that a child may give to children of its own before it has to ask for more.
+#: Ids that a child may give to its own children before it has to request more.
 CHILD_IDS = 64
-#: How long a child that was told to end, or whose link broke, may take before it is killed.
+#: Grace period before a child is killed that was told to end, or whose link was lost.
 LEAVE_S = 5.0
-#: How long a process may take to end once its link is gone before it was up.
+#: Grace period of a process that lost its link before it was up.
 GRACE_S = 1.0
-#: How often a process that should end is looked at: the first pause, and the longest.
+#: Interval between checks whether a process has ended: the first, and the longest.
 _POLL_S, _MAX_POLL_S = 0.002, 0.25
-#: A line of what a child prints is shown up to this length.
+#: Longest line of a child's output that is logged whole.
 MAX_LINE_BYTES = 8 * 1024
-#: So much of it is read at once: shorter lines are more records, and others wait meanwhile.
+#: Bytes of output read at once: shorter lines make more records, while other links wait.
 SHOWN_BYTES = 4 * 1024
-#: What is still read of a program that has ended: more than a pipe holds.
+#: Most reads of an ended program's output: more than a pipe holds.
 MAX_LAST_READS = 20
 INFO, WARNING = 20, 30
 
 
 class Starter(object):
-    """One child from its start to its end. Everything runs on the router's loop.
+    """One child from its start to its end. Everything runs on the router's loop thread.
 
     router; name (str) of the child; launch(size) -> (Process, dialogue), `size` the length of the second stage: see
-    openssh.launch. on_ready(context) or on_failed(StartError) is called once. on_ask(starter, Ask): a question of the
-    dialogue; None when there is nobody to ask. hold_back: wait for `release()`; until then nothing else is sent.
-    `router.starters` has it until its process is gone. Raises what `launch` raises, and ChannelError for a router that
-    was shut down.
+    openssh.launch. on_ready(context) or on_failed(StartError) is called once. hold_back: send nothing else until
+    `release()`. `router.starters` has it until its process is gone. Raises what `launch` raises, and ChannelError for a
+    router that was shut down.
     """
 
-    def __init__(self, router, name, launch, on_ready, on_failed, timeout_s, on_ask=None, hold_back=False):
+    def __init__(self, router, name, launch, on_ready, on_failed, timeout_s, hold_back=False):
         if router.closed is not None:
             raise ChannelError(router.closed)
         relay = relay_of(router)
@@ -52,7 +51,7 @@ class Starter(object):
         self.dialogue = None
         self._router = router
         self._loop = router.loop
-        self._on_ready, self._on_failed, self._on_ask = on_ready, on_failed, on_ask
+        self._on_ready, self._on_failed = on_ready, on_failed
         self._timeout_s = timeout_s
         self._marker = b'SVCFW-%s\n' % os.urandom(12).hex().encode()
         self._printed = b''
@@ -111,40 +110,40 @@ class Starter(object):
 
     @property
     def command(self):
-        """What was started here for it: list of str, empty if that is no program."""
+        """The command that was started: list of str, empty if there is none."""
         return list(self._process.argv)
 
     def release(self):
-        """Nothing stands between us and the first stage any more: send the second."""
+        """Send the second stage: no other program reads the child's input any more."""
         if self._second_stage:
             second_stage, self._second_stage = self._second_stage, b''
             self.stream.write_ahead(second_stage)
 
     def give_up(self, error):
-        """End the start; on_failed(error) is called unless it is over already."""
+        """End the start; calls on_failed(error) unless the start has ended already."""
         if not self._is_ready:
             self._failed(error)
 
     def leave(self, leave_s=LEAVE_S):
-        """Have the child end; it is killed if it takes longer than that, or is not up yet."""
+        """Ask the child to end; kill it after `leave_s`, or at once if its link is not up."""
         if self._is_ready:
             self._is_leaving = True
             self.stream.say_goodbye()
             self._loop.call_later(leave_s, self._end)
         else:
-            self.give_up(StartError('died', self.dialogue.host, 'its start was given up'))
+            self.give_up(StartError('died', self.dialogue.host, 'the start was cancelled'))
 
     def disconnect(self):
-        """Cut the link now; the process follows, or is made to."""
+        """Close the link now; the process ends, or is killed."""
         self._is_leaving = True
         self.stream.close('%s: it was disconnected' % self.context)
 
     def has_ended(self):
-        """Whether its process is gone, having looked."""
+        """Whether its process has ended (checked now)."""
         return self._process.poll() is not None
 
     def act(self, actions):
-        """Do what the dialogue said."""
+        """Perform the actions of the dialogue."""
         for action in actions:
             if self._has_failed:
                 return
@@ -152,8 +151,6 @@ class Starter(object):
                 self._type(action.target, action.data)
             elif isinstance(action, Fail):
                 self._failed(action.error)
-            elif isinstance(action, Ask):
-                self._on_ask(self, action)
 
     def _type(self, target, data):
         if target == STDIN:
@@ -162,9 +159,9 @@ class Starter(object):
             try:
                 os.write(self._process.tty_fd, data)
             except OSError:
-                pass  # nobody reads it any more: the end of the program follows
+                pass  # no reader is left: the end of the program follows
 
-    # -- what the program shows
+    # -- the program's output
 
     def _on_event(self, stream, event):
         if isinstance(event, Noise):
@@ -192,7 +189,7 @@ class Starter(object):
             self.act(self.dialogue.receive(STDERR, data))
 
     def _show(self, data):
-        """What a running child prints, line by line, to the log: as much as its conduct admits."""
+        """Log a running child's output line by line, as far as its rate limit admits."""
         lines = (self._printed + data).split(b'\n')
         self._printed = lines.pop()[-MAX_LINE_BYTES:]
         if lines:
@@ -208,7 +205,7 @@ class Starter(object):
         self._failed(self.dialogue.timed_out(self._timeout_s))
 
     def _on_lost(self, stream, reason):
-        """The link is gone; the process follows or is made to."""
+        """The link is lost; the process ends, or is killed."""
         self._lost = reason
         self._deadline.cancel()
         self._reap(self._loop.clock() + (LEAVE_S if self._is_ready else GRACE_S), _POLL_S)
@@ -224,7 +221,7 @@ class Starter(object):
             self._router.starters.discard(self)
             return
         if self._loop.clock() >= deadline:
-            # Of another account, it may even outlive this.
+            # A process of another account may survive the kill.
             self._process.kill()
             self._read_last_words()
             error = self.dialogue.ended(-9)
@@ -235,12 +232,12 @@ class Starter(object):
         self._loop.call_later(pause_s, lambda: self._reap(deadline, pause_s))
 
     def _log_loss(self, status):
-        """Why a link is lost is in what its program says last, which comes after the news."""
-        # A router that is shut down says goodbye to all before it ends them one by one.
+        """Log why the link was lost: the program's last output, which arrives after the loss, tells."""
+        # A router that is shut down says goodbye to all children before it ends them one by one.
         if self._is_ready and not self._is_leaving and self._router.closed is None:
             text = '%s, and its program ended with status %d' % (self._lost, status)
             if self._last_line:
-                text += '; the last it said: ' + self._last_line
+                text += '; its last output: ' + self._last_line
             has_shut_down = status == 0 and self._lost.endswith(HAS_SHUT_DOWN)  # as it was told to
             self._router.log(self._router, INFO if has_shut_down else WARNING, text)
 
@@ -249,13 +246,13 @@ class Starter(object):
             self._failed(self._process.failure or error)
 
     def _read_last_words(self):
-        """The end may have been noticed before what was shown last."""
+        """Read the output that arrived before the end was noticed."""
         for _ in range(MAX_LAST_READS):
             data = _read(self._process.tty_fd) if self._process.tty_fd is not None and not self._is_ready else None
             if not data:
                 break
             self.act(self.dialogue.receive(TTY, data))
-        for _ in range(MAX_LAST_READS):  # whatever it has started may go on for ever
+        for _ in range(MAX_LAST_READS):  # its descendants may print for ever
             data = _read(self._err_fd) if self._err_fd is not None else None
             if not data:
                 return
@@ -294,13 +291,13 @@ def _text(line):
 
 
 def _read(fd, size=limits.READ_BYTES):
-    """What there is: bytes, b'' at the end, None for nothing yet."""
+    """The available data: bytes, b'' at the end, None for nothing yet."""
     try:
         return os.read(fd, size)
     except BlockingIOError:
         return None
     except OSError:
-        return b''  # a terminal says EIO when its last user is gone
+        return b''  # a terminal reports EIO when its last user is gone
 
 
 def start_and_wait(router, name, launch, timeout_s):
@@ -320,7 +317,7 @@ def start_and_wait(router, name, launch, timeout_s):
     router.loop.call_soon(start)
     try:
         result = outcome.get(timeout_s + LEAVE_S)
-    except BaseException:  # Ctrl-C: nobody will know of it
+    except BaseException:  # Ctrl-C: nobody gets the result
         router.loop.call_soon(lambda: [starter.leave() for starter in router.starters.intersection(starters)])
         raise
     if isinstance(result, Exception):

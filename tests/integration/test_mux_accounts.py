@@ -244,8 +244,8 @@ def test_a_client_that_leaves_does_not_take_the_python_along(mux):
     ('words', 'cause'),
     [
         (['/nonexistent/python'], 'not there'),
-        ([sys.executable, '-I'], 'more than the name'),
-        (['/usr/bin/env', '-S', 'python3'], 'more than the name'),
+        ([sys.executable, '-I'], 'has arguments'),
+        (['/usr/bin/env', '-S', 'python3'], 'has arguments'),
     ],
 )
 def test_interpreters_that_are_none(mux, words, cause):

@@ -58,9 +58,9 @@ class TestHostedAbove:
             myself = router.myself()
             assert child.call(there.call, myself, PLACE, 'echo', value={'a': [1, b'2']}) == {'a': [1, b'2']}
             kind, text = child.call(there.outcome, myself, PLACE, 'where')
-            assert (kind, 'is not allowed to call it (AllowParents)' in text) == (REFUSED, True)
+            assert (kind, 'is not allowed to call it (policy AllowParents)' in text) == (REFUSED, True)
             kind, text = child.call(there.outcome, myself, IN_ORDER, 'append', value=1)
-            assert (kind, 'may not have it made' in text) == (REFUSED, True)
+            assert (kind, 'is not permitted to activate it' in text) == (REFUSED, True)
             assert child.call(there.call_many, myself, PLACE, 'echo', count=500) == 500
             assert pool.stats()[PLACE]['echo']['calls'] == 501
 
@@ -119,11 +119,11 @@ class TestHostedBelow:
         assert pool_threads(child) == 3
         assert child.call_service('the place', 'echo', value=1) == 1
         replies = [child.call_service_async(there.Waiting, 'wait') for _ in range(3)]
-        with pytest.raises(svcfw.service.RefusedError, match='1 calls are waiting already'):
+        with pytest.raises(svcfw.service.RefusedError, match='queue full, 1 calls are waiting'):
             Select(child.router.loop, replies).get(LONG)
         for reply in replies:
             reply.cancel()
-        with pytest.raises(CallError, match=r'PoolError: .* has a pool already'):
+        with pytest.raises(CallError, match=r'PoolError: .* already has a pool'):
             svcfw.service.start_pool(child)
 
     def test_from_above_its_parent(self, child: Context, python: str | None) -> None:
@@ -155,7 +155,7 @@ class TestHostedBelow:
         sibling = router.local(python=python)
         kind, text = sibling.call(there.outcome, child, PLACE, 'echo', value=1)
         assert kind == 'ChannelError'
-        assert 'neither above nor below' in text
+        assert 'neither ancestor nor descendant' in text
 
     def test_a_lost_host_is_an_end(self, child: Context) -> None:
         reply = child.call_service_async(there.Waiting, 'wait')

@@ -213,7 +213,7 @@ class TestWhenItFails:
             )
             into: Sender = answer['into']
             child.send(into.handle, (START, Sender(router.myself(), 1)))
-            with pytest.raises(Exception, match='a name that can be in no folder'):
+            with pytest.raises(Exception, match='invalid file name'):
                 child.request(into.handle, (MANIFEST, hostile), seconds(10))
         wait_until(lambda: os.listdir(tmp_path) == [], seconds(10), 'nothing is left of it')
 
@@ -237,7 +237,7 @@ class TestWhenItFails:
         )
         child.send(answer['into'].handle, (START, Sender(router.myself(), 1)))
         child.send(answer['into'].handle, message)
-        with pytest.raises(ChannelError, match=r'no handle|the transfer is over'):
+        with pytest.raises(ChannelError, match=r'no handle|the transfer has ended'):
             child.request(answer['into'].handle, ('end',), seconds(10))
         settled(child, before)
         assert sorted(os.listdir(tmp_path)) == ['file', 'other']
@@ -249,10 +249,10 @@ class TestWhoMay:
         service = FileService(router)
         with svcfw.service.Pool(router, [service]):
             refused = child.call(there.tree_outcome, router.myself(), str(source), str(tmp_path / 'copy'), False)
-            assert 'was not granted' in refused
+            assert 'not granted' in refused
             service.register_prefix(str(source), child)
             for path, follow in ((source, True), (tmp_path, False)):
-                assert 'was not granted' in child.call(
+                assert 'not granted' in child.call(
                     there.tree_outcome, router.myself(), str(path), str(tmp_path / 'copy'), follow
                 )
             assert (

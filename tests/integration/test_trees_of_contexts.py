@@ -59,7 +59,9 @@ class TestByWayOfAnother:
         with pytest.raises(StartError, match=f'localhost: by way of {child}: .*/no/such, is not there') as raised:
             router.local(via=child, python='/no/such')
         assert raised.value.kind == 'nopython'
-        with pytest.raises(StartError, match=f'k3: by way of {child}: paramiko is for children of the program'):
+        with pytest.raises(
+            StartError, match=f'k3: by way of {child}: the paramiko transport starts children of the program'
+        ):
             router.ssh('k3', via=child, transport='paramiko')
         with pytest.raises(StartError, match=f'by way of {child}: cannot run no-such-ssh'):
             router.ssh('k3', via=child, ssh_executable='no-such-ssh')
@@ -92,8 +94,8 @@ class TestByWayOfAnother:
 def test_the_router_of_a_child_starts_children(child: Context, sshd: Sshd) -> None:
     versions, below, text, is_there = child.call(there.by_itself, need_python('3.13'), over(sshd))
     assert (versions, below, is_there) == ([(3, 13)], 'below', False)
-    assert 'paramiko is for children of the program itself' in text
-    assert 'context 0 is not below this context' in text
+    assert 'the paramiko transport starts children of the program itself' in text
+    assert 'context 0 is not a descendant of this context' in text
     with pytest.raises(CallError, match=r'StartError: .*/no/such, is not there'):
         child.call(there.by_itself, '/no/such', over(sshd))
 
@@ -129,7 +131,7 @@ class TestDisconnecting:
         assert not any(map(is_running, pids))
 
     def test_what_is_not_below(self, router: Router) -> None:
-        with pytest.raises(TypeError, match="via is a Context, not 'gate'"):
+        with pytest.raises(TypeError, match="via must be a Context, not 'gate'"):
             router.local(via='gate')
-        with pytest.raises(ValueError, match='not below'):
+        with pytest.raises(ValueError, match='not a descendant'):
             router.myself().disconnect()

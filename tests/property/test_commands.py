@@ -24,7 +24,8 @@ def test_what_core_builds_is_understood(env, appended, interpreter):
     prefix = ' '.join(f'{name}={shlex.quote(value)}' for name, value in env.items())
     inner = f'{prefix} {" ".join(interpreter)} {appended}'
     command = f'/bin/sh -c {shlex.quote(inner)}'
-    assert payload.match_command(command, '/bin/sh', interpreter) == env
+    assert payload.unwrap(command, '/bin/sh') == inner
+    assert payload.match_python_inner(inner) == (env, interpreter)
 
 
 @given(st.text(max_size=40))

@@ -165,7 +165,7 @@ DOCTORINGS = (
     # -- the become plugin
     Doctoring(
         'become.build_become_command()',
-        f'{OFF}become: build_become_command is called with other arguments',
+        f'{OFF}become: build_become_command is called with unexpected arguments',
         (
             text(
                 'build_become_command(cmd, self._connection._shell)',

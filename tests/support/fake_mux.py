@@ -50,7 +50,6 @@ class FakeMux:
             answer = become.dialogue.receive(output)
             if answer is not None:
                 self.typed.append(answer)
-        assert become.dialogue.succeeded()
         self.children.add(become.key)
 
 

@@ -1,1 +1,1 @@
-"""Processes that run for a request: commands and module runs, and their output. On targets, in the agent's process."""
+"""Processes that run for requests (commands, module runs) and their output. On targets, in the agent's process."""

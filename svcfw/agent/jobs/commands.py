@@ -1,4 +1,4 @@
-"""Commands: processes that the agent itself starts, and waits for."""
+"""Commands: processes that the agent starts and waits for."""
 
 import fcntl
 import os
@@ -13,16 +13,16 @@ from svcfw.files.disk.paths import encoded
 
 
 class Commands(object):
-    """The commands that run, each for a Job. Loop thread only, which must be the main one.
+    """The running commands, each for a Job. Loop thread only, which must be the main thread.
 
-    is_lent: this account was entered by a become command, which would lead the session of each terminal.
+    is_lent: a become command started this account; it would lead the session of each terminal.
     """
 
     def __init__(self, loop, is_lent=False):
         self._running = {}
         self._take_tty = _take_tty_below_leader if is_lent else _take_tty
         self._watch_sigchld(loop)
-        #: Called whenever some child of this process may have ended, besides `reap`.
+        #: Called whenever a child of this process may have ended, besides `reap`.
         self.on_sigchld = None
 
     def start(self, job, argv, stdin, terminal, program=None, variables=None):
@@ -40,26 +40,26 @@ class Commands(object):
         else:
             process = _on_tty(job, program, argv, terminal, cwd, self._take_tty, variables)
         self._running[job] = process
-        self.reap()  # its SIGCHLD may have come already
+        self.reap()  # SIGCHLD may have arrived already
 
     def send_signal(self, job, number):
-        """Signal a job's process and what that started, all one process group."""
+        """Signal a job's process group."""
         process = self._running.get(job)
         if process is not None:
             try:
                 os.killpg(process.pid, number)
             except OSError:
-                pass  # it is gone, or became another account's
-        if job.is_doomed:
+                pass  # it has ended, or belongs to another account now
+        if job.got_sigkill:
             self.reap()
 
     def reap(self):
-        """Tell the jobs whose process has ended.
+        """Report ended processes to their jobs.
 
         That of a killed job keeps its number until the last signal was sent: what it started may have outlived it.
         """
         for job, process in list(self._running.items()):
-            if job.is_killed and not job.is_doomed:
+            if job.is_killed and not job.got_sigkill:
                 continue
             code = process.poll()
             if code is not None:
@@ -67,7 +67,7 @@ class Commands(object):
                 job.exited(code)
 
     def still_running(self):
-        """Whether something is left of any command (bool). Only while ending: jobs are not told of what it finds."""
+        """Whether any command still runs (bool). Only while ending: jobs are not told."""
         for job, process in list(self._running.items()):
             process.poll()
             try:
@@ -75,11 +75,11 @@ class Commands(object):
             except ProcessLookupError:
                 del self._running[job]
             except PermissionError:
-                del self._running[job]  # another account's by now, and not ours to end
+                del self._running[job]  # it belongs to another account now
         return bool(self._running)
 
     def _watch_sigchld(self, loop):
-        """A byte in a pipe for each signal that has a handler here."""
+        """A pipe that gets a byte for each signal with a handler here."""
         wake_r, wake_w = os.pipe()
         for fd in (wake_r, wake_w):
             os.set_blocking(fd, False)
@@ -148,7 +148,7 @@ def _with(variables, environment):
 
 
 def _take_tty():
-    """In the fork, which leads a session: make stdin its terminal. This process has one thread, so it may run code."""
+    """In the fork, a session leader: make stdin its terminal. This process has one thread, so it may run code."""
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
@@ -158,7 +158,7 @@ def _take_tty_below_leader():
 
 
 def _environment_on_tty(tty, term):
-    """The environment that sshd would give to a program on this terminal."""
+    """The environment that sshd gives to a program on this terminal."""
     environment = dict(locales.environment_before() or os.environ)
     if term:
         environment['TERM'] = term

@@ -1,4 +1,4 @@
-"""Job: one process that runs for a session, its output on the way to who asked."""
+"""Job: one process that runs for a session; sends its output to the requester."""
 
 import os
 import signal
@@ -7,19 +7,19 @@ from svcfw.agent import ops
 from svcfw.agent.jobs.output import Output
 from svcfw.core.wire import limits
 
-#: Between the polite signal and the other one.
+#: Seconds between SIGTERM and SIGKILL.
 KILL_AFTER_S = 5.0
-#: A terminal gives 4 KiB at most in one read, and holds less than this many of them.
+#: A terminal returns at most 4 KiB a read, and buffers fewer than this many reads.
 TTY_READS = 64
 
 
 def exit_status(wait_status):
-    """The number a shell would show for what waitpid gave."""
+    """The exit status that a shell would show for a status of waitpid."""
     return 128 + os.WTERMSIG(wait_status) if os.WIFSIGNALED(wait_status) else os.WEXITSTATUS(wait_status)
 
 
 def kill_group(pid):
-    """SIGKILL for the process group that `pid` leads, which may be gone."""
+    """SIGKILL for the process group of `pid`, if it exists."""
     try:
         os.killpg(pid, signal.SIGKILL)
     except OSError:
@@ -29,17 +29,17 @@ def kill_group(pid):
 class Job(object):
     """A process with its output pipes. It is over when it has ended and, unless `ends_at_exit`, its pipes too.
 
-    send_signal(job, number): signals the process and what it started; harmless once that is gone.
+    send_signal(job, number): signals the process group; no-op after its end.
     on_over(job): called once, after the answer was sent.
     """
 
     def __init__(self, loop, message, session, send_signal, on_over, ends_at_exit=False):
         self.key = message.frame.reply_to
         self.session = session
-        #: Nobody waits for it any more.
+        #: The requester is gone.
         self.is_killed = False
-        #: It has been shown the signal that it cannot ignore.
-        self.is_doomed = False
+        #: SIGKILL was sent.
+        self.got_sigkill = False
         self._loop = loop
         self._message = message
         self._send_signal = send_signal
@@ -55,13 +55,13 @@ class Job(object):
         self._is_over = False
 
     def read_from(self, fd, number):
-        """Forward what comes from `fd` as stdout (1) or stderr (2). The job owns it from now on."""
+        """Send data from `fd` as stdout (1) or stderr (2). The job owns the descriptor from now on."""
         os.set_blocking(fd, False)
         self._fds[fd] = number
         self._loop.watch(fd, lambda: self._on_readable(fd))
 
     def hold(self, fd):
-        """Keep `fd` open until the process has ended, or is killed. The job owns it from now on."""
+        """Keep `fd` open until the process has ended or is killed. The job owns it from now on."""
         self._held.append(fd)
 
     def let_in_by(self, door):
@@ -79,7 +79,7 @@ class Job(object):
         self._status = status
         self._close_stdin()
         if self._ends_at_exit:
-            # What it wrote is there; a process that it left behind may hold the terminal open, or print on, for ever.
+            # All it wrote is there; a process left behind may hold the terminal open, or print, for ever.
             for fd in list(self._fds):
                 for _ in range(TTY_READS):
                     if not self._read(fd):
@@ -89,7 +89,7 @@ class Job(object):
         self._check_over()
 
     def abandon(self, text):
-        """Nobody can tell how the process ended: say so (str) in its error output, as after a SIGKILL."""
+        """The exit status is unknown: append `text` (str) to stderr, as after a SIGKILL."""
         if not self.is_killed:
             self._output.write(2, text.encode())
         for fd in list(self._fds):
@@ -110,22 +110,22 @@ class Job(object):
         self._output.grant(credit)
 
     def kill(self):
-        """End the process and what it started: SIGTERM, and SIGKILL a while later. There will be no answer."""
+        """End the process group: SIGTERM, and SIGKILL later. There will be no answer."""
         if self.is_killed:
             return
         self.is_killed = True
         self._send_signal(self, signal.SIGTERM)
-        self._loop.call_later(KILL_AFTER_S, self.doom)
+        self._loop.call_later(KILL_AFTER_S, self.kill_now)
         self._close_stdin()
         for fd in list(self._fds):
             self._drop(fd)
         self._let_go()
         self._check_over()
 
-    def doom(self):
-        """The last act of `kill`, which may be brought forward."""
-        if not self.is_doomed:
-            self.is_doomed = True
+    def kill_now(self):
+        """Send the SIGKILL of `kill` now."""
+        if not self.got_sigkill:
+            self.got_sigkill = True
             self._send_signal(self, signal.SIGKILL)
 
     # -- stdin
@@ -138,7 +138,7 @@ class Job(object):
             self._loop.watch(self._stdin_fd, None, self._on_stdin_writable)
             return
         except OSError:
-            pass  # it does not want to read: its own affair, as with a shell's pipe
+            pass  # it does not read its stdin, as in a shell's pipe
         self._close_stdin()
 
     def _close_stdin(self):
@@ -158,13 +158,13 @@ class Job(object):
                 self._loop.watch(each)
 
     def _read(self, fd):
-        """Take some of what there is; None if there is nothing yet, False at the end."""
+        """Read available data; None if there is none yet, False at the end."""
         try:
             data = os.read(fd, limits.READ_BYTES)
         except BlockingIOError:
             return None
         except OSError:
-            return False  # a terminal that was hung up says EIO
+            return False  # a terminal that was hung up reports EIO
         if not data:
             return False
         self._output.write(self._fds[fd], data)

@@ -1,4 +1,4 @@
-"""The leader of a session on a terminal, in place of the become command that would lead it.
+"""The leader of a session on a terminal, instead of the become command.
 
 When the leader of a session ends, the kernel hangs up the foreground process group of its terminal: a command that
 leaves something in the background and returns at once would have it hung up, before a `setsid` of it has run as well.
@@ -10,14 +10,14 @@ import signal
 
 from svcfw.agent.warm import child
 
-#: The end of the command decides, not a signal for the whole process group, and not which group is in the foreground.
+#: The end of the command decides, not a signal for the process group, nor which group is in the foreground.
 _IGNORED = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGTSTP, signal.SIGTTOU)
 
 
 def stand_before():
-    """In a fork that leads a session with its terminal as stdin, before it would run a program: fork one that will.
+    """In a fork that leads a session with its terminal as stdin: fork the process that will run the program.
 
-    Returns in the one that shall run the program; the other never returns, and leaves with the status a shell shows.
+    Returns in that process; the leader never returns, and exits with the status that a shell would show.
     """
     command = os.fork()
     if command == 0:
@@ -27,7 +27,7 @@ def stand_before():
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for number in _IGNORED:
             signal.signal(number, signal.SIG_IGN)
-        # The agent is gone and the terminal with it: as sudo does, pass that on.
+        # The agent is gone and the terminal with it: pass the hangup on, as sudo does.
         signal.signal(signal.SIGHUP, lambda number, frame: _pass_on(command, number))
         child.close_all_but(-1)  # subprocess waits until nobody else holds a pipe of its own
         status = _status_of(command)
@@ -45,10 +45,10 @@ def _pass_on(command, number):
 
 
 def _empty_foreground():
-    """Give the terminal to a process group that ends at once: nobody is left to be hung up."""
+    """Give the terminal to a process group that ends at once: then no process is left to be hung up."""
     try:
         member = os.fork()
-    except OSError:  # no more processes for this account: the status counts for more
+    except OSError:  # the account's limit of processes: the status counts for more
         return
     if member == 0:
         try:

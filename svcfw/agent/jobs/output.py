@@ -1,11 +1,11 @@
-"""Output: sends what a process prints as far as the receiver's credit goes."""
+"""Output: sends a process's output within the receiver's credit (backpressure)."""
 
 from svcfw.agent import ops
 from svcfw.core.wire.windows import SendWindow
 
-#: Less than this is held back until the end, so that what a usual task prints travels with its exit status.
+#: Less than this is buffered until the end, so that short output travels with the exit status.
 PART_BYTES = 256 * 1024
-#: What may be under way: 40 ms of a 100 Mbit/s link. Few tasks print so much that it was worth measuring the path.
+#: Window: 40 ms of a 100 Mbit/s link. Tasks rarely print enough for measuring the path to pay off.
 WINDOW_BYTES = 2 * PART_BYTES
 
 
@@ -28,11 +28,11 @@ class Output(object):
         self._send_part()
 
     def is_full(self):
-        """Whether the receiver has to take some before more can be accepted."""
+        """Whether the receiver must consume data before more is accepted."""
         return self._size() >= PART_BYTES
 
     def grant(self, credit):
-        """The receiver has taken this many bytes."""
+        """The receiver has consumed `credit` bytes."""
         self._window.grant(credit)
         if self.is_full():
             self._send_part()

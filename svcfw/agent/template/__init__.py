@@ -1,1 +1,1 @@
-"""The agent's side of its warm processes: starting, choosing and feeding them. On targets, in the agent's process."""
+"""Starts, selects and feeds warm processes (templates). On targets, in the agent's process."""

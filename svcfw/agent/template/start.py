@@ -1,7 +1,7 @@
-"""The two ways to a template process: a fork of the agent, or an interpreter started anew and given the same code.
+"""Two ways to start a template process: fork the agent, or start an interpreter and send it the same code.
 
-A fork costs next to nothing, but is the interpreter that the agent was started in. Who needs what that path leads to
-now, or another interpreter, starts that one (some 80 ms).
+A fork costs next to nothing, but is the interpreter with which the agent was started. A job that needs another one, or
+whatever that path leads to now, needs a new process (some 80 ms).
 """
 
 import gc
@@ -11,7 +11,7 @@ import sys
 
 from svcfw.agent.warm import locales, server
 
-# Has to parse on Python 2, which ends here. As many bytes as the code has are read by os.read: messages follow it.
+# Has to parse on Python 2, which exits here. os.read takes exactly the bytes of the code: messages follow it.
 _FIRST = (
     'import os,sys;'
     'sys.path=[p for p in sys.path if p];'
@@ -21,7 +21,7 @@ _FIRST = (
     'exec(b)'
 )
 
-# `modules` is in front of it: [(name, file name, source, is it a package)], what is imported before what imports it.
+# `modules` precedes it: [(name, file name, source, is it a package)], in the order of their imports.
 _SECOND = """
 class _Loader(object):
     def __init__(self, source):
@@ -54,7 +54,7 @@ _NOT_STARTED = 127
 
 def fork(theirs):
     """Fork this process into a template on the socket `theirs`; returns its pid in the agent, never in the template."""
-    # Whatever is garbage goes now: collected later, an old socket object would close a number in use for another.
+    # Collect garbage now: later, an old socket object would close a number that is used for another.
     gc.collect()
     for stream in (sys.stdout, sys.stderr):
         try:
@@ -73,7 +73,7 @@ def fork(theirs):
 def start(theirs, path, name):
     """Start the program `path` under the name `name` as a template on `theirs`.
 
-    Returns (its pid, bytes to send it before anything else). It says pipe.READY, or ends.
+    Returns (its pid, bytes to send it first). It sends pipe.READY, or exits.
     """
     code = _code()
     words = [name, '-c', _FIRST.format(size=len(code))]
@@ -106,7 +106,7 @@ def _described(module):
 
 
 def _needed(module):
-    """The names of a module and of all of ours that it imports, in the order of their imports."""
+    """The names of a module and of all svcfw modules it imports, in the order of their imports."""
     names = {}
 
     def visit(name):

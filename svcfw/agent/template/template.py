@@ -1,9 +1,9 @@
-"""The agent's hold on its template: a warm process that forks one child for each module run.
+"""Template: the agent's handle of a warm process that forks one child for each module run.
 
-The template is forked from the agent before the agent has any thread, or is an interpreter started for it; it talks to
-the agent over a socket pair, and ends when the agent's end is closed. The agent never waits for it: what does not fit
-into the socket is queued here (`wants_write`, `flush`), and what comes back is read with `receive` when `fileno()` is
-readable. One thread, the agent's, calls all this.
+The process is forked from the agent before the agent has any thread, or is an interpreter started for it; it uses a
+socket pair, and ends when the agent's end is closed. The agent never waits for it: what does not fit into the socket is
+queued here (`wants_write`, `flush`), and `receive` reads its messages when `fileno()` is readable. One thread, the
+agent's, makes all calls.
 """
 
 import os
@@ -15,7 +15,7 @@ from svcfw.agent import site_state
 from svcfw.agent.template import start
 from svcfw.agent.warm import pipe
 
-#: More than this queued means that the template has stopped reading; a job's members are a few MB at most.
+#: A longer queue means that the template has stopped reading; a job's members are a few MB at most.
 MAX_QUEUED_BYTES = 256 * 1024 * 1024
 
 
@@ -30,7 +30,7 @@ class Started(object):
 
 
 class Exited(object):
-    """Job `job_id` has ended; `status` (int) is what waitpid gave. Its output may still have to be read."""
+    """Job `job_id` has ended; `status` (int) is that of waitpid. Output may still have to be read."""
 
     __slots__ = ('job_id', 'status')
 
@@ -40,7 +40,7 @@ class Exited(object):
 
 
 class Lost(object):
-    """The template died with job `job_id` in flight: how it ended is unknown. `pid` is None if it had not started."""
+    """The template died with job `job_id` running: its outcome is unknown. `pid` is None if it had not started."""
 
     __slots__ = ('job_id', 'pid')
 
@@ -50,7 +50,7 @@ class Lost(object):
 
 
 class Unfit(object):
-    """What was started for a template is none: job `job_id` has not run, and can be run in no template of it."""
+    """The program is no usable template: job `job_id` has not run, and cannot run in one."""
 
     __slots__ = ('job_id',)
 
@@ -59,20 +59,20 @@ class Unfit(object):
 
 
 class TemplateGone(Exception):
-    """The template process is dead or closed: make another one."""
+    """The template process is dead or closed; the caller starts another one."""
 
 
 class Template(object):
-    """A template process. The constructor starts it: OSError if there can be no further process or descriptor.
+    """A template process, started by the constructor. Raises OSError at limits of processes or descriptors.
 
     program: None for a fork of this process, or (path, name): the interpreter to start, and the name that it sees.
-    `on_exit()` is called once, from `receive` or `flush`, when the process turns out to have died by itself.
+    `on_exit()` is called once, from `receive` or `flush`, when the process has died by itself.
     """
 
     def __init__(self, on_exit=None, program=None):
         self._on_exit = on_exit
         self._known = set()
-        self._manifests = set()
+        self._member_lists = set()
         self._prepared = set()
         self._jobs = {}
         self._watch = None
@@ -90,11 +90,11 @@ class Template(object):
         finally:
             theirs.close()
         self._socket.setblocking(False)
-        self._sender = pipe.Sender(self._socket)
+        self._sender = pipe.PipeWriter(self._socket)
         self._events = b''
-        #: Whether it can be relied on to run jobs.
+        #: Whether it can run jobs.
         self.is_ready = program is None
-        #: Why it cannot be, if it ends before that.
+        #: Why it cannot, if it ends before it can.
         self.refusal = '%s does not start, is no CPython, or is older than 3.6' % (program or ('it',))[0]
         self.closed = False
         if code:
@@ -106,16 +106,16 @@ class Template(object):
         return self._socket.fileno()
 
     def missing(self, digests):
-        """Those of `digests` (iterable of 32 bytes) that the template lacks, as a list without repeats, in order."""
+        """Those of `digests` (iterable of 32 bytes) that the template lacks: a list without repeats, in order."""
         known = self._known
         return [digest for digest in dict.fromkeys(digests) if digest not in known]
 
     def knows(self, job):
-        """Whether `job` has a manifest that ran here before, so that all its members are there."""
-        return job.get('manifest') in self._manifests
+        """Whether a job with this member list ran here before, so that all its members are there."""
+        return job.get('member_list') in self._member_lists
 
     def add(self, digest, content):
-        """Give the template one member's content (bytes). A digest it has already is ignored."""
+        """Send one member's content (bytes) to the template, unless it has this digest."""
         if digest not in self._known:
             self._known.add(digest)
             self._send(pipe.ADD, digest + content)
@@ -127,9 +127,9 @@ class Template(object):
 
         `job` is a dict: kind ('module' or 'source'), interpreter (list of words), env (dict of str); for a module also
         format, module, fqn, params (bytes or str), profile, secrets (list of str, None if not to be handed over),
-        rlimit_nofile, members (list of (name, digest)); for a source also source (bytes). A job may have a `manifest`,
-        a name for its members, which then go over once.
-        ValueError if a member has not been given with `add`.
+        rlimit_nofile, members (list of (name, digest)); for a source also source (bytes). A job may have a
+        `member_list`, a name for its members, which are then sent once.
+        Raises ValueError if a member was not given with `add`.
         """
         if self.knows(job):
             job = {name: value for name, value in job.items() if name != 'members'}
@@ -137,8 +137,8 @@ class Template(object):
             lacking = self.missing(digest for _, digest in job.get('members', ()))
             if lacking:
                 raise ValueError('%d members of the job were never added' % len(lacking))
-            if job.get('manifest') is not None:
-                self._manifests.add(job['manifest'])
+            if job.get('member_list') is not None:
+                self._member_lists.add(job['member_list'])
         self._jobs[job_id] = None
         fds = [stdout_fd, stderr_fd]
         if link_fd is not None:
@@ -156,7 +156,7 @@ class Template(object):
             self._send(pipe.PREPARE, pipe.pack_code(stage, new))
 
     def kill(self, job_id, signal_number):
-        """Send a signal to the process group of a job. Nothing happens if it has ended."""
+        """Send a signal to the process group of a job. No-op if it has ended."""
         self._send(pipe.KILL, struct.pack('>II', job_id, signal_number))
 
     def wants_write(self):
@@ -164,15 +164,15 @@ class Template(object):
         return self._sender.queued_bytes > 0
 
     def flush(self):
-        """Write what the socket takes now; call when `fileno()` is writable. Never blocks."""
+        """Write what the socket takes; call when `fileno()` is writable. Never blocks."""
         if not self.closed and not self._sender.flush():
             self._socket_failed()
 
     def receive(self):
-        """What has happened (list of Started, Exited, Lost, Unfit), possibly nothing. Never blocks.
+        """Events since the last call (list of Started, Exited, Lost, Unfit), possibly none. Never blocks.
 
-        After the template has died the list holds a Lost for each job in flight, or an Unfit if it was never ready,
-        `closed` is True and `on_exit` has been called; the caller then stops watching `fileno()` and closes this.
+        After the death of the template the list has a Lost for each running job, or an Unfit if it was never ready;
+        `closed` is True and `on_exit` has been called. The caller then stops watching `fileno()` and closes this.
         """
         events = []
         while not self.closed:
@@ -190,20 +190,20 @@ class Template(object):
         return events
 
     def stale(self):
-        """True if it is not any more what an interpreter started now would be; a fork's start is its agent's affair."""
+        """True if an interpreter started now would differ; for a fork the agent checks that."""
         return self._is_spent or (self._watch is not None and self._watch.changed())
 
     def give_up(self):
-        """End a process that has not become a template by now; `receive` will tell."""
+        """Kill a process that is not ready by now; `receive` reports it."""
         if self.is_ready or self._pid is None:
             return
         try:
             os.killpg(self._pid, signal.SIGKILL)
         except ProcessLookupError:
-            os.kill(self._pid, signal.SIGKILL)  # not yet the leader of its group
+            os.kill(self._pid, signal.SIGKILL)  # not yet a group leader
 
     def close(self):
-        """Let the template end. Jobs that run are ended too, and not reported."""
+        """Let the template end. Running jobs are killed, and not reported."""
         self.closed = True
         self._drop()
         self._socket.close()
@@ -211,7 +211,7 @@ class Template(object):
         self.reap()
 
     def reap(self):
-        """True once the template process is gone and its exit status fetched; never blocks. Call until True."""
+        """True once the template process has ended and was reaped; never blocks. Call until True."""
         if self._pid is not None:
             try:
                 if os.waitpid(self._pid, os.WNOHANG)[0] == 0:
@@ -245,7 +245,7 @@ class Template(object):
                 yield Exited(job_id, value)
 
     def _take_greeting(self):
-        """Whether all of it is there: what a started interpreter goes by, to be watched from now on."""
+        """Whether the greeting is complete: the paths that affect the interpreter, watched from now on."""
         if len(self._events) < pipe.EVENT.size:
             return False
         kind, _, size = pipe.EVENT.unpack_from(self._events)
@@ -259,7 +259,7 @@ class Template(object):
         return True
 
     def _socket_failed(self):
-        """A write failed. What the template said before it died is still to be read: `receive` finds the end."""
+        """A write failed. Messages sent before the template died are still to be read: `receive` finds the end."""
         self._sender.drop()
 
     def _died(self):

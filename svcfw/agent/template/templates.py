@@ -1,27 +1,27 @@
-"""Templates: those that fork new jobs, one for each interpreter that jobs name, and older ones whose jobs still run.
+"""Templates: one for each interpreter that jobs name, and older ones whose jobs still run.
 
-Whatever an interpreter's name leads to when a job comes is what it runs in. The agent's own is forked, as long as
-starting it anew would give the same; others, and what has changed, are started.
+A job runs in whatever its interpreter's name leads to at that time. The agent's own interpreter is forked as long as
+starting it anew would give the same; others, and changed ones, are started.
 """
 
 from svcfw.agent import interpreter, site_state
 from svcfw.agent.jobs.job import exit_status, kill_group
 from svcfw.agent.template.template import Exited, Lost, Template, TemplateGone, Unfit
 
-#: How long an interpreter may take to become a template before jobs go another way, if they do not say `start_s`.
+#: Time for an interpreter to become a template before jobs run in another way, unless they set `start_s`.
 START_S = 20.0
-_NO_PROGRAM = 'it is not there, or more than the name of a program'
+_NO_PROGRAM = 'it does not exist, or has arguments'
 
 
 class UnfitInterpreter(Exception):
-    """No template can be had of an interpreter; its message says why."""
+    """An interpreter cannot be a template; the text says why."""
 
 
 class Templates(object):
     """The template processes of an agent. Loop thread only.
 
-    Each job is a Job; its `exited` is called when it has ended, or its `abandon` when nobody will know, or its
-    `decline` when it has not run since its interpreter can be no template.
+    Each job is a Job: `exited` is called when it has ended, `abandon` if its outcome is unknown, `decline` if it has
+    not run because its interpreter cannot be a template.
     """
 
     def __init__(self, loop):
@@ -52,7 +52,7 @@ class Templates(object):
         self._watch(template)
 
     def send_signal(self, job, number):
-        """Signal a job's process and what that started, whether or not it has started yet."""
+        """Signal a job's process group, whether or not it has started yet."""
         _, template = self._jobs.get(job.key, (None, None))
         if template is not None and not template.closed:
             try:
@@ -72,32 +72,32 @@ class Templates(object):
             self._watch(template)
 
     def retire(self):
-        """Have the next jobs run in new templates; these end with their last job."""
+        """Run later jobs in new templates; the present ones end with their last job."""
         for template in self._current():
             self._retire(template)
 
     def end(self):
-        """Have all of them end, whatever runs. Whether (bool) they have, having looked."""
+        """End all templates, whatever runs. Returns whether (bool) they have ended."""
         for template in self._current() + self._retired:
             self._let_go(template)
         self.reap()
         return not self._ended
 
     def reap(self):
-        """Take the exit status of templates that have ended."""
+        """Reap templates that have ended."""
         self._ended = [template for template in self._ended if not template.reap()]
 
     def still_running(self):
-        """Whether any job is left (bool), having looked."""
+        """Whether any job still runs (bool), checked now."""
         for template in {template for _, template in self._jobs.values()}:
             template.flush()
             self._on_readable(template)
         return bool(self._jobs)
 
-    # -- which template
+    # -- selection of a template
 
     def _warm(self, words, start_s):
-        """The template for jobs of this interpreter."""
+        """The template for jobs with this interpreter."""
         named = self._named.get(words)
         path = interpreter.program(words)
         if named is None or named.path != path or named.changed() or (named.is_own and self._own.changed()):
@@ -116,7 +116,7 @@ class Templates(object):
         return made
 
     def _renew(self, words, path):
-        """The name leads somewhere else now, or is a new one."""
+        """The name is new, or leads to another program now."""
         named = self._named.pop(words, None)
         if named is not None and named.template is not None:
             self._retire(named.template)
@@ -131,7 +131,7 @@ class Templates(object):
         return template
 
     def _current(self):
-        """The templates that run new jobs (list)."""
+        """The templates for new jobs (list)."""
         every = [self._forked] + [named.template for named in self._named.values()]
         return [template for template in every if template is not None]
 
@@ -147,7 +147,7 @@ class Templates(object):
             if named.template is template:
                 named.template = None
 
-    # -- their jobs
+    # -- jobs
 
     @staticmethod
     def _run(template, job, description, contents, fds):
@@ -184,19 +184,19 @@ class Templates(object):
             self._jobs.pop(event.job_id)[0].decline(template.refusal)
 
     def _refuse(self, template):
-        """If it has ended before it was ready, the next ones would as well."""
+        """Record why a template ended before it was ready: the next would as well."""
         for named in self._named.values():
             if named.template is template and not template.is_ready:
                 named.refusal = template.refusal
 
     def _lose(self, job, pid):
-        """The template died, so that nobody can wait for the job: end what is left of it, and say so."""
+        """The template died, so the job's outcome is unknown: kill the job's process and report it."""
         if pid is not None:
             kill_group(pid)
-        job.abandon('the process that started modules here was killed, and this one with it\n')
+        job.abandon('the template process was killed, and this module run with it\n')
 
     def _close_retired(self):
-        """Let go of those that have nothing left to do."""
+        """Close retired templates that have no jobs left."""
         busy = {template for _, template in self._jobs.values()}
         for template in [template for template in self._retired if template not in busy]:
             self._let_go(template)
@@ -212,14 +212,14 @@ class Templates(object):
 
 
 class _Named(object):
-    """What an interpreter's words lead to: the program `path` (None if to none), watched from then on."""
+    """The program `path` that an interpreter's words lead to (None if to none), watched from then on."""
 
     def __init__(self, words, path, is_own):
         self.words = words
         self.path = path
         self.is_own = is_own
         self.changed = site_state.Watch([] if path is None else interpreter.deciding(path)).changed
-        #: The template that was started for it, if it is not the agent's own interpreter.
+        #: The template started for it, if it is not the agent's own interpreter.
         self.template = None
-        #: Why there can be none.
+        #: Why it cannot be a template.
         self.refusal = _NO_PROGRAM if path is None else None

@@ -1,4 +1,4 @@
-"""A forked process made to look like one that has just been started: descriptors, standard streams, signals, hooks."""
+"""Makes a forked process look newly started: descriptors, standard streams, signals, hooks."""
 
 import atexit
 import io
@@ -7,20 +7,20 @@ import signal
 import sys
 
 _STREAMS = ('stdin', 'stdout', 'stderr')
-# What an interpreter ignores from its start, and what an agent may ignore without meaning its modules to.
+# Signals that an interpreter ignores from its start, and that an agent may ignore without meaning its modules to.
 _IGNORED = (signal.SIGPIPE, signal.SIGXFSZ)
 _NOT_INHERITED = (signal.SIGTERM, signal.SIGQUIT, signal.SIGCHLD, signal.SIGALRM)
 
 
 class StartState(object):
-    """What the interpreter was like when it started, as far as it can still be told in the agent.
+    """State of the interpreter at its start, as far as the agent can still tell.
 
     Encoding and error handler of a standard stream depend on the locale at start (the C locale gives
     'surrogateescape', without which a module dies of an undecodable file name), so they are copied, not chosen.
     """
 
     def __init__(self, is_fork=True):
-        #: The words that this process was started with, before ours; None for one that was started for something else.
+        #: The words that started this process, without our arguments; None if it was started for another purpose.
         self.words = None if is_fork else _words_before_code()
         self.path = [path for path in sys.path if path]
         self.streams = {name: _stream_settings(getattr(sys, '__%s__' % name), name) for name in _STREAMS}
@@ -43,7 +43,7 @@ def _stream_settings(stream, name):
 
 
 def leave_agent(keep):
-    """In the template: cut what ties it to the agent it was forked from; `keep` is the descriptor of its socket."""
+    """In the template: close what connects it to the agent it was forked from; `keep` is its socket's descriptor."""
     if os.getsid(0) != os.getpid():
         os.setsid()
     close_all_but(keep)
@@ -57,7 +57,7 @@ def leave_agent(keep):
 
 
 def take_stdio(stdout_fd, stderr_fd, start):
-    """In a job's child: a session of its own, stdin at its end, the job's output, and streams on them.
+    """In a job's child: a new session, stdin at end-of-file, the job's output, and streams on them.
 
     The old stream objects stay referenced: freed, they would write what they still hold into the job's output.
     """
@@ -71,7 +71,7 @@ def take_stdio(stdout_fd, stderr_fd, start):
 
 
 def open_streams(start, errors=None):
-    """Make sys.stdin, stdout and stderr anew; `errors` replaces the error handler of the first two."""
+    """Recreate sys.stdin, stdout and stderr; `errors` replaces the error handler of the first two."""
     for fd, name in enumerate(_STREAMS):
         settings = dict(start.streams[name])
         if errors and name != 'stderr':
@@ -92,11 +92,11 @@ def _open_stream(fd, name, settings):
 
 
 def close_all_but(keep):
-    """Close every descriptor but `keep` (-1 for none) and those of the standard streams."""
+    """Close every descriptor except `keep` (-1 for none) and the standard streams."""
     try:
         fds = [int(name) for name in os.listdir('/proc/self/fd')]
     except OSError:
-        # No /proc: the numbers in use are low ones, while the limit can be a million.
+        # Without /proc: used numbers are low ones, while the limit can be a million.
         fds = list(range(min(os.sysconf('SC_OPEN_MAX'), 4096)))
     for fd in fds:
         if fd > 2 and fd != keep:
@@ -107,9 +107,9 @@ def close_all_but(keep):
 
 
 def _fresh_signals():
-    """What a new interpreter has: the agent's handlers gone, its own few settings in place.
+    """Restore the signal handlers of a new interpreter.
 
-    A signal that is ignored stays so (nohup), save those for which an agent's choice must not be a module's.
+    Ignored signals stay ignored (nohup), except those for which the agent's choice must not be a module's.
     """
     signal.set_wakeup_fd(-1)
     for number in range(1, signal.NSIG):
@@ -125,15 +125,15 @@ def _fresh_signals():
         try:
             signal.signal(number, wanted)
         except (OSError, ValueError):
-            continue  # SIGKILL, SIGSTOP, and numbers that the C library keeps for itself
+            continue  # SIGKILL, SIGSTOP, and signals reserved by the C library
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
 
 def _fresh_hooks():
-    """Take the agent's hooks out of the interpreter: importers, exit functions, log handlers."""
+    """Remove the agent's hooks from the interpreter: importers, exit functions, log handlers."""
     sys.meta_path[:] = [finder for finder in sys.meta_path if not _is_of_svcfw(finder)]
     for name in [name for name in sys.modules if name.partition('.')[0] == 'svcfw']:
-        del sys.modules[name]  # no module of a payload can import it; what runs here keeps what it uses
+        del sys.modules[name]  # no module of a payload can import it; running code keeps what it uses
     sys.excepthook, sys.displayhook = sys.__excepthook__, sys.__displayhook__
     _clear_exit_functions()
     logging = sys.modules.get('logging')
@@ -144,13 +144,13 @@ def _fresh_hooks():
 
 
 def _is_of_svcfw(finder):
-    # Also what the bootstrap defined: it runs as __main__. A new interpreter has no finder from there.
+    # Also what the bootstrap defined as __main__. A new interpreter has no finder there.
     cls = finder if isinstance(finder, type) else type(finder)
     return cls.__module__.partition('.')[0] in ('svcfw', '__main__')
 
 
 def _clear_exit_functions():
-    """Exit functions registered so far are the agent's; two modules rely on having registered theirs once."""
+    """Clear exit functions, which are the agent's; two modules rely on having registered theirs once."""
     atexit._clear()
     logging = sys.modules.get('logging')
     if logging is not None:

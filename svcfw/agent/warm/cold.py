@@ -1,6 +1,6 @@
-"""The cold way: an interpreter of the job's own, with its environment, reading its program from stdin as stock does.
+"""The cold way: a new interpreter for the job, with its environment, which reads its program from stdin as stock does.
 
-Slow (a few hundred ms), and right for any environment. The parameters travel through a pipe, never by arguments.
+Slow (a few hundred ms), and right for any environment. Parameters are sent through a pipe, never as arguments.
 """
 
 import os
@@ -35,17 +35,17 @@ _loader.run_module(json_params={params!r}, profile={profile!r}, module_fqn={fqn!
 
 
 def start(job, zip_path):
-    """Replace this process by the job's own interpreter; OSError if it cannot be started, else it never returns."""
+    """Replace this process by the job's own interpreter. Raises OSError if it cannot be started; else never returns."""
     env = dict(os.environb)
     if locales.environment_before() is not None:
-        del env[b'LC_CTYPE']  # this interpreter's own doing; the new one decides for itself
+        del env[b'LC_CTYPE']  # set by this interpreter; the new one decides for itself
     env.update(environment.encoded(job['env']))
     if job.get('link') is not None:
         os.set_inheritable(job['link'][0], True)
         if job['kind'] == 'source':
             env[_LINK_VARIABLE] = b'%d' % job['link'][0]
     os.dup2(_pipe_with(job['source'] if job['kind'] == 'source' else _program(job, zip_path)), 0, inheritable=True)
-    for name in ('SIGPIPE', 'SIGXFSZ'):  # Python ignores these two, and what is ignored stays so over an exec
+    for name in ('SIGPIPE', 'SIGXFSZ'):  # Python ignores these two, and ignored signals stay ignored over an exec
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_DFL)
     os.execvpe(job['interpreter'][0], job['interpreter'], env)
@@ -68,7 +68,7 @@ def _program(job, zip_path):
 
 
 def _pipe_with(data):
-    """The reading end of a pipe that will give `data`, however long. Its writer is no child of this process."""
+    """The reading end of a pipe that contains `data` of any length. Its writer is no child of this process."""
     read_end, write_end = os.pipe()
     pid = os.fork()
     if pid == 0:

@@ -1,4 +1,4 @@
-"""A job's environment: applied to a forked child, where a newly started interpreter would behave the same.
+"""A job's environment, applied to a forked child if a newly started interpreter would behave the same.
 
 Some variables are read while an interpreter (or the dynamic loader, or a library) starts and never again. A job that
 sets one of those to another value goes the cold way: its own interpreter, started with that environment.
@@ -34,12 +34,12 @@ def needs_cold(job_env, interpreter=()):
 
 
 def apply(job_env):
-    """Put `job_env` into this process. In a forked child, after `needs_cold` said None.
+    """Apply `job_env` to this process. In a forked child, after `needs_cold` returned None.
 
-    Returns the error handler that stdin and stdout need from now on (str), or None if they are right as they are.
+    Returns the error handler that stdin and stdout need from now on (str), or None if theirs are right.
     """
     errors = locales.apply(job_env)
-    # Always: the zone file may have changed since the parent read it, which a new interpreter would notice.
+    # Always: the zone file may have changed since the parent read it; a new interpreter would notice.
     time.tzset()
     tempfile = sys.modules.get('tempfile')
     if tempfile is not None:
@@ -48,7 +48,7 @@ def apply(job_env):
 
 
 def encoded(job_env):
-    """`job_env` as bytes, whatever this interpreter's own file system encoding: dict."""
+    """`job_env` as bytes, whatever this interpreter's file system encoding: dict."""
     return {locales.encoded(name): locales.encoded(value) for name, value in job_env.items()}
 
 

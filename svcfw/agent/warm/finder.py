@@ -3,41 +3,41 @@
 import importlib.machinery
 import sys
 
-#: Where modules from memory say they are. Nothing can exist below a device, and a zip's inside is no real path either.
+#: Path of modules in memory. Nothing can exist below a device, and a path inside a zip is not real either.
 MEMORY_ROOT = '/dev/null/svcfw/ansible_payload.zip'
 
 
 class MemoryFinder(object):
-    """Finder and loader in one (`sys.meta_path`), over a `Members` store and one manifest at a time."""
+    """Finder and loader in one (`sys.meta_path`), for a `Members` store and one member list at a time."""
 
     def __init__(self, members):
         self._members = members
         self._index = {}
-        self._manifest = None
+        self._member_list = None
         self._prepared = False
         self._main = None
         self.root = MEMORY_ROOT
 
-    def use(self, manifest, main, root=MEMORY_ROOT):
-        """Serve `manifest` (list of (name, digest)) from now on; `main` is the module that runs as `__main__`.
+    def use(self, member_list, main, root=MEMORY_ROOT):
+        """Serve `member_list` (list of (name, digest)) from now on; `main` is the module that runs as `__main__`.
 
         `root` is what `__file__` begins with: the payload's zip if there is one on the disk.
         """
-        if manifest is not self._manifest:
-            # The same list is not looked at again: each object touched in a fork is a page copied.
-            self._manifest = manifest
-            self._index = index_of(manifest)
+        if member_list is not self._member_list:
+            # Do not touch the same list again: each object touched in a fork is a copied page.
+            self._member_list = member_list
+            self._index = index_of(member_list)
             self._prepared = False
         self._main = main
         self.root = root
 
     def carries(self, digests):
-        """True if each of `digests` (dict: module name to digest) is what the manifest has (bool)."""
+        """True if the member list has each of `digests` (dict: module name to digest) (bool)."""
         index = self._index
         return all(name in index and index[name][1] == digest for name, digest in digests.items())
 
     def digests(self, names):
-        """Of the module `names`, those in the manifest: dict of name to digest."""
+        """Digests of those modules in `names` that the member list has: dict of name to digest."""
         return {name: self._index[name][1] for name in names if name in self._index}
 
     def prepare(self):
@@ -54,7 +54,7 @@ class MemoryFinder(object):
         if entry is None:
             return None
         filename = self.get_filename(fullname)
-        # As a loader it has the protocol's methods; their base class would import all of importlib.abc.
+        # As a loader it has the protocol's methods; the base class would import all of importlib.abc.
         spec = importlib.machinery.ModuleSpec(fullname, None, origin=filename, is_package=entry[2])
         setattr(spec, 'loader', self)  # noqa: B010
         spec.has_location = True
@@ -73,7 +73,7 @@ class MemoryFinder(object):
         return self._members.code(digest, MEMORY_ROOT + '/' + name)
 
     def get_source(self, fullname):
-        """Tracebacks ask for this, also under the name `__main__`: it may raise ImportError and nothing else."""
+        """Called for tracebacks, also with the name `__main__`: may raise only ImportError."""
         content = self._members.content(self._entry(fullname)[1])
         return sys.modules['importlib.util'].decode_source(content)
 
@@ -93,10 +93,10 @@ class MemoryFinder(object):
         return entry
 
 
-def index_of(manifest):
-    """{module name: (member name, digest, is a package)} of the Python sources in a manifest."""
+def index_of(member_list):
+    """{module name: (member name, digest, is a package)} of the Python sources in a member list."""
     index = {}
-    for name, digest in manifest:
+    for name, digest in member_list:
         if name.endswith('/__init__.py'):
             index[name[:-12].replace('/', '.')] = (name, digest, True)
         elif name.endswith('.py'):

@@ -1,8 +1,8 @@
-"""The payload's place in sys.path: modules come from memory, until another process is to import them.
+"""The payload's entry of sys.path: modules come from memory, until another process has to import them.
 
 multiprocessing's spawn and forkserver (the default from Python 3.14 on) give sys.path to a new interpreter, pickled or
-as its repr(). Whoever asks the entry for either is given the path of a real zip, which is written then. All other runs
-of modules pay nothing.
+as its repr(). Code that reads the entry for either gets the path of a real zip, which is written then. Other module
+runs pay nothing.
 """
 
 import os
@@ -11,7 +11,7 @@ from svcfw.agent.warm import zip_file
 
 
 class Root(str):
-    """`path`, as this process finds modules there; `job` and `members` are what the zip is made of."""
+    """`path`, where this process finds modules; the zip is made from `job` and `members`."""
 
     def __new__(cls, path, job, members):
         return str.__new__(cls, path)
@@ -28,12 +28,12 @@ class Root(str):
         return repr(self._written())
 
     def remove(self):
-        """The module has ended: remove the zip, if there is one. Not by what the module has forked."""
+        """The module has ended: remove the zip, if there is one. Not called in forks of the module."""
         if self._folder is not None and os.getpid() == self._owner:
             zip_file.remove_folder(self._folder)
 
     def _written(self):
-        """The zip's path (str); that of the modules in memory where none can be written."""
+        """The zip's path (str); if it cannot be written, that of the modules in memory."""
         if self._zip is None:
             try:
                 self._folder = zip_file.make_folder(self._job)

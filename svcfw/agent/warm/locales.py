@@ -1,4 +1,4 @@
-"""Switching a forked interpreter to another LC_CTYPE, as far as that gives what starting it there would have given.
+"""Switches a forked interpreter to another LC_CTYPE, where that equals starting it with that locale.
 
 An interpreter picks the encoding of file names and of its standard streams once, from LC_CTYPE. From one UTF-8 locale
 to another only the streams' error handler changes. The C locale is UTF-8 too since 3.7 (PEP 538 coerces it, PEP 540
@@ -13,18 +13,18 @@ import sys
 _Error = getattr(_locale, 'Error')  # noqa: B009 - unknown to type checkers
 _NAMES = ('LC_ALL', 'LC_CTYPE', 'LANG')
 _C = ('C', 'POSIX')
-# What PEP 538 coerces the C locale to, in this order.
+# Locales to which PEP 538 coerces the C locale, in this order.
 _COERCED = ('C.UTF-8', 'C.utf8', 'UTF-8')
-# With one of these in the environment, the encodings are somebody's choice and not the locale's.
+# With one of these in the environment, encodings are configured and do not follow the locale.
 _OVERRIDES = ('PYTHONUTF8', 'PYTHONIOENCODING', 'PYTHONCOERCECLOCALE')
 _SINCE_3_7 = sys.version_info >= (3, 7)
-# Where the C library keeps locales; it looks into the archive once, so that one that is added later is not found.
+# Where the C library keeps locales; it reads the archive once, so a locale added later is not found.
 _STORE = ('/usr/lib/locale', '/usr/lib/locale/locale-archive')
 _IN_UTF8_MODE = bool(getattr(sys.flags, 'utf8_mode', False))  # since 3.7
 
 
 def _stored():
-    """A value that changes when a locale is made or removed."""
+    """A value that changes when a locale is added or removed."""
     return tuple(map(_identity, _STORE))
 
 
@@ -40,7 +40,7 @@ _STORED_AT_START = _stored()
 
 
 def refused(job_env):
-    """True if `job_env` (dict of str) asks for a locale that only a newly started interpreter can have (bool)."""
+    """True if `job_env` (dict of str) requires a locale that only a newly started interpreter can have (bool)."""
     if _is_too_new(job_env):
         return True
     wanted = _wanted(job_env)
@@ -55,7 +55,7 @@ def refused(job_env):
 
 
 def apply(job_env):
-    """Put `job_env` into os.environ and follow it with the locale. In a forked child, after `refused` said False.
+    """Apply `job_env` to os.environ and switch the locale. In a forked child, after `refused` returned False.
 
     Returns the error handler that stdin and stdout need now (str), or None if the locale stays what it is.
     """
@@ -79,12 +79,12 @@ def environment_before():
 
 
 def encoded(text):
-    """`text` (str) as it arrives in the environment of a program, in whatever locale (bytes)."""
+    """`text` (str) as it arrives in a program's environment, in any locale (bytes)."""
     return text.encode('utf-8', 'surrogateescape')
 
 
 def _is_too_new(job_env):
-    """Whether a locale of the job's, of whichever category, may have been made after this interpreter started."""
+    """Whether a locale of the job, of any category, may have been added after this interpreter started."""
     if _stored() == _STORED_AT_START:
         return False
     environ = dict(environment_before() or os.environ, **job_env)
@@ -103,7 +103,7 @@ def _is_known(name):
 
 
 def _wanted(job_env):
-    """The name of the locale to be, or None if that is the present one."""
+    """The name of the locale to set, or None if it is the present one."""
     if not any(name in job_env for name in _NAMES):
         return None
     before = {name: os.environ.get(name) for name in _NAMES}
@@ -113,7 +113,7 @@ def _wanted(job_env):
     after = dict(before, **{name: job_env[name] for name in _NAMES if name in job_env})
     wanted = _effective(after)
     same = wanted == _effective(before) and after['LC_ALL'] == before['LC_ALL']
-    # A variable that was coerced and is now set to something gets coerced anew.
+    # A variable that was coerced and is now set to another value is coerced again.
     return None if same and not (coerced and 'LC_CTYPE' in job_env) else wanted
 
 
@@ -122,7 +122,7 @@ def _effective(names):
 
 
 def _is_coerced():
-    """True if LC_CTYPE in the environment is the interpreter's own doing: it saw the C locale when it started."""
+    """True if this interpreter set LC_CTYPE in the environment: it saw the C locale when it started."""
     environ = os.environ
     return (
         _IN_UTF8_MODE
@@ -133,7 +133,7 @@ def _is_coerced():
 
 
 def _resolve(name):
-    """(name, codeset) of the locale that `name` leads to; the C locale if there is no such one."""
+    """(name, codeset) of the locale that `name` leads to; the C locale if it does not exist."""
     present = _locale.setlocale(_locale.LC_CTYPE, None)
     try:
         return _set(name), _locale.nl_langinfo(_locale.CODESET)

@@ -1,17 +1,17 @@
-"""The files that payloads are made of, by digest, and the code they compile to."""
+"""Members: the files of payloads by digest, and the code compiled from them."""
 
 import warnings
 
 
 class Members(object):
-    """A content-addressed store that lives in the template; its forked children read from their copy."""
+    """A content-addressed store in the template; forked children read their copy."""
 
     def __init__(self):
         self._contents = {}
         self._codes = {}
 
     def add(self, digest, content):
-        """Keep `content` (bytes) under its digest (32 bytes); the caller vouches that they belong together."""
+        """Keep `content` (bytes) under its digest (32 bytes), which the caller has verified."""
         self._contents[digest] = content
 
     def content(self, digest):
@@ -19,7 +19,7 @@ class Members(object):
         return self._contents[digest]
 
     def code(self, digest, filename):
-        """The code object of a Python source; raises whatever compile() raises, warns about whatever it warns about.
+        """The code object of a Python source; raises and warns as compile() does.
 
         Compiled once, unless compiling warns: then each run of a module shall show the warning, as it would in an
         interpreter of its own.
@@ -28,7 +28,7 @@ class Members(object):
         return self._compile(digest, filename) if code is None else code
 
     def prepare(self, digest, filename):
-        """Compile a source in advance; a source that does not compile, or warns, is left to the run that needs it."""
+        """Compile a source in advance; a source with an error or warning is left to the run that needs it."""
         key = (digest, filename)
         if key in self._codes:
             return

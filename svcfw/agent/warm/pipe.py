@@ -1,4 +1,4 @@
-"""Messages between an agent and its template, over a stream socket that also carries descriptors.
+"""Messages between an agent and its template, over a stream socket that also passes descriptors.
 
 This is not the wire: both ends are one program and one account's, so a job may be marshalled, in the form that every
 version reads; the way back, which a module could try to forge, is fixed structs only. An interpreter that was started
@@ -33,7 +33,7 @@ def pack_job(job_id, job):
 
 
 def unpack_job(body):
-    """(job_id, job) as given to `pack_job`."""
+    """(job_id, job), inverse of `pack_job`."""
     return marshal.loads(body)
 
 
@@ -55,7 +55,7 @@ def _plain(value):
     return value
 
 
-class Sender(object):
+class PipeWriter(object):
     """Queues messages for a non-blocking socket and writes what it takes."""
 
     def __init__(self, sock):
@@ -98,13 +98,13 @@ class Sender(object):
         return True
 
     def drop(self):
-        """Forget what is queued and close its descriptors."""
+        """Drop what is queued and close its descriptors."""
         while self._queue:
             _close(self._queue.popleft()[1])
         self.queued_bytes = 0
 
 
-class Receiver(object):
+class PipeReader(object):
     """Reads messages and descriptors from a non-blocking socket."""
 
     def __init__(self, sock):
@@ -114,7 +114,7 @@ class Receiver(object):
         self.ended = False
 
     def read(self):
-        """Read once; returns the messages that are complete, as a list of (kind, body). Sets `ended` at the end."""
+        """Read once; returns the complete messages, as a list of (kind, body). Sets `ended` at the end."""
         try:
             data, ancillary, _, _ = self._socket.recvmsg(_READ_BYTES, socket.CMSG_SPACE(_MAX_FDS * _FD_BYTES))
         except (BlockingIOError, InterruptedError):
@@ -130,11 +130,11 @@ class Receiver(object):
         return self._messages()
 
     def other_fds(self):
-        """Descriptors that have arrived for messages still to come (list)."""
+        """Descriptors that arrived for later messages (list)."""
         return list(self._fds)
 
     def take_fds(self, count):
-        """The next `count` descriptors that have arrived, now the caller's."""
+        """The next `count` descriptors that arrived, owned by the caller."""
         return [self._fds.popleft() for _ in range(count)]
 
     def _messages(self):

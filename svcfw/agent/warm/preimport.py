@@ -1,6 +1,6 @@
-"""What every module imports, imported once before the fork; and taken back where a payload brings its own.
+"""Imports what every module imports, once before the fork; and undoes it for payloads with other versions.
 
-A module's own work is a few milliseconds, the import of `module_utils` some fifty even from compiled code.
+A module's own work takes a few milliseconds, the import of `module_utils` some fifty even from compiled code.
 """
 
 import importlib
@@ -13,7 +13,7 @@ _COMMON = {
 
 
 class Preimport(object):
-    """The `ansible` modules that the template holds; one object for a template."""
+    """The `ansible` modules imported in the template; one object for a template."""
 
     def __init__(self, finder):
         self._finder = finder
@@ -23,7 +23,7 @@ class Preimport(object):
         self._fits = False
 
     def ensure(self, job):
-        """Import for the first job what the ones after it will use too. Never raises; in the template only.
+        """Import for the first job what later ones will use too. Never raises; in the template only.
 
         The finder serves the job's members. Where an import fails, or refuses this Python by SystemExit, nothing is
         kept, and each module finds that out for itself.
@@ -43,20 +43,20 @@ class Preimport(object):
             sys.path.remove(self._finder.root)
         self._digests = self._finder.digests([name for name in sys.modules if _is_ansible(name)])
 
-    def judge(self, manifest):
-        """Before the fork: whether the manifest that the finder serves carries exactly what was imported."""
-        if manifest is not self._judged:
-            self._judged = manifest
+    def judge(self, member_list):
+        """Before the fork: check whether the member list that the finder serves has exactly the imported modules."""
+        if member_list is not self._judged:
+            self._judged = member_list
             self._fits = bool(self._digests) and self._finder.carries(self._digests)
 
-    def settle(self, manifest):
-        """In the child of a job: keep what was imported only if the job's payload carries exactly that."""
-        self.judge(manifest)
+    def settle(self, member_list):
+        """In the child of a job: keep the imported modules only if the job's payload has exactly those."""
+        self.judge(member_list)
         if not self._fits:
             _forget()
 
     def forget_all(self):
-        """Drop every `ansible` module from the interpreter."""
+        """Remove every `ansible` module from the interpreter."""
         _forget()
 
 

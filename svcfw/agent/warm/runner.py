@@ -1,4 +1,4 @@
-"""What runs in the forked child: one module, or one source, from its start to the end of the process.
+"""The forked child: runs one module, or one source, until the end of the process.
 
 The stock wrapper's steps are repeated (see `_internal/_ansiballz/_wrapper.py` and, up to 2.18, the template in
 `executor/module_common.py` of ansible-core), and after them those of an interpreter that ends.
@@ -19,7 +19,7 @@ _FREEZES = getattr(gc, 'freeze', None) is not None  # since 3.7
 
 
 def run(job, folder, members, finder, preimport, start):
-    """Run `job` and leave the process; returns never. `folder` is where its zip goes, or None if it needs none."""
+    """Run `job` and exit; never returns. `folder` is where its zip is written, or None if it needs none."""
     root = importable.Root(finder.root, job, members)
     status = _guard(_program, job, folder, root, members, finder, preimport, start)
     os._exit(_finish(status, root))
@@ -42,7 +42,8 @@ def _program(job, folder, root, members, finder, preimport, start):
 
 
 def _restore_folder():
-    """The folder may have been removed and made again since: a new login would be in the new one."""
+    """Enter the working directory again: it may have been removed and made again, and a login would be in the new
+    one."""
     path = start_folder.to_enter()
     if path is not None:
         os.chdir(path)
@@ -59,7 +60,7 @@ def _limit_files(job):
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, wanted), hard))
         except ValueError:
-            pass  # macOS lies about its hard limit
+            pass  # macOS reports a hard limit that it does not accept
 
 
 def _look_started(job, start):
@@ -125,7 +126,7 @@ def _run_v1(job, params, root):
 
 
 def _run_source(job, finder, preimport, start):
-    """As `python3 < source`: everything of `ansible` is the source's own business."""
+    """As `python3 < source`: the source itself imports what it needs of `ansible`."""
     sys.meta_path.remove(finder)
     preimport.forget_all()
     sys.path[:] = [''] + start.path
@@ -145,7 +146,7 @@ def _run_source(job, finder, preimport, start):
 
 
 def _guard(function, *args):
-    """Call it; returns the exit status (int) that an interpreter would end with, after showing what it would show.
+    """Call it; returns the exit status (int) with which an interpreter would end, after printing what it would print.
 
     A negative status is the number of the signal to die of.
     """
@@ -173,7 +174,7 @@ def _exit_status(code):
 
 
 def _without_ours(traceback):
-    """The traceback from the first frame on that is not this file's, if there is one."""
+    """The traceback from the first frame outside of this file, if there is one."""
     inner = traceback
     while inner is not None and inner.tb_frame.f_code.co_filename == __file__:
         inner = inner.tb_next
@@ -181,14 +182,14 @@ def _without_ours(traceback):
 
 
 def _finish(status, root):
-    """End the interpreter in its own order: threads, exit functions, what is left over, streams. Returns the status."""
+    """End the interpreter in its own order: threads, exit functions, objects, streams. Returns the status."""
     threading = sys.modules.get('threading')
     for end in (getattr(threading, '_shutdown', None), atexit._run_exitfuncs, _collect, root.remove):
         try:
             if end is not None:
                 end()
         except BaseException:
-            pass  # what fails at an exit has been shown by then, and does not change the status
+            pass  # a failure at exit has been printed, and does not change the status
     try:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -201,9 +202,9 @@ def _finish(status, root):
 
 
 def _collect():
-    """Free what only cycles hold: files that a module left open get written, temporary ones removed.
+    """Free cycles: flushes files that a module left open, removes temporary ones.
 
-    The module's globals are such a cycle. What was there before the fork is frozen or old and not looked at.
+    The module's globals are such a cycle. Objects from before the fork are frozen or old and not visited.
     """
     sys.modules.pop('__main__', None)
     gc.collect(2 if _FREEZES else 1)

@@ -1,4 +1,4 @@
-"""The template process: takes members and jobs from its agent, forks a child for each job, reports how it ended.
+"""The template process: receives members and jobs from its agent, forks a child for each job, reports how it ended.
 
 Single-threaded. When the agent's end of the socket is closed, jobs that still run are ended, politely first: nobody is
 there any more to hear of them, and nothing is to be left behind.
@@ -17,39 +17,39 @@ import time
 from svcfw.agent import private, site_state
 from svcfw.agent.warm import child, environment, finder, members, pipe, preimport, prepared, runner, zip_file
 
-#: Between the polite signal and the other one.
+#: Seconds between SIGTERM and SIGKILL.
 KILL_AFTER_S = 5.0
-# So many objects since the last collection are worth another one (20 ms) where there is no gc.freeze.
+# Objects since the last collection that are worth another one (20 ms) where there is no gc.freeze.
 _NEW_OBJECTS = 5000
 
 
 def serve(fd, has_to_announce=False):
-    """Run the template on the socket `fd`; returns when it is over. The caller then leaves with os._exit.
+    """Run the template on the socket `fd`; returns at its end. The caller then calls os._exit.
 
     has_to_announce: this interpreter was started for it, and says what it goes by before anything else.
     """
     start = child.StartState(is_fork=not has_to_announce)
     watched = site_state.watched() if has_to_announce else []
     child.leave_agent(keep=fd)
-    server = Server(socket.socket(fileno=fd), start)
+    server = TemplateServer(socket.socket(fileno=fd), start)
     if has_to_announce:
         server.announce(watched)
     server.run()
 
 
-class Server(object):
-    """One template's state. `start` is what `child.StartState` recorded of the interpreter."""
+class TemplateServer(object):
+    """One template's state. `start`: what `child.StartState` recorded of the interpreter."""
 
     def __init__(self, sock, start):
         sock.setblocking(False)
         self._socket = sock
         self._start = start
-        self._receiver = pipe.Receiver(sock)
+        self._receiver = pipe.PipeReader(sock)
         self._members = members.Members()
         self._finder = finder.MemoryFinder(self._members)
         self._preimport = preimport.Preimport(self._finder)
         self._jobs = {}
-        self._manifests = {}
+        self._member_lists = {}
         self._foreign = None
         self._prepared = prepared.Prepared()
         self._kill_at = None
@@ -57,7 +57,7 @@ class Server(object):
         self._wake_read, self._wake_write = os.pipe()
 
     def announce(self, watched):
-        """Be ready: `watched` (list of str) is what this interpreter goes by."""
+        """Report that it is ready: `watched` (list of str) are the paths that affect this interpreter."""
         text = b'\0'.join(os.fsencode(path) for path in watched)
         self._event(pipe.READY, 0, len(text))
         self._events += text
@@ -129,7 +129,7 @@ class Server(object):
             if job['kind'] == 'module' and (zip_file.needed(job) or job['cold']):
                 folder = zip_file.make_folder(job)
             pid = os.fork()
-        except Exception as exc:  # no space, no process to be had, a broken job: this job's trouble alone
+        except Exception as exc:  # disk full, limit of processes, a malformed job: only this job fails
             os.write(stderr_fd, ('cannot start the module: %s\n' % exc).encode('utf-8', 'backslashreplace'))
             self._forget_job(folder)
             self._event(pipe.EXITED, job_id, 1 << 8)
@@ -144,13 +144,14 @@ class Server(object):
                 os.close(fd)
 
     def _fill_in_members(self, job):
-        """A manifest comes with its members once; the same list object stands for it from then on."""
-        manifest = job.get('manifest')
-        if manifest is not None:
-            job['members'] = self._manifests.setdefault(manifest, job.get('members'))
+        """Complete a job's members: a member list comes with them once, the same list object represents it from then
+        on."""
+        member_list = job.get('member_list')
+        if member_list is not None:
+            job['members'] = self._member_lists.setdefault(member_list, job.get('members'))
 
     def _warm_up(self, job):
-        """Get done before the fork what would otherwise be done after each."""
+        """Do before the fork what each child would otherwise do."""
         self._finder.use(job['members'], job['fqn'])
         self._finder.prepare()
         self._preimport.ensure(job)
@@ -160,7 +161,7 @@ class Server(object):
         _freeze()
 
     def _is_spent(self):
-        """Whether another version of what was imported here is on the disk, which a fork would not see."""
+        """Whether a module imported here has changed on disk, which a fork would not see."""
         if self._foreign is None or not self._foreign.changed():
             return False
         self._event(pipe.SPENT, 0, 0)
@@ -185,7 +186,7 @@ class Server(object):
                 _signal(pid, signal_number)
 
     def _end_jobs(self):
-        """The agent is gone: SIGTERM, and SIGKILL for what is still there a while later."""
+        """The agent is gone: SIGTERM, and SIGKILL for what still runs later."""
         if self._kill_at is None:
             self._kill_at = time.monotonic() + KILL_AFTER_S
             number = signal.SIGTERM
@@ -231,20 +232,20 @@ class Server(object):
 
 
 def _signal(pid, number):
-    """Signal a job's process and what that started."""
+    """Signal a job's process group."""
     try:
         os.killpg(pid, number)
     except ProcessLookupError:
-        os.kill(pid, number)  # not yet the leader of its group, and not yet reaped: still our own
+        os.kill(pid, number)  # not yet a group leader, and not yet reaped: still our own
     except OSError:
-        pass  # it has become another user's
+        pass  # it belongs to another account now
 
 
 def _freeze():
-    """Keep the garbage collector of each child away from what it shares with this process: it would copy the pages."""
+    """Keep the garbage collector of each child from touching shared objects: it would copy their pages."""
     gc.disable()  # a child enables it again
     freeze = getattr(gc, 'freeze', None)  # since 3.7
     if freeze is not None:
         freeze()
     elif gc.get_count()[0] > _NEW_OBJECTS:
-        gc.collect()  # makes them old ones, which a child's collections leave alone
+        gc.collect()  # makes them old objects, which a child's collections skip

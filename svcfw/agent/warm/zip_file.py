@@ -1,4 +1,4 @@
-"""The payload as a real zip on the disk, for the few modules that start another interpreter on it.
+"""The payload as a real zip on disk, for the few modules that start another interpreter on it.
 
 `respawn_module` hands the zip's path to another Python, and resources beside the code are read through zipimport.
 """
@@ -7,17 +7,17 @@ import os
 import sys
 
 _RESPAWN = 'ansible/module_utils/common/respawn.py'
-# Finds its resources through importlib.resources, Python sources among them (since 2.21; dnf uses it).
+# Finds its resources through importlib.resources, including Python sources (since 2.21; dnf uses it).
 _EMBED = 'ansible/module_utils/embed.py'
 
 
 def needed(job):
-    """True if the module may want the zip itself (bool)."""
+    """True if the module may need the zip itself (bool)."""
     return has_resources(job) or any(name == _RESPAWN for name, _ in job['members'])
 
 
 def has_resources(job):
-    """True if members may be wanted as files rather than as modules (bool)."""
+    """True if members may be needed as files rather than as modules (bool)."""
     return any(name == _EMBED or not name.endswith(('.py', '/')) for name, _ in job['members'])
 
 
@@ -33,18 +33,18 @@ def make_folder(job):
 
 
 def remove_folder(folder):
-    """Remove it with all that is in it; what cannot be removed stays, as with the stock wrapper."""
+    """Remove it recursively; what cannot be removed stays, as with the stock wrapper."""
     import shutil
 
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def write(folder, job, members):
-    """Write the payload's zip into `folder`; returns its path. OSError if the disk is full."""
+    """Write the payload's zip into `folder`; returns its path. Raises OSError if the disk is full."""
     import zipfile
 
     path = os.path.join(folder, 'ansible_%s_payload.zip' % job['module'])
-    # In the environment of a child interpreter the zip has to win over an ansible installed with a .pth file.
+    # In the environment of a child interpreter the zip has to precede an ansible installed with a .pth file.
     site = 'import sys\nsys.path.insert(0, "%s")\n' % path
     with zipfile.ZipFile(path, 'w') as archive:
         for name, digest in job['members']:
@@ -56,7 +56,7 @@ def write(folder, job, members):
 
 
 def _info(zipfile, name):
-    # A fixed date: a clock before 1980, as on a board without battery, makes zipfile fail.
+    # A fixed date: zipfile fails for a clock before 1980, as on a board without battery.
     info = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
     info.external_attr = 0o600 << 16
     return info

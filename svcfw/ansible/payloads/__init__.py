@@ -1,1 +1,1 @@
-"""Payloads of modules as ansible-core builds them. Controller, in workers; imports nothing of ours."""
+"""Payloads of modules as ansible-core builds them. Controller, in workers; imports nothing else of svcfw."""

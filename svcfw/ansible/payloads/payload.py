@@ -1,12 +1,11 @@
-"""What ansible-core hands to `Connection.exec_command(in_data=...)`, taken apart without any of ansible's own code.
+"""Parses what ansible-core passes to `Connection.exec_command(in_data=...)`, without ansible's own code.
 
-A module arrives as an "AnsiballZ": a Python program that carries its parameters and, as base64, a zip with the module
-and all the `module_utils` it imports. Two formats exist: a text template ('v1', up to ansible-core 2.18) and a call
+A module arrives as an "AnsiballZ": a Python program that contains its parameters and, as base64, a zip with the module
+and all the `module_utils` it imports. There are two formats: a text template ('v1', up to ansible-core 2.18) and a call
 with keyword arguments ('v2', from 2.19 on; with the run's secrets from 2.22 on). A text is recognised only if every
-field of its format is found exactly once, nothing unknown is beside them, and its code hands them to the module as we
-do; whatever else arrives is for the caller to run as the program it is. The code around is not compared by hash: a
-cosmetic line of it changes between releases.
-
+field of its format is found exactly once, with nothing unknown beside, and its code passes them to the module as we
+do; anything else is run by the caller as the program it is. The code around is not compared by hash, because cosmetic
+lines change between releases.
 Nothing here may log or show `params`: they hold the task's secrets.
 """
 
@@ -30,9 +29,9 @@ class Payload(NamedTuple):
     """One module run, as ansible-core built it.
 
     `interpreter` is the words of `shebang`, which core since 2.18 quotes as a single one in the command; `params` the
-    JSON text; `profile` the serialization profile (None in 'v1'); `secrets` what the module must not print (None where
-    core does not say); `rlimit_nofile` 0 for "leave it"; `zip_id` names the zip text (a module keeps it for a whole run
-    of ansible, since core caches the zip; members keep their digests from run to run).
+    JSON text; `profile` the serialization profile (None in 'v1'); `secrets` what the module must not print (None if
+    core does not say); `rlimit_nofile` 0 for unchanged; `zip_id` identifies the zip text (core caches the zip, so a
+    module has one for a whole run; members have the same digests in every run).
     """
 
     format: str
@@ -51,9 +50,9 @@ class Payload(NamedTuple):
         return f'<Payload of {self.fqn}>'
 
     def members(self) -> list[tuple[str, bytes, bytes]]:
-        """The zip's files in order as (name, SHA-256 digest, content); ValueError if it is no sound zip.
+        """The zip's files in order as (name, SHA-256 digest, content). Raises ValueError for a broken zip.
 
-        Costs some 3 ms: call it only for a `zip_id` that is not known yet.
+        Takes some 3 ms: call it only for an unknown `zip_id`.
         """
         try:
             with zipfile.ZipFile(io.BytesIO(base64.b64decode(self.zip_base64, validate=True))) as archive:
@@ -64,11 +63,11 @@ class Payload(NamedTuple):
 
 
 class UnknownForm(ValueError):
-    """Not a payload of a known format; says why, with nothing of its contents."""
+    """Not a payload of a known format; the text says why, without any of its contents."""
 
 
 def split(in_data: bytes) -> Payload:
-    """The parts of an AnsiballZ (some 0.2 ms, the zip stays packed); UnknownForm for what is not one in full."""
+    """Parse an AnsiballZ (some 0.2 ms, the zip stays packed). Raises UnknownForm unless all of it is recognised."""
     if not in_data.startswith(b'#!') or _MARK not in in_data[:_MARK_WITHIN_BYTES]:
         raise UnknownForm('no AnsiballZ')
     try:
@@ -87,7 +86,7 @@ _V2_END = b',\n)\n'
 _V2_KEYS = frozenset({
     b'ansible_module', b'module_fqn', b'profile', b'date_time', b'rlimit_nofile', b'params', b'extensions', b'zip_data',
 })  # fmt: skip
-# Where it hands them over, in words that are ours, too (target/runner.py).
+# The call that passes them to the module; our code has it too (agent/warm/runner.py).
 _V2_HANDS_OVER = re.compile(
     rb' from ansible\.module_utils\._internal\._ansiballz import _loader\n'
     rb'\s+_loader\.run_module\(\n((?: +\w+=\w+,\n)+) +\)'
@@ -130,7 +129,7 @@ def _split_v2(data: bytes, start: int) -> Payload:
 
 
 def _expect(kind: str, expected: Set[bytes], found: Mapping[bytes, bytes], count: int) -> None:
-    """UnknownForm unless the names of `found` are those expected, each once."""
+    """Raise UnknownForm unless the names in `found` are those expected, each once."""
     for name in sorted(found.keys() ^ expected):
         state = 'missing' if name in expected else 'unknown'
         raise UnknownForm(f'{state} {kind} {_shown(name)}')
@@ -139,13 +138,13 @@ def _expect(kind: str, expected: Set[bytes], found: Mapping[bytes, bytes], count
 
 
 def _shown(name: bytes) -> str:
-    """A name, but never data that stands where a name should."""
+    """A name for an error, but never data in the place of a name."""
     return name.decode() if re.fullmatch(rb'[A-Za-z_]\w{0,40}', name) else 'that is no name'
 
 
 # --- the format up to 2.18: a template with the fields in known lines -----------------------------------------------
 
-# Compiled when they are first used: a worker of a newer core never does.
+# Compiled on first use: a worker of a newer core never needs it.
 _V1_ZIP = rb'^ *ZIPDATA = '
 _V1_PARAMS = rb'^ *ANSIBALLZ_PARAMS = (?=[\'"])'
 _V1_RUN = (
@@ -158,7 +157,7 @@ _V1_HANDS_OVER = rb'^ *from ansible\.module_utils import basic\n *basic\._ANSIBL
 
 
 def _split_v1(data: bytes) -> Payload:
-    # The two lines with data in them go first, so that no pattern can match within what a user wrote.
+    # The two lines with data first, so that no pattern can match within what a user wrote.
     zip_data, rest = _cut_line(_V1_ZIP, data)
     params, rest = _cut_line(_V1_PARAMS, rest)
     runs, modules, limits = (re.findall(pattern, rest, re.M) for pattern in (_V1_RUN, _V1_MODULE, _V1_RLIMIT))
@@ -182,7 +181,7 @@ def _split_v1(data: bytes) -> Payload:
 
 
 def _cut_line(start: bytes, text: bytes) -> tuple[bytes, bytes]:
-    """(what follows `start` on its line, the text without that line); UnknownForm unless there is exactly one."""
+    """(the rest of the line that starts with `start`, the text without that line). UnknownForm unless there is one."""
     match = re.search(start, text, re.M)
     if match is None:
         raise UnknownForm('a field is missing')
@@ -238,7 +237,7 @@ def _literal_str(text: bytes) -> str:
 
 
 def _literal_frozenset(text: bytes) -> tuple[str, ...]:
-    """The texts in the repr() of a frozenset, which is no literal itself."""
+    """The strings in the repr() of a frozenset, which is not a literal."""
     if text == b'frozenset()':
         return ()
     if not (text.startswith(b'frozenset({') and text.endswith(b'})')):
@@ -249,7 +248,7 @@ def _literal_frozenset(text: bytes) -> tuple[str, ...]:
     return tuple(sorted(values))
 
 
-# --- the command that is to read the payload ------------------------------------------------------------------------
+# --- the command that reads the payload -----------------------------------------------------------------------------
 
 _NAME = re.compile(r'[A-Za-z_][A-Za-z0-9_]*')
 _PYTHON = re.compile(r'(?:.*/)?python(?:[0-9](?:\.[0-9]+)?)?')
@@ -257,25 +256,10 @@ _PYTHON = re.compile(r'(?:.*/)?python(?:[0-9](?:\.[0-9]+)?)?')
 _APPENDED = ' && sleep 0'
 
 
-def match_command(cmd: str, executable: str, interpreter: list[str]) -> dict[str, str] | None:
-    """The environment if `cmd` does nothing but start `interpreter` in it by way of `executable -c`, else None.
-
-    Exact or nothing: the command is parsed, built again, and the two texts compared.
-    """
-    inner = unwrap(cmd, executable)
-    return None if inner is None else match_inner(inner, interpreter)
-
-
-def match_inner(inner: str, interpreter: list[str]) -> dict[str, str] | None:
-    """As `match_command`, for the text within `sh -c '...'` (what a become plugin was given to wrap)."""
-    matched = _assignments_and_words(inner)
-    return matched[0] if matched is not None and matched[1] == list(interpreter) else None
-
-
 def match_module(inner: str, module: Payload) -> tuple[Payload, dict[str, str]] | None:
     """`module` with the interpreter that `inner` starts for it, and the environment; None if it does anything else.
 
-    `inner` is the text within `sh -c '...'`.
+    `inner` is the text within `sh -c '...'`. Exact or nothing: the command is parsed, built again and compared.
     """
     matched = _assignments_and_words(inner)
     if matched is None:
@@ -286,17 +270,11 @@ def match_module(inner: str, module: Payload) -> tuple[Payload, dict[str, str]] 
     return (module, environment) if words == list(module.interpreter) else None
 
 
-def match_python(cmd: str, executable: str) -> tuple[dict[str, str], list[str]] | None:
-    """(environment, interpreter words) if `cmd` starts a Python and gives it no arguments, else None.
-
-    What is then fed to it is Python source, whoever wrote it.
-    """
-    inner = unwrap(cmd, executable)
-    return None if inner is None else match_python_inner(inner)
-
-
 def match_python_inner(inner: str) -> tuple[dict[str, str], list[str]] | None:
-    """As `match_python`, for the text within `sh -c '...'`."""
+    """(environment, interpreter words) if `inner` starts a Python and gives it no arguments, else None.
+
+    `inner` is the text within `sh -c '...'`. What is then fed to it is Python source, whoever wrote it.
+    """
     matched = _assignments_and_words(inner)
     if matched is None:
         return None
@@ -305,7 +283,7 @@ def match_python_inner(inner: str) -> tuple[dict[str, str], list[str]] | None:
 
 
 def unwrap(cmd: str, executable: str) -> str | None:
-    """The text that `cmd` gives to `executable -c`, or None if that is not exactly what it is."""
+    """The text that `cmd` passes to `executable -c`, or None if it is not exactly of that form."""
     prefix = f'{executable} -c '
     if not executable or not cmd.startswith(prefix):
         return None
@@ -316,7 +294,7 @@ def unwrap(cmd: str, executable: str) -> str | None:
     return words[0] if len(words) == 1 and prefix + shlex.quote(words[0]) == cmd else None
 
 
-# Words, one space between them, that a POSIX shell and shlex read the same, however they are quoted.
+# Words, with one space between, that a POSIX shell and shlex read the same, however they are quoted.
 _PIECE = r"""(?:[\w@%+=:,./-]|\\[^\n]|'[^']*'|"[^"$`\\]*")"""
 _WORDS = f'(?a){_PIECE}+(?: {_PIECE}+)*'
 
@@ -340,6 +318,6 @@ def _assignments_and_words(inner: str) -> tuple[dict[str, str], list[str]] | Non
     rest = text.removeprefix(assignments)
     if not words or assignments + rest != text:
         return None
-    # The user quotes an interpreter whose path has spaces, and not always as we would.
+    # The user quotes an interpreter whose path has spaces, possibly in another way.
     is_exact = rest == shlex.join(words) or re.fullmatch(_WORDS, rest)
     return (environment, words) if is_exact else None

@@ -1,10 +1,10 @@
-"""Keeps what ansible-core builds of its own modules from one run to the next.
+"""Caches the payloads that ansible-core builds of its own modules from run to run.
 
-Core scans a module's imports and packs them with it when a run uses it for the first time: 120 to 300 ms of the
-controller's CPU for each module and run, more than everything else a usual task costs. It keeps the result in a folder
-that goes with the run. Here it is put there again, as long as core would build the very same: only for modules of
-ansible-core itself, for exactly these files of it (path, size, time), and only while no other folder of `module_utils`
-could come before core's. From 2.19 on, whose names in that folder tell core's own modules from others of the same name.
+Core scans a module's imports and packs them with it when a run first uses it: 120 to 300 ms of the controller's CPU for
+each module and run, more than everything else a usual task costs. It keeps the result in a folder of the run. The cache
+puts it there again as long as core would build exactly the same: only for modules of ansible-core itself, for exactly
+these files of it (path, size, time), and only while no other folder of `module_utils` could precede core's. From 2.19
+on, whose names in that folder distinguish core's own modules from others of the same name.
 
 That folder is core's own affair. Should its layout change, nothing here has any effect, and `off` says so.
 
@@ -33,7 +33,7 @@ core_version = str(getattr(ansible, '__version__', '0.0'))
 _FIRST_CORE = (2, 19)
 _OWN_MODULES = 'ansible.modules.'
 _CORE = Path(ansible.__file__).parent
-#: What decides what core builds of its modules, below its folder.
+#: Files and folders of ansible-core that determine the payloads of its modules.
 _SOURCES = ('modules', 'module_utils', 'executor', 'config', '_internal')
 #: Marks a run's folder as looked after: the name of the state, then those of the payloads that are from us.
 _MARKER = '.svcfw'
@@ -44,7 +44,7 @@ MAX_STATES = 5
 
 
 class PayloadCache:
-    """The payloads of one run and those kept. All methods are silent about files that cannot be had: then core builds.
+    """The payloads of one run and the cached ones. File errors are ignored: then core builds the payload.
 
     run_folder: ansible-core's folder for this run; kept: ours; key: the file with the secret of ours, outside of that.
     `off`: what this core does in another way than we know.
@@ -58,7 +58,7 @@ class PayloadCache:
         self._key = key or Path(state_home, 'svcfw', 'payloads.key')
 
     def offer(self) -> None:
-        """Put what is kept into the run's folder, once; take it back if core might now build something else."""
+        """Copy cached payloads to the run's folder, once; remove them if core might now build something else."""
         if _version(core_version) < _FIRST_CORE:
             return
         if self._run_folder is None:
@@ -75,7 +75,7 @@ class PayloadCache:
             self.off = f'the folders of module_utils cannot be told: {exc!r}'
 
     def keep(self, fqn: str) -> None:
-        """Keep what core has built of the module `fqn` in this run."""
+        """Cache what core has built of the module `fqn` in this run."""
         if self._run_folder is None or not fqn.startswith(_OWN_MODULES):
             return
         try:
@@ -163,7 +163,7 @@ def _core_folder() -> Path | None:
 
 
 def fingerprint() -> str:
-    """Names this state of ansible-core and of the interpreter; some 2 ms."""
+    """Identifies the files of ansible-core and the interpreter; takes some 2 ms."""
     digest = hashlib.sha256(f'{sys.version} {core_version} {_CORE}'.encode())
     for name in _SOURCES:
         for folder, folders, files in os.walk(_CORE / name):
@@ -177,7 +177,7 @@ def fingerprint() -> str:
 
 
 def _has_other_module_utils() -> bool:
-    """Whether modules could import something else than core's own `module_utils`."""
+    """Whether modules could import other `module_utils` than core's."""
     own = os.path.realpath(_CORE / 'module_utils')
     folders = loader.module_utils_loader.print_paths().split(os.pathsep)
     return any(os.path.isdir(folder) and os.path.realpath(folder) != own for folder in folders)

@@ -1,4 +1,4 @@
-"""The caller's side of calls: by which names functions and services are found elsewhere, and their answers."""
+"""The caller's side of calls: names of functions and services in other contexts, and answers."""
 
 import sys
 
@@ -8,15 +8,15 @@ from svcfw.core.message import Message
 from svcfw.core.wire.errors import CallError, ChannelError, Error, TimeoutError
 from svcfw.core.wire.frames import Frame
 
-#: The type (str) of a CallError that tells a caller elsewhere of a RefusedError.
+#: The typename of a CallError that reports a RefusedError to a remote caller.
 REFUSED = 'svcfw.service.errors.RefusedError'
 _CANCELLED = 'the call was cancelled'
 
 
 class RefusedError(CallError):
-    """A request that was not carried out: not exposed, not allowed, wrong arguments, too many waiting.
+    """A request that was refused: not exposed, not allowed, wrong arguments, queue full.
 
-    reason: str; service, method: names (str), '' where it is raised rather than received.
+    reason: str; service, method: names (str), '' where it is raised instead of received.
     """
 
     def __init__(self, reason, service='', method=''):
@@ -30,9 +30,9 @@ class RefusedError(CallError):
 
 
 def call(context, function, *args, timeout=None, **kwargs):
-    """As `context.call`, with a deadline: after `timeout` seconds TimeoutError here, and the callee is told.
+    """`context.call` with a deadline: after `timeout` seconds raises TimeoutError and tells the callee.
 
-    A call that has not begun by then never will; of one that runs the outcome is discarded.
+    A call that has not started by then never will; the outcome of a running one is discarded.
     """
     began = context.router.loop.clock()
     reply = request_call(context, function, args, kwargs, timeout)
@@ -51,26 +51,26 @@ def request_call(context, function, args, kwargs, timeout=None):
 
 
 def send_call(context, function, args, kwargs):
-    """Send a call that nobody waits for."""
+    """Send a call without answer."""
     context.send(handles.CALL_FUNCTION, wire_call(context, name_for(context, function), args, kwargs))
 
 
 def name_for(context, function):
-    """As `function_name`; the context may have the function's module from now on."""
+    """As `function_name`; lets the context import the function's module from now on."""
     name = function_name(function)
     context.router.calling(context, name[0])
     return name
 
 
 def wire_call(context, name, args, kwargs):
-    """What is sent for a call (tuple)."""
+    """The value to send for a call (tuple)."""
     return context.router.codec.constant(name), args, dict(kwargs)
 
 
 def within(context, what, reply, timeout, began):
-    """The value of a CallReply; TimeoutError once `timeout` seconds (None: any) since `began` are over.
+    """The value of a CallReply; TimeoutError once `timeout` seconds (None: any) since `began` have passed.
 
-    began: on the loop's clock. Whatever is there later, value or failure, is discarded, and the callee told.
+    began: on the loop's clock. A later answer is discarded, and the callee is told.
     """
     clock = context.router.loop.clock
     failure = value = None
@@ -104,13 +104,13 @@ def request_service(context, service, method, arguments, timeout=None):
 
 
 class CallReply(Reply):
-    """The answer of a called function, to come."""
+    """The future answer of a called function."""
 
     is_cancelled = False
     _cancel_handle = handles.CANCEL_CALL
 
     def get(self, timeout=None):
-        """As Reply.get. ChannelError once cancelled: an answer that was there already is discarded, too."""
+        """As Reply.get. Raises ChannelError once cancelled: an answer that was there already is discarded, too."""
         self._refuse_if_cancelled()
         try:
             value = Reply.get(self, timeout)
@@ -121,7 +121,7 @@ class CallReply(Reply):
         return value
 
     def cancel(self):
-        """Wait no more: a call that has not begun will not; a method that runs sees it in `msg.cancelled`."""
+        """Stop waiting: a call that has not started will not; a running method sees it in `msg.cancelled`."""
         self.is_cancelled = True
         self.context.router.remove_handler(self.handle)
         self.context.send(self._cancel_handle, self.handle)
@@ -133,12 +133,12 @@ class CallReply(Reply):
 
 
 class ServiceReply(CallReply):
-    """The answer of a service, to come."""
+    """The future answer of a service."""
 
     _cancel_handle = handles.CANCEL_SERVICE
 
     def get(self, timeout=None):
-        """As CallReply.get; RefusedError for a call that was not carried out."""
+        """As Reply.get; raises RefusedError for a call that was refused."""
         try:
             return CallReply.get(self, timeout)
         except CallError as e:
@@ -148,7 +148,7 @@ class ServiceReply(CallReply):
 
 
 def service_name(service):
-    """The name (str) of a service given by name or class. TypeError."""
+    """The name (str) of a service given by name or class. Raises TypeError."""
     if isinstance(service, bytes):
         service = service.decode('utf-8')
     elif hasattr(service, 'name'):
@@ -159,7 +159,7 @@ def service_name(service):
 
 
 def function_name(function):
-    """('package.module', 'Class.method') by which the other side finds the function. TypeError where it cannot."""
+    """('package.module', 'Class.method') under which other contexts find the function. Raises TypeError if none can."""
     owner = getattr(function, '__self__', None)
     if isinstance(owner, type):
         module, name = own_module(owner), '%s.%s' % (owner.__qualname__, function.__name__)
@@ -171,9 +171,10 @@ def function_name(function):
 
 
 def own_module(thing):
-    """The name of the module that a function or class is in, by which others can import it. TypeError for none.
+    """The name of the module of a function or class, under which others can import it. Raises TypeError if there is
+    none.
 
-    What `python -m package.program` runs is `__main__` here and package.program elsewhere.
+    A program run by `python -m package.program` is `__main__` here and package.program elsewhere.
     """
     module = getattr(thing, '__module__', '')
     if module != '__main__':
@@ -189,7 +190,7 @@ def own_module(thing):
 
 
 def _is_of(thing, main):
-    """Whether the program that is `__main__` has made this function or class; a profiler may be `__main__` instead."""
+    """Whether the program that is `__main__` made this function or class; a profiler may be `__main__` instead."""
     while hasattr(thing, '__wrapped__'):
         thing = thing.__wrapped__
     namespace = vars(main)

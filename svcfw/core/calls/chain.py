@@ -1,4 +1,4 @@
-"""CallChain: calls that depend on each other. The class is the caller's side, `run` the callee's. Python 3.6."""
+"""CallChain: calls that depend on each other. The class is the caller's side, `run` the callee's."""
 
 import os
 
@@ -10,10 +10,10 @@ from svcfw.core.dispatch import call_error, resolve, takes_router
 from svcfw.core.wire.errors import EncodeError
 from svcfw.core.wire.limits import MAX_FRAME_BYTES
 
-#: What the answer of a call takes beside the value.
+#: Bytes of an answer beside the value.
 _BESIDE_BYTES = 64
-#: As callee: {(caller's id, chain's id): [the CallError that the chain has failed with, whether a call that somebody
-#: waits for was told]}. Main thread.
+#: At the callee: {(caller's id, chain's id): [the CallError with which the chain failed, whether a call with an answer
+#: has reported it]}. Main thread.
 _failed = {}  # type: dict
 
 
@@ -21,7 +21,7 @@ class CallChain(object):
     """Calls of functions in one context, in order: once one has failed, all later ones fail with the same error.
 
     So a sequence of calls can be sent without waiting for each. Leaving its `with` block forgets the failure, as
-    `reset` does. Calls of other chains, and those without one, are not concerned. Any thread.
+    `reset` does. Calls of other chains, and those without one, are not affected. Any thread.
     """
 
     _is_used = False
@@ -37,7 +37,7 @@ class CallChain(object):
         self.reset()
 
     def call(self, function, *args, **kwargs):
-        """As `context.call`; from a failure on, its CallError."""
+        """As `context.call`; after a failure raises its CallError."""
         return self.call_async(function, *args, **kwargs).get()
 
     def call_async(self, function, *args, **kwargs):
@@ -49,20 +49,20 @@ class CallChain(object):
         return reply
 
     def call_no_reply(self, function, *args, **kwargs):
-        """Start a call and forget it: what it raises is what the later calls raise; logged there if none follows."""
+        """Start a call without answer: its exception is raised by later calls, or logged there if none follows."""
         _, arguments = self._step(function, args, kwargs, False)
         self.context.call_no_reply(run, *arguments)
 
     def reset(self):
-        """Forget a failure, from after the calls that were begun before."""
+        """Forget a failure, after the calls that were started before."""
         if self._is_used:
             self._is_used = False
-            key, self._id = self._key(), os.urandom(8)  # whatever becomes of `forget`, this is another chain
+            key, self._id = self._key(), os.urandom(8)  # from now on another chain, even if `forget` fails
             self.context.call_no_reply(forget, key)
 
     def __del__(self):
         if self._is_used and self.context.router.closed is None:
-            self.context.router.loop.call_soon(self.reset)  # this may run anywhere, under any lock
+            self.context.router.loop.call_soon(self.reset)  # __del__ may run anywhere, with any lock held
 
     def _step(self, function, args, kwargs, is_heard):
         self._is_used = True
@@ -74,25 +74,25 @@ class CallChain(object):
 
 
 class ChainReply(Reply):
-    """The answer of a call in a chain, to come. It cannot be cancelled, since later ones rely on it."""
+    """The future answer of a call in a chain. Cannot be cancelled, since later calls rely on it."""
 
     def get(self, timeout=None):
-        """As Reply.get; the CallError of the call that failed first."""
+        """As Reply.get; raises the CallError of the call that failed first."""
         failure, payload = Reply.get(self, timeout)
         if failure is not None:
             raise failure
         return self.context.router.codec.decode(payload)
 
 
-# -- there
+# -- the callee's side
 
 
 @takes_router
 def run(key, name, args, kwargs, is_heard, router):
-    """One call of a chain: (CallError or None, the value as it travels). Encoded here, since that may fail, too.
+    """One call of a chain: (CallError or None, the encoded value). Encoded here, since that may fail, too.
 
-    is_heard: whether somebody waits for what this returns. What comes after a call that was refused does not get here:
-    see svcfw.core.dispatch.
+    is_heard: whether the caller waits for the answer. Calls after a refused one do not get here: see
+    svcfw.core.dispatch.
     """
     if key in _failed:
         _failed[key][1] |= is_heard
@@ -108,7 +108,7 @@ def run(key, name, args, kwargs, is_heard, router):
         if len(payload) > MAX_FRAME_BYTES - _BESIDE_BYTES:
             raise EncodeError('the value takes %d bytes, which is above the limit' % len(payload))
         return None, payload
-    except BaseException as e:  # as of any call
+    except BaseException as e:  # as in any call
         forks.end_if_fork(pid, e)
         failure = shortened(call_error(e))
         _failed[key] = [failure, is_heard]
@@ -117,7 +117,7 @@ def run(key, name, args, kwargs, is_heard, router):
 
 @takes_router
 def forget(key, router):
-    """A chain is over, or begins anew."""
+    """A chain has ended or was reset."""
     failure, is_heard = _failed.pop(key, (None, True))
     if not is_heard:
         router.log(router, 40, 'a chain of calls failed, and nobody was told: %s' % failure)

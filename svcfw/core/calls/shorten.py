@@ -1,13 +1,13 @@
-"""Errors that are too long for a frame."""
+"""Shortens errors that are too long for a frame."""
 
 from svcfw.core.wire.errors import CallError
 
-#: A text of an error keeps this much, its beginning and its end.
+#: Length kept of each text of an error, its beginning and its end.
 MAX_CHARS = 4 * 1024 * 1024
 
 
 def shortened(failure):
-    """A CallError with texts that fit: the same one where they do."""
+    """A CallError with texts that fit; the same one if they do."""
     texts = failure.typename, failure.message, failure.traceback
     if max(map(len, texts)) <= MAX_CHARS:
         return failure

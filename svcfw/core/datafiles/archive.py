@@ -1,6 +1,6 @@
-"""Data files for `importlib.resources.files` of Python 3.9, which knows no readers: folders, and zip files alone.
+"""Data files for `importlib.resources.files` of Python 3.9, which supports only folders and zip files.
 
-It makes a `zipfile.Path` of what `spec.loader.archive` is. This is such an archive, as far as that class asks it.
+It makes a `zipfile.Path` of `spec.loader.archive`. Archive provides what that class needs.
 """
 
 import zipfile
@@ -17,7 +17,7 @@ class Archive(zipfile.CompleteDirs):
         self._at = str(folder)[len(root) + 1 :] + '/'
 
     def __del__(self):
-        """There is no file to close."""
+        """No-op: there is no file to close."""
 
     def __fspath__(self):
         return self.filename

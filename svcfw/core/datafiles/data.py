@@ -1,7 +1,7 @@
-"""Data files of packages that came from above: what `pkgutil.get_data` and `importlib.resources` ask a loader for.
+"""Data files of fetched packages, for `pkgutil.get_data` and `importlib.resources`.
 
-They stay where they are until they are asked for, and are not kept here. The program at the top answers
-(svcfw.boot.responder), with its limits. Imported on first use by the loader (svcfw/boot/loader.py).
+They are requested on use, and not cached here. The program at the root answers (svcfw.boot.responder), within its
+limits. The loader (svcfw/boot/loader.py) imports this on first use.
 """
 
 import errno
@@ -12,12 +12,12 @@ import sys
 from svcfw.core import handles
 from svcfw.core.wire.errors import CallError, ChannelError
 
-#: Where the files of packages from above seem to be, and the names in `__file__` of their modules.
+#: Apparent folder of fetched packages, and prefix of `__file__` of their modules.
 ROOT = '<svcfw>'
 
 
 class Data(object):
-    """The part of the loader of module `name` that concerns data files. Any thread; each question is a round trip.
+    """The loader's part for data files of the module `name`. Any thread; each question is a round trip.
 
     router: of this context; sources: the loader's, see there.
     """
@@ -28,23 +28,24 @@ class Data(object):
         self._name = name
 
     def get_data(self, path):
-        """The content (bytes) of a file in a package, by the path that `__file__` of its modules leads to. OSError."""
+        """The content (bytes) of a file in a package, by a path derived from `__file__` of its modules. Raises
+        OSError."""
         parts = os.path.normpath(path).split('/')
         for length in range(len(parts) - 1, 1, -1):
             package = '.'.join(parts[1:length])
             if parts[0] == ROOT and self._is_package(package):
-                return Entry(self._router, package, parts[length:]).read_bytes()
+                return DataEntry(self._router, package, parts[length:]).read_bytes()
         raise FileNotFoundError(errno.ENOENT, 'no file of a package that came from above', path)
 
     def get_resource_reader(self, name):
-        """The resources of a package, or of the one that a module is in; None for a module in none."""
+        """The resources of a package, or of the one that contains a module; None for a module in none."""
         if not self._is_package(name):
             name = name.rpartition('.')[0]
-        return Reader(Entry(self._router, name, ())) if self._is_package(name) else None
+        return Resources(DataEntry(self._router, name, ())) if self._is_package(name) else None
 
     @property
     def archive(self):
-        """What Python 3.9 takes for a zip file with the package in it. AttributeError in all others."""
+        """A zip file with the package for Python 3.9. Raises AttributeError in all other versions."""
         reader = self.get_resource_reader(self._name) if sys.version_info[:2] == (3, 9) else None
         if reader is None:
             raise AttributeError('archive')
@@ -56,8 +57,8 @@ class Data(object):
         return name in self._sources and self._sources[name][2]
 
 
-class Reader(object):
-    """The resources of one package, as `importlib.abc.ResourceReader` and `TraversableResources` have them."""
+class Resources(object):
+    """The resources of one package: `importlib.abc.ResourceReader` and `TraversableResources`."""
 
     def __init__(self, folder):
         self._folder = folder
@@ -69,7 +70,7 @@ class Reader(object):
         return self._folder.joinpath(resource).open('rb')
 
     def resource_path(self, resource):
-        raise FileNotFoundError(resource)  # it has none: whoever wants one makes a temporary file
+        raise FileNotFoundError(resource)  # it has none: the caller makes a temporary file
 
     def is_resource(self, name):
         return self._folder.joinpath(name).is_file()
@@ -78,11 +79,11 @@ class Reader(object):
         return [entry.name for entry in self._folder.iterdir()]
 
 
-class Entry(object):
-    """A file or folder in a package, there or not, as `importlib.resources.abc.Traversable` has it."""
+class DataEntry(object):
+    """A file or folder in a package, existing or not: `importlib.resources.abc.Traversable`."""
 
     def __init__(self, router, package, parts, is_folder=None):
-        """is_folder: bool, as far as that is known."""
+        """is_folder: bool, if known."""
         self._router = router
         self._package = package
         self._parts = tuple(parts)
@@ -95,7 +96,7 @@ class Entry(object):
         return '/'.join((ROOT, self._package.replace('.', '/')) + self._parts)
 
     def __eq__(self, other):
-        return isinstance(other, Entry) and str(other) == str(self)
+        return isinstance(other, DataEntry) and str(other) == str(self)
 
     def __hash__(self):
         return hash(str(self))
@@ -106,7 +107,7 @@ class Entry(object):
 
     def joinpath(self, *descendants):
         parts = [part for path in descendants for part in str(path).split('/') if part not in ('', '.')]
-        return Entry(self._router, self._package, self._parts + tuple(parts))
+        return DataEntry(self._router, self._package, self._parts + tuple(parts))
 
     def __truediv__(self, child):
         return self.joinpath(child)
@@ -122,7 +123,7 @@ class Entry(object):
         if not isinstance(found, list):
             number = errno.ENOENT if found is None else errno.ENOTDIR
             raise OSError(number, os.strerror(number), str(self))
-        return (Entry(self._router, self._package, self._parts + (name,), is_folder) for name, is_folder in found)
+        return (DataEntry(self._router, self._package, self._parts + (name,), is_folder) for name, is_folder in found)
 
     def read_bytes(self):
         found = self._ask(True)
@@ -136,14 +137,15 @@ class Entry(object):
             return file.read()
 
     def open(self, mode='r', *args, **kwargs):
-        """A file object, for reading alone; further arguments as for `io.TextIOWrapper`."""
+        """A file object, only for reading; further arguments as for `io.TextIOWrapper`."""
         if mode not in ('r', 'rt', 'rb'):
             raise ValueError('a resource is opened with "r" or "rb", not %r' % (mode,))
         file = io.BytesIO(self.read_bytes())
         return file if mode == 'rb' else io.TextIOWrapper(file, *args, **kwargs)
 
     def _ask(self, wants_content):
-        """None, True for a file or its content (bytes); of a folder (name, is it one) of each entry. OSError."""
+        """None, True for a file or its content (bytes); of a folder (name, is it a folder) of each entry. Raises
+        OSError."""
         try:
             question = self._package, list(self._parts), wants_content
             return self._router.parent().request(handles.GET_DATA, question)

@@ -1,23 +1,23 @@
-"""What one child may bring to the log, and how often it may send what is refused, before its link is ended.
+"""Conduct: rate limits of what one child may log, and of its refused frames, before its link is ended.
 
-A child is not trusted, so all that it can have written here is bounded: log records, lines that its program prints,
-complaints about its frames. Everything runs on the loop of whose child it is. Not part of what a child starts from.
+A child is not trusted, so everything that it can write here is bounded: log records, output of its program, complaints
+about its frames. Everything runs on the loop of its parent. Not part of the bootstrap.
 """
 
-#: Records of one link: so many at once (a program that starts, or fails, has much to say), so many a second for long.
+#: Log records of one link: a burst (a program that starts, or fails, logs much), and a rate per second.
 #: Each UNIT_CHARS of a text count as one: at most 25 KiB a second, which costs some 2 ms of CPU.
 MAX_RECORDS = 5000
 RECORDS_PER_S = 100
 UNIT_CHARS = 256
-#: How often the number of those that were dropped is logged.
+#: Interval at which the number of dropped records is logged.
 NOTICE_S = 10.0
-#: Refused frames of one link. No context of ours sends any, but its program may: by writing to a sibling, say.
+#: Refused frames of one link. No context of ours sends any, but its program may: by writing to a sibling, for example.
 MAX_REFUSED = 1000
 REFUSED_PER_S = 10
 
 
 class Bucket(object):
-    """Holds `size` at most, and refills by `per_s` each second."""
+    """Token bucket: holds `size` at most, and refills by `per_s` each second."""
 
     def __init__(self, clock, size, per_s):
         self._clock = clock
@@ -26,7 +26,7 @@ class Bucket(object):
         self._at = clock()
 
     def take(self, cost=1):
-        """Take so much out if there is anything in it; returns whether there was."""
+        """Take `cost` out if it is not empty; returns whether it was not."""
         now = self._clock()
         self._left = min(self._size, self._left + (now - self._at) * self._per_s)
         self._at = now
@@ -37,7 +37,7 @@ class Bucket(object):
 
 
 class Conduct(object):
-    """One child's. on_excess(reason): called each time that it sends what is refused, once it has done so too often."""
+    """One child's limits. on_excess(reason): called for each refused frame beyond the limit."""
 
     def __init__(self, router, name, on_excess):
         self._router = router
@@ -49,7 +49,7 @@ class Conduct(object):
         self._notice = None
 
     def admits(self, level, chars, count=1):
-        """Whether a record of this size may be logged. Those that may not are counted; `count`: how many this is."""
+        """Whether a record of this size may be logged; refused ones are counted. `count`: number of records."""
         if self._records.take(1 + chars // UNIT_CHARS):
             return True
         self._dropped += count
@@ -59,18 +59,18 @@ class Conduct(object):
         return False
 
     def log(self, level, text):
-        """Log by way of the router, if it is admitted."""
+        """Log through the router, if admitted."""
         if self.admits(level, len(text)):
             self._router.log(self._router, level, text)
 
     def refused(self, level, text, counts=True):
-        """It has sent what is refused, for the reason that `text` says; counts: and may not do so for ever."""
+        """A frame was refused for the reason `text`; counts: towards the limit."""
         self.log(level, text)
         if counts and not self._refusals.take():
             self._on_excess('it was refused too many frames; the last: ' + text)
 
     def tell(self):
-        """Log how many records were dropped, if any were since the last time."""
+        """Log how many records were dropped since the last time, if any."""
         if self._notice is not None:
             self._notice.cancel()
             text = '%s: %d records or lines were dropped, being more than %d a second'

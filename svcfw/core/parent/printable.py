@@ -1,14 +1,14 @@
-"""Texts of others as they may stand in a log or an error: nothing in them acts on a terminal, or looks like our own.
+"""Escapes foreign text for logs and errors, so that it cannot control a terminal or look like our own.
 
-What others say is escaped (an ESC becomes \\x1b) and, where it has more than one line, marked: each line but the first
-begins with MARK. So nobody can forge a record. Not part of what a child starts from.
+Characters are escaped (an ESC becomes \\x1b), and each line but the first begins with MARK. So nobody can forge a
+record. Not part of the bootstrap.
 """
 
 MARK = '  | '
 
 
 class _Escapes(dict):
-    """For str.translate: what stands for each character, made when it first comes, and kept if it is a usual one."""
+    """For str.translate: the replacement of each character, made on first use, and cached if it is a usual one."""
 
     def __missing__(self, code):
         char = chr(code)
@@ -27,7 +27,7 @@ def line(text):
 
 
 def lines(text):
-    """The text with its lines, the first of them as it is. Idempotent."""
+    """The text with its lines, each but the first marked. Idempotent."""
     if text.isprintable():
         return text
     first, *others = text.rstrip('\n').replace('\r\n', '\n').split('\n')

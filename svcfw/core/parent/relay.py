@@ -1,4 +1,4 @@
-"""What a context does for those below it: first of all pass their frames on, or not. Most contexts lack this.
+"""Relay: what a context does for its descendants: above all forward their frames, or refuse them.
 
 Routes and ids go from neighbour to neighbour, each of whom answers for those below it. Which modules and data files a
 context may have is known at the top (svcfw.boot.responder), which is told who asks and who calls what; of modules only
@@ -23,7 +23,7 @@ from svcfw.core.wire.routes import RouteTable
 _OURS = tuple('svcfw.%s.' % folder for folder in ('core', 'service', 'files', 'agent', 'transport', 'boot'))
 #: What a context below may call another one.
 MAX_NAME_CHARS = 200
-#: How many contexts there may be behind one link at a time: each costs some 500 bytes here.
+#: Most contexts behind one link: each costs some 500 bytes here.
 MAX_DESCENDANTS = 20000
 
 
@@ -31,14 +31,14 @@ _making = _thread.allocate_lock()
 
 
 def relay_of(router):
-    """The Relay of a router, made when its first child is about to be. Any thread."""
+    """The Relay of a router, created before its first child. Any thread."""
     with _making:
         router.relay = router.relay or Relay(router)
     return router.relay
 
 
 class Relay(object):
-    """Answers the children of one router, on its loop, and gives them their ids. See `relay_of`."""
+    """Serves the children of one router, on its loop, and allocates their ids. See `relay_of`."""
 
     def __init__(self, router):
         self._router = router
@@ -61,7 +61,7 @@ class Relay(object):
             first, last = 1, (1 << 32) - 1
         self._unused_ids = [first, last + 1]
         router.routes = RouteTable(router.own_id, router.parent_ids)
-        #: (first, last) of all ids that contexts below this one may have, or have had.
+        #: (first, last) of all ids that descendants may have, or have had.
         self._blocks = [(first, last)]
         for handle, function in (
             (handles.ADD_ROUTE, self._on_add_route),
@@ -75,7 +75,7 @@ class Relay(object):
             router.add_handler(self._on_get_data, handles.GET_DATA)
 
     def _is_from_child(self, message):
-        """Policy: a neighbour below."""
+        """Policy: allows children."""
         return message.src_id in self._router.child_ids
 
     # -- links
@@ -85,7 +85,7 @@ class Relay(object):
         return AssembledLink(self._assembly, marker, self.max_frame_bytes)
 
     def add_child(self, context, link, read_fd, write_fd, on_event, on_lost):
-        """As `Router.add_child`."""
+        """See `Router.add_child`."""
         router = self._router
 
         def event(stream, event):
@@ -121,21 +121,21 @@ class Relay(object):
     # -- frames
 
     def _on_frame(self, stream, frame):
-        """A frame of a child, or of one below that, which is not trusted to be from whom it says."""
+        """A frame of a child or of its descendant, whose source is not trusted."""
         router = self._router
         reason = check_source(router.routes, stream, frame)
         if reason is not None:
-            router.refused(stream, reason)  # not answered: whom it names did not send it
+            router.refused(stream, reason)  # not answered: the named source did not send it
             return
         if frame.dst == router.own_id:
             router.deliver(frame)
         else:
             self.forward(stream, frame)
         if stream.is_full():
-            _hold_back(stream, stream)  # a child that does not read its answers may ask for no more
+            _backpressure(stream, stream)  # backpressure: a child that does not read its answers may not send requests
 
     def forward(self, source, frame):
-        """Pass on a frame that came by the link `source` and is for another context."""
+        """Forward a frame that came by the link `source` and is for another context."""
         router = self._router
         reason = check_direction(router.routes, frame.src, frame.dst)
         if reason is not None:
@@ -154,7 +154,7 @@ class Relay(object):
             router.bounce(frame, str(e))
             return
         if target.is_full():
-            _hold_back(source, target)
+            _backpressure(source, target)
 
     # -- routes and ids
 
@@ -183,7 +183,7 @@ class Relay(object):
         router.gone(context_id, reason)
 
     def allocate_id(self):
-        """Router.allocate_id."""
+        """See Router.allocate_id."""
         while True:
             with self._lock:
                 first, end = self._unused_ids
@@ -196,13 +196,13 @@ class Relay(object):
                 self._blocks.append((first, last))
 
     def was_below(self, context_id):
-        """Whether this is a context below this one, or may have been."""
+        """Whether this is a descendant, or may have been."""
         return any(first <= context_id <= last for first, last in list(self._blocks))
 
     def reserve_ids(self, count, stream=None):
-        """(first, last) of a block for the descendants of one child; None where ids have to be asked for.
+        """(first, last) of a block for the descendants of one child; None where ids have to be requested.
 
-        stream: whom they are granted to at once. RouteError: none is used up then.
+        stream: the link to which they are granted at once. Raises RouteError; then none is used up.
         """
         if self._router.own_id != 0:
             return None
@@ -282,7 +282,7 @@ class Relay(object):
         return name, is_package, filename.partition('/')[2], zlib.compress(source, 1)
 
     def _on_get_data(self, message):
-        """Not kept: a file is asked for by few, and may be large."""
+        """Not cached: few request a file, and it may be large."""
         if message.is_dead:
             return
         value = message.small_value()
@@ -303,7 +303,7 @@ class Relay(object):
         self._router.parent().request_async(handles.GET_DATA, question, answer)
 
 
-def _hold_back(source, target):
-    """Read from `source` only what `target`, which is full, takes."""
+def _backpressure(source, target):
+    """Backpressure: read from `source` only what `target`, which is full, takes."""
     source.pause_reading()
     target.when_room(source.resume_reading)

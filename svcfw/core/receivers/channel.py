@@ -8,7 +8,7 @@ from svcfw.core.latch import Latch
 from svcfw.core.receivers.holders import Holders
 from svcfw.core.wire.errors import ChannelError, TimeoutError
 
-#: What a receiver holds at most: one frame of the largest size, and a good many usual ones.
+#: Most bytes that a receiver buffers: one frame of the largest size, and a good many usual ones.
 MAX_RECEIVER_BYTES = 128 * 1024 * 1024
 
 
@@ -18,7 +18,7 @@ def _unguessable():
 
 
 class Receiver(object):
-    """A handle of this context, its messages kept until they are taken.
+    """A handle of this context whose messages are queued until they are taken.
 
     router; handle: a fixed one, or a new one, which nobody can guess, if None. policy, respondent: as for
     `Router.add_handler`. Without them a new one takes messages of the contexts above, of those below that were sent a
@@ -64,7 +64,7 @@ class Receiver(object):
 
     @property
     def closed(self):
-        """Why no further message will come (str); None as long as one may."""
+        """Why no further message will come (str); None while one may."""
         return self._latch.closed
 
     def to_sender(self):
@@ -81,7 +81,8 @@ class Receiver(object):
         return self._latch.empty()
 
     def get(self, timeout=None):
-        """The next Message. TimeoutError after `timeout` seconds; ChannelError once sender or receiver is closed."""
+        """The next Message. Raises TimeoutError after `timeout` seconds; ChannelError once sender or receiver is
+        closed."""
         try:
             message = self._latch.get(timeout)
         except TimeoutError:
@@ -99,7 +100,7 @@ class Receiver(object):
             yield message
 
     def close(self, reason='the receiver was closed'):
-        """Give the handle back; every waiter gets ChannelError once the messages are gone. Idempotent."""
+        """Remove the handle; waiters get ChannelError once the messages are taken. Idempotent."""
         self.router.remove_handler(self.handle)
         self._latch.close(reason)
 
@@ -122,7 +123,7 @@ class Receiver(object):
 
 
 class Channel(object):
-    """Both directions: a receiver here, and the handle of one context to send to. A source for Select."""
+    """Both directions: a receiver here, and a Sender of one context. A source for Select."""
 
     def __init__(self, router, context, handle):
         self.receiver = Receiver(router, respondent=context)
@@ -143,7 +144,7 @@ class Channel(object):
 
     @property
     def closed(self):
-        """Why no further message will come (str); None as long as one may."""
+        """Why no further message will come (str); None while one may."""
         return self.receiver.closed
 
     def empty(self):

@@ -22,12 +22,12 @@ class Holders(object):
         self._encoded = []
 
     def encoded(self, handle):
-        """A Sender for a handle of ours has just been encoded by the calling thread."""
+        """The calling thread has just encoded a Sender for a handle of this context."""
         if handle >= handles.FIRST_DYNAMIC:
             self._encoded.append((_thread.get_ident(), handle))
 
     def take(self):
-        """The handles (list) of the Senders that the calling thread has encoded since it last asked."""
+        """The handles (list) of the Senders that the calling thread has encoded since its last call."""
         if not self._encoded:
             return []
         me = _thread.get_ident()
@@ -67,13 +67,13 @@ class Holders(object):
             return link is not None and any(routes.link_for(each) is link for each in holders)
 
     def forget(self, handle):
-        """A handle is no more."""
+        """A handle was removed."""
         with self._lock:
             self._holders.pop(handle, None)
             self._open.discard(handle)
 
     def drop(self, context_id):
-        """A context is lost; returns the handles (list) that nobody may write to any more."""
+        """A context is lost; returns the handles (list) to which no context may write any more."""
         deserted = []
         with self._lock:
             for handle, holders in list(self._holders.items()):

@@ -1,4 +1,4 @@
-"""What a Latch without a loop waits on: threads sleep, and nobody drives anything meanwhile."""
+"""NoLoop: what a Latch without a loop waits on; threads sleep, and do no I/O meanwhile."""
 
 import _thread
 import os
@@ -8,7 +8,7 @@ from svcfw.core.wire.errors import ChannelError
 
 
 class NoLoop(object):
-    """As much of `svcfw.core.loop.Loop` as a Latch and its Waiters ask for. Any thread."""
+    """The part of `svcfw.core.loop.Loop` that a Latch and its Waiters need. Any thread."""
 
     _driver = None
     busy = 0
@@ -22,7 +22,7 @@ class NoLoop(object):
         return False
 
     def _wake(self):
-        """Nobody polls."""
+        """No-op: nothing polls."""
 
     def wait(self, waiter, deadline=None):
         """Block until `waiter` is set; False once `clock()` is past `deadline`. ChannelError in a fork.
@@ -35,7 +35,7 @@ class NoLoop(object):
             with self._lock:
                 if waiter.ready or (deadline is not None and self.clock() >= deadline):
                     break
-                waiter._doze()
+                waiter._park()
             if deadline is None:
                 waiter._sleep()
             else:

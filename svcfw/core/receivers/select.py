@@ -8,20 +8,20 @@ from svcfw.core.wire.errors import ChannelError, Error, TimeoutError
 
 
 class SelectError(Error):
-    """A source that cannot be added or removed, or nothing left to wait for."""
+    """A source that cannot be added or removed, or a wait without sources."""
 
 
 Event = collections.namedtuple('Event', 'source data')
 
 
-#: The sources of a select are named up to so many.
+#: Most sources that the repr of a select lists.
 MAX_NAMED = 10
 
 
 class Select(object):
-    """Waits on Receivers, Channels, Latches, Replies and other Selects, in the order in which their items arrived.
+    """Waits on Receivers, Channels, Latches, Replies and other Selects, in order of arrival of their items.
 
-    loop; sources; oneshot: a source leaves after its first item. Any number of threads may wait.
+    loop; sources; oneshot: a source is removed after its first item. Any number of threads may wait.
     """
 
     def __init__(self, loop, sources=(), oneshot=True):
@@ -37,14 +37,14 @@ class Select(object):
             for source in sources:
                 self.add(source)
         except BaseException:
-            self.close()  # nobody has this select to take the sources back from
+            self.close()  # no caller has this select to remove the sources
             raise
 
     def __len__(self):
         return len(self._sources)
 
     def __repr__(self):
-        # In the error of each `get(0)`, for one: it may not take long.
+        # Part of the error of each `get(0)`: it must be fast.
         sources = self._sources[: MAX_NAMED + 1]
         names = map(repr, sources) if len(sources) <= MAX_NAMED else ['%d sources' % len(self)]
         return 'Select(%s)' % ', '.join(names)
@@ -54,7 +54,7 @@ class Select(object):
 
     @property
     def closed(self):
-        """As for Latch."""
+        """See Latch."""
         return self._latch.closed
 
     def _announce(self, latch):
@@ -62,7 +62,7 @@ class Select(object):
             self.notify(self)
 
     def add(self, source):
-        """Wait for this one too. SelectError for a source that has an owner already, and for a cycle."""
+        """Wait for this source too. Raises SelectError if it has an owner already, and for a cycle."""
         if source.notify is not None:
             raise SelectError('%r belongs to a select already' % (source,))
         if isinstance(source, Select) and source._reaches(self):
@@ -73,7 +73,7 @@ class Select(object):
             self._latch.put(source)
 
     def remove(self, source):
-        """Stop waiting for this one. SelectError if it is not there."""
+        """Stop waiting for this source. Raises SelectError if it is not there."""
         with self._lock:
             if source not in self._sources:
                 raise SelectError('%r is not in this select' % (source,))
@@ -84,7 +84,7 @@ class Select(object):
         source.notify = None
 
     def close(self):
-        """Let all sources go and wake every waiter with ChannelError."""
+        """Remove all sources and wake every waiter with ChannelError."""
         for source in list(self._sources):
             self.remove(source)
         self._latch.close('the select was closed')
@@ -93,15 +93,15 @@ class Select(object):
         return not any(_is_ready(source) for source in list(self._sources))
 
     def get_source(self, timeout=None):
-        """The source that is ready, its item still in it. TimeoutError; SelectError with nothing to wait for.
+        """The ready source, its item still in it. Raises TimeoutError; SelectError without sources.
 
-        A source that was closed is ready once more when its items are gone: its `get()` raises ChannelError. It has
-        left then.
+        A closed source is ready once more when its items are taken: its `get()` raises ChannelError. It has been
+        removed then.
         """
         return self._next_source(self._deadline(timeout))
 
     def get_event(self, timeout=None):
-        """The next Event: (source, data). The end of a source is one too, its error the data; it has left then."""
+        """The next Event: (source, data). The end of a source is one too, with its error; it has been removed then."""
         deadline = self._deadline(timeout)
         while True:
             source = self._next_source(deadline)
@@ -116,7 +116,7 @@ class Select(object):
                 return Event(source, e)
 
     def get(self, timeout=None):
-        """The next item of any source: what its own `get()` gives or raises."""
+        """The next item of any source: what its own `get()` returns or raises."""
         data = self.get_event(timeout).data
         if isinstance(data, ChannelError):
             raise data

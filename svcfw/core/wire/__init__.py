@@ -1,1 +1,1 @@
-"""The protocol without its I/O: bytes in, events out. No socket, thread, clock or log in here."""
+"""The protocol, sans-I/O: bytes in, events out. No socket, thread, clock or log."""

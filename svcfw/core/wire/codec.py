@@ -1,6 +1,6 @@
-"""The codec: values to bytes and back, for a closed set of types; nothing is executed on decoding.
+"""Codec: encodes and decodes values of a closed set of types; decoding executes nothing.
 
-A value is a tag byte and what the tag says:
+A value is a tag byte, and data as the tag says:
 
     00 None   01 False   02 True   03 int, 32 bits   04 int, 64 bits   05 float
     08..19    a length of 8 bits (even tags) or 32 bits (odd), then so many bytes (int, str, bytes, Secret) or values
@@ -9,7 +9,7 @@ A value is a tag byte and what the tag says:
     40..5f    an extension: one value
     60..7f    str of 0 to 31 bytes         80..ff    int 0 to 127
 
-Numbers are big-endian, text is UTF-8 in which surrogates are allowed (file names that are no UTF-8 hold them).
+Numbers are big-endian, text is UTF-8 in which surrogates are allowed (file names that are not UTF-8 have them).
 """
 
 import struct
@@ -53,7 +53,7 @@ _unpack_float = struct.Struct('>d').unpack_from
 
 
 class Encoded(object):
-    """Stands for a value that was encoded before (`data`), within another one."""
+    """A value that was encoded before (`data`), to be put into another one."""
 
     __slots__ = ('data',)
 
@@ -64,8 +64,8 @@ class Encoded(object):
 class Codec(object):
     """Encodes and decodes values. Any thread.
 
-    extensions: (tag, cls, to_value, from_value) each: a tag from 0x40 to 0x5f, an exact type, `to_value(obj)` that
-    gives an encodable value, and `from_value(value)` that makes an object of it; what it raises becomes a DecodeError.
+    extensions: (tag, cls, to_value, from_value) each: a tag from 0x40 to 0x5f, an exact type, `to_value(obj)`, which
+    returns an encodable value, and `from_value(value)`, which makes an object of it; its exceptions become DecodeError.
     """
 
     def __init__(self, extensions=()):
@@ -74,9 +74,9 @@ class Codec(object):
         self._constants = {}
 
     def encode(self, value):
-        """The bytes of a value. Types must be exact: subclasses of the built-in ones are the caller's to convert.
+        """The bytes of a value. Types must be exact: the caller converts subclasses of the built-in ones.
 
-        Raises EncodeError, which says what cannot travel and where it stands, as in "value['a'][3]".
+        Raises EncodeError, which names the type and the place of an unsupported value, as in "value['a'][3]".
         """
         writer = _Writer(self._by_type)
         try:
@@ -89,28 +89,28 @@ class Codec(object):
         return data
 
     def constant(self, value):
-        """The Encoded of a value (hashable) that is sent again and again; it is kept for good."""
+        """The Encoded of a value (hashable) that is sent again and again; cached for ever."""
         found = self._constants.get(value)
         if found is None:
             found = self._constants[value] = Encoded(self.encode(value))
         return found
 
     def decode(self, data, max_values=MAX_VALUES):
-        """The value that `data` (bytes) is, from the first byte to the last. Raises DecodeError for what is none."""
+        """The value that `data` (bytes) encodes, from the first byte to the last. Raises DecodeError."""
         reader = _Reader(self._by_tag, data, max_values)
         try:
             (value,) = reader.take(1, 0)
         except (IndexError, struct.error):
-            raise DecodeError('it ends in the middle of a value') from None
+            raise DecodeError('data ends within a value') from None
         except UnicodeDecodeError as e:
-            raise DecodeError('bad text: %s' % e.reason) from None
+            raise DecodeError('invalid UTF-8: %s' % e.reason) from None
         if reader.at != len(data):
             raise DecodeError('%d bytes after the value' % (len(data) - reader.at))
         return value
 
 
 class _Unfit(Exception):
-    """Why a value cannot travel; `steps` collects the way to it while it passes up through the containers."""
+    """Why a value cannot be encoded; `steps` collects the path to it while it is raised through the containers."""
 
     def __init__(self, reason):
         Exception.__init__(self, reason)
@@ -118,7 +118,7 @@ class _Unfit(Exception):
 
 
 class _Writer(object):
-    """One encoding: the parts so far, and what they amount to."""
+    """One encoding: the parts so far, and their totals."""
 
     __slots__ = ('_extensions', 'parts', 'values', 'weak_keys')
 
@@ -129,7 +129,7 @@ class _Writer(object):
         self._extensions = extensions
 
     def put(self, values, depth, step=lambda values, i: '[%d]' % i):
-        """Append the values of one container, `depth` containers deep. The commonest types stand here, for speed."""
+        """Append the values of one container, `depth` containers deep. The commonest types come first, for speed."""
         append = self.parts.append
         self.values += len(values)
         if depth > MAX_DEPTH or self.values > MAX_VALUES:
@@ -224,7 +224,7 @@ def _int(value):
 
 
 def _weak_keys(keys):
-    """What the keys of one dict or set count against MAX_WEAK_KEYS."""
+    """How the keys of one dict or set count against MAX_WEAK_KEYS."""
     if len(keys) <= FEW_KEYS:
         return 0
     kinds = set(map(type, keys))
@@ -234,7 +234,7 @@ def _weak_keys(keys):
 
 
 class _Reader(object):
-    """One decoding: how far it has come, and what it may still make."""
+    """One decoding: its position, and how many values are still allowed."""
 
     __slots__ = ('_data', '_extensions', '_values', '_weak_keys', 'at')
 
@@ -246,7 +246,8 @@ class _Reader(object):
         self._extensions = extensions
 
     def take(self, count, depth):
-        """The next `count` values, as a list. IndexError, struct.error or DecodeError where the data ends before."""
+        """The next `count` values, as a list. Raises IndexError, struct.error or DecodeError if the data ends
+        before."""
         data = self._data
         at, end = self.at, len(data)
         self._values -= count
@@ -334,7 +335,7 @@ class _Reader(object):
         except TypeError as e:
             raise DecodeError(str(e)) from None
         if len(made) != size:
-            raise DecodeError('a key comes twice')
+            raise DecodeError('duplicate key')
         return made
 
     def _take_rare(self, tag, depth):
@@ -344,7 +345,7 @@ class _Reader(object):
         if tag == _CALL_ERROR:
             args = self.take(3, depth)
             if set(map(type, args)) != {str}:
-                raise DecodeError('a CallError of other than text')
+                raise DecodeError('a CallError has three str')
             return CallError(*args)
         from_value = self._extensions.get(tag)
         if from_value is None:

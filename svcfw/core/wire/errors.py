@@ -7,53 +7,53 @@ START_KINDS = (
 
 
 class Error(Exception):
-    """Base of all of them."""
+    """Base of all errors of svcfw."""
 
 
 class ProtocolError(Error):
-    """The peer broke the protocol: its link is of no further use."""
+    """The peer broke the protocol: its link is unusable."""
 
 
 class FrameError(ProtocolError):
-    """Bytes that are no frame, or a frame beyond the limits."""
+    """Malformed frame, or a frame beyond the limits."""
 
 
 class DecodeError(ProtocolError):
-    """A payload that is no value, or not one of the form that was asked for."""
+    """Malformed payload, or a value of an unexpected form."""
 
 
 class LinkError(ProtocolError):
-    """Something that does not belong in the present state of the link."""
+    """A frame or event that the present state of the link does not allow."""
 
 
 class RouteError(ProtocolError):
-    """A claim to a context id that the claimant has no right to."""
+    """A claim to a context id without permission."""
 
 
 class WindowError(ProtocolError):
-    """More data than was granted, or more credit than can be."""
+    """More data than was granted, or more credit than is allowed."""
 
 
 class EncodeError(Error):
-    """A value that cannot travel; the message names its type and where in the value it stands. The caller's fault."""
+    """A value of an unsupported type or size; the message names its type and its place in the value."""
 
 
 class ChannelError(Error):
-    """The other end is gone, or refuses; nothing more will come of it."""
+    """The other end is gone or refuses; no answer will come."""
 
 
 class TimeoutError(Error):
-    """What was waited for did not come in time."""
+    """An answer or event did not arrive in time."""
 
 
 class CallError(Error):
-    """A function called in another context raised. A value that travels.
+    """A function called in another context raised. Can be sent as a value.
 
-    typename: 'module.Class' of what was raised; message: its str(); traceback: the text of it there, or ''.
+    typename: 'module.Class' of the exception; message: its str(); traceback: its text there, or ''.
     """
 
     def __init__(self, typename, message, traceback=''):
-        # Plain text whatever it was, so that the news of a failure can always travel.
+        # Plain str of whatever it was, so that a failure can always be sent.
         self.typename, self.message, self.traceback = texts = str(typename), str(message), str(traceback)
         Error.__init__(self, *texts)
 
@@ -65,7 +65,7 @@ class CallError(Error):
 class StartError(Error):
     """A context could not be started.
 
-    kind: one of START_KINDS; host: what the user calls the place; cause: a clause without a full stop; remedy: a
+    kind: one of START_KINDS; host: the user's name of the place; cause: a clause without a full stop; remedy: a
     sentence that says what to do, or ''. status: int, the exit status of the command (a become plugin's) that was to
     start it and refused, or None.
     """

@@ -1,4 +1,4 @@
-"""Frames: the units that travel on a link, a fixed header and a payload.
+"""Frames: the units on a link, a fixed header and a payload.
 
 The header, big-endian, 28 bytes: magic, version, flags, dst, src, auth, handle, reply_to, payload length.
 """
@@ -12,23 +12,23 @@ from svcfw.core.wire.limits import MAX_FRAME_BYTES
 DEAD = 1
 #: The payload is an encoded CallError.
 ERROR = 2
-#: No frame follows on this link; nothing else in the frame counts.
+#: No frame follows on this link; the other fields of the frame are ignored.
 GOODBYE = 4
 
 MAGIC = 0x5677
 VERSION = 1
 HEADER = struct.Struct('>HBBIIIIII')
 HEADER_BYTES = HEADER.size
-#: A piece of a payload below this size is copied rather than kept as an object of its own.
+#: Pieces of a payload below this size are copied together.
 SMALL_BYTES = 4096
 _KNOWN_FLAGS = DEAD | ERROR | GOODBYE
 
 
 class Frame(object):
-    """One message on its way.
+    """One message.
 
-    dst, src: context ids; auth: id of the context on whose authority it was sent; handle: whom it is for within dst;
-    reply_to: handle within src for the answer, 0 for none; flags; payload: bytes. Ids and handles are 32 bits wide.
+    dst, src: context ids; auth: id of the context on whose authority it was sent; handle: of the receiver within dst;
+    reply_to: handle within src for the answer, 0 for none; flags; payload: bytes. Ids and handles have 32 bits.
     """
 
     __slots__ = ('auth', 'dst', 'flags', 'handle', 'payload', 'reply_to', 'src')
@@ -55,13 +55,13 @@ class Frame(object):
 
 
 def pack_header(frame):
-    """The bytes that go before `frame.payload`, which the caller sends itself and so need not copy.
+    """The header for `frame.payload`, which the caller writes itself without copying.
 
-    Raises FrameError for a payload above MAX_FRAME_BYTES and for ids that are no 32-bit unsigned ints.
+    Raises FrameError for a payload above MAX_FRAME_BYTES and for ids that are not 32-bit unsigned ints.
     """
     size = len(frame.payload)
     if size > MAX_FRAME_BYTES:
-        raise FrameError('a payload of %d bytes is above the limit of %d' % (size, MAX_FRAME_BYTES))
+        raise FrameError('payload of %d bytes is above the limit of %d' % (size, MAX_FRAME_BYTES))
     try:
         return HEADER.pack(
             MAGIC, VERSION, frame.flags, frame.dst, frame.src, frame.auth, frame.handle, frame.reply_to, size
@@ -71,13 +71,13 @@ def pack_header(frame):
 
 
 class FrameReader(object):
-    """Cuts a stream of bytes into frames. Linear in the bytes fed, however they are split."""
+    """Splits a stream of bytes into frames. Linear in the number of bytes, however they are cut."""
 
     def __init__(self, max_bytes=MAX_FRAME_BYTES):
         self._max_bytes = max_bytes
-        #: A piece of a header, which the next bytes go on with.
+        #: Part of a header, to be completed.
         self._header = b''
-        #: The frame whose header is there, what there is of its payload, and how many bytes are missing.
+        #: The frame whose header is complete, the pieces of its payload, and the number of missing bytes.
         self._begun = None
         self._parts = []
         self._missing = 0
@@ -85,8 +85,8 @@ class FrameReader(object):
     def feed(self, data):
         """Take the next bytes of the stream; returns the frames that they complete.
 
-        Holds what has arrived, never what a header merely announces. Raises FrameError for a bad header; the frames
-        before it in the same `data` are lost then, and the reader is of no further use.
+        Buffers what has arrived, never what a header merely announces. Raises FrameError for a malformed header;
+        earlier frames in the same `data` are lost then, and the reader is unusable.
         """
         frames = []
         start = 0
@@ -116,7 +116,7 @@ class FrameReader(object):
         return frames
 
     def _add(self, data):
-        """Keep a piece of the payload that has begun; small ones together."""
+        """Append a piece of the current payload; small ones are joined."""
         self._missing -= len(data)
         if len(data) >= SMALL_BYTES:
             self._parts.append(data)
@@ -134,7 +134,7 @@ class FrameReader(object):
 
 def _header_error(magic, version, flags, size, limit):
     if magic != MAGIC or version != VERSION:
-        return FrameError('no frame of version %d: magic %#06x, version %d' % (VERSION, magic, version))
+        return FrameError('malformed frame: magic %#06x, version %d, not %d' % (magic, version, VERSION))
     if flags & ~_KNOWN_FLAGS:
         return FrameError('unknown flags %#04x' % flags)
-    return FrameError('a payload of %d bytes is announced, the limit is %d' % (size, limit))
+    return FrameError('payload of %d bytes is above the limit of %d' % (size, limit))

@@ -1,4 +1,4 @@
-"""How much a peer may make us hold. Each limit has its reason; sizes are in bytes unless the name says otherwise."""
+"""Limits of what a peer can make us hold, with reasons; in bytes unless the name says otherwise."""
 
 #: Payload of one frame. Bulk data goes in many small frames; this admits a whole module payload or a large result
 #: (the largest of ansible-core's are below 1 MiB) with room, and keeps a hostile peer from naming gigabytes.

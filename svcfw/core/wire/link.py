@@ -1,21 +1,21 @@
-"""One link between two neighbouring contexts: its start, its frames, its end."""
+"""Link: the state machine of a link between two neighbours: its start, its frames, its end."""
 
 from svcfw.core.wire.errors import ChannelError, LinkError, ProtocolError
 from svcfw.core.wire.frames import GOODBYE, Frame, FrameReader, pack_header
 from svcfw.core.wire.limits import MAX_FRAME_BYTES, MAX_NOISE_BYTES
 
-#: States. The peer's marker has not come yet; the same, and we have said goodbye.
+#: States. Before the peer's marker; the same, after our goodbye.
 WAITING = 'waiting for its marker'
 LEAVING = 'left before its marker'
-#: Frames flow both ways; we have said goodbye; the peer has.
+#: Frames flow both ways; after our goodbye; after the peer's.
 OPEN = 'open'
 CLOSING = 'left by us'
 LEFT = 'left by the peer'
-#: Ended as it should; ended as it should not.
+#: Ended in order; ended after an error.
 CLOSED = 'closed'
 FAILED = 'failed'
 
-#: What can happen.
+#: Events.
 MARKER = 'a marker'
 RECEIVE = 'a frame'
 RECEIVE_GOODBYE = 'a goodbye'
@@ -23,7 +23,7 @@ EOF = 'the end of the stream'
 SEND = 'sending'
 SEND_GOODBYE = 'saying goodbye'
 
-#: A missing entry is the error. Sending while WAITING is allowed: the pipe holds it until the peer reads.
+#: The transitions; a missing entry is the error. Sending while WAITING is allowed: the pipe holds it.
 TRANSITIONS = {
     (WAITING, MARKER): OPEN,
     (WAITING, SEND): WAITING,
@@ -47,7 +47,7 @@ TRANSITIONS = {
 
 
 class Noise(object):
-    """Event: bytes before the marker; what a login prints, or prompts with."""
+    """Event: bytes before the marker: output of a login, or a prompt."""
 
     __slots__ = ('data',)
 
@@ -56,7 +56,7 @@ class Noise(object):
 
 
 class Ready(object):
-    """Event: the marker has come, frames follow."""
+    """Event: the marker has arrived, frames follow."""
 
     __slots__ = ()
 
@@ -68,7 +68,7 @@ class Goodbye(object):
 
 
 class Closed(object):
-    """Event: the stream has ended; `clean` if one side had said goodbye before."""
+    """Event: the stream has ended; `clean` after a goodbye of either side."""
 
     __slots__ = ('clean',)
 
@@ -77,11 +77,11 @@ class Closed(object):
 
 
 class Link(object):
-    """The protocol of one link; bytes in, events out.
+    """The protocol of one link, sans-I/O.
 
-    marker: bytes that the peer writes before its first frame; None where the stream holds nothing but frames.
+    marker: bytes that the peer writes before its first frame; None if the stream has only frames.
     max_frame_bytes: the largest payload that the peer may send.
-    Not thread-safe, but receiving and sending need not exclude each other.
+    Not thread-safe, except that receiving and sending may be concurrent.
     """
 
     def __init__(self, marker=None, max_frame_bytes=MAX_FRAME_BYTES):
@@ -94,7 +94,7 @@ class Link(object):
     def receive_data(self, data):
         """Take the next bytes of the stream, at least one; returns a list of Frame, Noise, Ready and Goodbye.
 
-        Raises LinkError or FrameError when the peer breaks the protocol; drop the link then.
+        Raises LinkError or FrameError if the peer breaks the protocol; drop the link then.
         """
         try:
             events: list = []
@@ -111,18 +111,18 @@ class Link(object):
             raise
 
     def receive_eof(self):
-        """Tell that the stream has ended; returns Closed."""
+        """The stream has ended; returns Closed."""
         self._step(EOF)
         return Closed(self.state == CLOSED)
 
     def frame_header(self, frame):
-        """What to send right before `frame.payload`. ChannelError after a goodbye of either side; FrameError."""
-        if self.state != OPEN:  # where it changes nothing
+        """The bytes to send before `frame.payload`. Raises ChannelError after a goodbye of either side; FrameError."""
+        if self.state != OPEN:  # the common state needs no transition
             self._step(SEND)
         return pack_header(frame)
 
     def goodbye(self):
-        """What to send to tell the peer that no frame follows. ChannelError when said before, or the link is over."""
+        """The bytes of a goodbye. Raises ChannelError if it was sent before, or the link has ended."""
         self._step(SEND_GOODBYE)
         return pack_header(Frame(0, 0, 0, 0, 0, GOODBYE))
 
@@ -154,7 +154,7 @@ class Link(object):
         return rest
 
     def _step_for_each(self, frames):
-        """Where frames may change the state, or may not come; goodbyes among them become events."""
+        """Apply frames to the state; turns goodbyes into events, raises for frames that are not allowed."""
         for i, frame in enumerate(frames):
             if frame.flags & GOODBYE:
                 self._step(RECEIVE_GOODBYE)
@@ -164,7 +164,7 @@ class Link(object):
 
 
 def _overlap(data, marker):
-    """Length of the longest end of `data` with which `marker` begins."""
+    """Length of the longest end of `data` that is a beginning of `marker`."""
     for size in range(min(len(data), len(marker) - 1), 0, -1):
         if data.endswith(marker[:size]):
             return size

@@ -1,11 +1,10 @@
-"""Pace: how much of a transfer may be under way, so that links are full and what shares them is not held up.
+"""Pace: congestion control of transfers, so that links are full and other messages are not delayed.
 
 A window fixed in bytes is too small for a long, fast path, or fills the queues of a slow one, and every call then waits
-behind them. So the window follows what is measured: it grows while data is acknowledged as fast as on an empty path,
+behind them. So the window follows measurements: it grows while data is acknowledged as fast as on an empty path,
 and shrinks when the path's queues delay it by more than `TARGET_S`. The ideas are those of TCP Vegas (Brakmo and
-Peterson, 1995), LEDBAT (RFC 6817) and, for the look at the empty path, BBR (Cardwell et al., 2016).
-
-No I/O: times are seconds on the caller's monotonic clock. Any thread.
+Peterson, 1995), LEDBAT (RFC 6817) and, for probing the empty path, BBR (Cardwell et al., 2016).
+Sans-I/O: times are seconds on the caller's monotonic clock. Any thread.
 """
 
 import _thread
@@ -13,17 +12,17 @@ import collections
 
 from svcfw.core.wire.errors import WindowError
 
-#: How long data may wait in the path's queues beyond the time that the path itself takes.
+#: Delay in the path's queues to aim at, beyond the time that the path itself takes.
 TARGET_S = 0.025
-#: What may be under way before anything was measured: 20 ms of a 100 Mbit/s link.
+#: Initial window: 20 ms of a 100 Mbit/s link.
 FIRST_BYTES = 256 * 1024
-#: The least, lest a transfer stop; 5 ms of a 100 Mbit/s link.
+#: Smallest window; 5 ms of a 100 Mbit/s link.
 MIN_BYTES = 64 * 1024
-#: The most: what a path of 1 Gbit/s and 100 ms takes with the queue that is aimed at; what a receiver has to hold.
+#: Largest window: what a path of 1 Gbit/s and 100 ms takes with the queue aimed at; a receiver has to hold it.
 MAX_BYTES = 16 * 1024 * 1024
-#: How long a measurement of the empty path is believed. Then the window is small for a round trip, to measure afresh.
+#: How long a measurement of the empty path is valid. Then the window is small for a round trip, to measure again.
 BASE_TTL_S = 10.0
-#: One message carries what the path takes in this time, for nothing overtakes it.
+#: One message carries what the path takes in this time, because nothing overtakes it.
 CHUNK_S = 0.01
 MIN_CHUNK_BYTES = 8 * 1024
 MAX_CHUNK_BYTES = 256 * 1024
@@ -32,19 +31,19 @@ MAX_CHUNK_BYTES = 256 * 1024
 class Pace(object):
     """The path to one context, shared by all transfers to it.
 
-    window: bytes that all of them together may have under way.
+    window: bytes that all of them together may have unacknowledged.
     """
 
     def __init__(self):
         self.window = FIRST_BYTES
-        self._base_s = None  # the shortest time from sending to acknowledgement: an empty path's
+        self._base_s = None  # shortest time from sending to acknowledgement: that of an empty path
         self._base_at = 0.0
         self._rate = 0.0
         self._is_starting = True
         self._resized_at = 0.0
-        self._heard_at = None  # when the first acknowledgement of this round trip came
-        self._least_s = 0.0  # the shortest time from sending to acknowledgement in it
-        self._resumes_at = 0  # the window to go on with, while the empty path is looked at
+        self._heard_at = None  # time of the first acknowledgement in this round trip
+        self._least_s = 0.0  # shortest time from sending to acknowledgement in it
+        self._resumes_at = 0  # window after the measurement of the empty path
         self._flows = 0
         self._under_way = 0
         self._is_limiting = False
@@ -57,10 +56,10 @@ class Pace(object):
         return Flow(self)
 
     def bytes_per_second(self):
-        """How fast the path was found to be; 0.0 as long as that is not known."""
+        """Measured speed of the path; 0.0 while unknown."""
         return self._rate
 
-    # -- for its flows; under the lock
+    # -- for its flows; with the lock held
 
     def _chunk_bytes(self):
         if not self._rate:
@@ -74,7 +73,7 @@ class Pace(object):
         return max(0, room)
 
     def _measured(self, now, sent_at, n, was_under_way):
-        """`n` bytes were acknowledged, the last of them `now - sent_at` after it was sent, behind so many others."""
+        """`n` bytes were acknowledged, the last `now - sent_at` after it was sent, behind `was_under_way` others."""
         delay = max(now - sent_at, 1e-6)
         rate = was_under_way / delay
         self._rate = rate if not self._rate else self._rate + (rate - self._rate) / 8
@@ -90,15 +89,15 @@ class Pace(object):
         if queued > TARGET_S:
             self._is_starting = False
         elif self._is_limiting:
-            # As much again in each round trip at first, then less and less the nearer the target.
+            # Doubled in each round trip at first, then less and less the nearer the target.
             self._resize(self.window + n * (1 if self._is_starting else (1 - queued / TARGET_S) / 4))
             self._is_limiting = False
-        if sent_at >= self._resized_at:  # what was sent before says nothing about the window as it is now
+        if sent_at >= self._resized_at:  # earlier data says nothing about the present window
             self._judge(now, sent_at, delay, self._base_s)
 
     def _judge(self, now, sent_at, delay, base_s):
-        """Shrink the window if in a whole round trip all has waited in queues. One that was late may have met a machine
-        that was busy, which says nothing about the path."""
+        """Shrink the window if everything in a whole round trip has waited in queues. A single delay may be due to a
+        busy machine, and says nothing about the path."""
         if self._heard_at is None:
             self._heard_at, self._least_s = now, delay
         self._least_s = min(self._least_s, delay)
@@ -119,7 +118,7 @@ class Pace(object):
 
 
 class Flow(object):
-    """The sender's side of one transfer: what it may send, and what of that has arrived."""
+    """The sender's side of one transfer: what it may send, and what was acknowledged."""
 
     def __init__(self, pace):
         self._pace = pace
@@ -133,18 +132,19 @@ class Flow(object):
         return self._acknowledged
 
     def bytes_per_second(self):
-        """How fast the path was found to be; 0.0 as long as that is not known."""
+        """Measured speed of the path; 0.0 while unknown."""
         return self._pace.bytes_per_second()
 
     @property
     def under_way(self):
-        """Bytes that were sent and not acknowledged."""
+        """Unacknowledged bytes."""
         return self._sent - self._acknowledged
 
     def chunk_bytes(self):
-        """How much the next message should carry at most; 0: wait for an acknowledgement.
+        """Most bytes for the next message; 0: wait for an acknowledgement.
 
-        A whole chunk, or what is left of the window when nothing is under way: rather few messages than many small.
+        A whole chunk, or what is left of the window when nothing is unacknowledged: few messages rather than many
+        small.
         """
         with self._pace._lock:
             chunk, room = self._pace._chunk_bytes(), self._pace._room(self.under_way)
@@ -163,10 +163,10 @@ class Flow(object):
             self._marks.append((self._sent, now, self._pace._under_way))
 
     def acknowledged(self, now, total):
-        """The receiver says that it has used up `total` bytes of this transfer. WindowError if it cannot have."""
+        """The receiver has processed `total` bytes of this transfer. Raises WindowError if that is impossible."""
         with self._pace._lock:
             if not self._acknowledged <= total <= self._sent:
-                raise WindowError('%d bytes acknowledged, %d were sent' % (total, self._sent))
+                raise WindowError('acknowledged %d bytes, only %d were sent' % (total, self._sent))
             n = total - self._acknowledged
             self._acknowledged = total
             self._pace._under_way -= n
@@ -177,7 +177,7 @@ class Flow(object):
                 self._pace._measured(now, mark[1], n, mark[2])
 
     def close(self):
-        """The transfer is over, however it ended: what was under way counts no more. Idempotent."""
+        """The transfer has ended: its unacknowledged bytes do not count any more. Idempotent."""
         with self._pace._lock:
             if self._is_open:
                 self._is_open = False

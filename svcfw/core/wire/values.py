@@ -1,10 +1,10 @@
-"""Value types of our own that travel beside the built-in ones."""
+"""Value types of svcfw that can be sent beside the built-in ones."""
 
 
 class Secret(str):
-    """A str that does not show itself in logs: not by repr, str, print or format, not from within a container.
+    """A str that is hidden in logs: by repr, str, print and format, also within a container.
 
-    `secret.reveal()` is the value. What is made of it by string methods or `+` is a plain str again.
+    `secret.reveal()` is the value. Results of string methods and `+` are plain str again.
     """
 
     __slots__ = ()

@@ -1,1 +1,1 @@
-"""Delta transfer: which blocks of a file the receiver has already. Everywhere; imports svcfw.files.disk."""
+"""Delta transfer: which blocks of a file the receiver already has. Every context; imports svcfw.files.disk."""

@@ -1,9 +1,9 @@
-"""Blocks: what of a changed file need not travel, for the receiver's copy has it. Python 3.6, standard library.
+"""Block matching: which blocks of a changed file the receiver's copy already has.
 
-The idea is rsync's (A. Tridgell, "Efficient Algorithms for Sorting and Synchronization", 1999, chapter 3): the receiver
-tells hashes of the blocks of its copy, the sender looks for those blocks at every offset of the new file. rsync does so
-with a rolling checksum, byte by byte, which in Python goes at 2 MB/s. Here the blocks that are expected next are looked
-for by some of their bytes, at the speed of bytes.find, and only what that finds is hashed.
+The algorithm is rsync's (A. Tridgell, "Efficient Algorithms for Sorting and Synchronization", 1999, chapter 3): the
+receiver sends hashes of the blocks of its copy, the sender searches the new file for those blocks at every offset.
+rsync uses a rolling checksum, byte by byte, which runs at 2 MB/s in Python. This implementation searches for a few
+bytes (a probe) of the blocks expected next, at the speed of bytes.find, and hashes only where a probe is found.
 """
 
 from collections import OrderedDict
@@ -20,37 +20,37 @@ from svcfw.files.delta.signature import (
 
 __all__ = ['MIN_SIZE', 'Signature', 'match', 'signature']
 
-#: Files below are sent whole: at 1 Gbit/s they are there in 2 ms, about what the signature and the search cost besides
-#: the round trip.
+#: Smaller files are sent whole: at 1 Gbit/s that takes 2 ms, about as long as signature and search, not counting the
+#: round trip.
 MIN_SIZE = 256 * 1024
 
-#: A probe with fewer different bytes (zeros, padding) would be found everywhere.
+#: A probe with fewer distinct bytes (zeros, padding) would match everywhere.
 _MIN_DISTINCT = 4
 
 _PIECE_BYTES = 1024 * 1024
-#: How far is looked in one step for where the copies agree again, and how many probes in a row from one place on.
+#: Size of one search step for the next match, and probes in a row from one place.
 _WINDOW_BYTES = 512 * 1024
 _NEXT_PROBES = 6
-#: Blocks that are tried in their old places first: most changes are made in place.
+#: Blocks tried at their old offsets first: most changes are made in place.
 _LOOKAHEAD = 8
-#: Bytes searched or hashed for each byte of the file at most, and how many to begin with. What is like nothing takes as
-#: long as that; where each block looks like many others the search gives up now and then instead of going on for ever.
+#: Bound of bytes searched or hashed, as a multiple of the file's size, and the initial allowance. A file without
+#: similarity costs this much; where many blocks look alike the search gives up instead of continuing for ever.
 _EFFORT = 24
 _FIRST_EFFORT = 64 * 1024 * 1024
-#: Places where one probe is found and its block is not, before it is taken for one that is found everywhere.
+#: Matches of a probe without its block, after which it counts as one that matches everywhere.
 _TRIES = 4
-#: Hashes of blocks ahead that are kept until they are passed.
+#: Hashes of blocks ahead that are cached until they are passed.
 _KEPT_HASHES = 512
 
 
 def match(fd, size, old):
-    """Compare the first `size` bytes of a descriptor's file with the copy that has the Signature `old`.
+    """Compare the first `size` bytes of the file `fd` with the copy that has the Signature `old`.
 
-    Yields ('copy', offset in the copy, length) and ('data', offset in the new file, length), in the order of the new
-    file, which they make up; those that adjoin come as one. If the file turns out to be shorter, the rest is 'data'.
+    Yields ('copy', offset in the copy, length) and ('data', offset in the new file, length), which make up the new file
+    in order; adjacent ones are merged. If the file turns out to be shorter, the rest is 'data'.
 
     Memory: two pieces of 1 MiB, or of ten blocks if that is more, and 200 bytes for each block. Time: mostly that of
-    hashing the file once or twice; some ten times that for one that is like the copy nowhere. OSError.
+    hashing the file once or twice; some ten times that for a file without similarity to the copy. Raises OSError.
     """
     pending = None
     for step in _Matcher(fd, size, old).steps():
@@ -65,7 +65,7 @@ def match(fd, size, old):
 
 
 class _Matcher(object):
-    """One comparison. Positions are offsets in the new file, blocks are numbered as in the old one."""
+    """One comparison. Positions are offsets in the new file; blocks are numbered as in the old one."""
 
     def __init__(self, fd, size, old):
         self._fd = fd
@@ -75,22 +75,22 @@ class _Matcher(object):
         self._whole = old.size // old.block_bytes
         hashes = old.hashes
         self._hashes = [hashes[at : at + HASH_BYTES] for at in range(0, len(hashes), HASH_BYTES)]
-        self._blocks = {}  # hash -> the first block that has it
-        self._repeated = set()  # hashes of several blocks: where one is found says nothing about what comes next
+        self._blocks = {}  # hash: the first block with it
+        self._repeated = set()  # hashes of several blocks: such a match does not predict the next block
         for block in range(self._whole):
             if self._blocks.setdefault(self._hashes[block], block) != block:
                 self._repeated.add(self._hashes[block])
         self._buffer = b''
-        self._begin = 0  # where in the file the buffer begins
-        self._ahead = OrderedDict()  # position -> hash
+        self._begin = 0  # file offset of the buffer
+        self._ahead = OrderedDict()  # position: hash
         self._effort = _FIRST_EFFORT
 
     def steps(self):
-        """What `match` yields, one block at a time."""
+        """Yields as `match` does, one block at a time."""
         size, block_bytes = self._size, self._block_bytes
         position = unmatched = searched = 0
-        expected = 0  # the block that comes if nothing has changed from here on
-        anchor = origin = 0  # the one after the last match; the one that came before the last jump to another place
+        expected = 0  # the next block if nothing has changed from here on
+        anchor = origin = 0  # the block after the last match; the one before the last jump
         while position < size:
             block = self._block_at(position, expected)
             if block is None:
@@ -121,7 +121,7 @@ class _Matcher(object):
                 yield step
 
     def _end(self, unmatched):
-        """The rest, whose last bytes may be the copy's last block, which is shorter than others."""
+        """Handle the rest, whose last bytes may be the copy's last, shorter block."""
         tail = self._old.size % self._block_bytes
         begin = self._size - tail
         if tail and begin >= unmatched and block_hash(self._read(begin, tail)) == self._hashes[-1]:
@@ -132,7 +132,7 @@ class _Matcher(object):
             yield 'data', unmatched, self._size - unmatched
 
     def _block_at(self, position, expected):
-        """The block that is at `position`, or None."""
+        """The block at `position`, or None."""
         found = self._hash_at(position)
         if found is not None:
             if expected < self._whole and self._hashes[expected] == found:
@@ -147,11 +147,11 @@ class _Matcher(object):
             return None
         return expected if block_hash(self._read(position, tail)) == self._hashes[expected] else None
 
-    # -- finding where the copies agree again
+    # -- search for the next match
 
     def _search(self, position, expected, starts):
-        """How far to go on, the block that is there or None, and the block that is expected there."""
-        if not self._read(position, 1):  # shorter than it was
+        """Bytes to skip, the block found there or None, and the block expected there."""
+        if not self._read(position, 1):  # the file has been truncated
             return self._size, None, expected
         block_bytes = self._block_bytes
         in_place = None
@@ -173,11 +173,11 @@ class _Matcher(object):
         return min(position + steps * block_bytes, self._size), None, expected + steps
 
     def _candidates(self, starts):
-        """Blocks with probes that may come next, in the order of how likely that is (each once).
+        """Blocks with probes that may come next, the likeliest first (each once).
 
-        starts: after something was inserted, the block after the last match; changed, the one at this place; moved or
-        copied to here, the one before that. After something was deleted it is a farther one: those at distances from
-        the first that double are tried, and all in between is found backwards.
+        starts: after an insertion, the block after the last match; after a change, the block at this position; after a
+        move or copy, the block before that. After a deletion it is a later one: those at doubling distances from the
+        first are tried, and what lies between is found by searching backwards.
         """
         count = -(-self._whole // PROBE_EVERY)
         if not count:
@@ -194,7 +194,7 @@ class _Matcher(object):
         return [number * PROBE_EVERY for number in OrderedDict.fromkeys(number % count for number in numbers)]
 
     def _search_by_probes(self, position, end, candidates):
-        """The first place in a window where one of the candidates is, as `_search` returns it, or None."""
+        """The first match of a candidate in a window, as `_search` returns it, or None."""
         best = None
         data = self._window(position, end - position + self._block_bytes)
         start = position - self._begin
@@ -219,14 +219,14 @@ class _Matcher(object):
                     if self._hashes[block] != found:
                         block = self._blocks[found]
                     best = self._begin + place, block, block
-                    stop = place + PROBE_BYTES - 1  # of the others only what comes before
+                    stop = place + PROBE_BYTES - 1  # other candidates count only before this one
                     break
         return best
 
     # -- the file
 
     def _hash_at(self, position):
-        """The hash of the block at a position; None if the file ends before it does."""
+        """The hash of the block at a position; None if the file ends before the block does."""
         found = self._ahead.get(position)
         if found is None:
             if position + self._block_bytes > self._size:
@@ -240,9 +240,9 @@ class _Matcher(object):
         return found
 
     def _read(self, position, n):
-        """`n` bytes at a position (memoryview); fewer where the file ends."""
+        """`n` bytes at a position (memoryview); fewer at the end of the file."""
         start = position - self._begin
-        if start < 0:  # backwards: not worth the buffer
+        if start < 0:  # backwards: not worth moving the buffer
             return memoryview(read_at(self._fd, b'', min(n, self._size - position), position))
         if start + n > len(self._buffer):
             self._window(position, n)
@@ -250,7 +250,7 @@ class _Matcher(object):
         return memoryview(self._buffer)[start : start + n]
 
     def _window(self, position, n):
-        """See to it that the buffer has `n` bytes from a position on, as far as the file goes; returns the buffer."""
+        """Fill the buffer with `n` bytes from a position on, up to the end of the file; returns the buffer."""
         end = min(position + n, self._size)
         if position < self._begin or end > self._begin + len(self._buffer):
             self._buffer = read_at(self._fd, b'', min(max(n, _PIECE_BYTES), max(self._size - position, 0)), position)

@@ -1,4 +1,4 @@
-"""SharedMatch: what of a file a copy lacks, found out once for all receivers that have the same copy."""
+"""SharedDelta: a delta computed once for all receivers that have the same copy."""
 
 import _thread
 import os
@@ -6,10 +6,10 @@ import os
 from svcfw.files.delta.blocks import match
 
 
-class SharedMatch(object):
-    """The steps of `svcfw.files.delta.blocks.match`, for any number of threads that iterate over it, as they are found.
+class SharedDelta(object):
+    """The steps of `svcfw.files.delta.blocks.match`; any number of threads may iterate while they are computed.
 
-    fd: a descriptor of the file, which need not stay open; size, old: as for `match`.
+    fd: a descriptor of the file, which is duplicated; size, old: as for `match`.
     """
 
     def __init__(self, fd, size, old):

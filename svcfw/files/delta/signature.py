@@ -1,20 +1,20 @@
-"""Signature: what a copy of a file consists of, told in few bytes. Python 3.6, standard library."""
+"""Signature: hashes of the blocks of a copy."""
 
 from hashlib import sha256
 from os import pread
 
 from svcfw.core.wire.errors import DecodeError
 
-#: The block size is the power of two next to half the square root of the file's size (rsync takes the root), so that
-#: the signature and what a changed byte costs grow alike: 4 KiB and 192 KiB of signature for a file of 64 MiB.
+#: The block size is the power of two nearest to half the square root of the file's size (rsync takes the root), so that
+#: signature and cost of one changed byte grow alike: 4 KiB and 192 KiB of signature for a file of 64 MiB.
 MIN_BLOCK_BYTES = 4 * 1024
 MAX_BLOCK_BYTES = 1024 * 1024
 
-#: Of each block's SHA-256: that two of a million blocks agree by chance has odds of 1 to 10 ** 12, and then the digest
-#: of the whole file, which is always checked, will not be right.
+#: Bytes kept of each block's SHA-256: two of a million blocks collide with odds of 1 to 10 ** 12, and then the digest
+#: of the whole file, which is always checked, does not match.
 HASH_BYTES = 10
 
-#: The first bytes of each eighth block are told as well. A block that is found leads to its neighbours by their hashes.
+#: The first bytes (probe) of each eighth block are included. A matched block leads to its neighbours by their hashes.
 PROBE_BYTES = 16
 PROBE_EVERY = 8
 
@@ -30,10 +30,10 @@ def block_size(size):
 
 
 class Signature(object):
-    """What a copy of a file consists of.
+    """Hashes of the blocks of a copy.
 
-    size: its bytes; block_bytes; hashes: HASH_BYTES of each block, the last of which may be shorter; probes:
-    PROBE_BYTES of each PROBE_EVERYth, zero bytes where it is shorter.
+    size: bytes of the copy; block_bytes; hashes: HASH_BYTES of each block, the last of which may be shorter; probes:
+    PROBE_BYTES of each PROBE_EVERYth block, zero bytes where that is shorter.
     """
 
     __slots__ = ('block_bytes', 'hashes', 'probes', 'size')
@@ -45,25 +45,25 @@ class Signature(object):
         self.probes = probes
 
     def pack(self):
-        """A value for the wire."""
+        """The signature as a value for the wire."""
         return self.size, self.block_bytes, self.hashes, self.probes
 
     @classmethod
     def unpack(cls, value):
-        """From a value that a peer sent. DecodeError if it is no signature."""
+        """The Signature in a value that a peer sent. Raises DecodeError."""
         if type(value) is not tuple or list(map(type, value)) != [int, int, bytes, bytes]:
-            raise DecodeError('a signature that is none')
+            raise DecodeError('malformed signature: expected (size, block size, hashes, probes)')
         size, block_bytes, hashes, probes = value
         if not MIN_BLOCK_BYTES <= block_bytes <= MAX_BLOCK_BYTES or block_bytes & (block_bytes - 1) or size < 0:
-            raise DecodeError('a signature of %d bytes in blocks of %d' % (size, block_bytes))
+            raise DecodeError('malformed signature: %d bytes in blocks of %d' % (size, block_bytes))
         count = -(-size // block_bytes)
         if len(hashes) != count * HASH_BYTES or len(probes) != -(-count // PROBE_EVERY) * PROBE_BYTES:
-            raise DecodeError('a signature of %d blocks with %d bytes of hashes' % (count, len(hashes)))
+            raise DecodeError('malformed signature: %d bytes of hashes for %d blocks' % (len(hashes), count))
         return cls(*value)
 
 
 def signature(fd, size):
-    """The Signature of the first `size` bytes of a descriptor's file; of fewer if it is shorter. OSError."""
+    """The Signature of the first `size` bytes of the file `fd`, or of fewer if it is shorter. Raises OSError."""
     block_bytes = block_size(size)
     hashes = []
     probes = []
@@ -88,7 +88,7 @@ def block_hash(data):
 
 
 def read_at(fd, data, n, offset):
-    """`data`, which was read at `offset`, and what is missing to `n` bytes; fewer where the file ends."""
+    """`data`, which was read at `offset`, completed to `n` bytes; fewer at the end of the file."""
     while len(data) < n:
         more = pread(fd, n - len(data), offset + len(data))
         if not more:

@@ -1,1 +1,1 @@
-"""Files and folders on the disk, read and written safely. Everywhere; imports svcfw.core alone."""
+"""Files and folders on disk, read and written safely. Every context; imports only svcfw.core."""

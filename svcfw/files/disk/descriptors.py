@@ -1,25 +1,25 @@
-"""Open flags, and writing to descriptors."""
+"""Flags for open(), and complete writes."""
 
 import os
 
-#: With these neither a named pipe nor a terminal blocks whoever opens it. They do not change what regular files do.
+#: O_NONBLOCK: opening a named pipe or terminal must not block; regular files ignore it.
 SAFELY = os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 READ = os.O_RDONLY | SAFELY
-#: A file of our own; whatever has that name already is an error.
+#: A new file; an existing one, whatever it is, is an error.
 NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
-#: For files of one's own, and for root.
+#: Permitted for own files, and for root.
 _NO_ATIME = getattr(os, 'O_NOATIME', 0)
 
-#: Read and written at once where a file is copied or hashed.
+#: Bytes per read and write when a file is copied or hashed.
 COPY_BYTES = 256 * 1024
 
 
 def open_quietly(name, flags, folder=None):
-    """os.open for reading that leaves the time of access as it is, where the account may ask for that. OSError.
+    """os.open for reading that keeps the access time, where the account has permission for that. Raises OSError.
 
-    What is looked through twice is the same then, and so is the manifest that tells of it.
+    So a second scan of an unchanged folder gives the same manifest.
     """
     try:
         return os.open(name, flags | _NO_ATIME, dir_fd=folder)
@@ -28,21 +28,21 @@ def open_quietly(name, flags, folder=None):
 
 
 def write_all(fd, data):
-    """Write all of `data` (bytes-like). OSError."""
+    """Write all of `data` (bytes-like). Raises OSError."""
     done = os.write(fd, data)
     while done < len(data):
         done += os.write(fd, memoryview(data)[done:])
 
 
 def pwrite_all(fd, data, offset):
-    """Write all of `data` (bytes-like) at `offset`. OSError."""
+    """Write all of `data` (bytes-like) at `offset`. Raises OSError."""
     done = os.pwrite(fd, data, offset)
     while done < len(data):
         done += os.pwrite(fd, memoryview(data)[done:], offset + done)
 
 
 def unlink(name, folder=None):
-    """Remove a file, named relative to a folder's descriptor if given, if it can be removed."""
+    """Remove a file, if possible; `name` is relative to the descriptor `folder` if that is given."""
     try:
         os.unlink(name, dir_fd=folder)
     except OSError:

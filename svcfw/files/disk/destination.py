@@ -1,8 +1,8 @@
-"""Destination: a folder that a manifest is brought to. Python 3.6, standard library.
+"""Destination: a folder to which the entries of a manifest are written.
 
-Whoever sent the manifest, and whoever may write in the folder meanwhile, cannot make it touch anything outside: names
-were checked, are checked once more, and are only ever used with the descriptor of the folder that they are in, which is
-reached from the root name by name, through no symlink.
+Neither the sender of the manifest nor an account that can write in the folder can make it touch anything outside:
+names are validated twice and only used relative to the descriptor of their folder, which is opened from the root
+component by component, without following symlinks.
 """
 
 import errno
@@ -14,7 +14,7 @@ from svcfw.files.disk.metadata import Metadata
 from svcfw.files.disk.paths import encoded, temporary_name
 from svcfw.files.disk.removal import remove_tree
 from svcfw.files.disk.tree import PIECE_BYTES, Folders, digest_of
-from svcfw.files.disk.tree_file import Incoming, unwritable
+from svcfw.files.disk.tree_file import TreeFile, unwritable
 from svcfw.files.manifest import DIRECTORY, FILE
 from svcfw.service.errors import TransferError
 
@@ -23,29 +23,29 @@ _ALL_BITS = 0o7777
 
 
 class Destination(object):
-    """Brings entries to the folder `root` (str, bytes, PathLike). What else is in it stays.
+    """Writes entries to the folder `root` (str, bytes, PathLike). Other files in it stay.
 
-    If `root` does not exist (what is above it must), it is built in a hidden folder beside it and appears, whole, with
-    `finish`. Otherwise each file appears, whole, when it has been written.
+    A new `root` (its parent must exist) is built in a hidden folder beside it and appears complete at `finish`. In an
+    existing one each file appears complete once it has been written.
 
-    owner: give files to the accounts that the entries name, by name, else by number, if this process is root's.
-    special_bits: whether set-id and sticky bits are set; not for entries from where one is not trusted.
+    owner: set the owners that the entries name, by name, else by number; only as root.
+    special_bits: set set-id and sticky bits; not for entries from an untrusted source.
 
-    Entries come from an Unpacker: a folder's before those in it. The order of work: `compare`, `make_directories`, the
-    others, `finish`; for parts of the entries at a time as one likes. All raise TransferError, which names the file;
-    the caller may go on with others or give up: `abandon`, which leaving a `with` statement by an exception does. Then
-    old files are whole, and nothing is left of what was underway; folders made in a `root` that was there stay.
+    Entries come from an Unpacker: a folder before its members. Order of calls: `compare`, `make_directories`, the
+    others, `finish`; also for parts of the entries at a time. All raise TransferError, which names the file; the caller
+    may continue with others or call `abandon`, as leaving a `with` statement by an exception does. Then old files are
+    unchanged and temporary ones removed; folders made in an existing `root` stay.
 
-    done: the names that are as their entries say, folders not counted.
+    done: names of completed entries, folders not included.
 
-    For one thread at a time. A few dozen descriptors are open, and one for each Incoming.
+    For one thread at a time. Keeps a few dozen descriptors open, and one for each TreeFile.
     """
 
     def __init__(self, root, owner=False, special_bits=False):
         self.done = []
         self._path = os.path.abspath(encoded(os.fspath(root)))
         self._metadata = Metadata(owner and os.geteuid() == 0, _ALL_BITS if special_bits else _PERMISSIONS)
-        self._directories = []  # entries, to be dressed at the end
+        self._directories = []  # entries, whose metadata is set at the end
         self._underway = set()
         self._above = -1
         self._hidden = None
@@ -65,12 +65,12 @@ class Destination(object):
         """Whether the folder does not exist yet."""
         return self._hidden is not None
 
-    # -- the steps
+    # -- steps
 
     def compare(self, entries):
-        """The indexes (list) of the FILE entries whose content is wanted: not here, or other. Changes nothing.
+        """Indexes (list) of the FILE entries whose content is missing or different here. Changes nothing.
 
-        A file with several names (hard links) is wanted, to become one of its own: the others may lie outside.
+        A file with several hard links counts as missing, to get a file of its own: other links may be outside.
         """
         wanted = [index for index, entry in enumerate(entries) if entry.kind == FILE]
         if self._hidden is not None:
@@ -78,7 +78,8 @@ class Destination(object):
         return [index for index in wanted if not self._has(entries[index])]
 
     def make_directories(self, entries):
-        """Make those of kind DIRECTORY. What is there and no folder, be it a link to one, is an error."""
+        """Create the entries of kind DIRECTORY. Anything else at such a place, also a symlink to a folder, is an
+        error."""
         for entry in entries:
             if entry.kind != DIRECTORY:
                 continue
@@ -90,10 +91,10 @@ class Destination(object):
             self._directories.append(entry)
 
     def open(self, entry):
-        """An Incoming for the content of a FILE entry."""
+        """The TreeFile to write the content of a FILE entry."""
         try:
             folder, name = self._place(entry)
-            incoming = Incoming(self._path, entry, folder, name, self._metadata, self.is_new, self._over)
+            incoming = TreeFile(self._path, entry, folder, name, self._metadata, self.is_new, self._over)
         except (OSError, ValueError) as e:
             raise unwritable(self._path, entry.name, e)
         self._underway.add(incoming)
@@ -110,7 +111,7 @@ class Destination(object):
             incoming.abandon()
 
     def copy(self, entry, original):
-        """Write the content of a FILE entry from that of another one, which is done."""
+        """Write the content of a FILE entry, copied from another entry that is done."""
         try:
             folder, name = self._place(original)
             fd = os.open(name, descriptors.READ | os.O_NOFOLLOW, dir_fd=folder)
@@ -122,13 +123,13 @@ class Destination(object):
             os.close(fd)
 
     def keep(self, entry):
-        """A FILE entry whose content is here already: set its metadata."""
+        """Set the metadata of a FILE entry whose content is here already."""
         try:
             folder, name = self._place(entry)
             fd = os.open(name, descriptors.READ | os.O_NOFOLLOW, dir_fd=folder)
             try:
                 if not _is_ours(os.fstat(fd)):
-                    raise OSError(errno.EINVAL, 'it is no regular file with one name')
+                    raise OSError(errno.EINVAL, 'not a regular file with one hard link')
                 self._metadata.apply(fd, entry)
             finally:
                 os.close(fd)
@@ -137,7 +138,7 @@ class Destination(object):
         self.done.append(entry.name)
 
     def link(self, entry):
-        """Make a SYMLINK entry, wherever it leads; in the place of a file or another link."""
+        """Create a SYMLINK entry, with any target; replaces a file or another symlink."""
         try:
             self._link(entry)
         except (OSError, ValueError) as e:
@@ -145,7 +146,7 @@ class Destination(object):
         self.done.append(entry.name)
 
     def finish(self):
-        """Everything has been written: set the folders' metadata, the deepest first, and let a new `root` appear."""
+        """Finish: set the metadata of folders, the deepest first, then let a new `root` appear."""
         self._abandon_files()
         for entry in reversed(self._directories):
             try:
@@ -160,7 +161,7 @@ class Destination(object):
         self.abandon()
 
     def abandon(self):
-        """Remove what is underway and close everything. Idempotent, and harmless after `finish`."""
+        """Remove temporary files and close everything. Idempotent; no-op after `finish`."""
         self._abandon_files()
         self._folders.close()
         hidden, self._hidden = self._hidden, None
@@ -188,9 +189,9 @@ class Destination(object):
             remove_tree(self._above, self._hidden)
             os.close(self._above)
             raise
-        # How folders are made here is kept for the end; until then nobody is to look.
+        # The default mode of folders is kept for the end; until then the folder is private.
         self._usual_mode = stat.S_IMODE(os.fstat(root).st_mode)
-        os.fchmod(root, 0o700)  # fails if somebody has put a folder of theirs in its place
+        os.fchmod(root, 0o700)  # fails if another account has replaced the folder by its own
         return root
 
     def _appear(self, hidden):
@@ -215,11 +216,11 @@ class Destination(object):
         """(descriptor of the folder, name in it) of an entry."""
         folder, _, name = encoded(entry.name).rpartition(b'/')
         if name in (b'', b'.', b'..'):
-            raise ValueError('no name for a file')
+            raise ValueError('empty name of a file')
         return self._folders.get(folder), name
 
     def _has(self, entry):
-        """Whether the content is here. What cannot be read is replaced."""
+        """Whether the content is here. An unreadable file counts as different."""
         try:
             folder, name = self._place(entry)
             status = os.stat(name, dir_fd=folder, follow_symlinks=False)
@@ -240,7 +241,7 @@ class Destination(object):
         except FileExistsError:
             status = os.stat(name, dir_fd=folder, follow_symlinks=False)
             if not stat.S_ISDIR(status.st_mode):
-                raise NotADirectoryError(errno.ENOTDIR, 'what is there is no folder')
+                raise NotADirectoryError(errno.ENOTDIR, 'exists and is not a folder')
 
     def _link(self, entry):
         folder, name = self._place(entry)
@@ -252,7 +253,7 @@ class Destination(object):
         try:
             if os.fsencode(os.readlink(name, dir_fd=folder)) == target:
                 return
-        except OSError:  # not there, or no link
+        except OSError:  # missing, or not a symlink
             pass
         temporary = temporary_name()
         os.symlink(target, temporary, dir_fd=folder)
@@ -265,17 +266,17 @@ class Destination(object):
 
 
 def _pieces(fd):
-    """What a descriptor's file has from its position on, bytes by bytes. TransferError if it cannot be read."""
+    """The rest of a descriptor's file, piece by piece (bytes). Raises TransferError if it cannot be read."""
     while True:
         try:
             data = os.read(fd, PIECE_BYTES)
         except OSError as e:
-            raise TransferError('a file that was just written cannot be read: %s' % e.strerror) from e
+            raise TransferError('cannot read a file that was just written: %s' % e.strerror) from e
         if not data:
             return
         yield data
 
 
 def _is_ours(status):
-    """Whether this is a regular file that has no name elsewhere, where a change of its metadata would be seen."""
+    """Whether this is a regular file with one hard link: changed metadata would be seen at other links."""
     return stat.S_ISREG(status.st_mode) and status.st_nlink == 1

@@ -1,4 +1,4 @@
-"""What can stand in the place of a Sink: a file object."""
+"""FileObject: a file object with the interface of a Sink."""
 
 import hashlib
 
@@ -8,9 +8,9 @@ _ZEROS = bytes(64 * 1024)
 
 
 class FileObject(object):
-    """A file object (binary, `write`) in the place of a Sink: what has been written stays, whatever happens after.
+    """A file object (binary, `write`) with the interface of a Sink. What has been written stays after a failure.
 
-    keeps: whether what was written is wanted as `content`, too.
+    keeps: keep what was written as `content`, too.
     """
 
     def __init__(self, file, keeps=False):
@@ -33,10 +33,10 @@ class FileObject(object):
             n -= len(part)
 
     def content(self):
-        """What has been written (bytes), if that was wanted."""
+        """What has been written (bytes), if `keeps`."""
         return None if self._kept is None else bytes(self._kept)
 
     def check(self, digest):
-        """TransferError unless this is the SHA-256 of what was written."""
+        """Raise TransferError unless `digest` is the SHA-256 of what was written."""
         if self._hash.digest() != digest:
-            raise TransferError('it did not arrive as it was sent. Fetch it again')
+            raise TransferError('checksum mismatch. Fetch it again')

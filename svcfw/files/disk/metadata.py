@@ -1,4 +1,4 @@
-"""Owner, mode and times of files and folders that are written here."""
+"""Owner, mode and times of files and folders."""
 
 import os
 
@@ -6,9 +6,9 @@ from svcfw.files.disk.accounts import Accounts
 
 
 def apply(fd, uid=-1, gid=-1, mode=None, times_ns=None):
-    """Set what is given for the file or folder of a descriptor; times_ns: (atime, mtime). OSError.
+    """Set what is given for the file or folder `fd`; times_ns: (atime, mtime). Raises OSError.
 
-    Owner before mode: a change of owner takes set-id bits away. Times last, for all else changes them.
+    Owner before mode: chown() clears set-id bits. Times last: everything else changes them.
     """
     if uid != -1 or gid != -1:
         os.fchown(fd, uid, gid)
@@ -19,7 +19,8 @@ def apply(fd, uid=-1, gid=-1, mode=None, times_ns=None):
 
 
 def umask():
-    """The umask of this process (int). Read where possible: os.umask() changes it for a moment, for all threads."""
+    """The umask of this process (int), read from /proc if possible: os.umask() sets it for a moment, for all
+    threads."""
     try:
         with open('/proc/self/status', 'rb') as status:
             for line in status:
@@ -33,8 +34,8 @@ def umask():
 class Metadata(object):
     """Applies the owner, mode and times of manifest entries.
 
-    owner: whether owners are set, by name where there is such an account here, else by number; mode_mask: the bits of
-    modes that are set. For one thread at a time. The methods raise OSError.
+    owner: whether to set owners, by name where the account exists here, else by number; mode_mask: mode bits to set.
+    For one thread at a time. The methods raise OSError.
     """
 
     def __init__(self, owner, mode_mask):
@@ -43,13 +44,13 @@ class Metadata(object):
         self._accounts = Accounts()
 
     def apply(self, fd, entry):
-        """To the file or folder of a descriptor."""
+        """Apply an entry's metadata to the file or folder `fd`."""
         uid, gid = self._owner(entry) if self._sets_owner else (-1, -1)
         mode = None if entry.mode is None else entry.mode & self._mode_mask
         apply(fd, uid, gid, mode, _times_ns(entry))
 
     def apply_to_link(self, folder, name, entry):
-        """To the symlink `name` in the folder of a descriptor; it has no mode."""
+        """Set the metadata of the symlink `name` in the folder with the descriptor `folder`; a symlink has no mode."""
         if self._sets_owner:
             uid, gid = self._owner(entry)
             os.chown(name, uid, gid, dir_fd=folder, follow_symlinks=False)

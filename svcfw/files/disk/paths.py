@@ -1,23 +1,23 @@
-"""Paths as text and as bytes, and names for files that are not whole yet."""
+"""Paths as str and bytes, and names of temporary files."""
 
 import os
 
 
 def encoded(path):
-    """A path, command or argument (str, as the codec decodes it) as the system takes it (bytes), whatever the locale.
+    """A path, command or argument (str, as the codec decodes it) as bytes for the system, whatever the locale.
 
-    Bytes are returned as they are. ValueError for text that stands for no bytes.
+    Bytes are returned unchanged. Raises ValueError for text that cannot be encoded.
     """
     return path if isinstance(path, bytes) else path.encode('utf-8', 'surrogateescape')
 
 
 def decoded(path):
-    """The reverse of `encoded`: bytes as str. Text is returned as it is."""
+    """Inverse of `encoded`: bytes as str. Text is returned unchanged."""
     return path.decode('utf-8', 'surrogateescape') if isinstance(path, bytes) else path
 
 
 def temporary_name():
-    """A new hidden name (bytes) for a file beside its place; never derived from its name, which may have 255 bytes."""
+    """A new hidden name (bytes) for a temporary file; not derived from the file's name, which may be 255 bytes long."""
     return b'.svcfw-' + os.urandom(8).hex().encode()
 
 

@@ -1,4 +1,4 @@
-"""Source: a regular file on its way to another context."""
+"""Reader: a regular file that is read for a transfer."""
 
 import errno
 import hashlib
@@ -17,12 +17,12 @@ LONGEST_HOLE_BYTES = 64 * 1024 * 1024
 
 
 def identity(status):
-    """What tells whether a file is still what it was (tuple of int), from its os.stat_result."""
+    """Identity and version of a file (tuple of int), from its os.stat_result."""
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def metadata(status):
-    """size, mode (permission bits), owner, group (names, or the numbers as text), mtime_ns, atime_ns."""
+    """Metadata (dict): size, mode (permission bits), owner, group (names, or numbers as text), mtime_ns, atime_ns."""
     accounts = Accounts()
     return {
         'size': status.st_size,
@@ -34,11 +34,11 @@ def metadata(status):
     }
 
 
-class Source(object):
+class Reader(object):
     """One open file, read from `offset` on. For one thread at a time; a context manager.
 
-    path: str or bytes; follows: whether it may be a link; dir_fd: of the folder that `path` is relative to. OSError if
-    it cannot be opened, TransferError if it is no regular file.
+    path: str or bytes; follows: whether it may be a symlink; dir_fd: the folder that `path` is relative to. Raises
+    OSError if it cannot be opened, TransferError if it is not a regular file.
     """
 
     def __init__(self, path, follows=True, dir_fd=None):
@@ -58,7 +58,7 @@ class Source(object):
 
     def _rewind(self):
         self.offset = 0
-        self._data_ends = 0  # up to here the file was found to hold data
+        self._data_ends = 0  # no hole before this offset
         self._hash = hashlib.sha256()
         self._known = None
 
@@ -72,8 +72,8 @@ class Source(object):
         return self._fd
 
     def again(self):
-        """Another Source of the same open file, from its beginning, to be closed on its own."""
-        other = Source.__new__(Source)
+        """Another Reader of the same open file, from its beginning, closed on its own."""
+        other = Reader.__new__(Reader)
         other.path, other.size = self.path, self.size
         other.identity, other.metadata = self.identity, self.metadata
         other._fd = os.dup(self._fd)
@@ -81,19 +81,19 @@ class Source(object):
         return other
 
     def follow(self, wake):
-        """Nothing of it is still to come."""
+        """A file is complete: `wake` is never needed."""
 
     def trust(self, digest):
-        """Take `digest` (bytes) for that of the whole file and hash nothing from now on. For who calls `check` last."""
+        """Use `digest` (bytes) as that of the whole file and stop hashing. The caller must call `check` at the end."""
         self._known = digest
 
     @property
     def token(self):
-        """What tells this version of this file from others (bytes)."""
+        """Identifies this version of this file (bytes)."""
         return repr(self.identity).encode()
 
     def whole(self):
-        """All of it (bytes), for a small one. TransferError as for `read` and `check`."""
+        """The whole content (bytes) of a small file. TransferError as for `read` and `check`."""
         data = b''
         while len(data) < self.size:
             part = self.read(self.size)
@@ -104,7 +104,7 @@ class Source(object):
     def read(self, n, most=LONGEST_HOLE_BYTES):
         """The next at most `n` bytes; an int for so many zero bytes in their place, at most `most`; b'' at the end.
 
-        TransferError if the file has become shorter.
+        Raises TransferError if the file has become shorter.
         """
         hole = min(self._hole(), most)
         if hole:
@@ -120,7 +120,7 @@ class Source(object):
         return len(data) if is_zero else data
 
     def skip(self, n):
-        """Go on `n` bytes further, which count for the digest all the same. TransferError as for `read`."""
+        """Skip `n` bytes; they are hashed all the same. TransferError as for `read`."""
         if self._known is not None:
             self.offset += n
             return
@@ -133,11 +133,11 @@ class Source(object):
             n -= len(data)
 
     def digest(self):
-        """The SHA-256 (bytes) of what was read and skipped, from the beginning; after `trust`, that of the whole."""
+        """The SHA-256 (bytes) of all that was read and skipped; after `trust`, that of the whole file."""
         return self._hash.digest() if self._known is None else self._known
 
     def whole_digest(self):
-        """The SHA-256 of the whole file, which is read for it; the position does not change. TransferError."""
+        """The SHA-256 of the whole file, which is read for it; does not move the position. Raises TransferError."""
         digest = hash_of(self._fd, self.size)
         if digest is None:
             raise self.changed()
@@ -145,7 +145,7 @@ class Source(object):
         return digest
 
     def check(self):
-        """TransferError if the file was written to since it was opened. One that took its name does no harm."""
+        """Raise TransferError if the file was written to since it was opened. Replacing it by rename is harmless."""
         status = os.fstat(self._fd)
         if (status.st_size, status.st_mtime_ns) != (self.size, self.metadata['mtime_ns']):
             raise self.changed()
@@ -157,14 +157,14 @@ class Source(object):
             os.close(fd)
 
     def _hole(self):
-        """How many bytes from the position on the file system says to be a hole."""
+        """Length of the hole at the position, as the file system reports it."""
         if self.offset < self._data_ends or self.offset >= self.size or not hasattr(os, 'SEEK_DATA'):
             return 0
         try:
             begins = min(os.lseek(self._fd, self.offset, os.SEEK_DATA), self.size)
         except OSError as e:
             if e.errno != errno.ENXIO:
-                self._data_ends = self.size  # a file system that cannot tell
+                self._data_ends = self.size  # the file system does not report holes
                 return 0
             begins = self.size
         if begins == self.offset:
@@ -178,15 +178,15 @@ class Source(object):
             n -= min(n, COPY_BYTES)
 
     def changed(self):
-        """The TransferError for a file that is not what it was."""
-        return TransferError('%s has changed while it was read. Send it again when nobody writes to it' % self.path)
+        """The TransferError for a file that was changed."""
+        return TransferError('%s was modified during the transfer. Send it again when nothing writes to it' % self.path)
 
 
 class Content(object):
-    """Bytes that are held, with the face of a Source. digest: their SHA-256; metadata: of the file they are for."""
+    """Bytes in memory, with the interface of a Reader. digest: their SHA-256; metadata: of the file they are for."""
 
     identity = None
-    #: Why not all of it can be read.
+    #: Always None: all of it can be read.
     failure = None
 
     def __enter__(self):
@@ -224,20 +224,20 @@ class Content(object):
         return Content(self._content, self._digest, self.metadata)
 
     def follow(self, wake):
-        """It is all there."""
+        """All of it is there: `wake` is never needed."""
 
     def trust(self, digest):
-        """It is known anyway."""
+        """The digest is known anyway."""
 
     def check(self):
-        """It cannot change."""
+        """Bytes cannot change."""
 
     def close(self):
         """Nothing is open."""
 
 
 def hash_of(fd, size):
-    """SHA-256 (bytes) of the first `size` bytes of a descriptor; None if there are not so many."""
+    """SHA-256 (bytes) of the first `size` bytes of a descriptor; None if there are fewer."""
     digest = hashlib.sha256()
     offset = 0
     while offset < size:

@@ -1,4 +1,4 @@
-"""Removing a folder that is this account's own. Python 3.6, standard library."""
+"""Removes folders that belong to this account."""
 
 import os
 import stat
@@ -7,10 +7,10 @@ from svcfw.files.disk import descriptors
 
 
 def remove_tree(above, name):
-    """Remove the folder `name` (bytes) in the one with the descriptor `above`, as far as that is possible.
+    """Remove the folder `name` (bytes) in the one with the descriptor `above`, as far as possible.
 
-    However deep it is, with three descriptors and no recursion: what is found in an inner folder and is a folder itself
-    is moved up to the top first. Links are neither followed nor, should one be put there underway, changed beyond.
+    Any depth, with three descriptors and no recursion: folders found in an inner folder are moved to the top first.
+    Symlinks are not followed, even if one is put there meanwhile.
     """
     try:
         top = _open(name, above)
@@ -18,7 +18,7 @@ def remove_tree(above, name):
         return
     try:
         moved = 0
-        prefix = os.urandom(8).hex().encode()  # no name that is there
+        prefix = os.urandom(8).hex().encode()  # unique names
         pending = _empty(top)
         while pending:
             inner = pending.pop()
@@ -46,7 +46,7 @@ def remove_tree(above, name):
 
 
 def _open(name, above):
-    """A descriptor of a folder that may be emptied from now on."""
+    """A descriptor of a folder, made accessible so that it can be emptied."""
     try:
         fd = os.open(name, descriptors.FOLDER | os.O_NOFOLLOW, dir_fd=above)
     except PermissionError:
@@ -60,7 +60,7 @@ def _open(name, above):
 
 
 def _move(name, source, place, target):
-    """Move a folder; its '..' is written, for which it has to be writable."""
+    """Move a folder. rename() changes its '..', so the folder must be writable."""
     try:
         os.rename(name, place, src_dir_fd=source, dst_dir_fd=target)
     except PermissionError:
@@ -69,9 +69,9 @@ def _move(name, source, place, target):
 
 
 def _unlock(name, above):
-    """Make a folder of our own accessible that is closed even to us.
+    """Make a folder of this account accessible that has no permissions even for it.
 
-    chmod() follows links, and there is no other before Linux 6.6; /proc leads to what was opened and nowhere else.
+    chmod() follows symlinks, and fchmodat2() needs Linux 6.6; a path in /proc leads to exactly what was opened.
     """
     flags = getattr(os, 'O_PATH', os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     fd = os.open(name, flags, dir_fd=above)
@@ -82,7 +82,7 @@ def _unlock(name, above):
 
 
 def _empty(fd):
-    """Remove all but the folders from a folder; returns the names (bytes) of those."""
+    """Remove everything but folders from a folder; returns the names (bytes) of those."""
     folders = []
     for base in map(os.fsencode, os.listdir(fd)):
         try:

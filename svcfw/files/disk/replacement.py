@@ -1,4 +1,4 @@
-"""A file that is replaced whole or not at all, by somebody who writes to a path."""
+"""Atomic replacement of a file."""
 
 import os
 import shutil
@@ -8,11 +8,11 @@ from svcfw.files.disk import descriptors, metadata
 
 
 def replace(path, write):
-    """Let `write(temporary)` fill an empty file and return permission bits, then put it in the place of `path`.
+    """Have `write(temporary)` fill an empty file and return permission bits, then rename it to `path`.
 
-    Both are paths (str). A file that is there keeps its mode, as with sftp; a new one gets those bits under the umask.
-    A link is followed. What is no regular file (/dev/null, a fifo) is written into. OSError, or what `write` raises,
-    and `path` is as it was.
+    Both are paths (str). An existing file keeps its mode, as with sftp; a new one gets those bits less the umask.
+    A symlink is followed. What is not a regular file (/dev/null, a fifo) is written to directly. Raises OSError, or
+    what `write` raises; then `path` is unchanged.
     """
     destination = os.path.realpath(path)
     is_special = os.path.exists(destination) and not os.path.isfile(destination)

@@ -1,7 +1,7 @@
-"""Whole folders: reading one, entry by entry. Python 3.6, standard library.
+"""Reads whole folders, entry by entry.
 
-Everything goes by descriptors of folders and single names, never by paths from the root: those may be longer than the
-system allows, are walked anew each time, and change their meaning when a link is put in their way.
+Files are opened by name relative to the descriptor of their folder, never by a path from the root: such a path may be
+longer than the system allows, is resolved anew each time, and changes its meaning when a symlink is put in its way.
 """
 
 import os
@@ -15,7 +15,7 @@ from svcfw.files.disk.paths import decoded, encoded
 from svcfw.files.manifest import DIRECTORY, FILE, OTHER, SYMLINK, Entry
 from svcfw.service.errors import TransferError
 
-#: Folders kept open. A tree is walked depth first, so what is needed next is nearly always among the last ones.
+#: Folders kept open. A tree is walked depth first, so the next one needed is nearly always among the last.
 OPEN_FOLDERS = 64
 
 PIECE_BYTES = 256 * 1024
@@ -25,21 +25,22 @@ _KINDS = {stat.S_IFREG: FILE, stat.S_IFDIR: DIRECTORY, stat.S_IFLNK: SYMLINK}
 
 
 class Folders(object):
-    """Descriptors of the folders beneath one, opened as they are wanted; the latest used ones stay open.
+    """Descriptors of the folders below one, opened on demand; an LRU cache keeps the last ones open.
 
-    root: descriptor of the folder itself, from now on closed by `close`. follow: whether symlinks to folders are
-    followed, which leads outside. For one thread at a time.
+    root: descriptor of the folder itself, closed by `close`. follow: whether to follow symlinks to folders, which may
+    lead outside. For one thread at a time.
     """
 
     def __init__(self, root, follow=False):
         self._root = root
         self._flags = descriptors.FOLDER if follow else descriptors.FOLDER | os.O_NOFOLLOW
-        self._open = OrderedDict()  # name (bytes) -> descriptor
+        self._open = OrderedDict()  # name (bytes): descriptor
 
     def get(self, name):
-        """The descriptor of the folder `name` (bytes, b'' for the root); it is good until the next call.
+        """The descriptor of the folder `name` (bytes, b'' for the root), valid until the next call.
 
-        OSError if it is not there, cannot be opened, or a symlink is in the way. ValueError for a name that leads up.
+        Raises OSError if it does not exist, cannot be opened, or a symlink is in the way; ValueError for a name with
+        '..'.
         """
         if not name:
             return self._root
@@ -50,7 +51,7 @@ class Folders(object):
         end, fd = self._nearest(name)
         for part in name[end:].split(b'/'):
             if part in (b'', b'.', b'..'):
-                raise ValueError('%r is no name of a folder' % name)
+                raise ValueError('invalid folder name %r: empty, . and .. are not allowed' % name)
             fd = descriptors.open_quietly(part, self._flags, fd)
             end += len(part)
             self._open[name[:end]] = fd
@@ -60,7 +61,7 @@ class Folders(object):
         return fd
 
     def _nearest(self, name):
-        """The next folder above that is open: where the rest of the name begins, descriptor."""
+        """The nearest open ancestor: (offset of the rest of the name, descriptor)."""
         end = name.rfind(b'/')
         while end > 0:
             fd = self._open.get(name[:end])
@@ -80,16 +81,16 @@ class Folders(object):
 
 
 def scan(root, follow=False, inline_bytes=0):
-    """What is in the folder `root` (str, bytes, PathLike; a symlink to it is followed): yields Entry, the root's first.
+    """Scan the folder `root` (str, bytes, PathLike; a symlink to it is followed): yields Entry, the root's first.
 
-    The order is the one of svcfw.files.manifest. Files are read in pieces for their digests; entries come as they are
-    found, so memory is bounded by the largest folder and the folders not yet entered.
+    The order is that of svcfw.files.manifest. Files are read in pieces for their digests. Entries are yielded as they
+    are found, so memory is bounded by the largest folder and the folders not yet entered.
 
-    follow: links to files and folders are taken for what they lead to; those that lead nowhere, or to a folder that
-    they are in, stay links. inline_bytes: files up to this size come with their `content`.
+    follow: copy what symlinks to files and folders point to; dangling ones, and those to a folder that they are in,
+    stay symlinks. inline_bytes: files up to this size get their `content`.
 
-    What vanishes underway is left out (of a folder, what was not read yet). TransferError, which names it, for what
-    cannot be read. A hard link is one more file; access lists and other attributes are not looked at.
+    Files that vanish during the scan are left out (of a folder, what was not read yet). Raises TransferError, naming
+    the file, for what cannot be read. A hard link is one more file; ACLs and extended attributes are ignored.
     """
     return _Scan(root, follow, inline_bytes).entries()
 
@@ -124,10 +125,10 @@ class _Scan(object):
             folders.close()
 
     def _folder(self, folders, name, chain):
-        """What one folder holds, without what is in its folders: (name, entry, status) each."""
+        """The members of one folder, not of its subfolders: (name, entry, status) each."""
         try:
             fd = folders.get(name)
-            # As bytes, for what the interpreter makes of them as text depends on the locale.
+            # As bytes: how the interpreter decodes names depends on the locale.
             names = sorted(map(os.fsencode, os.listdir(fd)))
         except (FileNotFoundError, NotADirectoryError):
             return
@@ -166,7 +167,7 @@ class _Scan(object):
         fd = descriptors.open_quietly(base, flags, folder)
         try:
             status = os.fstat(fd)
-            if not stat.S_ISREG(status.st_mode):  # something else took the name
+            if not stat.S_ISREG(status.st_mode):  # replaced since the listing
                 raise FileNotFoundError
             entry = self._entry(raw, FILE, status)
             entry.digest, entry.size, content = _hashed(fd, status.st_size)
@@ -188,10 +189,10 @@ class _Scan(object):
 
 
 def _follow(folder, base, chain):
-    """The status of what a link leads to; None if it leads nowhere, or to a folder that it is in."""
+    """The status of what a symlink points to; None if it is dangling, or points to a folder that it is in."""
     try:
         status = os.stat(base, dir_fd=folder)
-    except OSError:  # dangling, in a circle, or behind a folder that is closed to us
+    except OSError:  # dangling, circular, or in a folder without permission
         return None
     this = status.st_dev, status.st_ino
     while chain is not None:
@@ -202,11 +203,11 @@ def _follow(folder, base, chain):
 
 
 def _hashed(fd, size):
-    """Read a file to its end: (digest, bytes read, the content if it came in one piece else None)."""
+    """Read a file to its end: (digest, bytes read, the content if it came in one read, else None)."""
     data = os.read(fd, min(size + 1, PIECE_BYTES))
     count = len(data)
     found = sha256(data)
-    if count == size < PIECE_BYTES:  # one byte more was asked for and not there
+    if count == size < PIECE_BYTES:  # one more byte was requested and not there
         return found.digest(), count, data
     while data:
         data = os.read(fd, PIECE_BYTES)
@@ -216,5 +217,5 @@ def _hashed(fd, size):
 
 
 def digest_of(fd, size):
-    """The SHA-256 of a descriptor's file from its position on, which is expected to be `size` bytes. OSError."""
+    """The SHA-256 of a descriptor's file from its position on, expected to be `size` bytes. Raises OSError."""
     return _hashed(fd, size)[0]

@@ -1,4 +1,4 @@
-"""Incoming: one file on its way into a Destination. Python 3.6, standard library."""
+"""TreeFile: one file of a Destination while it is written."""
 
 import os
 from hashlib import sha256
@@ -8,12 +8,12 @@ from svcfw.files.disk.paths import decoded, encoded, temporary_name
 from svcfw.service.errors import TransferError
 
 
-class Incoming(object):
+class TreeFile(object):
     """`write` the content, then `finish`; or `abandon`. Made by Destination.open.
 
-    name: of the entry; fd: where its content goes, for those who write there themselves.
+    name: of the entry; fd: the temporary file, for callers that write to it directly.
 
-    TransferError from any method: it has been abandoned, what was there before is whole.
+    Any method raises TransferError, after which the file has been abandoned and what was there before is unchanged.
     """
 
     __slots__ = (
@@ -33,8 +33,8 @@ class Incoming(object):
     def __init__(self, path, entry, folder, name, metadata, in_place, on_over):
         """path: of the Destination, for messages; folder, name: the place of `entry`; metadata: a Metadata.
 
-        in_place: nobody sees the folder yet, so the file needs no other name until it is whole.
-        on_over(incoming, is_done) is called once. OSError.
+        in_place: the folder is still hidden, so the file needs no temporary name.
+        on_over(incoming, is_done) is called once. Raises OSError.
         """
         self._path = path
         self._entry = entry
@@ -45,7 +45,7 @@ class Incoming(object):
         self._found = sha256()
         self._written = 0
         self._temporary = name if in_place else temporary_name()
-        self._folder = os.dup(folder)  # the Destination may close its own meanwhile
+        self._folder = os.dup(folder)  # the Destination may close its own descriptor meanwhile
         try:
             self.fd = os.open(
                 self._temporary, descriptors.NEW, 0o600 if entry.mode is not None else 0o666, dir_fd=folder
@@ -58,7 +58,7 @@ class Incoming(object):
         """Append bytes-like."""
         self._written += len(data)
         if self._written > self._entry.size:
-            self._give_up('it is larger than its sender said')
+            self._give_up('larger than its size in the manifest')
         self._found.update(data)
         try:
             descriptors.write_all(self.fd, data)
@@ -66,9 +66,9 @@ class Incoming(object):
             self._give_up(e)
 
     def finish(self, is_verified=False):
-        """The content is complete: check it, set the metadata, put the file in its place.
+        """The content is complete: verify it, set the metadata, rename the file.
 
-        is_verified: the caller wrote to `fd` and saw to the digest.
+        is_verified: the caller wrote to `fd` and verified the digest.
         """
         entry = self._entry
         try:
@@ -83,11 +83,11 @@ class Incoming(object):
         except OSError as e:
             self._give_up(e)
         if not is_right:
-            self._give_up('it did not arrive as it was sent')
+            self._give_up('checksum mismatch')
         self._end(is_done=True)
 
     def abandon(self):
-        """Remove what has come. Idempotent, and harmless after `finish`."""
+        """Remove the temporary file. Idempotent; no-op after `finish`."""
         if self.fd >= 0:
             descriptors.unlink(self._temporary, self._folder)
             self._end(is_done=False)

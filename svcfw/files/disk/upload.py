@@ -1,9 +1,8 @@
-"""Upload: a file on its way here. What was at its place stays until all of it has come and was found to be right.
+"""Upload: a file that is received; the destination is unchanged until all of it has arrived and is verified.
 
-A new file has no name until then, where the system can do that, and otherwise one beside its place. One that is there
-is overwritten where it is, as sftp does it, so that its owner, mode, links and inode stay; before the first byte of it
-is changed, all of the new content is here, and room for it is reserved. What is no regular file is written into as the
-data comes.
+A new file is unnamed until then (O_TMPFILE) where the system supports it, else it has a temporary name beside the
+destination. An existing one is overwritten in place, as sftp does, so that owner, mode, links and inode stay; by then
+all new content is here and space for it is reserved. What is not a regular file is written to as data arrives.
 """
 
 import errno
@@ -20,15 +19,15 @@ _COPY_BYTES = 1024 * 1024
 
 
 class Upload(object):
-    """One file for `path` (str); a new one gets the permission bits `mode`, under the umask.
+    """One file for `path` (str); a new one gets the permission bits `mode` less the umask.
 
-    Each method raises OSError, or ValueError for a path or content that is wrong. After an error, `close` or `abandon`
-    nothing is left of it but the file itself.
+    Each method raises OSError, or ValueError for an invalid path or content. After an error, `close` or `abandon` no
+    temporary file is left.
     """
 
     def __init__(self, path, mode):
-        self._fd = -1  # where the data goes
-        self._old_fd = -1  # the file that is there, to be overwritten
+        self._fd = -1  # receives the data
+        self._old_fd = -1  # the existing file, to be overwritten
         self._temporary = None
         self._is_unnamed = False
         self._hash = hashlib.sha256()
@@ -39,7 +38,7 @@ class Upload(object):
             raise
 
     def write(self, data):
-        """Add all of `data` (bytes)."""
+        """Append all of `data` (bytes)."""
         self._hash.update(data)
         try:
             descriptors.write_all(self._fd, data)
@@ -48,17 +47,17 @@ class Upload(object):
             raise
 
     def is_whole(self, digest):
-        """Whether what was written has this SHA-256."""
+        """Whether the SHA-256 of what was written is `digest`."""
         return self._hash.digest() == digest
 
     def close(self, digest):
-        """All has come: put it in its place. `digest`: its SHA-256.
+        """Put the complete file in place. `digest`: its SHA-256.
 
-        OSError also if the system finds only now that there was no room, as with a quota.
+        Raises OSError also if the system reports lack of space only now, as with a quota.
         """
         try:
             if not self.is_whole(digest):
-                raise ValueError('its content did not arrive as it was sent')
+                raise ValueError('checksum mismatch')
             if self._old_fd >= 0:
                 _overwrite(self._old_fd, self._fd)
                 os.close(_taken(self, '_old_fd'))
@@ -73,14 +72,14 @@ class Upload(object):
             raise
 
     def abandon(self):
-        """It will not come. Idempotent."""
+        """Give up. Idempotent."""
         for name in ('_fd', '_old_fd'):
             fd = _taken(self, name)
             if fd >= 0:
                 try:
                     os.close(fd)
                 except OSError:
-                    pass  # a quota: there is a reason for giving up already
+                    pass  # a quota; the upload has failed for a reason already
         temporary, self._temporary = self._temporary, None
         if temporary is not None:
             descriptors.unlink(temporary)
@@ -109,14 +108,14 @@ class Upload(object):
 
 
 def _taken(upload, name):
-    """The descriptor that is kept by this name, which from now on is the caller's to close."""
+    """The descriptor in attribute `name`, which the caller must close from now on."""
     fd = getattr(upload, name)
     setattr(upload, name, -1)
     return fd
 
 
 def _unnamed(folder, mode):
-    """A new file without a name, which goes with its last descriptor; -1 where there is no such thing."""
+    """A new unnamed file (O_TMPFILE), removed with its last descriptor; -1 where that is not supported."""
     try:
         fd = os.open(folder, os.O_WRONLY | os.O_TMPFILE | SAFELY, mode)
     except (AttributeError, OSError):
@@ -128,7 +127,7 @@ def _unnamed(folder, mode):
 
 
 def _give_name(fd, path):
-    # The descriptor given is of no consequence but for the call that is made: link() would not follow.
+    # The descriptor selects linkat(): link() would not follow the symlink in /proc.
     os.link(_link_of(fd), path, src_dir_fd=fd, follow_symlinks=True)
 
 
@@ -137,7 +136,7 @@ def _link_of(fd):
 
 
 def _spool(folder):
-    """A file without a name: on the file system of the one that it is for, or where temporary files are."""
+    """An unnamed file: on the file system of `folder`, or where temporary files are."""
     for each in (folder, None):
         try:
             with tempfile.TemporaryFile(dir=each, buffering=0) as file:
@@ -149,7 +148,7 @@ def _spool(folder):
 
 
 def _overwrite(old_fd, new_fd):
-    """Replace the content of one open file by that of another. OSError for want of room, and it is as it was."""
+    """Replace the content of one open file by that of another. OSError for lack of space; then it is unchanged."""
     before, size = os.fstat(old_fd).st_size, os.fstat(new_fd).st_size
     try:
         if size:

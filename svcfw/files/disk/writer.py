@@ -1,4 +1,4 @@
-"""Sink: a file that arrives, written beside its place and put there whole."""
+"""Writer: a file that is received: written beside its destination, verified and renamed."""
 
 import errno
 import fcntl
@@ -13,17 +13,17 @@ from svcfw.files.disk.paths import decoded, encoded
 from svcfw.files.disk.reader import identity
 from svcfw.service.errors import TransferError
 
-#: A transfer that was cut off leaves what has come, if it is this much, for the next one to go on from.
+#: An interrupted transfer keeps what has arrived from this size on, for the next one to resume.
 MIN_RESUMED_BYTES = 1024 * 1024
 _ZEROS = bytes(COPY_BYTES)
 _REOPEN = os.O_RDWR | os.O_NOFOLLOW | descriptors.SAFELY
 
 
 class Wanted(object):
-    """How a file is to be when it is in place. Each None: as it is now, or for a new file as files are made here.
+    """Attributes of the finished file. Each None: unchanged, or the default for a new file.
 
     mode: permission bits; default_mode: those of a new file, less the umask; owner, group: names or numbers as text;
-    mtime_ns, atime_ns: both or none; durable: whether it has to survive a power failure from when the transfer ends on.
+    mtime_ns, atime_ns: both or none; durable: sync to disk before the transfer ends.
     """
 
     _TYPES = {
@@ -48,20 +48,19 @@ class Wanted(object):
 
     @classmethod
     def decode(cls, value):
-        """From a dict that a peer sent. TransferError."""
+        """The Wanted in a dict that a peer sent. Raises TransferError."""
         for name, each in value.items():
             if name not in cls._TYPES or type(each) not in (cls._TYPES[name], type(None)):
-                raise TransferError('%s cannot be %r' % (name, each))
+                raise TransferError('invalid attribute %s: %r' % (name, each))
         return cls(**value)
 
 
-class Sink(object):
-    """A file on its way to `path` (str or bytes); a link there is followed. For one thread at a time.
+class Writer(object):
+    """Writes a file to `path` (str or bytes); a symlink there is followed. For one thread at a time.
 
-    token: what tells this version of the content from others (bytes); what an earlier transfer of the same left
-    is gone on with: see `offset`. None: nothing is kept. OSError from the constructor, and from all that writes.
-
-    After an error call `abandon`. Nothing is seen at `path` until `finish`.
+    token: identifies the version of the content (bytes); what an interrupted transfer of the same version left is
+    resumed: see `offset`. None: nothing is kept. The constructor and all methods that write raise OSError.
+    After an error call `abandon`. Nothing changes at `path` before `finish`.
     """
 
     def __init__(self, path, token=None):
@@ -78,7 +77,7 @@ class Sink(object):
         try:
             self._fd, self._partial = self._open_partial()
         except OSError as e:
-            raise OSError(e.errno, e.strerror, self.path) from None  # not the name beside it, which nobody knows
+            raise OSError(e.errno, e.strerror, self.path) from None  # name the destination, not the temporary file
 
     def fileno(self):
         return self._fd
@@ -100,23 +99,23 @@ class Sink(object):
             n -= min(n, COPY_BYTES)
 
     def copy(self, fd, offset, n):
-        """Append `n` bytes that another descriptor has at `offset`. TransferError if it has not."""
+        """Append `n` bytes of another descriptor at `offset`. Raises TransferError if it has fewer."""
         while n:
             data = os.pread(fd, min(n, COPY_BYTES), offset)
             if not data:
-                raise TransferError('%s has changed while it was written' % self.path)
+                raise TransferError('%s was modified during the transfer' % self.path)
             self.write(data)
             offset += len(data)
             n -= len(data)
 
     def restart(self):
-        """Forget all content."""
+        """Drop all content."""
         os.ftruncate(self._fd, 0)
         self.offset = 0
         self._hash = hashlib.sha256()
 
     def fill(self, copy_to):
-        """Take the content from `copy_to(fd)`, which says whether it has written all of it; else nothing has come."""
+        """Take the content from `copy_to(fd)`, which returns whether it wrote all of it; if not, drop what it wrote."""
         os.lseek(self._fd, 0, os.SEEK_SET)
         self.restart()
         if not copy_to(self._fd):
@@ -129,13 +128,13 @@ class Sink(object):
     # -- the end
 
     def finish(self, digest, wanted):
-        """Put the file in its place, as `wanted` (Wanted); `digest`: what its SHA-256 has to be.
+        """Rename the file to its destination with the attributes `wanted` (Wanted); `digest`: its expected SHA-256.
 
-        Returns the identity (see svcfw.files.disk.reader) that it has now. TransferError if the content is another.
+        Returns its identity (see svcfw.files.disk.reader). Raises TransferError if the checksum does not match.
         """
         if not self._is_verified and self._hash.digest() != digest:
-            self._token = None  # not to be gone on with
-            raise TransferError('%s did not arrive as it was sent. Send it again' % self.path)
+            self._token = None  # not to be resumed
+            raise TransferError('%s: checksum mismatch. Send it again' % self.path)
         self._apply(wanted)
         if wanted.durable:
             os.fsync(self._fd)
@@ -148,14 +147,14 @@ class Sink(object):
         return now
 
     def abandon(self):
-        """It will not be finished. What has come is kept if it can be gone on with. Idempotent, also after `finish`."""
+        """Give up; what has arrived is kept if it can be resumed. Idempotent; no-op after `finish`."""
         is_kept = self._is_in_place or (self._token is not None and self.offset >= MIN_RESUMED_BYTES)
         if self._fd >= 0 and not is_kept:
             descriptors.unlink(self._partial)
         self._close()
 
     def discard(self):
-        """It will not be finished, and nothing of it is to be left. Idempotent, harmless after `finish`, `abandon`."""
+        """Give up and keep nothing. Idempotent; no-op after `finish` and `abandon`."""
         self._token = None
         self.abandon()
 
@@ -188,13 +187,13 @@ class Sink(object):
             try:
                 os.fchown(self._fd, present.st_uid, present.st_gid)
             except PermissionError:
-                pass  # as when an editor writes it anew
+                pass  # keep ours, as editors do when they rewrite a file
 
-    # -- where it is until then
+    # -- the temporary file
 
     def _open_partial(self):
         folder, name = os.path.split(self._place)
-        # Names may have 255 bytes already, so it is not part of ours.
+        # Names may be 255 bytes long, so the temporary name does not contain ours.
         stem = os.path.join(folder, b'.svcfw-' + hashlib.sha256(name).hexdigest()[:16].encode())
         if self._token is not None:
             partial = stem + b'-' + hashlib.sha256(self._token).hexdigest()[:16].encode()
@@ -206,7 +205,7 @@ class Sink(object):
         return os.open(partial, descriptors.NEW, 0o600), partial
 
     def _take_over(self, partial):
-        """A descriptor of the file to go on with, empty if there was none; -1 where another transfer has it."""
+        """A descriptor of the file to resume, empty if new; -1 if another transfer has it locked."""
         fd = -1
         for _ in range(3):
             try:
@@ -223,13 +222,13 @@ class Sink(object):
             os.close(fd)
             return -1
         if not _is_at(fd, partial):
-            os.close(fd)  # whoever had it has just finished it
+            os.close(fd)  # the other transfer has just finished it
             return -1
         self._go_on(fd)
         return fd
 
     def _reopen(self, partial):
-        """What has that name, if it is a file of our own; anything else is taken out of the way."""
+        """Open the partial file if it is a file of our own; remove anything else with that name."""
         try:
             fd = os.open(partial, _REOPEN)
             status = os.fstat(fd)
@@ -265,13 +264,13 @@ def _is_at(fd, path):
 
 
 def _number(look_up, name):
-    """The number of an account or group, by its name or its number as text. TransferError."""
+    """The number of an account or group, by its name or its number as text. Raises TransferError."""
     number = look_up(name)
     if number is not None:
         return number
     if name.isdigit():
         return int(name)
-    raise TransferError('there is no account or group %s' % name)
+    raise TransferError('no account or group %s' % name)
 
 
 def _sync_folder(path):

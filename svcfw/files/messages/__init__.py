@@ -1,1 +1,1 @@
-"""Files and folders as sequences of messages. Everywhere; imports svcfw.files.disk and svcfw.files.delta."""
+"""Files and folders as sequences of messages. Every context; imports svcfw.files.disk and svcfw.files.delta."""

@@ -1,4 +1,4 @@
-"""A file taken apart into messages, and put together from them.
+"""FileParts encodes a file as messages, FilePlace writes a file from them.
 
 (DATA, bytes), (PACKED, zlib bytes), (ZEROS, n), (COPY, offset, n) of what the receiver has at the place already; the
 END has the SHA-256 and the size of the whole.
@@ -12,16 +12,16 @@ from svcfw.files.sending import END, WAIT
 from svcfw.service.errors import TransferError
 
 DATA, PACKED, ZEROS, COPY = 'data', 'packed', 'zeros', 'copy'
-#: zlib at level 1 packs about 90 MiB/s: a path that is slower than this gains from it.
+#: zlib level 1 compresses about 90 MiB/s: only slower paths gain from it.
 PACKED_BELOW_BYTES_PER_S = 40 * 1024 * 1024
-#: A part is sent packed if that leaves at most this much of it.
+#: A part is sent compressed if at most this fraction of it is left.
 PACKED_TO = 0.9
 
 _SHAPES = {DATA: (bytes,), PACKED: (bytes,), ZEROS: (int,), COPY: (int, int)}
 
 
 class FileParts(object):
-    """The parts of a Source from its position on.
+    """The messages of a Source from its position on.
 
     pieces: what to send, as `svcfw.files.delta.blocks.match` says, if not all; packs: use zlib on slow paths.
     done: how many bytes of the file have been taken apart; is_starved: whether it waits for the source, of which no
@@ -43,9 +43,9 @@ class FileParts(object):
         return self._source.offset
 
     def next(self, n, bytes_per_second):
-        """A message with at most `n` bytes; WAIT for a source of which no more has come; None at the end.
+        """A message with at most `n` bytes; WAIT if the source has no more data yet; None at the end.
 
-        TransferError if the file has changed.
+        Raises TransferError if the file was modified.
         """
         source = self._source
         if self._pieces is None:
@@ -67,7 +67,7 @@ class FileParts(object):
         return self._message(part, bytes_per_second)
 
     def end(self):
-        """The last message. TransferError if the file has changed."""
+        """The last message. Raises TransferError if the file was modified."""
         self._source.check()
         return END, self._source.digest(), self._source.offset
 
@@ -85,45 +85,45 @@ class FileParts(object):
 
 
 class FilePlace(object):
-    """Where a file is put together.
+    """Writes a file from messages.
 
     sink: Sink, or what has its methods; finish(digest) puts its content in its place, or raises; copies: a descriptor
     of what is at the place already. size: how many bytes there will be; set before the first message is taken.
     """
 
-    def __init__(self, sink, finish, size=0, copies=None):
+    def __init__(self, writer, finish, size=0, copies=None):
         self.size = size
-        self._sink = sink
+        self._writer = writer
         self._finish = finish
         self._copies = copies
 
     @property
     def done(self):
-        return self._sink.offset
+        return self._writer.offset
 
     def take(self, message, kind, *arguments):
-        """Use one message. TransferError, DecodeError, OSError."""
+        """Process one message. Raises TransferError, DecodeError, OSError."""
         if _SHAPES.get(kind) != tuple(map(type, arguments)):
             raise DecodeError('no part of a file')
-        room = self.size - self._sink.offset
+        room = self.size - self._writer.offset
         if kind == ZEROS:
             self._require_room(arguments[0], min(room, LONGEST_HOLE_BYTES))
-            self._sink.write_zeros(arguments[0])
+            self._writer.write_zeros(arguments[0])
         elif kind == COPY:
             offset, length = arguments
             self._require_room(length, room)
             if self._copies is None or offset < 0:
                 raise TransferError('it is to be copied from nowhere')
-            self._sink.copy(self._copies, offset, length)
+            self._writer.copy(self._copies, offset, length)
         else:
             data = arguments[0] if kind == DATA else _unpacked(arguments[0], room)
             self._require_room(len(data), room)
-            self._sink.write(data)
+            self._writer.write(data)
 
     def end(self, digest, size):
-        """All has come; returns the digest. TransferError, OSError."""
-        if type(digest) is not bytes or size != self.size or self._sink.offset != size:
-            raise TransferError('%d of %d bytes have come' % (self._sink.offset, self.size))
+        """Finish after the last message; returns the digest. Raises TransferError, OSError."""
+        if type(digest) is not bytes or size != self.size or self._writer.offset != size:
+            raise TransferError('%d of %d bytes have come' % (self._writer.offset, self.size))
         self._finish(digest)
         return digest
 
@@ -133,7 +133,7 @@ class FilePlace(object):
 
 
 def _unpacked(packed, room):
-    """TransferError for what is not packed, or is too much."""
+    """Decompress; TransferError for invalid data, or more than `room` bytes."""
     unpacker = zlib.decompressobj()
     try:
         data = unpacker.decompress(packed, room + 1)

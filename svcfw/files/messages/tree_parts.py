@@ -1,4 +1,4 @@
-"""A folder taken apart into messages, and put together from them.
+"""TreeParts encodes a folder as messages, from which TreePlace writes it.
 
 (MANIFEST, part) is one of svcfw.files.manifest, answered with the numbers of those entries in it, counted through
 all parts, whose content the receiver lacks. (FILES, numbers, sizes, contents) has several small ones of them; (FILE,
@@ -14,14 +14,14 @@ from svcfw.core.wire.errors import DecodeError, Error
 from svcfw.files import manifest
 from svcfw.files.disk.descriptors import FOLDER
 from svcfw.files.disk.paths import encoded
-from svcfw.files.disk.reader import Source
+from svcfw.files.disk.reader import Reader
 from svcfw.files.disk.tree import Folders, scan
 from svcfw.files.messages.file_parts import FileParts
 from svcfw.files.sending import ASKED, END, WAIT
 from svcfw.service.errors import TransferError
 
 MANIFEST, FILES, FILE, FILE_END = 'manifest', 'files', 'file', 'file end'
-#: A file up to this size is read once, while the folder is looked through, and travels with others in one message.
+#: A file up to this size is read once, during the scan, and sent with others in one message.
 SMALL_BYTES = 8 * 1024
 #: Entries that the receiver compares in one go, and how many such parts it is asked about ahead of what is sent. Their
 #: small files are held meanwhile: 16 MB.
@@ -30,20 +30,20 @@ PARTS_AHEAD = 4
 
 
 class TreeParts(object):
-    """The parts of the folder `root` (str or bytes); follow: take links for what they lead to.
+    """The messages of the folder `root` (str or bytes); follow: copy what symlinks point to.
 
-    transfers, context_id: the Transfers here, and for whom it is.
-    lacks_all: the receiver has nothing of it, and need not be asked; set before the first message is taken.
+    transfers, context_id: the Transfers here, and the receiver.
+    lacks_all: the receiver has nothing of it and is not asked; set before the first message is taken.
     done, total: bytes of contents that were sent or need not be, and of those looked at so far. TransferError, OSError.
     """
 
-    #: Files are there as a whole.
+    #: Files on disk are complete: no waiting for data.
     is_starved = False
 
     def __init__(self, root, follow, transfers, context_id):
         self._transfers = transfers
         self._context_id = context_id
-        self._queued = set()  # digests of contents on their way, as long as nothing is asked
+        self._queued = set()  # digests of contents sent without asking
         self.total = 0
         self.lacks_all = False
         self._done = 0
@@ -52,8 +52,8 @@ class TreeParts(object):
         self._folders = Folders(os.open(encoded(root), FOLDER), follow)
         self._packed = manifest.pack(self._looked_at(scan(root, follow, SMALL_BYTES)), PART_ENTRIES)
         self._count = 0
-        self._looked = []  # entries of the part that is being made: (number, entry)
-        self._asked = collections.deque()  # _Part, until it is known what of it is wanted
+        self._looked = []  # entries of the part being filled: (number, entry)
+        self._asked = collections.deque()  # _Part, until the receiver's answer is known
         self._has_seen_all = False
         self._wanted = collections.deque()
         self._file = self._entry = None
@@ -98,7 +98,7 @@ class TreeParts(object):
         self._folders.close()
 
     def _announce(self, part):
-        """The message for a part of the manifest; from the first on that may know a content the receiver is asked."""
+        """The message for a part of the manifest. From the first content that the receiver may have on, it is asked."""
         entries, self._looked = self._looked, []
         files = [(number, entry) for number, entry in entries if entry.kind == manifest.FILE]
         self.lacks_all = self.lacks_all and not any(self._was_given(entry) for _, entry in files)
@@ -146,7 +146,7 @@ class TreeParts(object):
     def _begin_file(self, number, entry):
         self._wanted.popleft()
         folder, _, name = encoded(entry.name).rpartition(b'/')
-        source = Source(name, self._follow, self._folders.get(folder))
+        source = Reader(name, self._follow, self._folders.get(folder))
         source.path = '%s/%s' % (self._root, entry.name)
         self._file, self._entry, self._source = FileParts(source), entry, source
         if source.size != entry.size:
@@ -164,7 +164,7 @@ class TreeParts(object):
 
 
 class _Part(object):
-    """Entries (by number) that the receiver is asked about; answer: numbers as they came, or an Error."""
+    """Entries (by number) that the receiver was asked about; answer: their numbers to send, or an Error."""
 
     def __init__(self, entries):
         self.entries = dict(entries)
@@ -176,7 +176,7 @@ class _Part(object):
 
 
 def is_copied(entry, digests):
-    """Whether the receiver is to copy a file from another one of the folder, whose digest is among these."""
+    """Whether the receiver copies this file from another one of the folder, whose digest is in `digests`."""
     return entry.size > 0 and entry.digest in digests
 
 
@@ -187,7 +187,7 @@ def numbers(values):
 
 
 def from_numbers(packed):
-    """The reverse (tuple). DecodeError."""
+    """Inverse of `numbers` (tuple). Raises DecodeError."""
     if type(packed) is not bytes or len(packed) % 4:
         raise DecodeError('no list of numbers')
     return struct.unpack('>%dI' % (len(packed) // 4), packed)

@@ -1,4 +1,4 @@
-"""Contents that an intermediate context passes on, each fetched over the long link once.
+"""Contents that an intermediate context relays, each fetched over the long link once.
 
-Everywhere; imports svcfw.files.disk and svcfw.files.store.
+Every context; imports svcfw.files.disk and svcfw.files.store.
 """

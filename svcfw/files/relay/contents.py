@@ -257,7 +257,7 @@ class PackPlace(FilePlace):
 
     def end(self, digest=None, size=None):
         """All has come. TransferError."""
-        self._sink.finish()
+        self._writer.finish()
 
 
 def _close(sources):

@@ -6,7 +6,7 @@ import os
 from svcfw.files import manifest
 from svcfw.files.disk import descriptors
 from svcfw.files.disk.paths import encoded
-from svcfw.files.disk.reader import Source
+from svcfw.files.disk.reader import Reader
 from svcfw.files.disk.tree import Folders, scan
 from svcfw.files.messages.file_parts import DATA, ZEROS
 from svcfw.files.relay.listing import PART_ENTRIES, Listing
@@ -55,9 +55,9 @@ class Folder(object):
         """They are all here."""
 
     def open(self, number):
-        """A Source, to be closed by the caller."""
+        """A Reader, to be closed by the caller."""
         folder, _, name = encoded(self._names[number]).rpartition(b'/')
-        source = Source(name, self._follow, self._folders.get(folder))
+        source = Reader(name, self._follow, self._folders.get(folder))
         source.path = '%s/%s' % (self._root, self._names[number])
         if source.size != self.listing.files[number][0]:
             source.close()

@@ -1,4 +1,4 @@
-"""Holding: what is put to contexts behind this one, which passes it on. FileService loads it where that happens."""
+"""Holding: contents that this context relays to contexts behind it. FileService loads it on first use."""
 
 import _weakref
 
@@ -22,9 +22,9 @@ _PIECE_BYTES = 256 * 1024
 
 
 class Holding(object):
-    """One for each FileService, whose calls it carries out on the threads of the pool.
+    """One for each FileService, whose relay calls it runs on the threads of the pool.
 
-    receive(place, over, msg): begins a Receiving; on_pool(function): has it called on a thread of the pool.
+    receive(place, over, msg): starts a Receiving; on_pool(function): runs it on a thread of the pool.
     """
 
     def __init__(self, router, receive, on_pool):
@@ -68,7 +68,7 @@ class Holding(object):
             self._transfers.store.put(digest, spool.content())
 
     def _over(self, spool):
-        """What to do at the end of the Receiving that fills it."""
+        """A callback for the end of the Receiving that fills `spool`."""
 
         def over(error, value):
             if error is None and spool.fd is not None:
@@ -78,7 +78,7 @@ class Holding(object):
         return over
 
     def _keep(self, spool):
-        """In the cache folder, if there is one."""
+        """Copy it to the cache folder, if there is one."""
         try:
             self._transfers.store.put_file(spool.digest, spool.fd)
         except (OSError, ValueError):  # it is there for those who read it now
@@ -95,7 +95,7 @@ class Holding(object):
         try:
             if self._router.neighbour(target) == target:
                 return self._send(put, msg)
-            put.run()  # it is behind one more
+            put.run()  # the target is not a child of this context
         except Exception:
             has_failed = source.failure is not None
             source.close()
@@ -114,7 +114,7 @@ class Holding(object):
         return source
 
     def _send(self, put, msg):
-        """Do a Put to a child without a thread that waits."""
+        """Start a Put to a child, without a thread that waits."""
         source = put.source
         digest = source.digest()
 
@@ -249,7 +249,7 @@ def _is_here(error, contents):
 
 
 class _Progress(object):
-    """Tells a Sender how far it is, once for each hundredth."""
+    """Reports progress to a Sender, in steps of one hundredth."""
 
     def __init__(self, to, size):
         self._to = to

@@ -1,7 +1,7 @@
-"""Spool: a content that passes through this context, read by those whom it is for while it still arrives.
+"""Spool: a content that is relayed: receivers read it while it still arrives.
 
-Written on the thread that receives it, read by each Sending on its own. Small ones are in memory; the others are files
-without a name, so that nobody else can open them, and nothing is left of them when the process ends.
+Written on the thread that receives it, read by each Sending on its own thread. Small ones are in memory; the others
+are unnamed files, which no other process can open and which vanish with this one.
 """
 
 import _thread
@@ -15,9 +15,9 @@ _ZEROS = bytes(256 * 1024)
 
 
 class Spool(object):
-    """`size` bytes whose SHA-256 is `digest`, with the methods of a Sink for who writes them.
+    """`size` bytes whose SHA-256 is `digest`; to write, it has the interface of a Sink.
 
-    fd: a file to keep them in, which is closed with it; None: memory.
+    fd: a file for the content, closed with the Spool; None: memory.
     """
 
     #: Whether it is kept for a while also in memory, or when it has failed, once nobody reads it any more.
@@ -26,13 +26,13 @@ class Spool(object):
     def __init__(self, digest, size, fd=None):
         self.digest = digest
         self.size = size
-        #: How much has come.
+        #: Bytes that have arrived.
         self.offset = 0
-        #: Whether all has come and is right.
+        #: Whether all has arrived and is verified.
         self.is_complete = False
-        #: Why not all of it will come (str), or None.
+        #: Why the rest will not arrive (str), or None.
         self.failure = None
-        #: For Spools: how many read it, whether somebody fills it.
+        #: For Spools: number of readers, and whether it is being filled.
         self.readers = 0
         self.is_filling = True
         self.is_closed = False
@@ -40,17 +40,17 @@ class Spool(object):
         self._memory = memoryview(bytearray(size if fd is None else 0))
         self._hash = hashlib.sha256()
         self._lock = _thread.allocate_lock()
-        self._waiting = []  # functions to be called once there is more
+        self._waiting = []  # callbacks for when more has arrived
 
     @property
     def memory_bytes(self):
-        """What it takes of memory."""
+        """Bytes of memory that it occupies."""
         return len(self._memory)
 
     # -- writing
 
     def write(self, data):
-        """Append bytes. OSError for a full disk; TransferError once nobody wants the rest."""
+        """Append bytes. Raises OSError for a full disk, TransferError once no reader is left."""
         if self.failure is not None:
             raise TransferError(self.failure)
         if self.fd is None:
@@ -61,7 +61,7 @@ class Spool(object):
         self._advance(len(data))
 
     def write_zeros(self, n):
-        """Append `n` zero bytes: on the disk a hole."""
+        """Append `n` zero bytes; on disk a hole."""
         if self.fd is not None:
             os.ftruncate(self.fd, self.offset + n)
         for start in range(0, n, len(_ZEROS)):
@@ -69,7 +69,7 @@ class Spool(object):
         self._advance(n)
 
     def fill(self, store):
-        """Take it from a file that is here by another name; whether that was possible. OSError for a full disk."""
+        """Copy the content from the store; returns whether it was there. Raises OSError for a full disk."""
         if self.fd is None or not store.holds(self.digest):
             return False
         if not store.copy_to(self.digest, self.fd):
@@ -79,7 +79,7 @@ class Spool(object):
         return True
 
     def finish(self, digest):
-        """All has come, and is said to be this. TransferError if it is not what was announced."""
+        """All has arrived; verify it. Raises TransferError if the checksum does not match."""
         if not digest == self.digest == self._hash.digest():
             raise TransferError('it did not arrive as it was sent. Send it again')
         self._complete()
@@ -89,7 +89,7 @@ class Spool(object):
         self._advance(self.size - self.offset)
 
     def fail(self, reason):
-        """The rest will not come. Harmless for one that is complete. Any thread."""
+        """The rest will not arrive. No-op for a complete one. Any thread."""
         if not self.is_complete and self.failure is None:
             self.failure = reason
             self._advance(0)
@@ -107,7 +107,7 @@ class Spool(object):
     # -- reading; any thread
 
     def read(self, offset, n, wake):
-        """At most `n` bytes from `offset` on; b'' at the end, once it is known to be right.
+        """At most `n` bytes from `offset` on; b'' at the end, once the content is verified.
 
         None: they have not come yet, and `wake()` will be called. TransferError if they will not.
         """
@@ -131,11 +131,11 @@ class Spool(object):
         return False
 
     def content(self):
-        """All of it, for one in memory (bytes-like)."""
+        """The whole content of one in memory (bytes-like)."""
         return self._memory
 
     def close(self):
-        """Give back what it takes, once nobody reads or writes. Idempotent."""
+        """Free memory or file, once there is neither reader nor writer. Idempotent."""
         self.is_closed = True
         self._memory = memoryview(b'')
         if self.fd is not None and self.fd >= 0:
@@ -174,8 +174,8 @@ class Pack(Spool):
         return offset < self.offset
 
 
-class SpoolSource(object):
-    """One reader of a Spool, with the face of a Source. on_close(): called once."""
+class SpoolReader(object):
+    """One reader of a Spool, with the interface of a Source. on_close(): called once."""
 
     identity = None
     path = None
@@ -197,7 +197,7 @@ class SpoolSource(object):
 
     @property
     def failure(self):
-        """Why not all of it can be read (str), or None."""
+        """Why the rest cannot be read (str), or None."""
         return self._spool.failure
 
     def follow(self, wake):
@@ -215,8 +215,8 @@ class SpoolSource(object):
         self.offset += n
 
     def again(self):
-        """As Source.again; not to be used after this one was closed."""
-        return SpoolSource(self._spool, _nothing)
+        """As Source.again; call it before this one is closed."""
+        return SpoolReader(self._spool, _nothing)
 
     def digest(self):
         return self._spool.digest
@@ -224,10 +224,10 @@ class SpoolSource(object):
     whole_digest = digest
 
     def trust(self, digest):
-        """It is known anyway."""
+        """The digest is known anyway."""
 
     def check(self):
-        """It cannot change. TransferError if the rest will not come."""
+        """The content cannot change. Raises TransferError if the rest will not arrive."""
         if self._spool.failure is not None:
             raise TransferError(self._spool.failure)
 

@@ -1,20 +1,20 @@
-"""Spools: all contents that pass through one context, and what of its memory and disk they may take."""
+"""Spools: all contents relayed by one context, within bounds of memory and disk."""
 
 import _thread
 import os
 
 from svcfw.files.disk import descriptors
-from svcfw.files.relay.spool import Pack, Spool, SpoolSource
+from svcfw.files.relay.spool import Pack, Spool, SpoolReader
 
-#: How long one that has come stays on the disk when nobody reads it any more: for those whose turn comes later.
+#: How long a complete one without readers stays on disk, for receivers that come later.
 KEPT_S = 60.0
-#: Of what is free on a disk they take at most one part of so many.
+#: Spools take at most this fraction (1/n) of a disk's free space.
 FREE_PART = 2
 _NOWHERE = object()
 
 
 class Spools(object):
-    """By digest. memory_bytes: what those in memory may take together; the others are on the disk. Any thread."""
+    """Spools by digest. memory_bytes: bound of those in memory; others are on disk. Any thread."""
 
     def __init__(self, loop, memory_bytes):
         self._loop = loop
@@ -54,7 +54,7 @@ class Spools(object):
             return True
 
     def filled(self, spool, failure=None):
-        """A new one has been filled, or, for the reason `failure` (str), will not be."""
+        """The filling of a new one has ended; failure: why it failed (str), or None."""
         with self._lock:
             spool.is_filling = False  # from now on nobody asks for more to come
         if failure is not None:
@@ -63,16 +63,16 @@ class Spools(object):
             self._settle(spool)
 
     def open(self, digest):
-        """A SpoolSource; None if there is no such content."""
+        """A SpoolReader; None if there is no such content."""
         with self._lock:
             spool = self._spools.get(digest)
             if spool is None:
                 return None
             spool.readers += 1
-        return SpoolSource(spool, lambda: self._leave(spool))
+        return SpoolReader(spool, lambda: self._leave(spool))
 
     def _leave(self, spool):
-        """A reader has done with it."""
+        """A reader has closed its source."""
         with self._lock:
             spool.readers -= 1
             is_deserted = not spool.readers
@@ -97,7 +97,7 @@ class Spools(object):
         return _NOWHERE if fd is None else fd
 
     def _settle(self, spool):
-        """Forget one that has failed; let go of one that nobody uses: of a Pack, or on the disk, after a while."""
+        """Remove a failed one; free an unused one: a Pack, or one on disk, after a delay."""
         has_failed = spool.failure is not None and not spool.is_kept
         if has_failed and self._spools.get(spool.digest) is spool:
             del self._spools[spool.digest]
@@ -126,7 +126,7 @@ class Spools(object):
         return self._spools.get(spool.digest) is spool and not spool.readers and not spool.is_filling
 
     def _make_file(self, size):
-        """A descriptor of a new file, where there is room for so much; else None."""
+        """A descriptor of a new file if the disk has room for `size` bytes, else None."""
         idle = sorted(filter(self._is_idle, self._on_disk), key=lambda spool: spool.used_at)
         while True:
             for folder in folders():
@@ -146,12 +146,12 @@ class Spools(object):
 
 
 def folders():
-    """Where files for a while may be; /tmp last, which may be memory."""
+    """Folders for temporary files; /tmp last, which may be in memory."""
     return filter(None, (os.environ.get('TMPDIR'), '/var/tmp', '/tmp'))
 
 
 def unnamed_file(folder):
-    """A descriptor of a new empty file without a name: nobody else can open it. None where that cannot be had."""
+    """A descriptor of a new unnamed file, which no other process can open; None where that is not supported."""
     path = os.path.join(folder, '.svcfw-' + os.urandom(8).hex())
     try:
         fd = os.open(path, descriptors.NEW, 0o600)

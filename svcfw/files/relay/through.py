@@ -1,4 +1,4 @@
-"""Through: a content on its way by way of the context between, which passes it on. Loaded for those behind one."""
+"""Through: a Put by way of the next context on the route, which relays it. Loaded for targets that are no children."""
 
 from svcfw.core.context import Sender
 from svcfw.core.latch import Latch
@@ -7,12 +7,12 @@ from svcfw.files.calls import SERVICE, call, checked, explained, lost_or, nonsen
 from svcfw.files.transfers import INLINE_BYTES, MAX_HELD_BYTES, Transfers
 from svcfw.service.errors import TransferError
 
-#: How often another sender of the same content may fail before this one goes straight.
+#: After this many failures of other senders of the same content, this one sends directly.
 ATTEMPTS = 4
 
 
 class _TooMuch(Exception):
-    """What differs comes to more than the whole."""
+    """The delta is larger than the whole content."""
 
 
 class Through(object):
@@ -25,7 +25,7 @@ class Through(object):
         self._digest = digest
 
     def run(self):
-        """Whether the file is in its place; False: it has to go straight, and nothing has changed there."""
+        """Whether the file is in place. False: it must be sent directly, and nothing has changed there."""
         source = self._put.source
         if source.size <= INLINE_BYTES:
             return self._pass_small()
@@ -39,7 +39,7 @@ class Through(object):
         return self._go_straight('those who sent it there have failed')
 
     def _require_unchanged(self):
-        """TransferError if the file is not what it was when it was opened."""
+        """Raise TransferError if the file was modified since it was opened."""
         try:
             self._put.source.check()
         except TransferError as e:
@@ -105,7 +105,7 @@ class Through(object):
             raise nonsense(self._neighbour, self._put.to)
 
     def _pass(self):
-        """As `run`; None: it was another's to send, who has failed."""
+        """As `run`; None: another sender was to send it and failed."""
         put, neighbour = self._put, self._neighbour
         answer = call(neighbour, put.to, 'begin_hold', digest=self._digest, size=put.source.size)
         if answer is None:
@@ -122,7 +122,7 @@ class Through(object):
         return self._go_straight(failure or 'it did not keep it')
 
     def _feed(self, answer):
-        """Send it to the neighbour; what went wrong there (TransferError) or None."""
+        """Send the content to the neighbour; returns the TransferError if that failed, else None."""
         self._transfers.forget_tally((self._neighbour.id, self._digest))
         try:
             self._put.send(answer)
@@ -140,7 +140,7 @@ class Through(object):
 
 
 class _Relay(object):
-    """The request that `neighbour` pass on what it holds. watches: whether to report how far that is, as it goes on."""
+    """The request that `neighbour` relay what it holds. watches: whether to report its progress."""
 
     def __init__(self, put, neighbour, digest, watches):
         self._put = put
@@ -177,7 +177,7 @@ class _Relay(object):
         return passed
 
     def _checked(self, event):
-        """How many bytes are on their way, as the neighbour says."""
+        """Bytes sent so far, as the neighbour reports."""
         try:
             done = event.value()
         except Error as e:
@@ -187,7 +187,7 @@ class _Relay(object):
         return done
 
     def close(self):
-        """Its outcome is known, or not wanted any more."""
+        """Stop listening: the outcome is known or not wanted."""
         self._router.remove_handler(self._handle)
         if self._reply.closed is None:
             self._reply.cancel()

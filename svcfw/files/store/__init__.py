@@ -1,1 +1,1 @@
-"""Contents by their SHA-256, in memory and on the disk. Everywhere; imports svcfw.files.disk."""
+"""Contents by their SHA-256, in memory and on disk. Every context; imports svcfw.files.disk."""

@@ -1,7 +1,7 @@
-"""A folder of contents that outlive the process, named by their SHA-256. Python 3.6, standard library.
+"""CacheFolder: contents that outlive the process, as files named by their SHA-256.
 
-Several processes of the account use one folder at once without a lock: files come by rename and are never changed, and
-each is verified when it is read. What in the folder is not named like a content is left alone.
+Several processes of the account use one folder without a lock: files appear by rename and never change, and each is
+verified when it is read. Files with other names are left alone.
 """
 
 import os
@@ -12,29 +12,29 @@ from binascii import hexlify, unhexlify
 from svcfw.files.disk import descriptors
 from svcfw.service.errors import CacheFolderError
 
-#: Files in one folder, so that a listing of it takes some 100 ms at most and the index of their sizes 3 MB.
+#: Files in one folder: a listing takes at most some 100 ms, the index of their sizes 3 MB.
 MAX_FILES = 16384
 
-#: What a small file takes on most file systems; it counts as much.
+#: Disk space of a small file on most file systems; smaller files count as much.
 BLOCK_BYTES = 4096
 
 _NAME_LENGTH = 64
 _DIGITS = frozenset('0123456789abcdef')
 _TEMPORARY = '.new-'
-#: Age at which an unfinished file has been left behind by a process that was killed.
+#: Unfinished files of this age were left by a killed process.
 _STALE_S = 24 * 3600
 _FOLDER_FLAGS = descriptors.FOLDER | os.O_NOFOLLOW
 _READ_FLAGS = descriptors.READ | os.O_NOFOLLOW
 
 
 class CacheFolder(object):
-    """The folder `path`, made with mode 0700 if it is not there (what is above it must be), bounded to `max_bytes`.
+    """The folder `path`, created with mode 0700 if missing (its parent must exist), bounded to `max_bytes`.
 
-    One process keeps to the bound; of several, each may add an eighth of it before it sees what the others added. The
-    least recently used go first; each read sets a file's mtime, for atime is not kept up on most systems.
+    One process keeps the bound; of several, each may add an eighth of it before it sees what the others added. Least
+    recently used files are removed first; each read sets a file's mtime, because most systems do not maintain atime.
 
-    Raises CacheFolderError where others could write to the folder or read it, or it is a symlink or no folder. If it
-    becomes so later, or is removed, the folder is empty as far as this object goes (and made again on the next `put`).
+    Raises CacheFolderError if others can read or write the folder, or it is a symlink or no folder. If that happens
+    later, or the folder is removed, this object treats it as empty (and creates it again on the next `put`).
 
     Any thread. Threads that put at the same time may exceed the bound as processes may.
     """
@@ -42,16 +42,16 @@ class CacheFolder(object):
     def __init__(self, path, max_bytes):
         self._path = os.path.abspath(path)
         self._max_bytes = max_bytes
-        self._room = 0  # bytes that may come in before the next listing
-        self._slots = 0  # files, the same
-        self._sizes = {}  # digest -> size, as of the last listing and what came since
+        self._room = 0  # bytes that may be added before the next listing
+        self._slots = 0  # files that may be added before it
+        self._sizes = {}  # digest: size, from the last listing and later additions
         os.close(self._open_folder(makes=True))
         self._make_room(0)
 
     def put(self, digest, pieces, size):
-        """Keep a content that is known to have this digest: `size` bytes, in `pieces`. Returns whether it was.
+        """Store a content that is known to have this digest: `size` bytes, in `pieces`. Returns whether it was stored.
 
-        Not kept: what is larger than the bound, or what the system has no room for.
+        Not stored: what exceeds the bound or the free disk space.
         """
         if self.holds(digest) and self._sizes.get(digest) == size:
             return True
@@ -76,7 +76,7 @@ class CacheFolder(object):
         return True
 
     def open(self, digest):
-        """A descriptor of the file that claims to be this content, or None. Its use is noted; verify what you read."""
+        """A descriptor of the file with this name, or None. Marks it as used; the caller verifies what it reads."""
         try:
             folder = self._open_folder(makes=False)
         except (CacheFolderError, OSError):
@@ -94,12 +94,12 @@ class CacheFolder(object):
             return None
         try:
             os.utime(fd)
-        except OSError:  # a file system that is read-only by now
+        except OSError:  # e.g. a read-only file system
             pass
         return fd
 
     def holds(self, digest):
-        """Whether a file claims to be this content."""
+        """Whether a file has this name; its content is not verified."""
         try:
             folder = self._open_folder(makes=False)
         except (CacheFolderError, OSError):
@@ -117,7 +117,7 @@ class CacheFolder(object):
         return True
 
     def drop(self, digest):
-        """Remove what turned out to be something else."""
+        """Remove a file whose content does not match its name."""
         self._sizes.pop(digest, None)
         try:
             folder = self._open_folder(makes=False)
@@ -135,7 +135,7 @@ class CacheFolder(object):
         return self._sizes.copy()
 
     def _open_folder(self, makes):
-        """A descriptor of the folder, checked anew, for others may have put something else in its place."""
+        """A descriptor of the folder, whose owner and mode are checked anew each time."""
         try:
             fd = os.open(self._path, _FOLDER_FLAGS)
         except FileNotFoundError:
@@ -143,11 +143,11 @@ class CacheFolder(object):
                 raise
             fd = self._make_folder()
         except OSError as e:  # a symlink or a file
-            raise CacheFolderError('%s cannot be the cache folder: %s' % (self._path, e.strerror)) from e
+            raise CacheFolderError('unusable cache folder %s: %s' % (self._path, e.strerror)) from e
         status = os.fstat(fd)
         if status.st_uid != os.geteuid() or status.st_mode & 0o077:
             os.close(fd)
-            text = '%s cannot be the cache folder: it belongs to uid %d and has mode %04o'
+            text = 'unusable cache folder %s: owner is uid %d, mode %04o; expected this account and 0700'
             raise CacheFolderError(text % (self._path, status.st_uid, stat.S_IMODE(status.st_mode)))
         return fd
 
@@ -155,14 +155,14 @@ class CacheFolder(object):
         try:
             try:
                 os.mkdir(self._path, 0o700)
-            except FileExistsError:  # another process was faster
+            except FileExistsError:  # created by another process
                 pass
             return os.open(self._path, _FOLDER_FLAGS)
         except OSError as e:
-            raise CacheFolderError('%s cannot be the cache folder: %s' % (self._path, e.strerror)) from e
+            raise CacheFolderError('unusable cache folder %s: %s' % (self._path, e.strerror)) from e
 
     def _make_room(self, weight):
-        """List the folder, and remove the least recently used until `weight` bytes and an eighth of the bound fit."""
+        """List the folder, and remove least recently used files until `weight` bytes and an eighth of the bound fit."""
         try:
             folder = self._open_folder(makes=False)
         except (CacheFolderError, OSError):
@@ -194,7 +194,7 @@ def _weight(size):
 
 
 def _listing(folder):
-    """What is kept: (mtime_ns, size, name) each, the latest used first. Removes what was left unfinished long ago."""
+    """The stored files: (mtime_ns, size, name) each, last used first. Removes old unfinished files."""
     found = []
     for name in os.listdir(folder):
         is_content = len(name) == _NAME_LENGTH and _DIGITS.issuperset(name)
@@ -202,7 +202,7 @@ def _listing(folder):
             continue
         try:
             status = os.stat(name, dir_fd=folder, follow_symlinks=False)
-        except OSError:  # another process was faster
+        except OSError:  # removed by another process
             continue
         if not stat.S_ISREG(status.st_mode):
             continue
@@ -215,7 +215,7 @@ def _listing(folder):
 
 
 def _write_beside(folder, name, pieces):
-    """Write a file under a temporary name, then give it its own. OSError leaves nothing behind."""
+    """Write a file under a temporary name, then rename it. After an OSError nothing is left."""
     temporary = _TEMPORARY + hexlify(os.urandom(8)).decode()
     fd = os.open(temporary, descriptors.NEW, 0o600, dir_fd=folder)
     try:

@@ -1,19 +1,19 @@
-"""Shelf: values by digest, the latest used ones kept. Python 3.6, standard library; no I/O."""
+"""Values by digest, the last used ones kept. Sans-I/O."""
 
 from collections import OrderedDict
 
 
-class Shelf(object):
-    """Values by digest, bounded in number and, if max_bytes is not None, in the bytes of their contents; LRU.
+class Lru(object):
+    """LRU cache of values by digest, bounded in number and, if max_bytes is not None, in the bytes of their contents.
 
-    by_size: the digests by the size of their contents. The owner's lock is held.
+    by_size: {size of a content: digests}. The owner's lock is held.
     """
 
     def __init__(self, max_entries, max_bytes):
         self.max_bytes = max_bytes
         self.by_size = {}
         self._max_entries = max_entries
-        self._entries = OrderedDict()  # digest -> (size, value)
+        self._entries = OrderedDict()  # digest: (size, value)
         self._bytes = 0
 
     def put(self, digest, size, value):
@@ -27,7 +27,7 @@ class Shelf(object):
             self.drop(next(iter(self._entries)))
 
     def get(self, digest):
-        """The value, which counts as used now; or None."""
+        """The value, marked as used now; or None."""
         entry = self._entries.get(digest)
         if entry is None:
             return None

@@ -1,6 +1,6 @@
-"""Store: contents that a context has, by their SHA-256, so that none is sent there twice. Python 3.6, standard library.
+"""Store: contents that a context has, by SHA-256, so that none is sent there twice.
 
-A content is kept in memory, as a reference to a file that holds it, or in a cache folder, if one was granted.
+A content is kept in memory, as a reference to a file that has it, or in a cache folder, if one was granted.
 """
 
 import os
@@ -12,57 +12,57 @@ from svcfw.core import load
 from svcfw.files.disk import descriptors
 from svcfw.files.disk.paths import encoded
 from svcfw.files.disk.reader import identity
-from svcfw.files.store.lru import Shelf
+from svcfw.files.store.lru import Lru
 
 MEMORY_BYTES = 64 * 1024 * 1024
 FOLDER_BYTES = 1024 * 1024 * 1024
 
-#: Contents in memory, however small: what keeps one takes some 500 bytes besides.
+#: Contents in memory; each takes some 500 bytes besides its size.
 MAX_ENTRIES = 65536
 
-#: Files referred to; each takes some 700 bytes.
+#: References to files; each takes some 700 bytes.
 MAX_REFERENCES = 16384
 
 DIGEST_BYTES = 32
 
-#: One read or write while a content is copied: as much as stays in the CPU's cache between hashing and writing.
+#: Bytes per read and write of a copy: fits the CPU's cache between hashing and writing.
 PIECE_BYTES = 256 * 1024
 
 
 class Store(object):
     """Contents by digest (32 bytes).
 
-    memory_bytes: what contents in memory may take; folder: path of a cache folder (see CacheFolder), or None;
-    folder_bytes: what may be in it. CacheFolderError if that folder cannot be one.
+    memory_bytes: bound of contents in memory; folder: path of a cache folder (see CacheFolder), or None;
+    folder_bytes: its bound. Raises CacheFolderError for an unusable folder.
 
-    Any thread. The lock is not held while files are read or written.
+    Any thread. The lock is not held during file I/O.
     """
 
     def __init__(self, memory_bytes=MEMORY_BYTES, folder=None, folder_bytes=FOLDER_BYTES):
         self._lock = allocate_lock()
-        self._memory = Shelf(MAX_ENTRIES, memory_bytes)
-        self._references = Shelf(MAX_REFERENCES, None)
+        self._memory = Lru(MAX_ENTRIES, memory_bytes)
+        self._references = Lru(MAX_REFERENCES, None)
         self._folder = None
         if folder is not None:
             self._folder = load('svcfw.files.store.cache_folder').CacheFolder(folder, folder_bytes)
 
-    # -- putting in
+    # -- adding
 
     def put(self, digest, content):
-        """Keep `content` (bytes-like), as far as there is room. ValueError if it has another digest."""
+        """Keep `content` (bytes-like) if there is room. Raises ValueError if its digest is another."""
         content = bytes(content)
         if sha256(content).digest() != digest:
-            raise ValueError('a content of %d bytes has another digest than was said' % len(content))
+            raise ValueError('checksum mismatch of a content of %d bytes' % len(content))
         with self._lock:
             self._memory.put(digest, len(content), content)
         if self._folder is not None:
             self._folder.put(digest, (content,), len(content))
 
     def put_file(self, digest, fd):
-        """Keep in the folder, if there is one, what a descriptor's file holds; its position does not change.
+        """Copy a descriptor's file to the cache folder, if there is one; does not move its position.
 
-        For contents that need not fit into memory. Returns whether it is kept; ValueError as for `put`, OSError if it
-        cannot be read.
+        For contents that may not fit into memory. Returns whether it is kept. Raises ValueError as `put`, OSError if
+        the file cannot be read.
         """
         if self._folder is None:
             return False
@@ -73,8 +73,9 @@ class Store(object):
     def refer(self, digest, path):
         """Remember that the file `path` (str, bytes, PathLike), which this account wrote, has that content.
 
-        Offered as long as the file's identity stays what it is now, and read anew each time. Does nothing if it is no
-        regular file by now. ValueError if `digest` cannot be one.
+        The reference is valid as long as the file's identity does not change; it is read anew each time. Does nothing
+        if
+        it is not a regular file by now. Raises ValueError for an invalid `digest`.
         """
         _check(digest)
         path = os.path.abspath(encoded(os.fspath(path)))
@@ -83,36 +84,28 @@ class Store(object):
             with self._lock:
                 self._references.put(digest, present[2], (path, present))
 
-    # -- looking
+    # -- queries
 
     def holds(self, digest):
-        """Whether the content is there; of a file, whether nothing speaks against it."""
+        """Whether the content is there; a referenced file is not read for that."""
         if self._in_memory(digest) is not None or self._reference(digest) is not None:
             return True
         return self._folder is not None and _is_digest(digest) and self._folder.holds(digest)
 
-    def sizes(self):
-        """The sizes of all contents held (set of int); what other processes put into the folder may be missing."""
-        with self._lock:
-            found = set(self._memory.by_size).union(self._references.by_size)
-        if self._folder is not None:
-            found.update(self._folder.sizes().values())
-        return found
-
     def of_size(self, size):
-        """The digests of the contents held that have `size` bytes (set). `holds` may have dropped one since."""
+        """The digests of the contents of `size` bytes (set). `holds` may have dropped one since."""
         with self._lock:
             found = self._memory.by_size.get(size, set()) | self._references.by_size.get(size, set())
         if self._folder is not None:
             found.update(digest for digest, each in self._folder.sizes().items() if each == size)
         return found
 
-    # -- taking out
+    # -- retrieving
 
     def get(self, digest):
         """The content (bytes), verified, or None.
 
-        A file's content that is larger than the bound for memory is for `copy_to` alone: None.
+        None also for a file larger than the bound of memory: use `copy_to`.
         """
         content = self._in_memory(digest)
         if content is not None:
@@ -128,10 +121,10 @@ class Store(object):
         return None
 
     def copy_to(self, digest, out_fd, offset=0):
-        """Write the content to a file's descriptor, from its `offset` on; its position does not change.
+        """Write the content to a descriptor, from file offset `offset` on; does not move its position.
 
-        True: it is there, whole and verified. False: it is not held, or what was held has changed and was dropped; the
-        caller truncates what has been written. OSError if it cannot be written.
+        True: done and verified. False: the content is not there, or its file has changed and was dropped; the caller
+        truncates what has been written. Raises OSError if it cannot be written.
         """
         content = self._in_memory(digest)
         if content is not None:
@@ -150,7 +143,7 @@ class Store(object):
             return self._memory.get(digest)
 
     def _reference(self, digest):
-        """The (path, identity) that still holds, or None."""
+        """The valid (path, identity), or None."""
         with self._lock:
             reference = self._references.get(digest)
         if reference is not None and _identity_of(reference[0]) != reference[1]:
@@ -164,7 +157,7 @@ class Store(object):
                 self._references.drop(digest)
 
     def _files(self, digest):
-        """The open files that claim to have the content: (descriptor, function that drops it) one after the other."""
+        """Open files that should have the content: yields (descriptor, function that drops the file)."""
         reference = self._reference(digest)
         fd = _open_reference(*reference) if reference is not None else -1
         if fd >= 0:
@@ -180,14 +173,14 @@ class Store(object):
                 os.close(fd)
 
     def _read(self, fd):
-        """What a file holds, b'' if it cannot be read; None if it is too large for memory."""
+        """The content of a file, b'' if it cannot be read; None if it is too large for memory."""
         size = os.fstat(fd).st_size
         if size > self._memory.max_bytes:
             return None
         try:
             with open(fd, 'rb', buffering=0, closefd=False) as file:
                 pieces = []
-                left = size + 1  # one that has grown is not what was asked for
+                left = size + 1  # to notice a file that has grown
                 while left:
                     piece = file.read(left)
                     if not piece:
@@ -200,7 +193,7 @@ class Store(object):
 
 
 class _Verified(object):
-    """The pieces of a file; ValueError at the end if they are not the content with that digest."""
+    """The pieces of a file; ValueError at the end if its digest is another."""
 
     def __init__(self, fd, digest):
         self._fd = fd
@@ -217,7 +210,7 @@ class _Verified(object):
             offset += len(piece)
             yield piece
         if found.digest() != self._digest:
-            raise ValueError('a content of %d bytes has another digest than was said' % offset)
+            raise ValueError('checksum mismatch of a content of %d bytes' % offset)
 
 
 def _is_digest(digest):
@@ -226,11 +219,11 @@ def _is_digest(digest):
 
 def _check(digest):
     if not _is_digest(digest):
-        raise ValueError('a digest has %d bytes' % DIGEST_BYTES)
+        raise ValueError('invalid digest: expected %d bytes' % DIGEST_BYTES)
 
 
 def _identity_of(path):
-    """The identity of a regular file, or None. A link is none."""
+    """The identity of a regular file, or None; also None for a symlink."""
     try:
         status = os.lstat(path)
     except (OSError, ValueError):
@@ -239,7 +232,7 @@ def _identity_of(path):
 
 
 def _open_reference(path, expected):
-    """A descriptor of the file, if it is still the expected one; else -1."""
+    """A descriptor of the file if its identity is `expected`, else -1."""
     try:
         fd = os.open(path, descriptors.READ | os.O_NOFOLLOW)
     except OSError:
@@ -255,7 +248,7 @@ def _copy(fd, out_fd, offset):
     found = sha256()
     buffer = bytearray(PIECE_BYTES)
     view = memoryview(buffer)
-    left = os.fstat(fd).st_size  # no more, should it be the file that is written to
+    left = os.fstat(fd).st_size  # a bound, in case it is the file that is written to
     while left > 0:
         try:
             n = min(os.readv(fd, [buffer]), left)

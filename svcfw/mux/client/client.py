@@ -1,4 +1,4 @@
-"""The client of the multiplexer: synchronous, one for each worker process, small to import."""
+"""Client of the multiplexer: synchronous, one for each worker process, quick to import."""
 
 import hashlib
 import os
@@ -20,9 +20,9 @@ from svcfw.mux.client.starting import MuxError
 from svcfw.mux.offer import Offer
 from svcfw.mux.server.telling import About, Cost, about, cost
 
-#: How the reason begins when it is not a context that is lost.
+#: Prefix of the reason if the multiplexer is gone, not only a context.
 GONE = 'the multiplexer is gone'
-#: How long it may take to end: it gives its contexts 5 s.
+#: Time for its end: it gives its contexts 5 s.
 STOP_S = 20.0
 _READ_BYTES = 256 * 1024
 _SOCKET_BUFFER_BYTES = 1024 * 1024
@@ -31,13 +31,13 @@ _codec = Codec()
 
 
 def _unseen(done: int, total: int) -> None:
-    """Progress that nobody follows."""
+    """Ignore progress."""
 
 
 class DeferredError(Error):
-    """An operation that was not waited for has failed, and nothing that came after it was done.
+    """A deferred operation has failed; later ones were not performed.
 
-    op: the Client's method; path: the first one given; status: a shell tool's exit status; cause: what it would print.
+    op: the Client's method; path: its first path; status: the shell tool's exit status; cause: its message.
     """
 
     def __init__(self, op: str, path: str, status: int, cause: str) -> None:
@@ -52,7 +52,7 @@ class DeferredError(Error):
 
 
 class Result(NamedTuple):
-    """What a command or module left: exit status and output."""
+    """Exit status and output of a command or module."""
 
     rc: int
     stdout: bytes
@@ -60,7 +60,7 @@ class Result(NamedTuple):
 
 
 class BecomeDialogue(Protocol):
-    """Called back while a child of another account starts; what it raises ends the request."""
+    """Called back while a child of another account starts; an exception ends the request."""
 
     def build(self, boot_command: str) -> str: ...
 
@@ -72,11 +72,11 @@ class BecomeDialogue(Protocol):
 
 
 class Become(NamedTuple):
-    """Another account of the target. `key` names it, password included; equal bytes share one child.
+    """Another account of the target. `key` identifies it, password included; equal bytes share one child.
 
-    need_tty: None to give the command a terminal only where it has asked for one. has_password: whether there is one to
-    type there. `folder`: what the account that is logged in to has to have (it may begin with ~), should the other one
-    be at home in the same place and would make it as its own.
+    need_tty: None: give the command a terminal only if it asks for one. has_password: whether a password can be typed
+    on it. `folder`: a folder that the login account has to have (it may begin with ~), in case the other account has
+    the same home and would create it as its own.
     """
 
     key: bytes
@@ -90,7 +90,7 @@ class Become(NamedTuple):
 
 
 class Target(NamedTuple):
-    """A place to do things: `link` as made by svcfw.ansible.options.encode_link, and the account there."""
+    """A place for operations: `link` as made by svcfw.ansible.options.encode_link, and the account there."""
 
     link: bytes
     become: Become | None = None
@@ -101,10 +101,10 @@ class Target(NamedTuple):
 
 
 class Interest(NamedTuple):
-    """What a client wants to hear beside its answers: see telling.py.
+    """What a client wants to be told beside its answers: see telling.py.
 
-    run: what all processes of one run of ansible have in common, and no other. ssh_verbosity: how many -v an ssh
-    program is given that starts for it.
+    run: common to all processes of one run of ansible, and to no other. ssh_verbosity: number of -v for an ssh program
+    that is started for it.
     """
 
     run: str
@@ -115,8 +115,8 @@ class Interest(NamedTuple):
 class Client:
     """One connection to the multiplexer. For one thread.
 
-    Blocking methods raise StartError (the context or child cannot be had), DeferredError (of an earlier operation of
-    this client), ChannelError (the context or the multiplexer died); deferred ones return at once.
+    Blocking methods raise StartError (the context or child cannot be started), DeferredError (of an earlier operation
+    of this client), ChannelError (the context or the multiplexer died); deferred ones return at once.
     """
 
     def __init__(self, sock: socket.socket, interest: Interest | None = None) -> None:
@@ -130,7 +130,7 @@ class Client:
         self._frames: list[Frame] = []
         self._requests = 0
 
-    # -- finding or starting it
+    # -- connecting
 
     @classmethod
     def connect(
@@ -141,10 +141,10 @@ class Client:
         interest: Interest | None = None,
         python: str | None = None,
     ) -> 'Client | None':
-        """A client of this user's multiplexer, which is started if need be; None if there is none and not `start`.
+        """A client of this user's multiplexer, which is started if need be; None if none runs and not `start`.
 
-        idle_timeout_s: how long it shall outlive its last use. python: Spec.modules_python of what is started for this
-        client. MuxError when it cannot be started, RundirError.
+        idle_timeout_s: how long the multiplexer survives its last use. python: Spec.modules_python for contexts started
+        for this client. Raises MuxError if it cannot be started, RundirError.
         """
         folder = runtime_dir or rundir.default()
         rundir.prepare(folder)
@@ -170,12 +170,12 @@ class Client:
             if not rundir.is_same_user(sock):
                 raise rundir.RundirError(f'{path} is served by another user. {rundir.ELSEWHERE}')
             client = cls(sock, interest)
-            # A program that it starts for this client (ssh, what a ProxyCommand names) shall find what this one has.
+            # Programs that it starts for this client (ssh, a ProxyCommand) get this client's environment.
             run, ssh_verbosity = ('', 0) if interest is None else (interest.run, interest.ssh_verbosity)
             client._send(protocol.HELLO, 0, (dict(os.environ), int(idle_timeout_s), python, run, ssh_verbosity))
             client.mux_pid, client._hash_key = _codec.decode(client._receive().payload)
         except (OSError, ChannelError):
-            sock.close()  # nobody there, or one that was about to end
+            sock.close()  # no listener, or one that was about to end
             return None
         except BaseException:
             sock.close()
@@ -188,11 +188,11 @@ class Client:
     # -- blocking
 
     def facts(self, target: Target) -> dict[str, Any]:
-        """home, user, uid, python, version, shell of the account that is logged in to."""
+        """home, user, uid, python, version, shell of the login account."""
         return dict(self._ask(target, protocol.FACTS, ()))
 
     def expand_user(self, target: Target, name: str) -> str:
-        """'~' or '~name' as the target's shell would expand it."""
+        """'~' or '~name' as the target's shell expands it."""
         return str(self._ask(target, ops.EXPAND, (name,)))
 
     def run_module(self, target: Target, payload: Any, env: dict[str, str], offer: Offer | None = None) -> Result:
@@ -233,7 +233,7 @@ class Client:
         return self._run(target, ops.COMMAND, arguments if offer is None else (*arguments, tuple(offer)))
 
     def fetch_file(self, target: Target, remote_path: str, local_path: str, on_progress: OnProgress = _unseen) -> int:
-        """Copy a file from the target into one that exists; returns its permission bits. OSError for the local one."""
+        """Copy a file of the target to an existing one; returns its permission bits. OSError for the local file."""
         return filing.fetch(partial(self._ask, target), remote_path, local_path, on_progress)
 
     def summary(self, run: tuple[int, int]) -> tuple[list[tuple[int, str, str]], list[protocol.Method]]:
@@ -242,7 +242,7 @@ class Client:
         return lines, [protocol.Method(*method) for method in methods]
 
     def flush(self, target: Target) -> None:
-        """Return when all deferred operations are done."""
+        """Wait until all deferred operations are done."""
         self._ask(target, ops.FLUSH, ())
 
     def reset(self, target: Target) -> bool:
@@ -250,7 +250,7 @@ class Client:
         return bool(self._ask(target, protocol.RESET, ()))
 
     def stop(self) -> None:
-        """End the multiplexer and all contexts; returns when they are gone. MuxError when it does not end."""
+        """End the multiplexer and all contexts; returns when they have ended. MuxError if it does not end."""
         deadline = time.monotonic() + STOP_S
         try:
             self._send(protocol.STOP, 0, None)
@@ -267,30 +267,30 @@ class Client:
     # -- deferred
 
     def put_file(self, target: Target, local_path: str, remote_path: str, on_progress: OnProgress = _unseen) -> None:
-        """Copy a file to the target. It has been read when this returns. OSError for the local one.
+        """Copy a file to the target; it has been read when this returns. OSError for the local file.
 
-        A large one that the target seems to have already is waited for.
+        If the target seems to have its content already, waits for the answer.
         """
         filing.put(partial(self._ask, target), partial(self._defer, target), local_path, remote_path, on_progress)
 
     def mkdtemp(self, target: Target, path: str, umask: int | None) -> None:
-        """Make a folder that must not exist, and what is missing above it."""
+        """Make a folder that must not exist, and its missing parents."""
         self._defer(target, ops.MKDTEMP, (path, umask))
 
     def chmod(self, target: Target, paths: list[str], mode: str) -> None:
-        """chmod; the only mode there is a need for is 'u+rwx'."""
+        """As chmod; the only supported mode is 'u+rwx'."""
         if mode != 'u+rwx':
-            raise ValueError(f'no chmod {mode!r}')
+            raise ValueError(f"unsupported mode {mode!r}: expected 'u+rwx'")
         self._defer(target, ops.CHMOD, (paths,))
 
     def remove(self, target: Target, path: str, recursive: bool) -> None:
-        """rm; never an error here."""
+        """As rm; never fails here."""
         self._defer(target, ops.REMOVE, (path, recursive))
 
     # -- the end
 
     def close(self) -> None:
-        """Say goodbye: what was deferred is still done."""
+        """Close in order: deferred operations are still performed."""
         try:
             self._socket.sendall(pack_header(Frame(0, 0, 0, 0, 0, GOODBYE)))
         except OSError:
@@ -298,15 +298,15 @@ class Client:
         self._socket.close()
 
     def abort(self) -> None:
-        """Leave without a word: what runs for this client is ended."""
+        """Close at once: what runs for this client is killed."""
         try:
-            # A process forked since then may hold the socket, too.
+            # A process forked meanwhile may hold the socket too.
             self._socket.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
         self._socket.close()
 
-    # -- the talk
+    # -- messages
 
     def _run(
         self, target: Target, operation: str, arguments: tuple[Any, ...], members: Callable[[], Any] | None = None
@@ -326,7 +326,7 @@ class Client:
         members: Callable[[], Any] | None = None,
         on_part: Callable[[bytes, bytes], None] | None = None,
     ) -> Any:
-        """Send a request and answer what is asked back until its result is there."""
+        """Send a request and answer the multiplexer's questions until the result arrives."""
         self._requests += 1
         self._request(target, operation, arguments, self._requests)
         dialogue = target.become.dialogue if target.become else None
@@ -411,7 +411,7 @@ def _error(handle: int, value: Any) -> Error:
         return DeferredError(*value)
     if handle == protocol.LOST:
         return ChannelError(value)
-    return MuxError(f'an unexpected message {handle}')
+    return MuxError(f'unexpected message {handle} from the multiplexer')
 
 
 def _gone(exc: OSError | None) -> str:

@@ -1,4 +1,4 @@
-"""A client's part in copying a file: reads or writes the local one, and makes sure that it is what was meant."""
+"""The client's part in copying a file: reads or writes the local one, and verifies it."""
 
 import errno
 import hashlib
@@ -11,11 +11,11 @@ from typing import Any
 from svcfw.agent import ops
 from svcfw.mux import protocol
 
-#: Bytes of a file in one message: so many that messages are few, so few that others need not wait for long.
+#: Bytes of a file in one message: large enough for few messages, small enough not to delay other clients.
 CHUNK_BYTES = 64 * 1024
 _READ_BYTES = 1024 * 1024
 
-#: on_progress(bytes done, bytes in all, 0 if that is not known): called often.
+#: on_progress(bytes done, bytes in total, 0 if unknown): called often.
 OnProgress = Callable[[int, int], None]
 #: ask(operation, arguments) -> answer; defer(operation, arguments).
 Ask = Callable[..., Any]
@@ -23,7 +23,8 @@ Defer = Callable[[str, tuple[Any, ...]], None]
 
 
 def put(ask: Ask, defer: Defer, local_path: str, remote_path: str, on_progress: OnProgress) -> None:
-    """Send a file; it has been read when this returns. OSError for the local one, also if it changed meanwhile."""
+    """Send a file; it has been read when this returns. OSError for the local file, also if it was modified
+    meanwhile."""
     with open(local_path, 'rb', buffering=0) as file:
         before = os.fstat(file.fileno())
         mode = before.st_mode & 0o777
@@ -37,7 +38,7 @@ def put(ask: Ask, defer: Defer, local_path: str, remote_path: str, on_progress: 
 
 
 def fetch(ask: Ask, remote_path: str, local_path: str, on_progress: OnProgress) -> int:
-    """Copy a file of the target into one that exists; returns its permission bits. OSError for the local one."""
+    """Copy a file of the target to an existing one; returns its permission bits. OSError for the local file."""
     with open(os.open(local_path, os.O_WRONLY | os.O_TRUNC), 'wb', buffering=_READ_BYTES) as file:
         hashed = hashlib.sha256()
         total = 0
@@ -53,14 +54,14 @@ def fetch(ask: Ask, remote_path: str, local_path: str, on_progress: OnProgress) 
         number, stdout, digest = ask(ops.FETCH, (remote_path,), on_part=keep)
         keep(stdout, b'')
         if hashed.digest() != digest:
-            raise OSError(errno.EIO, 'It did not arrive as it was sent. Fetch it again', remote_path)
+            raise OSError(errno.EIO, 'checksum mismatch. Fetch it again', remote_path)
     return int(number)
 
 
 def _is_there_already(ask: Ask, file: FileIO, before: os.stat_result, remote_path: str) -> bool:
-    """Whether the target had a large file with this content and has now put it there.
+    """Whether the target had a large file with this content and has now put it in place.
 
-    The file is read for its hash only if the target may have such a one, going by the size.
+    The file is hashed only if the target may have such a one, judging by its size.
     """
     known = ask(protocol.LARGE, (before.st_size,)) if stat.S_ISREG(before.st_mode) else []
     if not known:
@@ -115,9 +116,9 @@ def _read(file: FileIO, most: int) -> bytes:
 
 
 def _check(file: FileIO, before: os.stat_result, size: int) -> None:
-    """OSError if the file is not, or no more, the one whose `size` bytes were read."""
+    """Raise OSError unless the file is the one whose `size` bytes were read."""
     now = os.fstat(file.fileno())
     # Files in /proc and the like have no size.
     is_cut = stat.S_ISREG(before.st_mode) and before.st_size and before.st_size != size
     if is_cut or (before.st_size, before.st_mtime_ns) != (now.st_size, now.st_mtime_ns):
-        raise OSError(errno.EAGAIN, 'It changed while it was read', file.name)
+        raise OSError(errno.EAGAIN, 'the file was modified while it was read', file.name)

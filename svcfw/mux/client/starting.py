@@ -1,4 +1,4 @@
-"""The start of a multiplexer by the first client that finds none."""
+"""Starts a multiplexer, for the first client that finds none."""
 
 import fcntl
 import os
@@ -23,16 +23,16 @@ START_S = 20.0
 
 
 class MuxError(Error):
-    """No multiplexer can be had."""
+    """The multiplexer cannot be started or reached."""
 
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the lock file; forty workers that find no multiplexer start one, not forty."""
+    """Hold the lock file, so that forty workers that find no multiplexer start one, not forty."""
     try:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as exc:
-        raise MuxError(f'{path} cannot be made ({exc.strerror}). {rundir.ELSEWHERE}') from exc
+        raise MuxError(f'cannot create {path} ({exc.strerror}). {rundir.ELSEWHERE}') from exc
     try:
         deadline = time.monotonic() + START_S
         while True:
@@ -56,16 +56,16 @@ def _environment() -> dict[str, str]:
 
 
 def spawn(folder: Path) -> None:
-    """Start a multiplexer and wait until it listens. MuxError."""
+    """Start a multiplexer and wait until it listens. Raises MuxError."""
     main = Path(__file__).parents[1] / '__main__.py'
     try:
         log_fd = os.open(rundir.log_path(folder), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as exc:
-        raise MuxError(f'{rundir.log_path(folder)} cannot be written ({exc.strerror}). {rundir.ELSEWHERE}') from exc
+        raise MuxError(f'cannot write {rundir.log_path(folder)} ({exc.strerror}). {rundir.ELSEWHERE}') from exc
     ready_r, ready_w = os.pipe()
     try:
-        # A session and standard streams of its own: workers are killed by process group, and a pipe that
-        # ansible-playbook writes to must not stay open. It forks at once, so that it is nobody's child.
+        # A new session and its own standard streams: workers are killed by process group, and a pipe that
+        # ansible-playbook reads must not stay open. It forks at once, so that init adopts it.
         subprocess.run(
             [sys.executable, str(main), str(folder), str(ready_w)],
             stdin=subprocess.DEVNULL,
@@ -82,7 +82,7 @@ def spawn(folder: Path) -> None:
         ready_w = -1
         is_ready = select.select([ready_r], [], [], START_S)[0] and os.read(ready_r, 1)
     except (OSError, subprocess.SubprocessError) as exc:
-        raise MuxError(f'the multiplexer cannot be started: {exc}. See {rundir.log_path(folder)}') from exc
+        raise MuxError(f'cannot start the multiplexer: {exc}. See {rundir.log_path(folder)}') from exc
     finally:
         os.close(log_fd)
         os.close(ready_r)

@@ -1,4 +1,4 @@
-"""The multiplexer's process: clients, contexts, what hosts hold.
+"""The multiplexer's process: clients, contexts, and caches of what hosts hold.
 
 Controller; imports svcfw.transport, and the protocol of svcfw.agent.
 """

@@ -1,4 +1,4 @@
-"""ChildNode: the context of another account, started below that of the login by a become plugin's command."""
+"""ChildNode: the context of another account, started by a become plugin's command below the login's context."""
 
 import logging
 import re
@@ -11,7 +11,7 @@ from svcfw.core.wire.errors import ChannelError, DecodeError, Error, StartError
 from svcfw.core.wire.limits import MAX_NOISE_BYTES
 from svcfw.mux.server.node import Node
 
-#: A child is told its name in the little room that its first message has.
+#: The first message to a child has limited space for its name.
 MAX_NAME_CHARS = 100
 
 # sudo (requiretty) and doas; sudo's sentence is translated, the word in it is not. Then what sudo says where it only
@@ -24,10 +24,10 @@ _MAX_SHOWN_BYTES = 4096
 
 
 class ChildNode(Node):
-    """A context below a root, of another account.
+    """A context of another account, below a root.
 
-    session: the client that answers its prompts; 0 if there will be none. marker: what the command shows when nothing
-    stands between it and the first stage any more; on_output(data) gets what it shows before.
+    session: the client that answers its prompts; 0 if there will be none. marker: printed when the first stage is the
+    next to read; on_output(data) gets what was printed before.
     """
 
     def __init__(self, parent: Node, name: str, session: int, command: list[str], has_tty: bool, marker: str,
@@ -35,7 +35,7 @@ class ChildNode(Node):
         Node.__init__(self, parent.router, parent.root)
         self.name = f'{parent.context} {name}'[:MAX_NAME_CHARS]
         self.session = session
-        #: That its client could not have it says nothing to others who want it.
+        #: The failure concerns only its client: others who want the context start it again.
         self.given_up = False
         self._on_output = on_output
         self._output_bytes = 0
@@ -44,16 +44,16 @@ class ChildNode(Node):
         self._parent = parent
         self.started_at = parent.router.loop.clock()
         self._on_gone: list[Callable[[ChildNode], None]] = []
-        # The agent has deadlines of its own, for each step; this one is for an agent that keeps none.
+        # The agent has deadlines of its own for each step; this one is for an agent without.
         self._deadline = parent.router.loop.call_later(3 * timeout_s, self._too_late)
         self._handle = parent.request(
             ops.CHILD, session, (self.name, command, has_tty, marker, timeout_s), self._on_message
         )
 
     def asked_for_tty(self, has_password: bool) -> bool:
-        """Whether its command, which had no terminal, refused for the lack of one.
+        """Whether its command refused because it had no terminal.
 
-        has_password: whether there is one to be typed on it; else it is of no use to who only wants to ask for that.
+        has_password: whether one can be typed; otherwise a terminal that is needed only to ask for one is of no use.
         """
         if self.has_tty:
             return False
@@ -96,7 +96,7 @@ class ChildNode(Node):
         try:
             handle = self._parent.request(ops.DISMISS, 0, (self.context.id,), gone)
         except ChannelError:
-            self._is_gone()  # with everything else
+            self._is_gone()  # with the root
 
     def give_up(self, reason: str) -> None:
         """Others on the host go on."""
@@ -105,7 +105,7 @@ class ChildNode(Node):
         self.leave()
 
     def when_gone(self, callback: 'Callable[[ChildNode], None]') -> None:
-        """Call back with this node once it is dead and, so far as its parent can tell, no process of it is left."""
+        """Call back with this node once it is dead and, as far as its parent can tell, its processes have ended."""
         self._on_gone.append(callback)
 
     def _is_gone(self) -> None:
@@ -115,7 +115,7 @@ class ChildNode(Node):
             callback(self)
 
     def _too_late(self) -> None:
-        self.fail(StartError('timeout', self.name, 'it was not there in time', 'Raise the timeout.'))
+        self.fail(StartError('timeout', self.name, 'not ready in time', 'Raise the timeout.'))
 
     def _on_message(self, message: Message) -> None:
         try:
@@ -124,7 +124,7 @@ class ChildNode(Node):
             self.given_up = True
             self.fail(self._parent.judged(message, exc))
         except Error as exc:
-            self.fail(StartError('died', self.name, f'its parent does not keep to the protocol: {exc}', 'Try again.'))
+            self.fail(StartError('died', self.name, f'its parent broke the protocol: {exc}', 'Try again.'))
 
     def _take(self, value: Any) -> None:
         shape = tuple(map(type, value)) if type(value) is tuple else ()
@@ -132,7 +132,7 @@ class ChildNode(Node):
         if kind == ops.CHILD_OUTPUT and shape == (str, bytes):
             self._output_bytes += len(value[1])
             if self._output_bytes > 2 * MAX_NOISE_BYTES:
-                raise DecodeError('it prints without end')
+                raise DecodeError('too much output before the marker')
             self._shown = (self._shown + value[1])[-_MAX_SHOWN_BYTES:]
             self._on_output(value[1])
         elif kind == ops.CHILD_READY and shape == (str, int, dict):
@@ -140,14 +140,14 @@ class ChildNode(Node):
         elif kind == ops.CHILD_FAILED and shape[:5] == (str, str, str, str, str) and _is_status(value[5:]):
             self.fail(StartError(*value[1:]))
         else:
-            raise DecodeError('it does not say how its child is')
+            raise DecodeError('malformed answer to CHILD')
 
     def _arrive(self, context_id: int, facts: dict[Any, Any]) -> None:
-        # What is meant for this account must not go to another host because one host says so.
+        # Messages for this account must not go to another host because one host says so.
         root = self.root.context
         assert root is not None
         if self.router.link_for(context_id) is not self.router.link_for(root.id) or context_id in self.root.contexts():
-            raise DecodeError('it names a context that is not its child')
+            raise DecodeError('the id is not that of a new child')
         context = self.router.context(context_id, self.name)
         self._on_output = lambda data: None
         self._deadline.cancel()

@@ -1,4 +1,4 @@
-"""Exchange: one request under way at an agent. Its messages, once found to be in order, become those to the client."""
+"""Exchange: one request to an agent. Validates its messages and passes them to the client."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,9 +11,9 @@ from svcfw.core.wire.limits import WINDOW_BYTES
 from svcfw.mux.server.node import Node
 
 _WITH_OUTPUT = frozenset({ops.COMMAND, ops.MODULE, ops.FETCH})
-#: Parts that the client has not taken. Credit bounds their bytes only, and an honest agent's parts have 8 KiB at least.
+#: Parts that the client has not consumed. Credit bounds only their bytes; a correct agent's parts have at least 8 KiB.
 MAX_PARTS = 2000
-#: The type of other answers, where it is not None.
+#: The type of an answer, if not None.
 _ANSWERS = {ops.EXPAND: str, ops.PUT_KEPT: bool}
 _PART = (str, bytes, bytes)
 _DONE = (str, int, bytes, bytes)
@@ -28,8 +28,8 @@ OnEnd = Callable[[Any], None]
 class Exchange:
     """Begins with the constructor and ends with `on_end`, or `close`. Loop thread only.
 
-    session: the client's number for the agent; client: its stream, which the agent must not outrun. ChannelError from
-    the constructor when the node is gone.
+    session: the client's number for the agent; client: its stream, with whose speed the agent has to keep. Raises
+    ChannelError in the constructor if the node is gone.
     """
 
     def __init__(self, node: Node, session: int, client: Stream, operation: str, arguments: tuple[Any, ...],
@@ -44,7 +44,7 @@ class Exchange:
         self._on_end = on_end
         self._credit = WINDOW_BYTES
         self._parts = 0
-        #: Once it is over: how long it took over there, if the agent was asked to tell; and what came of output.
+        #: At its end: its duration on the target, if the agent was asked to tell, and the bytes of output.
         self.target_us = 0
         self.received_bytes = 0
         self._handle = node.request(operation, session, arguments, self._on_message)
@@ -55,7 +55,7 @@ class Exchange:
         return self._handle
 
     def close(self) -> None:
-        """Nobody is interested any more."""
+        """The client is not interested any more."""
         self._node.finish(self._handle)
 
     def _on_message(self, message: Message) -> None:
@@ -70,7 +70,7 @@ class Exchange:
         except (CallError, ChannelError) as exc:
             self._end(self._node.judged(message, exc))
         except Error as exc:
-            # An agent that breaks the protocol is not to be trusted with anything else.
+            # An agent that breaks the protocol is not trusted any further.
             reason = f'{self._node.context} broke the protocol: {exc}'
             self._end(ChannelError(reason))
             self._node.root.expel(reason)
@@ -94,19 +94,19 @@ class Exchange:
                 return StartError('interpreter', str(self._node.context), f'it cannot be kept warm: {value[1]}')
         elif type(value) is _ANSWERS.get(self._operation, type(None)):
             return value
-        raise DecodeError(f'that is no answer to {self._operation!r}')
+        raise DecodeError(f'malformed answer to {self._operation!r}')
 
     def _receive(self, size: int) -> None:
         if self._parts >= MAX_PARTS:
-            raise WindowError(f'more than {MAX_PARTS} parts arrived before the first was taken')
+            raise WindowError(f'more than {MAX_PARTS} parts arrived before the first was consumed')
         if size > self._credit:
-            raise WindowError(f'{size} bytes arrived, {self._credit} were granted')
+            raise WindowError(f'{size} bytes arrived, only {self._credit} were granted')
         self._credit -= size
         self._parts += 1
         self.received_bytes += size
 
     def _grant_when_taken(self, size: int) -> None:
-        """Let the target send more once the client has room for it; at once, for by that it measures the path."""
+        """Grant credit once the client has room; at once if it has, because the agent measures the path by that."""
 
         def taken() -> None:
             self._credit += size

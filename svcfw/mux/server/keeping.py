@@ -1,9 +1,9 @@
-"""How long contexts of other accounts are kept, and how many: warm ones save time, and are in the way.
+"""Limits of time and number for contexts of other accounts, which save time but occupy their accounts.
 
 Such a context costs its host 12 MB and the controller nothing; without it the next task as that account takes 0.1 s
-longer (0.25 s where both cores are busy). But an account in whose name a process runs cannot be removed or renamed
-(userdel: "currently used by process"), and what its context cannot see, such as a right withdrawn in a directory
-service, it keeps to. Hence the limits below. Only contexts that nothing is asked of are ended, so that nobody waits.
+longer (0.25 s where both cores are busy). But an account with a running process cannot be removed or renamed (userdel:
+"currently used by process"), and the context keeps permissions whose withdrawal it cannot see, such as in a directory
+service. Hence the limits below. Only contexts without requests are ended, so that no client waits.
 """
 
 import re
@@ -14,24 +14,24 @@ from svcfw.agent import ops
 from svcfw.mux.server.child_node import ChildNode
 from svcfw.mux.server.node import Node
 
-#: After its last use, if it is not of root. A start takes at most some 2 % of this, so that tasks which come more
-#: slowly hardly notice. Root's is kept as long as the login's: nobody removes root, and nearly every play has it.
+#: After its last use, except for root. A start takes at most some 2 % of this, so slower tasks hardly notice.
+#: Root's is kept as long as the login's: nobody removes root, and nearly every play uses it.
 KEEP_S = 10.0
-#: From its start, of any account, used or not. Bounds all that no context can see of itself; costs less than 0.1 %.
+#: From its start, for any account, used or not: bounds what a context cannot see of itself; costs less than 0.1 %.
 MAX_AGE_S = 300.0
-#: On one host. Beyond that the one that was used least lately ends when another one starts. Those in use may be more:
-#: a request that waited for its like to end could wait for long, and there is never more than one for each fork.
+#: On one host. Beyond that the least recently used one ends when another one starts. More may be in use: a request that
+#: waited for one to end could wait for long, and there is never more than one for each fork.
 MAX_KEPT = 8
-#: For the end of contexts that a request is about to be rid of. An agent takes less (agent.DISMISS_S) if it is well.
+#: For the end of contexts before a request. A healthy agent takes less (agent.DISMISS_S).
 END_S = 10.0
 
-#: Modules that may end, change or look for what runs in the name of an account that their parameters name.
+#: Modules that may end, change or look for processes of an account that their parameters name.
 _ABOUT_ACCOUNTS = frozenset({'user', 'command', 'expect'})
 _ANSIBLE_MODULES = 'ansible.modules.'
 
 
 def expire(root: Node, now: float) -> None:
-    """End the contexts of other accounts that were kept for long enough."""
+    """End the contexts of other accounts whose time is over."""
     for child in root.all_children():
         if child.is_retired or child.facts is None:
             continue
@@ -41,7 +41,7 @@ def expire(root: Node, now: float) -> None:
 
 
 def make_room(root: Node) -> None:
-    """Before another one is started: end those that are used least lately, so far as they are not in use."""
+    """Before another one is started: end the least recently used ones that are not in use."""
     kept = [child for child in root.all_children() if not child.is_retired]
     idle = sorted((child for child in kept if child.is_idle() and child.facts), key=ChildNode.idle_since)
     for child in idle[: max(0, len(kept) + 1 - MAX_KEPT)]:
@@ -49,10 +49,10 @@ def make_room(root: Node) -> None:
 
 
 def in_the_way(node: Node, operation: str, arguments: tuple[Any, ...]) -> list[ChildNode]:
-    """The contexts of other accounts that should be gone before a request is carried out on `node`.
+    """The contexts of other accounts to end before a request is performed on `node`.
 
-    Those of accounts that the module `user`, or a command (userdel, usermod, pkill), names. One named for other
-    reasons is started anew when it is wanted again.
+    Those of accounts that the module `user`, or a command (userdel, usermod, pkill), names. If it was named for another
+    reason, its context is started again when needed.
     """
     over = [child for child in node.root.all_children() if child is not node and _is_over(child)]
     text = _text(operation, arguments) if over else b''
@@ -60,7 +60,7 @@ def in_the_way(node: Node, operation: str, arguments: tuple[Any, ...]) -> list[C
 
 
 def end(children: Sequence[ChildNode], then: Callable[[], None]) -> None:
-    """End these; call back once no process of theirs is left, or after END_S."""
+    """End these contexts; call back once their processes have ended, or after END_S."""
     waiting = set(children)
 
     def gone(child: ChildNode) -> None:
@@ -81,12 +81,12 @@ def end(children: Sequence[ChildNode], then: Callable[[], None]) -> None:
 
 
 def _is_over(child: ChildNode) -> bool:
-    """Whether nothing is asked of it; it may be about to end already."""
+    """Whether it has no requests; it may be ending already."""
     return child.facts is not None and child.is_idle()
 
 
 def _text(operation: str, arguments: tuple[Any, ...]) -> bytes:
-    """Where a request that may be about accounts would name them."""
+    """The text of a request that may name accounts."""
     if operation == ops.COMMAND:
         _, command, stdin, _ = arguments
         return _bytes(command) + b'\n' + _bytes(stdin)
@@ -102,7 +102,7 @@ def _bytes(text: Any) -> bytes:
 
 
 def _names(text: bytes, child: ChildNode) -> bool:
-    """Whether the account occurs in it, as a word."""
+    """Whether the account's name occurs in the text, as a word."""
     assert child.facts is not None
     name = re.escape(_bytes(child.facts['user']))
     return re.search(rb'(?<![\w.-])' + name + rb'(?![\w-]|\.\w)', text) is not None

@@ -1,6 +1,6 @@
-"""What modules consist of, by content: kept so that workers hand over each zip once.
+"""Members of modules, by content: kept so that workers send each zip once.
 
-A zip's manifest, the encoded list of (name, digest) of its members, is kept and travels as one more content.
+A zip's member list, the encoded list of (name, digest) of its members, is stored and sent as one more content.
 """
 
 import hashlib
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from svcfw.core.wire.codec import Codec
 
-#: More is forgotten as a whole; the modules of one ansible-core are some 5 MB.
+#: At this size everything is dropped; the modules of one ansible-core are some 5 MB.
 MAX_BYTES = 128 * 1024 * 1024
-#: What naming one member in one zip costs, about: zips whose members are all known take room as well.
+#: Approximate cost of one name in one zip: zips without new members take memory as well.
 ENTRY_BYTES = 256
 
 #: Name in the zip, SHA-256 of the content, content.
@@ -22,13 +22,13 @@ Content = tuple[bytes, bytes]
 
 @dataclass(frozen=True)
 class Zip:
-    """`manifest`: its digest; `contents`: what has to be on a target to run the zip, the manifest first."""
+    """`member_list`: its digest; `contents`: all that a target needs to run the zip, the member list first."""
 
-    manifest: bytes
+    member_list: bytes
     contents: list[Content]
 
 
-class Store:
+class ModuleZips:
     """Members of known zips. Loop thread only."""
 
     def __init__(self) -> None:
@@ -43,8 +43,11 @@ class Store:
             self._contents.clear()
             self._bytes = 0
         members = list(members)
-        manifest = Codec().encode([(name, digest) for name, digest, _ in members])
-        named = [(hashlib.sha256(manifest).digest(), manifest), *((digest, content) for _, digest, content in members)]
+        member_list = Codec().encode([(name, digest) for name, digest, _ in members])
+        named = [
+            (hashlib.sha256(member_list).digest(), member_list),
+            *((digest, content) for _, digest, content in members),
+        ]
         contents = []
         for digest, content in named:
             if digest not in self._contents:
@@ -55,5 +58,5 @@ class Store:
         self._zips[zip_id] = Zip(contents[0][0], contents)
 
     def find(self, zip_id: str) -> Zip | None:
-        """A zip, None for an unknown one. What was given out stays whole whatever is forgotten."""
+        """A zip, or None if unknown. It stays complete whatever is dropped later."""
         return self._zips.get(zip_id)

@@ -1,6 +1,6 @@
-"""Node: one context with an agent, from its start to its end, and the children of other accounts below it.
+"""Node: one context with an agent, from its start to its end, and its children of other accounts.
 
-What the context of a login (root_node.py) and that of another account below it (child_node.py) have in common.
+The base of root_node.py (the context of a login) and child_node.py (of another account below it).
 """
 
 import itertools
@@ -16,8 +16,8 @@ from svcfw.core.message import Message
 from svcfw.core.wire.errors import ChannelError, DecodeError, Error
 from svcfw.core.wire.frames import Frame
 from svcfw.mux.server import telling
-from svcfw.mux.server.remote_cache import Supply
-from svcfw.mux.server.turns import LinkFlow
+from svcfw.mux.server.remote_cache import RemoteCache
+from svcfw.mux.server.turns import LinkTurns
 from svcfw.program.router import Router
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 _log = logging.getLogger('svcfw.mux')
 _numbers = itertools.count(1)
 
-#: error is None once the node can be used; a ChannelError if the place is gone that was to start it.
+#: error is None once the node can be used; a ChannelError if its parent is gone.
 OnReady = Callable[[Error | None], None]
 
-#: What later failures must not be allowed to rest on goes by way of the root's agent, which knows of its own failures.
+#: Operations on which later failures must not depend go through the root's agent, which knows of its own failures.
 _FREE = frozenset({
     ops.MEMBERS, ops.FORGET, ops.CONTENT, ops.DROP, ops.PASS, ops.GRANT, ops.CHILD_INPUT, ops.END, ops.ANYWAY,
     ops.DISMISS, ops.TIMED,
@@ -38,9 +38,9 @@ _FACTS = {'home': str, 'user': str, 'uid': int, 'python': str, 'version': tuple,
 
 
 class StaleError(ChannelError):
-    """A context is not what a new one would be, and has therefore not begun what it was asked for.
+    """A context differs from what a new one would be, and has therefore refused a request.
 
-    said_by: the node whose agent found that; what it was told before is done.
+    said_by: the node whose agent refused; its earlier requests are done.
     """
 
     def __init__(self, said_by: 'Node', reason: str) -> None:
@@ -49,9 +49,9 @@ class StaleError(ChannelError):
 
 
 class Node:
-    """A context whose agent answers. `facts` is None until it does; `dead` is the reason once it never will again.
+    """A context with an agent. `facts` is None until the agent answers; `dead` is the reason once it will not any more.
 
-    A *retired* one gets no new work: who asks for its like gets a new one. It ends when nobody holds it any more.
+    A *retired* one gets no new requests: they go to a new one. It ends when nobody holds it any more.
     Everything runs on the loop thread.
     """
 
@@ -61,56 +61,56 @@ class Node:
         self.context: Context | None = None
         self.facts: dict[str, Any] | None = None
         self.dead: str | None = None
-        #: It ends because it was told to, and so has done what it was told before.
+        #: It ends because it was told to, after all earlier requests.
         self.has_left = False
         self.children: dict[Hashable, ChildNode] = {}
         self._retired_children: set[ChildNode] = set()
         self._is_retired = False
-        #: Of a root: whether anything here or below may have to be ended once it is done with.
+        #: Of a root: whether it or a descendant may have to be ended when idle.
         self.has_retired = False
-        #: Of a root that is stale: until when no other login is tried in its place.
+        #: Of a stale root: until when no new login is tried.
         self.last_resort_until = 0.0
         #: Whether commands that start children of other accounts have asked for a terminal here.
         self.wants_tty = False
-        #: The run of ansible that has started it, as far as that wants to be told of it: see telling.py.
+        #: The run of ansible that started it, if it wants to be told: see telling.py.
         self.run = ''
-        #: Of a root: which transport, and why, as people shall read it.
+        #: Of a root: the transport and the reason, as text for users.
         self.way = ''
         self.key = telling.key(next(_numbers))
-        self.sent_bytes = 0  # of a root: what was given to its link
+        self.sent_bytes = 0  # of a root: bytes written to its link
         self._last_used = router.loop.clock()
         self._requests: set[int] = set()
         self._holders: set[Hashable] = set()
         self._waiting: list[OnReady] = []
-        self.flow: LinkFlow = root.flow if root else LinkFlow(router.loop.clock)
-        self.supply: Supply = Supply(
+        self.flow: LinkTurns = root.flow if root else LinkTurns(router.loop.clock)
+        self.remote_cache: RemoteCache = RemoteCache(
             lambda operation, *arguments: self.tell(operation, 0, arguments),
             self.flow,
-            root.supply if root else None,
+            root.remote_cache if root else None,
             lambda: self.context.id,  # type: ignore[union-attr]
         )
 
     def when_ready(self, callback: OnReady) -> None:
-        """Call back once the agent answers, or with why it does not; perhaps at once."""
+        """Call back once the agent answers or the start has failed; perhaps at once."""
         if self.facts is not None:
             callback(None)
         else:
             self._waiting.append(callback)
 
     def boot_command(self, marker: str) -> str:
-        """Text for `sh -c` that starts a child of this node's context under another account; shows `marker` first."""
+        """Text for `sh -c` that starts a child of this node's context under another account; prints `marker` first."""
         assert self.facts is not None
-        # Ours may be out of that account's reach (below a home with mode 0700): it looks for one of its own then.
+        # The other account may not be able to reach our interpreter (below a home with mode 0700): then it searches.
         size = first_stage.second_stage_size(self.router.bundle)
         search = first_stage.nested_text(size, [self.facts['python']] if self.facts['python'] else [])
         return f'echo {marker}; exec {search}'
 
-    # -- talking with the agent
+    # -- messages to the agent
 
     def request(
         self, operation: str, session: int, arguments: tuple[Any, ...], on_message: Callable[[Message], None]
     ) -> int:
-        """Ask the agent; `on_message` gets its messages until `finish(handle)` or a dead one. Returns the handle."""
+        """Send a request; `on_message` gets its messages until `finish(handle)` or a dead one. Returns the handle."""
         assert self.context is not None
         handle = self.router.add_handler(on_message, respondent=self.context)
         self._requests.add(handle)
@@ -122,13 +122,13 @@ class Node:
         return handle
 
     def finish(self, handle: int) -> None:
-        """The request with this handle is over. Idempotent."""
+        """The request with this handle has ended. Idempotent."""
         self._requests.discard(handle)
         self.router.remove_handler(handle)
         self._was_used()
 
     def tell(self, operation: str, session: int, arguments: tuple[Any, ...]) -> None:
-        """Have something done that is not answered. Nothing happens if the context is gone."""
+        """Send a request without answer. No-op if the context is gone."""
         self._send(operation, session, arguments, 0)
 
     def _send(self, operation: str, session: int, arguments: tuple[Any, ...], reply_to: int) -> None:
@@ -166,15 +166,15 @@ class Node:
         self.expel(f'{self.context}: {reason}')
 
     def said(self) -> str:
-        """What the program that carries it has said on its error stream before it was up."""
+        """Output on the transport program's error stream before the link was up."""
         return ''
 
     def command(self) -> list[str]:
-        """That program with its arguments."""
+        """The transport program with its arguments."""
         return []
 
     def expel(self, reason: str) -> None:
-        """Cut the link, of a host that does not keep to the protocol."""
+        """Close the link of a host that broke the protocol."""
         assert self.context is not None
         _log.warning('%s', reason)
         link = self.router.link_for(self.context.id)
@@ -184,16 +184,16 @@ class Node:
     # -- use
 
     def hold(self, holder: Hashable) -> None:
-        """Keep it from ending until `release(holder)`: a request is on its way here, or something told is owed."""
+        """Prevent its end until `release(holder)`: a request is on its way, or an unanswered one may not be done."""
         self._holders.add(holder)
 
     def release(self, holder: Hashable) -> None:
-        """Idempotent."""
+        """Undo `hold`. Idempotent."""
         self._holders.discard(holder)
         self._was_used()
 
     def is_idle(self) -> bool:
-        """Whether nothing is asked of it or of those below, and nobody holds one of them."""
+        """Whether neither it nor a descendant has requests or holders."""
         is_in_use = self._requests or self._holders or self._waiting
         return not is_in_use and all(child.is_idle() for child in self.all_children())
 
@@ -201,18 +201,18 @@ class Node:
         return max([self._last_used, *(child.idle_since() for child in self.children.values())])
 
     def contexts(self) -> set[int]:
-        """The ids of this node's context and of all below it."""
+        """The ids of this node's context and of its descendants."""
         own = set() if self.context is None else {self.context.id}
         return own.union(*(child.contexts() for child in self.all_children()))
 
     def all_children(self) -> 'list[ChildNode]':
-        """Those that are retired and not gone among them."""
+        """All children, including retired ones that have not ended."""
         return [*self.children.values(), *self._retired_children]
 
     def _was_used(self) -> None:
         self._last_used = self.router.loop.clock()
         if self.root.has_retired:
-            # Later: whoever is done may be about to hold it for the next thing.
+            # Later: the holder may be about to hold it again.
             self.router.loop.call_soon(self.root.sweep)
 
     # -- retirement
@@ -222,59 +222,59 @@ class Node:
         return self._is_retired
 
     def detach(self, child: 'ChildNode') -> None:
-        """Let nobody find this child any more."""
+        """Let no request find this child any more."""
         self.forget(child)
         self._retired_children.add(child)
 
     def forget(self, child: 'ChildNode') -> None:
-        """This child is gone."""
+        """This child has ended."""
         self._retired_children.discard(child)
         for key in [key for key, each in self.children.items() if each is child]:
             del self.children[key]
 
     def retire(self) -> None:
-        """Give it no new work, and end it once what is under way is done; at once if nothing is."""
+        """Give it no new requests, and end it once it is idle."""
         self._is_retired = self.root.has_retired = True
         self.root.sweep()
 
     def is_last_resort(self) -> bool:
-        """Whether it is to be used although it is stale: there can be no new one for now."""
+        """Whether to use it although it is stale: a new one cannot be started for now."""
         return self.router.loop.clock() < self.last_resort_until
 
     def sweep(self) -> None:
-        """End what is retired and done with, here and below."""
+        """End idle retired nodes, this one and descendants."""
         for child in self.all_children():
             child.sweep()
         if self._is_retired and self.facts is not None and not self.dead and self.is_idle():
             self.leave()
 
     def leave(self) -> None:
-        """End the context with all below it, after all that it was told."""
+        """End the context with its descendants, after all earlier requests."""
         raise NotImplementedError
 
     def judged(self, message: Message, error: Error) -> Error:
-        """What the error that a message for a request brought really is."""
+        """The real meaning of the error that a message for a request brought."""
         if not isinstance(error, ChannelError) or not str(error).startswith(ops.STALE):
             return error
         root = self.root.context
         return StaleError(self.root if root is not None and message.src_id == root.id else self, str(error))
 
-    # -- its life
+    # -- life cycle
 
     def adopt(self, context: Context, facts: Any) -> None:
-        """The agent of this node has answered. DecodeError if that is no answer."""
+        """The agent of this node has answered. Raises DecodeError for a malformed answer."""
         if type(facts) is not dict or any(type(facts.get(name)) is not kind for name, kind in _FACTS.items()):
-            raise DecodeError('its agent states no facts')
+            raise DecodeError('malformed facts of an agent')
         self.context = context
         self.facts = {name: facts[name] for name in _FACTS}
         self._answer(None)
 
     def clause(self, reason: str) -> str:
-        """A reason without the name of this context before it: whoever hears it is told the name as well."""
+        """A reason without the name of this context before it: errors have the name as well."""
         return reason.removeprefix(f'{self.context}: ')
 
     def fail(self, error: Error) -> None:
-        """It never will."""
+        """The start has failed."""
         self.dead = self.dead or str(error)
         self._answer(error)
 

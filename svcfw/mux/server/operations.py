@@ -1,4 +1,4 @@
-"""What a session's requests do once the node is there that they are for."""
+"""Performs a session's requests once the node they are for is up."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -20,12 +20,12 @@ COMMAND_ARGUMENTS = 4
 _UNANSWERED = frozenset({ops.MKDTEMP, ops.CHMOD, ops.REMOVE})
 
 
-class Request:
-    """One request of the client: where it leads, and what it is to do there."""
+class ClientRequest:
+    """One request of the client: its target and operation."""
 
     def __init__(self, number: int, value: Any) -> None:
         self.number = number
-        #: Whether a context has refused it, being stale.
+        #: Whether a stale context has refused it.
         self.was_stale = False
         self.link, self.become_key, self.timeout_s, self.operation, self.arguments = value
 
@@ -34,8 +34,8 @@ class Request:
         return bool(self.number)
 
 
-class OnNode:
-    """One request at a time of a session, on a node that is up. Loop thread only."""
+class Operations:
+    """Performs one request of a session at a time, on a node that is up. Loop thread only."""
 
     def __init__(self, session: 'Session') -> None:
         self._session = session
@@ -44,26 +44,26 @@ class OnNode:
         self._job: tuple[int, int] | None = None  # whose module may ask for what its client offers
 
     def close(self) -> None:
-        """The client is gone: nobody waits for an answer."""
+        """The client is gone."""
         if self._exchange is not None:
             self._exchange.close()
         self._job_is_over()
 
     def members_arrived(self, value: Any) -> None:
-        """The client has sent what a module consists of; dropped if it was not asked to."""
+        """The client has sent a module's members; ignored if it was not asked to."""
         on_members, self._on_members = self._on_members, None
         if on_members:
             on_members(value)
 
-    def carry_out(self, request: Request, node: Node) -> None:
-        """Begin the request there; `session.settled` follows, perhaps at once."""
+    def carry_out(self, request: ClientRequest, node: Node) -> None:
+        """Start the request on `node`; `session.settled` is called at its end, perhaps at once."""
         in_the_way = keeping.in_the_way(node, request.operation, request.arguments)
         if in_the_way:
             keeping.end(in_the_way, lambda: self._session.step(self._carry_out, request, node))
         else:
             self._carry_out(request, node)
 
-    def _carry_out(self, request: Request, node: Node) -> None:
+    def _carry_out(self, request: ClientRequest, node: Node) -> None:
         self._session.uses(node)
         if request.operation in _UNANSWERED:
             self._tell(request, node, request.operation, request.arguments)
@@ -74,7 +74,7 @@ class OnNode:
         elif request.operation == protocol.LARGE:
             self._session.settled(request)
             self._session.telling.answered(node, 0, 0)
-            self._session.send(protocol.RESULT, request.number, node.supply.large(*request.arguments))
+            self._session.send(protocol.RESULT, request.number, node.remote_cache.large(*request.arguments))
         elif request.operation == ops.MODULE:
             self._run_module(request, node)
         elif request.operation == ops.COMMAND and len(request.arguments) > COMMAND_ARGUMENTS:
@@ -83,16 +83,26 @@ class OnNode:
         else:
             self._ask(request, node, request.arguments)
 
-    def _put_whole(self, request: Request, node: Node, path: str, mode: int, digest: bytes, content: bytes) -> None:
+    def _put_whole(
+        self, request: ClientRequest, node: Node, path: str, mode: int, digest: bytes, content: bytes
+    ) -> None:
         def put() -> None:
             self._session.step(self._tell, request, node, ops.PUT_HELD, (path, mode, digest))
 
-        node.supply.content(digest, content, put)
+        node.remote_cache.content(digest, content, put)
 
     def _put_part(
-        self, request: Request, node: Node, path: str, mode: int, data: bytes, flags: int, digest: bytes, size: int
+        self,
+        request: ClientRequest,
+        node: Node,
+        path: str,
+        mode: int,
+        data: bytes,
+        flags: int,
+        digest: bytes,
+        size: int,
     ) -> None:
-        """Send as much as one message should carry, and the rest in its turn."""
+        """Send one message's worth of data, and the rest in turn."""
         size_now = node.flow.chunk_bytes()
         chunk, rest = data[:size_now], data[size_now:]
         if rest:
@@ -102,23 +112,23 @@ class OnNode:
             return
         self._tell(request, node, ops.PUT, (path, mode, chunk, flags, digest))
         if size:
-            node.supply.was_put(digest, size)
+            node.remote_cache.was_put(digest, size)
 
-    def _tell(self, request: Request, node: Node, operation: str, arguments: tuple[Any, ...]) -> None:
-        """Have something done that is not answered; the next request may begin."""
+    def _tell(self, request: ClientRequest, node: Node, operation: str, arguments: tuple[Any, ...]) -> None:
+        """Send an operation without answer; the next request may start."""
         node.tell(operation, self._session.id, arguments)
         if operation != ops.REMOVE:
             self._session.owes(node)
-        self._hold_back(node)
+        self._backpressure(node)
         self._session.settled(request)
 
-    def _hold_back(self, node: Node) -> None:
-        """Read no more from the client than the target takes."""
+    def _backpressure(self, node: Node) -> None:
+        """Backpressure: read no more from the client than the target takes."""
         target = self._session.server.router.link_for(node.root.context.id)  # type: ignore[union-attr]
         if target is not None and target.is_full():
             pause_until_room(self._session.stream, target)
 
-    def _ask(self, request: Request, node: Node, arguments: tuple[Any, ...], offer: Offer | None = None) -> None:
+    def _ask(self, request: ClientRequest, node: Node, arguments: tuple[Any, ...], offer: Offer | None = None) -> None:
         def part(stdout: bytes, stderr: bytes) -> None:
             self._session.send(protocol.PART, request.number, (stdout, stderr))
 
@@ -135,7 +145,7 @@ class OnNode:
                 if offer is not None:
                     self._session.tell_lines(request, offer)
                 if result is False:
-                    node.supply.was_missing(arguments[-1])
+                    node.remote_cache.was_missing(arguments[-1])
                 if exchange is not None:
                     self._session.telling.answered(node, exchange.target_us, exchange.received_bytes)
                 self._session.deliver(request, protocol.RESULT, result)
@@ -153,7 +163,7 @@ class OnNode:
         if job is not None:
             self._session.server.jobs.is_over(*job)
 
-    def _run_module(self, request: Request, node: Node) -> None:
+    def _run_module(self, request: ClientRequest, node: Node) -> None:
         """Get the members, then run."""
         job = dict(request.arguments[0], start_s=request.timeout_s)
         zip_id = job.pop('zip_id', None)
@@ -170,17 +180,17 @@ class OnNode:
             self._session.send(protocol.NEED_MEMBERS, request.number, None)
             return
         if found_zip is not None:
-            job['manifest'] = found_zip.manifest
-            node.supply.members(found_zip.contents)
+            job['member_list'] = found_zip.member_list
+            node.remote_cache.members(found_zip.contents)
         self._ask(request, node, (job,), offer)
 
 
-def raise_error(request: Request, error: Error) -> None:
-    """A step that fails."""
+def raise_error(request: ClientRequest, error: Error) -> None:
+    """Fail the request's step with `error`."""
     raise error
 
 
 def pause_until_room(reader: Stream, writer: Stream) -> None:
-    """Read no more from one stream than another takes."""
+    """Backpressure: pause reading from one stream while the other is full."""
     reader.pause_reading()
     writer.when_room(reader.resume_reading)

@@ -1,7 +1,7 @@
-"""Supply: what one agent was given to hold, as modules and as contents of files, so that it is given each once.
+"""RemoteCache: remote cache of one agent: modules and file contents that it holds, so that each is sent once.
 
-An agent in a child context is supplied by the agent of the account that is logged in to: what both need has crossed
-the link to their host once.
+The agent of a child context gets them from the login account's agent: what both need crosses the link to their host
+once.
 """
 
 from collections import OrderedDict
@@ -9,32 +9,32 @@ from collections.abc import Callable, Sequence
 
 from svcfw.agent import ops
 from svcfw.mux.server.members import Content
-from svcfw.mux.server.turns import LinkFlow
+from svcfw.mux.server.turns import LinkTurns
 
-#: An agent that was given more than this of modules is told to forget them all first.
+#: Beyond this size of modules the agent is told to forget all first.
 MAX_MEMBER_BYTES = 64 * 1024 * 1024
-#: Of contents of files it is told to drop what was wanted least lately.
+#: Beyond this size of file contents the agent is told to drop the least recently used.
 MAX_CONTENT_BYTES = 16 * 1024 * 1024
-#: Modules in one message: what follows them need not wait for all.
+#: Modules in one message: later messages need not wait for all.
 MEMBERS_BYTES = 1024 * 1024
-#: Large files that an agent may still have; what it has not is found out by asking it.
+#: Large files that an agent may still have; the agent is asked whether it has.
 MAX_LARGE = 64
 
-#: tell(operation, arguments): have something done that is not answered.
+#: tell(operation, arguments): sends an operation without answer.
 Tell = Callable[..., None]
 
 
-class Supply:
+class RemoteCache:
     """What one agent holds.
 
-    flow: the link to its host. above: the supply of the agent that passes things on to it, as to `context_id()`.
+    flow: the link to its host. above: that of the agent that relays to this one, under the id `context_id()`.
     """
 
     def __init__(
         self,
         tell: Tell,
-        flow: LinkFlow,
-        above: 'Supply | None' = None,
+        flow: LinkTurns,
+        above: 'RemoteCache | None' = None,
         context_id: Callable[[], int] | None = None,
     ) -> None:
         self.tell = tell
@@ -50,7 +50,7 @@ class Supply:
     # -- modules
 
     def members(self, members: Sequence[Content]) -> None:
-        """Have the agent hold what it lacks of a module's (digest, content), before the request that needs them."""
+        """Send what the agent lacks of a module's (digest, content), before the request that needs them."""
         lacking = self._lacking(members)
         if self._member_bytes + sum(map(len, lacking.values())) > MAX_MEMBER_BYTES:
             self.tell(ops.FORGET)
@@ -90,7 +90,7 @@ class Supply:
     def content(self, digest: bytes, content: bytes, then: Callable[[], None]) -> None:
         """Have the agent hold a content; then call back, perhaps at once: it has been sent, and stays for a while.
 
-        What is told to the agent within the callback finds it there.
+        Operations sent within the callback find it there.
         """
         if digest in self._arriving:
             self._arriving[digest].append(then)
@@ -128,7 +128,7 @@ class Supply:
         self._drop_beyond(MAX_CONTENT_BYTES)
 
     def doubt(self) -> None:
-        """Something that was held could not be used: give all contents anew."""
+        """A held content could not be used: send all contents again."""
         self._drop_beyond(0)
 
     def _drop_beyond(self, maximum: int) -> None:
@@ -152,5 +152,5 @@ class Supply:
         return [digest for digest, each in self._large.items() if each == size]
 
     def was_missing(self, digest: bytes) -> None:
-        """The agent has that large file no more."""
+        """The agent does not have that large file any more."""
         self._large.pop(digest, None)

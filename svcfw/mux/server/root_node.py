@@ -1,4 +1,4 @@
-"""RootNode: the context of the account that is logged in to."""
+"""RootNode: the context of the login account."""
 
 import logging
 from collections.abc import Callable
@@ -15,12 +15,12 @@ from svcfw.transport.spec import Spec
 from svcfw.transport.start import Starter
 
 AGENT_MODULE = 'svcfw.agent.agent'
-#: Of what a program said that did not come to a link.
+#: Lines that are logged of a program's output if its link did not come up.
 MAX_LOGGED_LINES = 20
-#: After a login has failed that was to replace a stale one, it is not tried again for so long.
+#: Pause after a failed login that was to replace a stale one.
 LAST_RESORT_S = 60.0
-#: An agent that has acknowledged nothing for so long will not: TCP, too, gives a silent host up after a quarter of an
-#: hour (tcp_retries2). Of a retired one that no client needs sooner.
+#: An agent that acknowledges nothing for this long is given up, as TCP gives a silent host up after a quarter of an
+#: hour (tcp_retries2). A retired one that no client needs, sooner.
 STALLED_S, RETIRED_STALLED_S = 900.0, 15.0
 _OVERFULL = 'See whether the host has memory and processes left.'
 
@@ -35,7 +35,7 @@ class RootNode(Node):
         self.host: str = spec.host
         self._spec = spec
         self.way = connect.choice(spec)[1]
-        #: It is lost, or will never be; one that was told to leave is dead before.
+        #: It is lost, or did not start; one that was told to end is dead before.
         self.is_over = False
         self._on_end = on_end
         self._is_linked = False
@@ -69,7 +69,7 @@ class RootNode(Node):
 
     def _on_facts(self, message: Message) -> None:
         if message.is_dead or self.dead:
-            return  # `lost` or the starter know why
+            return  # `lost` or the starter report the cause
         try:
             assert self.context is not None
             self.adopt(self.context, message.small_value())
@@ -94,7 +94,7 @@ class RootNode(Node):
         self._on_end()
 
     def lost(self, reason: str) -> None:
-        # A start that fails is explained by the starter, which has still to read what the program said.
+        # The starter explains a failed start: it has still to read the program's output.
         if self.facts is None and self._is_linked:
             self.fail(StartError('died', self.host, self.clause(reason), _OVERFULL))
         elif self.facts is not None:
@@ -107,7 +107,7 @@ class RootNode(Node):
         return super().is_idle() and not self.flow.is_busy()
 
     def end_if_stalled(self, is_needed: Callable[[Node], bool]) -> None:
-        """Give up on a host that takes nothing of what is under way to it. is_needed(node): whether a client waits."""
+        """Give up a host that acknowledges nothing. is_needed(node): whether a client waits for it."""
         stalled_s = self.flow.stalled_s()
         is_long = stalled_s > STALLED_S
         is_in_vain = self._is_retired and stalled_s > RETIRED_STALLED_S and not is_needed(self)
@@ -117,7 +117,7 @@ class RootNode(Node):
             )
 
     def reinstate(self) -> None:
-        """Take the retirement back, for some time: a new login is not possible."""
+        """Undo the retirement for some time: a new login is not possible."""
         self._is_retired = False
         self.last_resort_until = self.router.loop.clock() + LAST_RESORT_S
 

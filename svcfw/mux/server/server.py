@@ -1,4 +1,4 @@
-"""The multiplexer: listens for clients, keeps a context for each link, ends when nobody has needed it for a while."""
+"""The multiplexer: listens for clients, keeps a context for each link, ends after a time without use."""
 
 import faulthandler
 import fcntl
@@ -26,33 +26,33 @@ from svcfw.core.wire.errors import DecodeError, Error
 from svcfw.core.wire.link import Link
 from svcfw.mux import protocol, rundir
 from svcfw.mux.server import keeping, logfile
-from svcfw.mux.server.members import Store
+from svcfw.mux.server.members import ModuleZips
 from svcfw.mux.server.node import Node
 from svcfw.mux.server.root_node import RootNode
 from svcfw.mux.server.services.jobs import Jobs
 from svcfw.mux.server.session import Session
 from svcfw.mux.server.telling import Telling
-from svcfw.mux.server.turns import LinkFlow
+from svcfw.mux.server.turns import LinkTurns
 from svcfw.mux.server.watchdog import Watchdog
 from svcfw.program.router import Router
 from svcfw.transport.spec import Spec
 
-#: Payload of one frame from a target, of which we may hold three copies. Agents send parts below 1 MiB.
+#: Payload of one frame from a target, of which up to three copies are in memory. Agents send parts below 1 MiB.
 MAX_AGENT_FRAME_BYTES = 8 * 1024 * 1024
-#: How many workers may be waiting to be accepted: they all start at once.
+#: Backlog of the socket: all workers connect at once.
 BACKLOG = 512
-#: How often to look for what nobody uses; more often where that is to be noticed soon.
+#: Interval of checks for idle contexts; shorter where short time-outs need it.
 IDLE_CHECK_S = 1.0
 MIN_IDLE_CHECK_S = 0.05
-#: How long to accept no one after descriptors ran out.
+#: Pause of accept() after descriptors ran out.
 ACCEPT_PAUSE_S = 0.5
 
 _log = logging.getLogger('svcfw.mux')
 
 
 def serve(folder: Path, ready_fd: int) -> None:
-    """The life of the process: listen in `folder`, write a byte to `ready_fd`, serve, leave nothing."""
-    # No umask of our own: children on this machine inherit it, and in this folder nobody else can read anyhow.
+    """Run the process: listen in `folder`, write a byte to `ready_fd`, serve, leave nothing."""
+    # No umask of our own: local children inherit it, and other users cannot enter this folder anyhow.
     logfile.configure(folder)
     private.hide()
     if displaced := rundir.displaced(folder):
@@ -74,15 +74,15 @@ class Server:
     def __init__(self, folder: Path) -> None:
         self.router = Router(standby=False)
         relay_of(self.router).max_frame_bytes = MAX_AGENT_FRAME_BYTES
-        self.store = Store()
+        self.store = ModuleZips()
         self.jobs = Jobs(self.router)
         self._loop = self.router.loop
         self._over = Waiter(self._loop)
-        # Links hold passwords: what they are kept by is a hash that nobody can compute from outside.
+        # Links hold passwords: they are identified by a hash with a secret key.
         self._hash_key = secrets.token_bytes(32)
         self._roots: dict[bytes, RootNode] = {}
-        self._retired: set[RootNode] = set()  # which requests that were begun before still need
-        self._flows: dict[int, LinkFlow] = {}  # by the id of a root's context
+        self._retired: set[RootNode] = set()  # needed by earlier requests
+        self._flows: dict[int, LinkTurns] = {}  # by the id of a root's context
         self._sessions: dict[int, Session] = {}
         self._session_ids = itertools.count(1)  # 0 is the multiplexer itself
         self._idle_timeout_s = 60.0
@@ -96,7 +96,7 @@ class Server:
         self.router.add_handler(self._on_agent, handles.AGENT)
 
     def run(self) -> None:
-        """Serve until idle for long enough, stopped, or told to by SIGTERM."""
+        """Serve until idle for long enough, stopped, or ended by SIGTERM."""
         self._watch_signals()
         self._loop.watch(self._listener.fileno(), self._on_connect)
         self._loop.call_soon(self._look_for_idle)
@@ -104,7 +104,7 @@ class Server:
         self.router.close()
 
     def _watch_signals(self) -> None:
-        """SIGTERM becomes a byte in a pipe: a handler could come while the loop's lock is held."""
+        """SIGTERM becomes a byte in a pipe: a handler could run while the loop's lock is held."""
         wake_r, wake_w = os.pipe()
         for fd in (wake_r, wake_w):
             os.set_blocking(fd, False)
@@ -122,7 +122,7 @@ class Server:
     # -- clients
 
     def _listen(self) -> socket.socket:
-        """Take the socket's place. Whoever started us holds the lock, so that a file there is a dead one's."""
+        """Bind the socket. The starter holds the lock, so an existing file belongs to a dead multiplexer."""
         self._path.unlink(missing_ok=True)
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(str(self._path))
@@ -175,9 +175,9 @@ class Server:
         python: str | None = None,
         telling: Telling | None = None,
     ) -> RootNode:
-        """The context for a link, which is started if there is none. StartError, DecodeError for what is no link.
+        """The context for a link, started if there is none. Raises StartError, DecodeError for a malformed link.
 
-        python, telling: Spec.modules_python and the Telling of the client whose wishes count if it is started.
+        python, telling: Spec.modules_python and the Telling of the client, used if it is started.
         """
         key = self._key(link)
         node = self._roots.get(key)
@@ -186,9 +186,9 @@ class Server:
             if type(fields) is not dict or type(fields.get('env')) is not dict:
                 raise DecodeError('that is no link')
             fields['env'] = {**environment, **fields['env']}
-            fields.pop('set_by_config', None)  # ssh finds it by itself
-            fields.pop('agent', None)  # whose keys count, not where they are
-            fields.pop('spoken_to', None)  # what they asked for is in `telling`
+            fields.pop('set_by_config', None)  # ssh reads it itself
+            fields.pop('agent', None)  # its keys count, not its socket
+            fields.pop('spoken_to', None)  # the verbosity is in `telling`
             verbosity = telling.ssh_verbosity if telling else 0
             spec = Spec(timeout_s=timeout_s, modules_python=python, verbosity=verbosity, **fields)
             node = RootNode(self.router, spec, lambda: self._forget(key))
@@ -198,16 +198,17 @@ class Server:
         return node
 
     def _follow(self, node: RootNode) -> None:
-        """Know where to what a root acknowledges belongs, as long as it is there."""
+        """Register the flow for acknowledgements of a root, as long as it exists."""
         if node.context is not None:
             context = node.context
             self._flows[context.id] = node.flow
             self.router.on_gone(context, lambda reason: self._flows.pop(context.id, None))
 
     def reset(self, link: bytes, on_done: Callable[[bool], None]) -> None:
-        """Have the next request for a link get a new context; call back with whether there was one, once it is gone.
+        """Give the next request for a link a new context; call back with whether there was an old one, once it has
+        ended.
 
-        One that others still need ends with the last of their requests, and is not waited for.
+        One that others still need ends with their last request, and is not waited for.
         """
         node = self._roots.get(self._key(link))
         if node is None or node.dead or node.context is None:
@@ -220,10 +221,10 @@ class Server:
         self.retire(node)
 
     def replace(self, stale: Node, link: bytes, start: Callable[[], RootNode]) -> None:
-        """Have the next requests for a link go to a new context, which `start()` starts by way of `root`. Idempotent.
+        """Direct later requests for a link to a new context, which `start()` starts by way of `root`. Idempotent.
 
-        If there can be none, the stale one goes on: what breaks a login (a step of a play that hardens sshd) would not
-        end a persistent connection of ssh's either.
+        If that fails, the stale one continues: what breaks a login (a step of a play that hardens sshd) would not end a
+        persistent connection of ssh either.
         """
         key = self._key(link)
         old = self._roots.get(key)
@@ -243,11 +244,11 @@ class Server:
         start().when_ready(started)
 
     def current(self, link: bytes) -> RootNode | None:
-        """The context for a link, if there is one."""
+        """The context for a link, or None."""
         return self._roots.get(self._key(link))
 
     def retire(self, node: Node) -> None:
-        """Give this node no new work, and end it once what is under way is done. Idempotent."""
+        """Give this node no new requests, and end it once it is idle. Idempotent."""
         for key in [key for key, each in self._roots.items() if each is node]:
             self._retired.add(self._roots.pop(key))
         node.retire()
@@ -269,7 +270,7 @@ class Server:
         try:
             value = message.small_value()
             if type(value) is int:
-                if message.src_id in self._flows:  # the agents of accounts below count for themselves
+                if message.src_id in self._flows:  # agents of accounts below have their own
                     self._flows[message.src_id].acknowledged(value)
                 return
             if type(value) is tuple and tuple(map(type, value)) == (str, int, int) and value[0] == ops.LINK:
@@ -295,7 +296,7 @@ class Server:
         if self._listener.fileno() >= 0:
             self._loop.watch(self._listener.fileno())
             self._listener.close()
-            # Another one may have been started in our place, when we did not answer for too long.
+            # Another one may have replaced us if we did not answer for too long.
             if _identity(self._path) == self._identity:
                 self._path.unlink(missing_ok=True)
         self.jobs.end()
@@ -326,7 +327,7 @@ class Server:
         return any(session.needs(node) for session in self._sessions.values())
 
     def _stop_unless_wanted(self) -> None:
-        """Stop, unless a client is just coming: under the lock that they take before they start another one."""
+        """Stop, unless a client is just connecting: under the lock that clients hold while they start one."""
         if self._listener.fileno() < 0:
             return  # stopping, and waiting for the last contexts
         try:
@@ -338,7 +339,7 @@ class Server:
         except BlockingIOError:
             pass
         except OSError:
-            self.stop()  # the folder was cleaned away, and with it the way to us
+            self.stop()  # the folder was removed, and with it our socket
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
@@ -350,9 +351,9 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 def _allow_beyond(fd: int) -> None:
-    """Make room for further descriptors once half of what we may have is in use.
+    """Raise the limit of descriptors once half of them are in use.
 
-    Not before: programs on this machine that we start inherit the limit, and are to find what the user has set.
+    Not before: local programs that we start inherit the limit, and should find the user's.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft not in (hard, resource.RLIM_INFINITY) and fd > soft // 2:

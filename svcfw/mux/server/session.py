@@ -1,4 +1,4 @@
-"""Session: one client of the multiplexer. Its requests are begun in their order; what one of them waits for, all do."""
+"""Session: one client of the multiplexer. Its requests start in order; while one waits, so do later ones."""
 
 import logging
 import os
@@ -18,21 +18,21 @@ from svcfw.mux.server import keeping
 from svcfw.mux.server.child_node import ChildNode
 from svcfw.mux.server.exchange import Exchange
 from svcfw.mux.server.node import Node, StaleError
-from svcfw.mux.server.operations import OnNode, Request, pause_until_room, raise_error
+from svcfw.mux.server.operations import ClientRequest, Operations, pause_until_room, raise_error
 from svcfw.mux.server.root_node import RootNode
 from svcfw.mux.server.telling import Telling
 
 if TYPE_CHECKING:
     from svcfw.mux.server.server import Server
 
-#: What a failed operation is called at the client.
+#: Names of failed operations at the client.
 _CLIENT_METHOD = {
     ops.PUT: 'put_file', ops.PUT_HELD: 'put_file', ops.FETCH: 'fetch_file', ops.COMMAND: 'run_command',
     ops.MODULE: 'run_module',
 }  # fmt: skip
-#: Requests held back while a context starts; what a client sends beyond stays in the socket.
+#: Requests queued while a context starts; further ones stay in the socket (backpressure).
 MAX_BACKLOG_BYTES = 1024 * 1024
-#: Beyond the time in which the command has to come to its end, to hear of that: as the stock connection allows.
+#: Added to a command's time-out for the news of it, as in the stock connection.
 BECOME_GRACE_S = 2
 
 _log = logging.getLogger('svcfw.mux')
@@ -58,20 +58,20 @@ class Session:
         self._backlog: deque[Frame] = deque()
         self._backlog_bytes = 0
         self._is_paused = False
-        self._current: Request | None = None  # what is being begun, or waits
+        self._current: ClientRequest | None = None  # starting, or waiting
         self._is_advancing = False
         self.telling = Telling(session_id, server.router.loop.clock, lambda handle, value: self.send(handle, 0, value))
-        self._on_node = OnNode(self)
+        self._operations = Operations(self)
         self._on_command: Callable[[Any], None] | None = None
-        self._may_use_tty = False  # what is started for this client, if it asks
-        self._has_password = False  # for that
-        self._child: ChildNode | None = None  # whose prompts this client answers
+        self._may_use_tty = False  # whether a child started for this client gets a terminal if it asks
+        self._has_password = False  # for that child
+        self._child: ChildNode | None = None  # its prompts are answered by this client
         self._used: set[Node] = set()
-        self._owing: set[Node] = set()  # where what was not waited for may not be done yet; they are held
-        self._held: set[Node] = set()  # by what is being begun, or waits
-        self._takes_stale = False  # from now on: what a context is may be changing all the time
-        self._failure: Failure | None = None  # which an agent has told of
-        self._refusal: Error | None = None  # why something that was not waited for could not be sent
+        self._owing: set[Node] = set()  # held nodes with operations that may not be done yet
+        self._held: set[Node] = set()  # held by the current request
+        self._takes_stale = False  # from now on: the context may be changing all the time
+        self._failure: Failure | None = None  # reported by an agent
+        self._refusal: Error | None = None  # why a deferred operation could not be sent
         self._has_said_goodbye = False
         self._is_over = False
 
@@ -104,9 +104,9 @@ class Session:
             self._on_answer(event.handle, self._codec.decode(event.payload))
 
     def _on_answer(self, handle: int, value: Any) -> None:
-        """What the client was asked for. What it was not is dropped: the question may be settled by now."""
+        """The client's answer to a question; ignored if there is none: it may be settled by now."""
         if handle == protocol.MEMBERS:
-            self._on_node.members_arrived(value)
+            self._operations.members_arrived(value)
         elif handle == protocol.BECOME_START and self._on_command:
             on_command, self._on_command = self._on_command, None
             on_command(value)
@@ -114,7 +114,7 @@ class Session:
             self._child.type(value)
 
     def on_closed(self, stream: Stream, reason: str) -> None:
-        """The client is gone. After a goodbye what it did not wait for is still done; else nothing more is begun."""
+        """The client is gone. After a goodbye its deferred operations are still done; else nothing more is started."""
         if not self._has_said_goodbye or (self._current and self._current.is_waited_for):
             self._end()
         else:
@@ -125,13 +125,13 @@ class Session:
         self.stream.close(why)
 
     def _end(self) -> None:
-        """What it left running is ended, after what it sent before."""
+        """End what it left running, after what it sent before."""
         if self._is_over:
             return
         self._is_over = True
         self._environment = None  # there may be secrets in it
         self._backlog.clear()
-        self._on_node.close()
+        self._operations.close()
         if self._current is not None:
             self.settled(self._current)
         if self._child is not None and self._child.facts is None:
@@ -148,12 +148,12 @@ class Session:
         try:
             self.stream.send(Frame(0, 0, 0, handle, number, 0, self._codec.encode(value)))
         except ChannelError:
-            pass  # the client is gone: on_closed sees to it
+            pass  # the client is gone: see on_closed
         except Error as exc:
             self._break_off(f'what it asked for cannot be sent: {exc}')
 
-    def deliver(self, request: Request, handle: int, value: Any) -> None:
-        """The answer, unless something failed that was not waited for."""
+    def deliver(self, request: ClientRequest, handle: int, value: Any) -> None:
+        """Send the answer, unless a deferred operation failed."""
         self._forgive()
         if self._failure is not None:
             failure, self._failure = self._failure, None
@@ -161,7 +161,7 @@ class Session:
         else:
             self.send(handle, request.number, value)
 
-    def tell_lines(self, request: Request, offer: Offer) -> None:
+    def tell_lines(self, request: ClientRequest, offer: Offer) -> None:
         """What services of the client's run have said, before the answer."""
         lines = self.server.jobs.lines(offer)
         if lines:
@@ -172,12 +172,12 @@ class Session:
         """The client's."""
         return self._environment or {}
 
-    def fail(self, request: Request, error: Error) -> None:
+    def fail(self, request: ClientRequest, error: Error) -> None:
         if not request.is_waited_for:
             if request.operation != ops.REMOVE and self._refusal is None:
                 self._refusal = error
         elif isinstance(error, StartError):
-            # The agent was not asked, and so may still hold something against us: that will be told by the next answer.
+            # The agent was not asked, and may still have a failure to report: the next answer brings it.
             self.send(protocol.START_FAILED, request.number, error.args)
         elif isinstance(error, CallError):
             _log.error('client %d: its request failed over there: %s', self.id, error)
@@ -186,47 +186,47 @@ class Session:
             self.deliver(request, protocol.LOST, str(error))
 
     def on_failure(self, context_id: int, failure: Failure) -> None:
-        """An agent reports an operation that failed. Only one that this session has to do with can."""
+        """An agent reports a failed operation; only an agent that this session uses can."""
         nodes = [node for node in self._used if node.context and node.context.id == context_id]
         if self._failure is None and nodes:
             operation, path, status, cause = failure
             self._failure = (_CLIENT_METHOD.get(operation, operation), path, status, cause)
             if operation == ops.PUT_HELD:
-                nodes[0].supply.doubt()
+                nodes[0].remote_cache.doubt()
 
-    # -- for what is done on nodes
+    # -- for operations on nodes
 
     def uses(self, node: Node) -> None:
-        """The client has to do with this node, which is up: it hears of failures there, and tells it when it leaves."""
+        """The client uses this node, which is up: it gets failures there, and tells the agent when it leaves."""
         self._used.add(node)
         if self._takes_stale or node.is_last_resort():
             node.tell(ops.ANYWAY, self.id, ())
 
-    def hold(self, request: Request, node: Node) -> None:
-        """Keep this node from ending until the request is settled, whatever it waits for."""
+    def hold(self, request: ClientRequest, node: Node) -> None:
+        """Prevent this node's end until the request is settled."""
         if self._current is request:
             self._held.add(node)
             node.hold(request)
 
     def owes(self, node: Node) -> None:
-        """Something that is not answered was told to this node."""
+        """An operation without answer was sent to this node."""
         self._owing.add(node)
         node.hold(self)
 
     def _forgive(self) -> None:
-        """What was owed is done, or nobody asks for it."""
+        """All operations without answer are done, or their failure has been reported."""
         for node in list(self._owing):
             self._paid(node)
 
     def _paid(self, node: Node) -> None:
-        """What was told to this node is done, or will not be."""
+        """The operations sent to this node are done, or will not be."""
         self._owing.discard(node)
         node.release(self)
 
     def needs(self, node: Node) -> bool:
-        """Whether the client is still there and has something under way on this node.
+        """Whether the client is still there and has a request or operation at this node.
 
-        That it has left is not noticed while nothing is read from it, since a host takes nothing of what it sends.
+        Its end is not noticed while nothing is read from it because a host does not take what it sends.
         """
         if node not in self._held and node not in self._owing:
             return False
@@ -234,7 +234,7 @@ class Session:
         poller.register(self._fd, 0)
         return not self.stream.closed and not poller.poll(0)
 
-    # -- one request after the other
+    # -- the queue of requests
 
     def _put_back(self, frame: Frame) -> None:
         self._backlog.append(frame)
@@ -243,16 +243,16 @@ class Session:
             self._is_paused = True
             self.stream.pause_reading()
 
-    def _take(self) -> Request:
+    def _take(self) -> ClientRequest:
         frame = self._backlog.popleft()
         self._backlog_bytes -= len(frame.payload)
         if self._is_paused and not self._backlog:
             self._is_paused = False
             self.stream.resume_reading()
-        return Request(frame.reply_to, self._codec.decode(frame.payload))
+        return ClientRequest(frame.reply_to, self._codec.decode(frame.payload))
 
     def advance(self) -> None:
-        """Begin requests until one has to wait."""
+        """Start requests until one has to wait."""
         if self._is_advancing:
             return
         self._is_advancing = True
@@ -269,8 +269,8 @@ class Session:
         if self.stream.closed and self._current is None:
             self._end()
 
-    def step(self, function: Callable[..., None], request: Request, *arguments: Any) -> None:
-        """Do the next thing for the current request. Nothing that goes wrong may leave the client waiting."""
+    def step(self, function: Callable[..., None], request: ClientRequest, *arguments: Any) -> None:
+        """Perform the next step of the current request. No exception may leave the client waiting."""
         if self._is_over:
             return
         try:
@@ -285,26 +285,26 @@ class Session:
             self._break_off(f'its request failed: {exc}')
         self.advance()
 
-    def settled(self, request: Request) -> None:
-        """The next request may begin."""
+    def settled(self, request: ClientRequest) -> None:
+        """The next request may start."""
         if self._current is request:
             self._current = None
             self._let_go(request)
 
-    def _let_go(self, request: Request) -> None:
+    def _let_go(self, request: ClientRequest) -> None:
         held, self._held = self._held, set()
         for node in held:
             node.release(request)
 
-    def _carry_out_anew(self, request: Request, error: StaleError) -> None:
-        """A stale context has not begun the request, and has done what came before: go to a new one instead.
+    def _carry_out_anew(self, request: ClientRequest, error: StaleError) -> None:
+        """A stale context has refused the request, with earlier ones done: use a new context.
 
-        Once. What changes all the time is then taken as it is, for the rest of what this client wants.
+        Once. A context that changes all the time is then used as it is, for all further requests of this client.
         """
         self._let_go(request)
         self._paid(error.said_by)
         if self._takes_stale:
-            self.step(raise_error, request, ChannelError(str(error)))  # it was told to do it nevertheless
+            self.step(raise_error, request, ChannelError(str(error)))  # it was told to perform it nevertheless
             return
         _log.info('client %d: %s', self.id, error)
         if request.was_stale:
@@ -314,14 +314,14 @@ class Session:
             self._replace(request, error.said_by)
         self.step(self._begin, request)
 
-    def _replace(self, request: Request, node: Node) -> None:
+    def _replace(self, request: ClientRequest, node: Node) -> None:
         if node is node.root:
             self.server.replace(node, request.link, lambda: self._root(request))
         else:
             self.server.retire(node)
 
-    def _settle_up(self, request: Request, node: Node) -> None:
-        """Have what was told to a retired node done before anything is begun elsewhere."""
+    def _settle_up(self, request: ClientRequest, node: Node) -> None:
+        """Wait for operations at a retired node before anything starts elsewhere."""
 
         def end(result: Any) -> None:
             self._paid(node)
@@ -334,7 +334,7 @@ class Session:
             node.root.tell(ops.ANYWAY, self.id, ())
         Exchange(node, self.id, self.stream, ops.FLUSH, (), lambda *part: None, end)
 
-    def _begin(self, request: Request) -> None:
+    def _begin(self, request: ClientRequest) -> None:
         if self._environment is None:
             raise DecodeError('a request before the greeting')
         elsewhere = next((node for node in self._owing if node.is_retired and not node.dead), None)
@@ -355,19 +355,19 @@ class Session:
         if request.is_waited_for:
             self._check_unanswered()
         elif self._refusal is not None:
-            self.settled(request)  # not to be done any more
+            self.settled(request)  # dropped after a failure
             return
         elif any(node.dead for node in self._owing):
             raise ChannelError('what came before it was done elsewhere')
         self._used = {node for node in self._used if not node.dead}
         self._when_up(request, self._root(request), self._reach)
 
-    def _root(self, request: Request) -> RootNode:
+    def _root(self, request: ClientRequest) -> RootNode:
         environment = self._environment or {}
         return self.server.root(request.link, request.timeout_s, environment, self._python, self.telling)
 
     def _check_unanswered(self) -> None:
-        """Raise why what was sent before and not waited for is not done. Then all is forgiven."""
+        """Raise why an earlier deferred operation was not done, and clear the failure."""
         refusal, self._refusal = self._refusal, None
         dead = [node for node in self._owing if node.dead]
         lost = [node.dead for node in dead if not node.has_left]
@@ -378,8 +378,8 @@ class Session:
         if refusal is not None:
             raise refusal
 
-    def _when_up(self, request: Request, node: Node, then: Callable[[Request, Node], None]) -> None:
-        """Go on with `then` once the node's agent answers."""
+    def _when_up(self, request: ClientRequest, node: Node, then: Callable[[ClientRequest, Node], None]) -> None:
+        """Continue with `then` once the node's agent answers."""
         self.hold(request, node)
 
         def ready(error: Error | None) -> None:
@@ -389,7 +389,7 @@ class Session:
             elif isinstance(error, StaleError):
                 self.step(raise_error, request, error)
             elif node is node.root and self.server.current(request.link) not in (None, node):
-                self.step(self._begin, request)  # it was to replace one that goes on instead
+                self.step(self._begin, request)  # its replacement failed, and the old one continues
             elif isinstance(node, ChildNode) and self._may_have_it(request, node, error):
                 self.step(self._reach, request, node.root)  # now it is our turn
             else:
@@ -400,18 +400,18 @@ class Session:
             self.telling.waits(node if node is node.root else None)
         node.when_ready(ready)
 
-    def _may_have_it(self, request: Request, child: ChildNode, error: Error) -> bool:
-        """Whether a child that failed to start is worth a start of our own."""
+    def _may_have_it(self, request: ClientRequest, child: ChildNode, error: Error) -> bool:
+        """Whether to start a child that failed for another client."""
         was_refused = isinstance(error, StartError) and error.status is not None
         if was_refused and child.asked_for_tty(self._has_password):
             child.root.wants_tty = True
             if self._may_use_tty:
                 return True
-        # A refusal is told in the words of the command, which only the session has that answered its prompts.
+        # A refusal is reported with the command's output, which only the session has that answered its prompts.
         return child.session != self.id and (child.given_up or was_refused)
 
-    def _reach(self, request: Request, root: Node) -> None:
-        """Go to the child of the wanted account, then carry the request out."""
+    def _reach(self, request: ClientRequest, root: Node) -> None:
+        """Find or start the child of the become account, then perform the request."""
         self.uses(root)
         if request.operation == protocol.FACTS:
             self.settled(request)
@@ -419,25 +419,25 @@ class Session:
             self.send(protocol.RESULT, request.number, root.facts)
             return
         if request.become_key is None:
-            self._on_node.carry_out(request, root)
+            self._operations.carry_out(request, root)
             return
         child = root.children.get(request.become_key)
         if child is not None and not child.dead:
-            self._when_up(request, child, self._on_node.carry_out)
+            self._when_up(request, child, self._operations.carry_out)
         elif request.is_waited_for:
             self._start_child(request, root)
         else:
-            # It takes a client that listens to start one.
+            # Starting one takes a client that listens.
             raise StartError('become', str(root.context), 'its context is gone', 'Try again.')
 
-    def _start_child(self, request: Request, root: Node) -> None:
-        """Ask the client, which has the become plugin, for the command; others who want the same child wait for it."""
+    def _start_child(self, request: ClientRequest, root: Node) -> None:
+        """Ask the client for the command: it has the become plugin; other clients wait for the same child."""
         marker = 'SVCFW-' + os.urandom(8).hex()
         self.telling.waits()
         self._on_command = lambda value: self.step(self._run_command, request, root, marker, value)
         self.send(protocol.BECOME_BUILD, request.number, root.boot_command(marker))
 
-    def _run_command(self, request: Request, root: Node, marker: str, value: Any) -> None:
+    def _run_command(self, request: ClientRequest, root: Node, marker: str, value: Any) -> None:
         command, need_tty, self._has_password, folder = value
         self._may_use_tty = need_tty is None
         has_tty = bool(root.wants_tty if need_tty is None else need_tty)
@@ -453,9 +453,9 @@ class Session:
             child.run = self.telling.run
             self._child = root.children[request.become_key] = child
 
-        def carry_out(request: Request, child: Node) -> None:
+        def carry_out(request: ClientRequest, child: Node) -> None:
             if folder and child.facts['home'] == root.facts['home']:  # type: ignore[index]
                 root.tell(ops.ENSURE, self.id, (folder, 0o077))
-            self._on_node.carry_out(request, child)
+            self._operations.carry_out(request, child)
 
         self._when_up(request, child, carry_out)

@@ -1,7 +1,7 @@
-"""What a client hears beside its answers, if it wants to: which contexts it uses, and what each answer has cost.
+"""Telling: what a client is told beside its answers, if it wants: which contexts it uses, and each answer's cost.
 
-Nothing of it is measured or sent for a client that has named no run. Times are differences of one clock each: what the
-target's clock shows is never compared with ours.
+Nothing is measured or sent for a client that has named no run. Times are differences of one clock: the target's clock
+is never compared with ours.
 """
 
 import os
@@ -18,11 +18,11 @@ _MICRO = 1_000_000
 
 
 class About(NamedTuple):
-    """A context that a client uses, said to it once; without facts where it could not be started.
+    """A context that a client uses, told once; without facts if it could not be started.
 
-    context: other for each context of each multiplexer. is_root: it is that of the account which is logged in to.
-    is_new: it was started by the client's run. way: the transport, and why that one. command: the program that carries
-    it, with its arguments; said: what that has said on its error stream until the link was up.
+    context: unique for each context of each multiplexer. is_root: it is the login account's. is_new: the client's run
+    started it. way: the transport and the reason. command: the transport program with its arguments; said: its output
+    on stderr until the link was up.
     """
 
     context: str
@@ -37,9 +37,10 @@ class About(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """Of one answer: seconds in the multiplexer in all, thereof for the start of contexts and for what ran there.
+    """Of one answer: seconds in the multiplexer in total, of which for the start of contexts and for the target.
 
-    sent: bytes given to the link to that host since the client's last answer, by whomever. received: the answer's.
+    sent: bytes written to the link of that host since the client's last answer, for all clients. received: the
+    answer's.
     """
 
     total_s: float
@@ -50,7 +51,7 @@ class Cost(NamedTuple):
 
 
 class Telling:
-    """One session's part of it. send(handle, value): to the client; session: the number that agents know it by."""
+    """One session's part. send(handle, value): to the client; session: its number at agents."""
 
     def __init__(self, session: int, clock: Callable[[], float], send: Callable[[int, Any], None]) -> None:
         self.run = ''
@@ -60,26 +61,26 @@ class Telling:
         self._send = send
         self._told: set[str] = set()
         self._timed: set[str] = set()
-        self._sent: dict[str, int] = {}  # by root: what had been given to its link by the last answer
+        self._sent: dict[str, int] = {}  # by root: bytes written to its link by the last answer
         self._began = 0.0
         self._started_for = 0.0
         self._is_starting_since: float | None = None
 
     def arrived(self) -> None:
-        """A request that is waited for has come."""
+        """A request with an answer has arrived."""
         if self.run:
             self._began = self._clock()
             self._started_for = 0.0
 
     def waits(self, root: 'Node | None' = None) -> None:
-        """The request needs a node that is not up yet, a root if named; `is_up` or `failed` follows."""
+        """The request needs a node that is not up yet, a root if given; `is_up` or `failed` follows."""
         if self.run:
             self._is_starting_since = self._is_starting_since or self._clock()
             if root is not None:
-                self._sent.setdefault(root.key, 0)  # all that it is sent is for this client
+                self._sent.setdefault(root.key, 0)  # all that is sent to it is for this client
 
     def is_up(self, node: 'Node') -> None:
-        """It can be used."""
+        """The node can be used."""
         if self.run:
             self._has_started()
             self._about(node)
@@ -88,13 +89,13 @@ class Telling:
                 node.tell(ops.TIMED, self._session, ())
 
     def failed(self, node: 'Node') -> None:
-        """It cannot be started."""
+        """The node cannot be started."""
         if self.run:
             self._has_started()
             self._about(node)
 
     def answered(self, node: 'Node | None', target_us: int, received: int) -> None:
-        """The answer to the request follows, as far as the target is concerned from this node."""
+        """The answer to the request follows; if it comes from a target, from this node."""
         if not self.run:
             return
         sent = 0
@@ -126,16 +127,16 @@ class Telling:
 
 
 def about(value: Any) -> About:
-    """An ABOUT message's value."""
+    """The About in an ABOUT message."""
     return About(*value)
 
 
 def cost(value: Any) -> Cost:
-    """A COST message's value."""
+    """The Cost in a COST message."""
     total_us, start_us, target_us, sent, received = value
     return Cost(total_us / _MICRO, start_us / _MICRO, target_us / _MICRO, sent, received)
 
 
 def key(node_number: int) -> str:
-    """What tells a context from all others, also those of a multiplexer that was there before."""
+    """Identifies a context, also among those of earlier multiplexers."""
     return f'{os.getpid()}.{node_number}'

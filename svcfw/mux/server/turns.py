@@ -1,4 +1,4 @@
-"""What is under way on the link to one host: so much that the link is busy, and no more, lest calls wait behind it."""
+"""LinkTurns: window of the link to one host, large enough to keep it busy, small enough not to delay calls."""
 
 from collections import deque
 from collections.abc import Callable
@@ -7,8 +7,8 @@ from svcfw.agent import ops
 from svcfw.core.wire.pace import MIN_CHUNK_BYTES, Pace
 
 
-class LinkFlow:
-    """Counts the messages to an agent that it acknowledges, and lets those who send much take turns. Loop thread only.
+class LinkTurns:
+    """Counts messages that an agent acknowledges, and serves large senders in turn. Loop thread only.
 
     clock(): seconds, as of the loop.
     """
@@ -21,39 +21,39 @@ class LinkFlow:
         self._moved_at = clock()
 
     def sent(self, size: int) -> None:
-        """A message with so many bytes of payload was sent."""
+        """A message with `size` bytes of payload was sent."""
         if size >= ops.ACK_BYTES:
             if not self._flow.under_way:
                 self._moved_at = self._clock()
             self._flow.sent(self._clock(), size)
 
     def acknowledged(self, total: int) -> None:
-        """The agent has done with so many bytes. WindowError if that cannot be."""
+        """The agent has processed `total` bytes. Raises WindowError for an impossible number."""
         self._flow.acknowledged(self._clock(), total)
         self._moved_at = self._clock()
         self._let_go_on()
 
     def when_room(self, callback: Callable[[], None]) -> None:
-        """Call back in turn, when a further message may be sent; at once if it may be now, or the link is gone."""
+        """Call back, in turn, when a further message may be sent; at once if there is room, or the link is gone."""
         if not self._waiting and self._has_room():
             callback()
         else:
             self._waiting.append(callback)
 
     def is_busy(self) -> bool:
-        """Whether something is under way, or waits for that: what is put is not answered."""
+        """Whether messages are unacknowledged or queued: puts have no answer."""
         return bool(self._waiting or self._flow.under_way)
 
     def stalled_s(self) -> float:
-        """For how many seconds something has been under way with nothing acknowledged; 0 if nothing is under way."""
+        """For how many seconds nothing was acknowledged; 0 if nothing is unacknowledged."""
         return self._clock() - self._moved_at if self._flow.under_way else 0.0
 
     def chunk_bytes(self) -> int:
-        """How much the next message should carry at most: what the link takes in some milliseconds."""
+        """Most bytes for the next message: what the link takes in some milliseconds."""
         return self._flow.chunk_bytes() or MIN_CHUNK_BYTES
 
     def close(self) -> None:
-        """The link is gone: let all go on, to find that out."""
+        """The link is gone: call all waiting callbacks, so that they notice."""
         self._is_closed = True
         self._let_go_on()
 

@@ -1,7 +1,7 @@
-"""Reaches a host without an ssh program: the same contract as a process, served by threads.
+"""Paramiko transport: reaches a host without an ssh program. Threads implement the interface of Process.
 
-Controller only, 3.11. `launch` returns at once; a thread logs in and starts the first stage, then two carry bytes
-between the channel and our ends. All of them end when the channel does, or when `kill` or `close` is called.
+Controller only, Python 3.11. `launch` returns at once; a thread logs in and starts the first stage, then two threads
+copy bytes between the channel and our ends. All end with the channel, or when `kill` or `close` is called.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from svcfw.transport.spec import Spec
 
 _CHUNK_BYTES = 128 * 1024
 
-# What went wrong is in our errors. Without a handler of the program's, logging would print it to stderr as well.
+# Our errors name the cause. Without a handler of the program's, logging would print it to stderr as well.
 logging.getLogger('paramiko').addHandler(logging.NullHandler())
 
 
 class ChannelProcess:
-    """See `svcfw.transport.process.Process`, which this does as."""
+    """A connection with the interface of `svcfw.transport.process.Process`."""
 
     tty_fd = None
     pid = None
@@ -57,11 +57,11 @@ class ChannelProcess:
         return f'<ChannelProcess on {self._spec.host}>'
 
     def poll(self) -> int | None:
-        """None until everything is over; then the exit status over there, 255 if it did not come to one."""
+        """None while it runs; then the remote exit status, 255 if there is none."""
         return None if self._thread.is_alive() else self._status
 
     def kill(self) -> None:
-        """End the connection at once; the host ends what ran there when its streams close."""
+        """Close the connection; the host ends what ran there when its streams close."""
         self._login.cancel()
         try:
             self._link.shutdown(socket.SHUT_RDWR)
@@ -69,16 +69,16 @@ class ChannelProcess:
             pass
 
     def close_tty(self) -> None:
-        """There is none."""
+        """No-op: there is no terminal."""
 
     def release(self) -> tuple[int | None, int | None, int | None]:
-        """Give (in_fd, out_fd, err_fd) away: somebody else closes them from now on."""
+        """Give up ownership of (in_fd, out_fd, err_fd): the caller closes them."""
         fds = self.in_fd, self.out_fd, self.err_fd
         self.in_fd = self.out_fd = self.err_fd = None
         return fds
 
     def close(self) -> None:
-        """Close all our ends. The program over there sees the end of its input."""
+        """Close all our ends. The remote program reads end-of-file."""
         for fd in {fd for fd in self.release() if fd is not None}:
             os.close(fd)
 
@@ -105,7 +105,7 @@ class ChannelProcess:
             self._link.close()
 
     def _carry(self, channel: paramiko.Channel) -> int:
-        """Carry bytes until the channel is at its end; its exit status."""
+        """Copy bytes until the channel ends; returns its exit status."""
         pumps = [
             threading.Thread(target=self._pump_in, args=(channel,), name='svcfw paramiko in', daemon=True),
             threading.Thread(target=self._pump_err, args=(channel,), name='svcfw paramiko err', daemon=True),
@@ -126,14 +126,14 @@ class ChannelProcess:
                 channel.sendall(data)
             channel.shutdown_write()
         except (OSError, EOFError, paramiko.SSHException):
-            pass  # the other direction sees the same end, and tells
+            pass  # the other direction sees the same end, and reports it
 
     def _pump_out(self, channel: paramiko.Channel) -> None:
         try:
             for data in iter(lambda: channel.recv(_CHUNK_BYTES), b''):
                 self._link.sendall(data)
         except (OSError, EOFError, paramiko.SSHException):
-            pass  # nobody reads any more
+            pass  # no reader is left
 
     def _pump_err(self, channel: paramiko.Channel) -> None:
         try:
@@ -144,9 +144,9 @@ class ChannelProcess:
 
 
 def launch(spec: Spec, size: int) -> tuple[ChannelProcess, Dialogue]:
-    """Start connecting to `spec`: (ChannelProcess, Dialogue). The first stage waits for `size` bytes on its stdin.
+    """Start connecting to `spec`: (ChannelProcess, Dialogue). The first stage reads `size` bytes from its stdin.
 
-    Raises StartError: kind 'option' for an interpreter that cannot be passed on, 'busy' when this machine has no room.
+    Raises StartError: kind 'option' for an interpreter that cannot be quoted, 'busy' for an exhausted resource here.
     """
     text = spec.boot_text(size)
     try:
@@ -158,7 +158,7 @@ def launch(spec: Spec, size: int) -> tuple[ChannelProcess, Dialogue]:
 def _no_command(spec: Spec, exc: Exception) -> StartError:
     if isinstance(exc, OSError) and failures.is_exhausted(exc):
         return failures.cannot_run(spec.host, 'a connection', exc, '')
-    cause = f'the server runs no command ({exc or type(exc).__name__})'
+    cause = f'the server does not run commands ({exc or type(exc).__name__})'
     return StartError('died', spec.host, cause, messages.HUNG_UP)
 
 

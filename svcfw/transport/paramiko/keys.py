@@ -1,4 +1,4 @@
-"""The keys to offer to a server, in the order in which ssh offers them. Blocks for as long as an agent takes."""
+"""Keys to offer to a server, in the order of ssh. Blocks while an agent answers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from svcfw.transport.spec import Spec
 class Keys:
     """Iterates over keys, each read when its turn comes; a context manager that holds a connection to the agent.
 
-    notes: list that takes a clause for each key that was named and cannot be used.
+    notes: list that gets a clause for each configured key that cannot be used.
     """
 
     def __init__(self, settings: Settings, spec: Spec, notes: list[str]) -> None:
@@ -37,7 +37,7 @@ class Keys:
         self._connection.close()
 
     def __iter__(self) -> Iterator[paramiko.PKey]:
-        """Those that are named, from the agent where it has them, then the agent's others."""
+        """Configured keys (from the agent if it has them), then the agent's others."""
         agent = self._from_agent()
         public = {path: _public_half(path) for path in self._settings.key_files}
         for path, blob in public.items():
@@ -59,14 +59,14 @@ class Keys:
             self._connection.connect(self._settings.agent_socket)
             return _Agent(self._connection).get_keys()
         except (OSError, paramiko.SSHException):
-            return ()  # as ssh: an agent that does not answer has no keys
+            return ()  # as ssh does: an agent that does not answer has no keys
 
     def _load(self, path: str, passphrase: str | None) -> Iterator[paramiko.PKey]:
         secret: Any = None if passphrase is None else str(passphrase).encode()
         try:
             yield paramiko.PKey.from_path(path, secret)
         except TypeError:
-            # Without a passphrase for one that needs it, or with one for one that has none.
+            # Missing passphrase, or one for a key without.
             if passphrase is not None:
                 yield from self._load(path, None)
             else:
@@ -76,7 +76,7 @@ class Keys:
 
 
 class _Agent(AgentSSH):
-    """The agent at the other end of a socket, not necessarily the one of this process."""
+    """The agent behind a given socket, not necessarily this process's."""
 
     def __init__(self, connection: socket.socket) -> None:
         super().__init__()

@@ -1,6 +1,6 @@
-"""Reads known_hosts files (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT") for one host: which keys it may show.
+"""Reads the keys of one host from known_hosts files (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT").
 
-paramiko's own reader takes every line apart, seconds for a file of ten thousand hosts, and ignores revoked keys.
+paramiko's own reader parses every line, which takes seconds for ten thousand hosts, and ignores revoked keys.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from fnmatch import fnmatchcase
 
 @dataclass
 class Known:
-    """What the files say about one host. Keys are base64 text, as it stands there."""
+    """Entries of one host. Keys are base64 text, as in the files."""
 
     keys: dict[str, str] = field(default_factory=dict)
-    """key to where it stands, 'FILE:LINE'"""
+    """{key: where it stands, 'FILE:LINE'}"""
     types: list[str] = field(default_factory=list)
-    """key types that are known, in the order of the files"""
+    """known key types, in the order of the files"""
     revoked: set[str] = field(default_factory=set)
-    """keys that nobody may use any more"""
+    """revoked keys"""
 
 
 def read_known(paths: Iterable[str], name: str) -> Known:
-    """Everything in these files about `name`, which is a host, or '[host]:port' where the port is not 22.
+    """All entries in these files for `name`: a host, or '[host]:port' if the port is not 22.
 
-    A file that cannot be read knows nobody. Certificate authorities are left out: paramiko has no host certificates.
+    An unreadable file counts as empty. Certificate authorities are left out: paramiko has no host certificates.
     """
     known = Known()
     for path in paths:
@@ -43,7 +43,7 @@ def read_known(paths: Iterable[str], name: str) -> Known:
 
 
 def host_name(host: str, port: int) -> str:
-    """The name under which known_hosts keeps a host."""
+    """The name of a host in known_hosts."""
     return host.lower() if port == 22 else f'[{host.lower()}]:{port}'
 
 
@@ -65,7 +65,7 @@ def _matches(patterns: str, name: str) -> bool:
         return _matches_hashed(patterns, name)
     matched = False
     for pattern in patterns.lower().split(','):
-        # In known_hosts brackets are part of a name, not a set of characters.
+        # In known_hosts brackets are literal, not a set of characters.
         glob = pattern.lstrip('!').replace('[', '[[]')
         if fnmatchcase(name, glob):
             if pattern.startswith('!'):

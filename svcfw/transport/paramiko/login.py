@@ -1,4 +1,4 @@
-"""Logs in to a host with paramiko. Blocks; every wait ends by the time-out of the Spec. Any thread."""
+"""Logs in to a host with paramiko. Blocks at most for the time-outs of the Spec. Any thread."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _MAX_JUMPS = 8
 
 
 class Login:
-    """One way to a host, jump hosts included.
+    """One connection to a host, including jump hosts.
 
-    `cancel` may be called by any thread at any time: a `connect` that is under way ends with an error, and a transport
-    that it made is at its end.
+    Any thread may call `cancel` at any time: a running `connect` then raises, and a transport that it returned is
+    closed.
     """
 
     def __init__(self, spec: Spec) -> None:
@@ -40,18 +40,18 @@ class Login:
         self._notes: list[str] = []
 
     def connect(self) -> paramiko.Transport:
-        """A transport that is logged in; the caller closes this Login when done. Raises StartError."""
+        """An authenticated transport; the caller closes this Login when done. Raises StartError."""
         settings = settle(self._spec)
         return self._log_in(self._spec, settings, self._way_to(settings))
 
     def cancel(self) -> None:
-        """End everything at once. Does not block (Transport.close would)."""
+        """Close everything at once. Does not block (Transport.close would)."""
         self._is_cancelled = True
         for sock in self._sockets:
             _shut(sock)
 
     def close(self) -> None:
-        """Close what `connect` opened, the last first. Waits for paramiko's threads."""
+        """Close what `connect` opened, in reverse order. Waits for paramiko's threads."""
         self.cancel()
         for transport in reversed(self._transports):
             transport.close()
@@ -61,10 +61,10 @@ class Login:
             proxy.kill()
             proxy.wait()
 
-    # -- getting there
+    # -- connecting
 
     def _way_to(self, settings: Settings) -> Any:
-        """Something like a connected socket."""
+        """An object with the interface of a connected socket."""
         if settings.proxy_command:
             sock: Any = self._by_proxy(settings.proxy_command)
         elif settings.jumps:
@@ -95,7 +95,7 @@ class Login:
         return sock
 
     def _by_proxy(self, command: str) -> socket.socket:
-        # paramiko.ProxyCommand would do, but leaves its process and pipes to the garbage collector.
+        # paramiko.ProxyCommand would leave its process and pipes to the garbage collector.
         ours, theirs = socket.socketpair()
         with theirs:
             end = theirs.fileno()
@@ -111,7 +111,7 @@ class Login:
         return ours
 
     def _through(self, jumps: Sequence[str], host: str, port: int) -> Any:
-        """A channel to host:port from the last jump host. Those take keys only: the password is the target's."""
+        """A channel to host:port from the last jump host. Jump hosts get keys only: the password is the target's."""
         *before, last = jumps
         user, _, place = last.rpartition('@')
         name, _, jump_port = place.rpartition(':') if place.count(':') == 1 else (place, '', '')
@@ -123,7 +123,7 @@ class Login:
             host_key_checking=self._spec.host_key_checking,
             timeout_s=self._spec.timeout_s,
             env=self._spec.env,
-            # All that ssh hands on to the ssh that it runs for a jump host.
+            # The options that ssh passes on to the ssh it runs for a jump host.
             ssh_common_args=_config_file(self._spec),
         )
         settings = settle(spec)
@@ -138,7 +138,7 @@ class Login:
         except paramiko.SSHException as exc:
             raise self._error('refused', f'jump host {name} cannot reach it ({exc})', messages.UNREACHABLE) from exc
 
-    # -- being let in
+    # -- authentication
 
     def _log_in(self, spec: Spec, settings: Settings, sock: Any) -> paramiko.Transport:
         transport = paramiko.Transport(sock)
@@ -183,7 +183,7 @@ class Login:
     def _ways(
         self, spec: Spec, settings: Settings, transport: paramiko.Transport
     ) -> Iterator[tuple[str, Callable[[], object]]]:
-        """(method, attempt) in the order in which they are to be tried. Keys are read when their turn comes."""
+        """(method, attempt) in the order to try. Each key is read when its turn comes."""
         user = settings.user
         with Keys(settings, spec, self._notes) as keys:
             for key in keys:
@@ -197,12 +197,12 @@ class Login:
             return transport.auth_password(user, str.__str__(spec.password), fallback=False)
 
         yield 'password', password
-        # A password that was refused stays wrong, by whatever name it is asked for.
+        # A refused password stays wrong for every other prompt, too.
         if not tried:
             yield 'keyboard-interactive', lambda: transport.auth_interactive(user, self._answers(spec))
 
     def _answers(self, spec: Spec) -> Callable[[str, str, list[tuple[str, bool]]], list[str]]:
-        """Answers to keyboard-interactive: the password to the first prompt that hides what is typed, else nothing."""
+        """Answers to keyboard-interactive: the password to the first prompt without echo, else nothing."""
         unused = [str.__str__(spec.password)]
 
         def answer(title: str, instructions: str, prompts: list[tuple[str, bool]]) -> list[str]:
@@ -224,15 +224,15 @@ class Login:
 
     def _hung_up(self, exc: Exception, elapsed_s: float) -> StartError:
         said = str(exc) or type(exc).__name__
-        # paramiko has the same error for both; its clock ticks in tenths of a second.
+        # paramiko has the same error for both; its clock has a resolution of 0.1 s.
         if elapsed_s > self._spec.timeout_s - 0.2:
-            cause = f'the server did not go on with the login for {elapsed_s:.1f} s ({said})'
+            cause = f'the server did not continue the login for {elapsed_s:.1f} s ({said})'
             return self._error('timeout', cause, messages.UNREACHABLE)
         return self._error('refused', f'the server hung up before the login was through ({said})', messages.HUNG_UP)
 
 
 def _methods(attempt: Callable[[], object]) -> list[str]:
-    """Try; the methods that the server goes on to accept, or [] where it does not say."""
+    """Make the attempt; returns the methods that the server accepts next, or [] if it does not say."""
     try:
         return list(attempt() or [])  # type: ignore[call-overload]
     except paramiko.BadAuthenticationType as exc:
@@ -248,7 +248,7 @@ def _asks_password(methods: list[str]) -> bool:
 
 
 def _prefer(transport: paramiko.Transport, key_types: list[str]) -> None:
-    """Ask for a host key of a type that is known, else a server with several would look like a changed one."""
+    """Prefer a host key of a known type: otherwise a server with several would look like a changed one."""
     options = transport.get_security_options()
     known = [name for kind in key_types for name in _signatures(kind) if name in options.key_types]
     options.key_types = tuple(known) + tuple(name for name in options.key_types if name not in known)
@@ -257,7 +257,7 @@ def _prefer(transport: paramiko.Transport, key_types: list[str]) -> None:
 
 
 def _signatures(key_type: str) -> tuple[str, ...]:
-    # One RSA key serves three signature algorithms (RFC 8332).
+    # One RSA key has three signature algorithms (RFC 8332).
     return ('rsa-sha2-512', 'rsa-sha2-256', 'ssh-rsa') if key_type == 'ssh-rsa' else (key_type,)
 
 
@@ -270,7 +270,7 @@ def _check_host_key(spec: Spec, settings: Settings, name: str, known: Known, key
     if key.get_name() in known.types:
         place = next(iter(known.keys.values()))
         remedy = messages.CHANGED_KEY.format(command=f'ssh-keygen -f {place.rpartition(":")[0]} -R "{name}"')
-        raise StartError('hostkey', spec.host, f'its host key is not the one in {place}', remedy)
+        raise StartError('hostkey', spec.host, f'its host key differs from the one in {place}', remedy)
     cause = f'its host key is unknown ({key.get_name()} {key.fingerprint})'
     raise StartError('hostkey', spec.host, cause, messages.KNOWN_HOSTS)
 

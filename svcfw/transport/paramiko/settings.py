@@ -1,7 +1,7 @@
-"""Where to connect, as whom and with which keys: a Spec, the user's ssh arguments and ssh_config put together.
+"""Settings: where to connect, as whom and with which keys, from a Spec, the user's ssh arguments and ssh_config.
 
-Of ssh_config and of `-o` arguments what names the host, the user, keys, known_hosts files and the way there is
-honoured; everything else is the business of the ssh program.
+Of ssh_config and `-o` arguments it uses those for host, user, keys, known_hosts files and jump hosts or proxies;
+everything else concerns only the ssh program.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _USER_CONFIG = '~/.ssh/config'
 _SYSTEM_CONFIG = '/etc/ssh/ssh_config'
 _USER_KNOWN_HOSTS = '~/.ssh/known_hosts ~/.ssh/known_hosts2'
 _GLOBAL_KNOWN_HOSTS = '/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2'
-# Those of ssh that paramiko can use, in ssh's order.
+# Algorithms of ssh that paramiko supports, in ssh's order.
 _DEFAULT_KEYS = ('~/.ssh/id_rsa', '~/.ssh/id_ecdsa', '~/.ssh/id_ed25519')
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything a login needs but secrets; values are final."""
+    """Everything for a login except secrets; values are final."""
 
     host: str
     port: int
@@ -83,7 +83,7 @@ def settle(spec: Spec) -> Settings:
 
 
 def _given(spec: Spec) -> dict[str, str]:
-    """What the arguments set; ssh takes the first value of each."""
+    """Options that the arguments set; ssh uses the first value of each."""
     given: dict[str, str] = {}
     words = [*(spec.ssh_args or ()), *spec.ssh_common_args, *spec.ssh_extra_args]
     for name, value in option_settings(words):
@@ -99,7 +99,7 @@ def _config(spec: Spec, given: dict[str, str]) -> paramiko.SSHConfig:
     if 'configfile' in given:
         path = given['configfile']
         return paramiko.SSHConfig.from_text('' if path == 'none' else Path(_path(spec, path)).read_text('utf-8'))
-    # The user's comes first, since first values win; a Host line ends its last section.
+    # The user's come first, since first values win; a Host line ends its last section.
     texts = [_read(_USER_CONFIG), _read(_SYSTEM_CONFIG)]
     return paramiko.SSHConfig.from_text('\nHost *\n'.join(texts))
 
@@ -112,6 +112,6 @@ def _read(path: str) -> str:
 
 
 def _expand(command: str, spec: Spec, port: str) -> str:
-    """The tokens of a ProxyCommand from the arguments; paramiko has expanded those of one from ssh_config."""
+    """Expand tokens of a ProxyCommand given by arguments; paramiko has expanded one from ssh_config."""
     values = {'%h': spec.host, '%p': str(spec.port or port), '%r': spec.user or '', '%n': spec.host, '%%': '%'}
     return re.sub('%[hprn%]', lambda found: values[found.group()], command)

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from svcfw.agent import ops
-from svcfw.agent.download import READ_BYTES, Transfer
+from svcfw.agent.download import READ_BYTES, DownloadJob
 from svcfw.core.wire.pace import Pace
 
 
@@ -33,7 +33,7 @@ def test_all_that_came_is_granted(tmp_path, size):
     data = os.urandom(size)
     (tmp_path / 'file').write_bytes(data)
     message, over = Message(), []
-    transfer = Transfer(message, 1, str(tmp_path / 'file'), lambda: Pace().flow(), Clock(), over.append, over.append)
+    transfer = DownloadJob(message, 1, str(tmp_path / 'file'), lambda: Pace().flow(), Clock(), over.append, over.append)
     transfer.pump()
     taken = 0
     while not over:

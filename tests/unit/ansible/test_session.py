@@ -1,6 +1,6 @@
 import pytest
 
-from svcfw.ansible.session import Session
+from svcfw.ansible.session import MuxCalls
 from svcfw.core.wire.errors import ChannelError, StartError
 from svcfw.mux.client.client import DeferredError, MuxError, Target
 
@@ -14,7 +14,7 @@ def pauses():
 
 @pytest.fixture
 def session(mux, pauses):
-    return Session(mux.connect, lambda error, pause_s: None, pauses.append)
+    return MuxCalls(mux.connect, lambda error, pause_s: None, pauses.append)
 
 
 def run(session):

@@ -21,10 +21,10 @@ def test_places(text: str, place: tuple[str | None, str, int | None]) -> None:
 
 @pytest.mark.parametrize('text', ['', '@host', 'host:', 'host:ssh', '::1'])
 def test_what_is_no_place(text: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(ValueError, match='is no'):
+    with pytest.raises(ValueError, match='invalid host'):
         copies.split_place(text)
     assert main.main(['put', text, 'a', 'b']) == 1
-    assert 'is no [USER@]HOST[:PORT]' in capsys.readouterr().err
+    assert 'expected [USER@]HOST[:PORT]' in capsys.readouterr().err
 
 
 def test_no_bar_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:

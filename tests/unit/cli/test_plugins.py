@@ -56,7 +56,7 @@ def test_what_is_not_ours_is_never_touched(source: Path, tmp_path: Path, kind: s
         foreign.write_text('mine')
     else:
         foreign.symlink_to('/home/me/strategy/svcfw_linear.py')
-    with pytest.raises(plugins.Refused, match=r'svcfw_linear\.py is not a link of ours'):
+    with pytest.raises(plugins.Refused, match=r'svcfw_linear\.py is not a link to a svcfw plugin'):
         plugins.enable(source, into)
     assert not (into / 'connection').exists()
     assert plugins.disable(into) == []

@@ -59,7 +59,7 @@ class TestPassage:
         echo(child)
         for asker in (sibling, grandchild):
             target = asker.router.context(1 if asker is sibling else 2)
-            with pytest.raises(ChannelError, match='neither above nor below'):
+            with pytest.raises(ChannelError, match='neither ancestor nor descendant'):
                 target.request(500, 'x', LONG)
 
     def test_a_context_speaks_with_itself(self, family: tuple[Served, ...]) -> None:

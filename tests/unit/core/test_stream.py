@@ -433,7 +433,7 @@ class TestTheEnd:
 
     def test_bytes_that_are_no_frame(self, end: End) -> None:
         end.peer.sock.sendall(b'x' * 100)
-        assert 'no frame' in end.drive_until_closed()
+        assert 'malformed frame' in end.drive_until_closed()
 
     def test_what_the_peer_said_before_it_refused_ours_is_heard(self, end: End) -> None:
         """It answers, leaves, and our next write fails before we have read."""

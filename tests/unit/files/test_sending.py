@@ -15,7 +15,7 @@ from svcfw.files.disk.file_object import FileObject
 from svcfw.files.disk.reader import Content
 from svcfw.files.messages.file_parts import DATA, FileParts, FilePlace
 from svcfw.files.receiving import Receiving
-from svcfw.files.relay.spool import Spool, SpoolSource
+from svcfw.files.relay.spool import Spool, SpoolReader
 from svcfw.files.sending import START, Sending
 from svcfw.service.errors import TransferError
 from tests.support.routers import tree
@@ -49,12 +49,12 @@ class Pair:
         self.pace = Pace()
 
     def receive(self, size, file=None, schedule=None):
-        sink = FileObject(file if file is not None else io.BytesIO())
+        writer = FileObject(file if file is not None else io.BytesIO())
         router = self.child.router
         self.receiving = Receiving(
             router,
             router.parent(),
-            FilePlace(sink, sink.check, size),
+            FilePlace(writer, writer.check, size),
             schedule or (lambda: self.receiving.pump()),
             self.received,
         )
@@ -147,12 +147,12 @@ def test_a_sender_that_does_not_wait_is_cut_off(pair, monkeypatch):
     wait_until(lambda: pair.receiving._is_flooded, seconds(20), 'it has come')
     assert scheduled == [1]
     pair.child.do(pair.receiving.pump)
-    assert 'sends more than it may' in str(pair.received.get())
+    assert 'sent more data than the window allows' in str(pair.received.get())
 
 
 def test_a_sender_that_does_not_say_who_it_is(pair):
     pair.receive(10).send((DATA, b'x'))
-    assert 'does not begin' in str(pair.received.get())
+    assert 'expected START' in str(pair.received.get())
 
 
 def test_a_lost_context_ends_both(pair):
@@ -166,7 +166,7 @@ def test_a_lost_context_ends_both(pair):
 def test_a_receiver_for_which_nothing_has_come_yet_is_not_stalled(pair):
     into = pair.receive(3)
     spool = Spool(hashlib.sha256(b'abc').digest(), 3)
-    parts = FileParts(SpoolSource(spool, lambda: None))
+    parts = FileParts(SpoolReader(spool, lambda: None))
     sending = pair.sending = Sending(parts, into, pair.pace.flow(), lambda: pair.sending.pump(), pair.sent)
     sending.wake()
     wait_until(lambda: parts.is_starved, seconds(20), 'it waits for the content')
@@ -180,4 +180,4 @@ def test_a_receiver_that_takes_nothing_is_stalled(pair):
     pair.send(os.urandom(3000000), pair.receive(3000000, schedule=lambda: None))
     wait_until(lambda: pair.sending._flow.under_way, seconds(20), 'something is under way')
     pair.master.do(lambda: pair.sending._look(0))
-    assert 'has taken nothing for' in str(pair.sent.get())
+    assert 'acknowledged nothing for' in str(pair.sent.get())

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from svcfw.files.disk.reader import Source
+from svcfw.files.disk.reader import Reader
 from svcfw.files.transfers import MAX_PACES, MAX_TALLIES, Transfers
 
 
@@ -36,19 +36,19 @@ def test_a_file_is_hashed_once(transfers, tmp_path, monkeypatch):
     path = tmp_path / 'file'
     path.write_bytes(b'content')
     monkeypatch.setattr('time.time', lambda: os.stat(str(path)).st_ctime + 10)
-    with Source(str(path)) as source:
+    with Reader(str(path)) as source:
         assert transfers.known_digest(source) is None
         digest = transfers.digest(source)
         assert digest == hashlib.sha256(b'content').digest() == transfers.known_digest(source)
     path.write_bytes(b'changed')
-    with Source(str(path)) as source:
+    with Reader(str(path)) as source:
         assert transfers.digest(source) == hashlib.sha256(b'changed').digest()
 
 
 def test_who_sends_a_file_alone_hashes_it_on_the_way_and_others_hash_it_once(transfers, tmp_path):
     path = tmp_path / 'file'
     path.write_bytes(b'content')
-    with Source(str(path)) as first, Source(str(path)) as second:
+    with Reader(str(path)) as first, Reader(str(path)) as second:
         assert transfers.begin_sending(first) is None
         assert transfers.begin_sending(second) == hashlib.sha256(b'content').digest()
         transfers.end_sending(first)
@@ -60,13 +60,13 @@ def test_one_that_was_written_to_just_now_may_be_again(transfers, tmp_path, monk
     path = tmp_path / 'file'
     path.write_bytes(b'content')
     monkeypatch.setattr('time.time', lambda: os.stat(str(path)).st_ctime + 0.05)
-    with Source(str(path)) as source:
+    with Reader(str(path)) as source:
         transfers.digest(source)
         assert transfers.known_digest(source) is None
     # A file system that counts in seconds.
     os.utime(str(path), (1, 1))
     monkeypatch.setattr('time.time', lambda: os.stat(str(path)).st_ctime + 1)
-    with Source(str(path)) as source:
+    with Reader(str(path)) as source:
         transfers.digest(source)
         assert transfers.known_digest(source) is None
 

@@ -26,7 +26,7 @@ def test_it_is_made_for_this_user_alone(tmp_path):
 def test_one_that_others_can_enter_is_refused(tmp_path, mode):
     (tmp_path / 'svcfw').mkdir()
     (tmp_path / 'svcfw').chmod(mode)
-    with pytest.raises(RundirError, match='only this user can enter'):
+    with pytest.raises(RundirError, match='not a private folder of this user'):
         rundir.prepare(tmp_path / 'svcfw')
 
 

@@ -12,7 +12,7 @@ from svcfw.core.wire.errors import CallError
 from svcfw.core.wire.frames import DEAD, ERROR
 from svcfw.core.wire.values import Secret
 from svcfw.service import NO_REPLY, AllowAny, DeduplicatingInvoker, Pool, Results, Service, expose
-from svcfw.service.results import Store, call_key
+from svcfw.service.results import ResultCache, call_key
 from tests.support.routers import LONG
 from tests.support.timing import wait_until
 from tests.unit.service.services import Echo, Family, Once, all_of, gated, refusal
@@ -197,7 +197,7 @@ class TestStore:
 
     def test_time_to_live(self) -> None:
         now = [0.0]
-        store = Store(Results(ttl_s=10), lambda: now[0])
+        store = ResultCache(Results(ttl_s=10), lambda: now[0])
         store.put('a', 0, b'1')
         now[0] = 9.9
         assert store.get('a') == (0, b'1')
@@ -206,7 +206,7 @@ class TestStore:
         assert len(store) == 0
 
     def test_what_is_no_outcome(self) -> None:
-        store = Store(Results(keep_failures=True), lambda: 0.0)
+        store = ResultCache(Results(keep_failures=True), lambda: 0.0)
         store.put('a', DEAD, b'the pool was stopped')
         store.put('b', ERROR, b'1')
         assert (store.get('a'), store.get('b')) == (None, (ERROR, b'1'))
@@ -261,8 +261,8 @@ def key(value: Any) -> Any:
     return call_key('method', {'value': value}, Codec().encode)
 
 
-def filled(results: Results, *outcomes: tuple[str, bytes]) -> Store:
-    store = Store(results, lambda: 0.0)
+def filled(results: Results, *outcomes: tuple[str, bytes]) -> ResultCache:
+    store = ResultCache(results, lambda: 0.0)
     for name, payload in outcomes:
         store.put(name, 0, payload)
     return store

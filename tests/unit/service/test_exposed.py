@@ -140,11 +140,11 @@ class TestWhatIsReachable:
 
     @pytest.mark.parametrize('policy', [AllowAny, None, 'everybody'])
     def test_expose_wants_a_policy(self, policy: Any) -> None:
-        with pytest.raises(TypeError, match='is not a policy'):
+        with pytest.raises(TypeError, match='expected a Policy'):
             expose(policy=policy)
 
     def test_expose_wants_a_method(self) -> None:
-        with pytest.raises(TypeError, match='is not a plain method'):
+        with pytest.raises(TypeError, match='expected a plain method'):
             expose(policy=ANYBODY)(property(lambda self: 1))  # type: ignore[arg-type]
 
 
@@ -188,7 +188,7 @@ class TestArguments:
             def method(self: Any, x: int) -> None: ...
 
     def test_so_is_an_optional_one_without_a_default(self) -> None:
-        with pytest.raises(TypeError, match='parameter x is optional, but has no default'):
+        with pytest.raises(TypeError, match='parameter x is optional in arg_spec, without a default'):
 
             @arg_spec({}, optional={'x': int})
             def method(self: Any, x: int) -> None: ...

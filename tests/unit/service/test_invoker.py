@@ -48,7 +48,7 @@ class TestInvoker:
         replies = [caller.call_service_async(Limited, 'run', value=i) for i in range(2)]
         service.until_begun(2)
         replies += [caller.call_service_async(Limited, 'run', value=i) for i in range(2, 5)]
-        assert '3 calls are waiting already' in refusal(lambda: caller.call_service(Limited, 'run', value=5))
+        assert 'queue full, 3 calls are waiting' in refusal(lambda: caller.call_service(Limited, 'run', value=5))
         stats = pool.stats()[Limited.name()]['run']
         assert (stats['running'], stats['waiting'], stats['calls']) == (2, 3, 0)
         service.let()
@@ -114,7 +114,7 @@ class TestSerialized:
         first = caller.call_service_async(Refusing, 'run', value=0)
         service.until_begun(1)
         second = caller.call_service_async(Refusing, 'run', value=1)
-        assert '1 calls are waiting already' in refusal(lambda: caller.call_service(Refusing, 'run', value=2))
+        assert 'queue full, 1 calls are waiting' in refusal(lambda: caller.call_service(Refusing, 'run', value=2))
         service.let()
         assert all_of([first, second]) == [0, 1]
 

@@ -9,7 +9,7 @@ import pytest
 
 from svcfw.core.loop import Loop
 from svcfw.service import workers
-from svcfw.service.workers import Lane, Workers
+from svcfw.service.workers import Workers, WorkQueue
 from tests.support.routers import LONG
 
 
@@ -39,9 +39,9 @@ class Gate:
         self._lock.release()
 
 
-class Work(Lane):
+class Work(WorkQueue):
     def __init__(self, function: Callable[[], object]) -> None:
-        Lane.__init__(self)
+        WorkQueue.__init__(self)
         self.waiting.append(self)
         self._function = function
 

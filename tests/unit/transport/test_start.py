@@ -17,7 +17,7 @@ from svcfw.core.wire.errors import ChannelError, StartError
 from svcfw.core.wire.limits import MAX_NOISE_BYTES
 from svcfw.program.router import Router
 from svcfw.transport import messages, process, start
-from svcfw.transport.dialogue import STDERR, STDIN, STDOUT, TTY, Ask, Dialogue, Fail, Send
+from svcfw.transport.dialogue import STDERR, STDIN, STDOUT, TTY, Dialogue, Fail, Send
 from svcfw.transport.start import Starter, start_and_wait
 from tests.support import called, children
 from tests.support.children import LONG
@@ -140,20 +140,6 @@ class TestSuccess:
         assert run.result().call(called.add, 1) == 2
         assert talk.heard[TTY].startswith(b'Password:')
 
-    def test_a_question_goes_to_whom_it_concerns(self, router: Router) -> None:
-        talk = Talk()
-        talk.say = lambda source, heard: [Ask('code', 'Code?')] if heard.endswith(b'Code?') else []
-        asked: list[str] = []
-
-        def on_ask(starter: Starter, question: Ask) -> None:
-            asked.append(question.text)
-            starter.act([Send(TTY, b'1234\n')])
-
-        script = 'printf Code? >/dev/tty; read -r word </dev/tty; test "$word" = 1234 || exit 9; CHILD'
-        run = Run(router, script, tty=True, talk=talk, on_ask=on_ask)
-        assert isinstance(run.result(), Context)
-        assert asked == ['Code?']
-
     def test_an_unfinished_line_is_shown_at_the_end(self, router: Router, caplog: pytest.LogCaptureFixture) -> None:
         caplog.set_level(logging.INFO)
         run = Run(router, 'CHILD')
@@ -218,7 +204,7 @@ class TestFailure:
     def test_leaving_before_it_is_up(self, router: Router) -> None:
         run = Run(router, 'sleep 1000')
         run.do(run.starter.leave)
-        assert 'given up' in run.result().cause
+        assert 'cancelled' in run.result().cause
         run.check_gone()
 
     def test_an_answer_to_a_program_that_is_gone(self, router: Router) -> None:

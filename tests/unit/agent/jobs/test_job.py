@@ -174,7 +174,7 @@ def test_nothing_is_left_open(router, run):
             run('echo', tty=True).result()
             killed = run('sleep 1000')
             killed.job.kill()
-            killed.job.doom()
+            killed.job.kill_now()
             killed.wait()
         return len(os.listdir('/proc/self/fd'))
 
@@ -230,7 +230,7 @@ def test_a_killed_job_lets_go_of_its_terminal(router, run):
     before = len(os.listdir('/proc/self/fd'))
     running.job.kill()
     assert len(os.listdir('/proc/self/fd')) == before - 2
-    running.job.doom()
+    running.job.kill_now()
     running.wait()
 
 

@@ -195,7 +195,7 @@ def test_a_manifest_goes_over_with_its_first_job_only(template):
     template.add(digest, b'import sys; sys.exit(7)')
     job = {
         'kind': 'module', 'format': 'v1', 'module': 'm', 'fqn': 'm', 'params': b'{}', 'profile': None,
-        'rlimit_nofile': 0, 'interpreter': [sys.executable], 'env': {}, 'manifest': b'm' * 32,
+        'rlimit_nofile': 0, 'interpreter': [sys.executable], 'env': {}, 'member_list': b'm' * 32,
         'members': [('m.py', digest)],
     }  # fmt: skip
     assert not template.knows(job)

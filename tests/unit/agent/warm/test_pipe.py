@@ -27,7 +27,7 @@ def drain(sender, receiver):
 
 
 def test_messages_arrive_in_order_whatever_their_size(ends):
-    sender, receiver = pipe.Sender(ends[0]), pipe.Receiver(ends[1])
+    sender, receiver = pipe.PipeWriter(ends[0]), pipe.PipeReader(ends[1])
     bodies = [b'', b'a', b'b' * 3_000_000, b'', b'c' * 70_000]
     for body in bodies:
         sender.put(pipe.ADD, body)
@@ -37,7 +37,7 @@ def test_messages_arrive_in_order_whatever_their_size(ends):
 
 
 def test_descriptors_arrive_with_their_message(ends):
-    sender, receiver = pipe.Sender(ends[0]), pipe.Receiver(ends[1])
+    sender, receiver = pipe.PipeWriter(ends[0]), pipe.PipeReader(ends[1])
     pairs = [os.pipe() for _ in range(3)]
     for number, (_, write_end) in enumerate(pairs):
         sender.put(pipe.RUN, b'%d' % number + b'x' * 500_000 * number, [write_end, write_end])
@@ -55,7 +55,7 @@ def test_descriptors_arrive_with_their_message(ends):
 
 
 def test_the_end_is_seen_and_writes_fail_quietly(ends):
-    sender, receiver = pipe.Sender(ends[0]), pipe.Receiver(ends[1])
+    sender, receiver = pipe.PipeWriter(ends[0]), pipe.PipeReader(ends[1])
     sender.put(pipe.ADD, b'half')
     sender.flush()
     ends[0].shutdown(socket.SHUT_WR)
@@ -71,7 +71,7 @@ def test_the_end_is_seen_and_writes_fail_quietly(ends):
 def test_dropping_closes_the_copies(ends):
     before = sorted(os.listdir('/proc/self/fd'))
     read_end, write_end = os.pipe()
-    sender = pipe.Sender(ends[0])
+    sender = pipe.PipeWriter(ends[0])
     sender.put(pipe.RUN, b'', [write_end])
     os.close(write_end)
     sender.drop()

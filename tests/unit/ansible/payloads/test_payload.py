@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import io
+import shlex
 import zipfile
 
 import pytest
@@ -213,6 +214,14 @@ def test_a_broken_zip_is_noticed_when_it_is_opened():
 PYTHON = ['/usr/bin/python3']
 
 
+def environment_of(inner, interpreter):
+    """The environment if `inner` starts `interpreter` for a module and does nothing else."""
+    module = payload.split(PAYLOAD)._replace(interpreter=tuple(interpreter), shebang='')
+    matched = payload.match_module(inner, module)
+    assert matched is None or matched[0] == module
+    return None if matched is None else matched[1]
+
+
 @pytest.mark.parametrize(
     ('inner', 'env'),
     [
@@ -226,10 +235,8 @@ PYTHON = ['/usr/bin/python3']
     ],
 )
 def test_commands_that_start_the_interpreter(inner, env):
-    assert payload.match_inner(inner, PYTHON) == env
-    import shlex
-
-    assert payload.match_command(f'/bin/sh -c {shlex.quote(inner)}', '/bin/sh', PYTHON) == env
+    assert environment_of(inner, PYTHON) == env
+    assert payload.unwrap(f'/bin/sh -c {shlex.quote(inner)}', '/bin/sh') == inner
 
 
 @pytest.mark.parametrize(
@@ -243,7 +250,7 @@ def test_commands_that_start_the_interpreter(inner, env):
     ],
 )  # fmt: skip
 def test_commands_that_do_more(inner):
-    assert payload.match_inner(inner, PYTHON) is None
+    assert environment_of(inner, PYTHON) is None
 
 
 @pytest.mark.parametrize(
@@ -251,7 +258,7 @@ def test_commands_that_do_more(inner):
 )
 def test_an_interpreter_whose_path_has_spaces(path):
     words = ['/opt/my python/bin/python3']
-    assert payload.match_inner(f"A='b c' {path} && sleep 0", words) == {'A': 'b c'}
+    assert environment_of(f"A='b c' {path} && sleep 0", words) == {'A': 'b c'}
     assert payload.match_python_inner(path) == ({}, words)
 
 
@@ -271,9 +278,7 @@ def test_the_words_of_a_shebang_may_be_one_in_the_command():
     ['"/opt/$X/python3"', '"/opt/`x`/python3"', '/opt/*/python3', '~/python3', 'a  b/python3', '"/opt/\\x/python3"'],
 )
 def test_an_interpreter_whose_path_only_a_shell_knows(path):
-    import shlex
-
-    assert payload.match_inner(path, shlex.split(path)) is None
+    assert environment_of(path, shlex.split(path)) is None
 
 
 @pytest.mark.parametrize(
@@ -286,14 +291,11 @@ def test_an_interpreter_whose_path_only_a_shell_knows(path):
     ],
 )
 def test_wrappers_that_are_not_exactly_the_known_one(cmd):
-    assert payload.match_command(cmd, '/bin/sh', PYTHON) is None
+    assert payload.unwrap(cmd, '/bin/sh') is None
 
 
 def test_any_python_by_name():
-    assert payload.match_python("/bin/sh -c '/usr/bin/python3.12 && sleep 0'", '/bin/sh') == (
-        {},
-        ['/usr/bin/python3.12'],
-    )
+    assert payload.match_python_inner('/usr/bin/python3.12 && sleep 0') == ({}, ['/usr/bin/python3.12'])
     assert payload.match_python_inner('A=b /usr/bin/env python3') == ({'A': 'b'}, ['/usr/bin/env', 'python3'])
     assert payload.match_python_inner('/usr/bin/python3 -c pass') is None
     assert payload.match_python_inner('/bin/sh') is None

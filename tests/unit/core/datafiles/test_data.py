@@ -143,7 +143,7 @@ def test_each_python_finds_them(router: Router, program: Callable[[str], object]
     assert child.call(program('by_path')) == [HELLO.encode(), HELLO.encode(), b'space']
     *errors, large = child.call(program('refusals'))
     assert errors == ['FileNotFoundError'] * 6
-    assert 'larger than the 33554432 bytes that travel' in large
+    assert 'larger than the 33554432 bytes that are sent' in large
     minor = int(version.partition('.')[2])
     if minor >= 7:
         names = ['__init__.py', 'hello.txt', 'large', 'sub']

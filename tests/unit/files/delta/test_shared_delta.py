@@ -4,7 +4,7 @@ import os
 import threading
 
 from svcfw.files.delta.blocks import match, signature
-from svcfw.files.delta.shared_delta import SharedMatch
+from svcfw.files.delta.shared_delta import SharedDelta
 
 
 def test_all_get_the_steps_and_one_search_is_made(tmp_path):
@@ -15,7 +15,7 @@ def test_all_get_the_steps_and_one_search_is_made(tmp_path):
     old_fd, new_fd = (os.open(str(tmp_path / name), os.O_RDONLY) for name in ('old', 'new'))
     present = signature(old_fd, len(old))
     expected = list(match(new_fd, len(new), present))
-    shared = SharedMatch(new_fd, len(new), present)
+    shared = SharedDelta(new_fd, len(new), present)
     os.close(old_fd)
     os.close(new_fd)
     open_before = len(os.listdir('/proc/self/fd'))
@@ -33,7 +33,7 @@ def test_all_get_the_steps_and_one_search_is_made(tmp_path):
 def test_one_that_nobody_needs_any_more_lets_go_of_the_file(tmp_path):
     (tmp_path / 'file').write_bytes(bytes(1 << 20))
     fd = os.open(str(tmp_path / 'file'), os.O_RDONLY)
-    shared = SharedMatch(fd, 1 << 20, signature(fd, 1 << 20))
+    shared = SharedDelta(fd, 1 << 20, signature(fd, 1 << 20))
     os.close(fd)
     next(iter(shared))
     open_before = len(os.listdir('/proc/self/fd'))

@@ -145,7 +145,7 @@ def test_a_file_can_be_written_by_descriptor(target: Path) -> None:
 def test_another_content_leaves_the_old_file(existing: Path, pieces: list[bytes]) -> None:
     (existing / 'a').write_bytes(b'old')
     with Destination(existing) as destination:
-        with pytest.raises(TransferError, match='/a cannot be written: it '):
+        with pytest.raises(TransferError, match=r'/a cannot be written: (checksum mismatch|larger than)'):
             destination.write(file('a', b'hello'), pieces)
         assert destination.done == []
         destination.finish()
@@ -283,7 +283,7 @@ class TestNothingOutside:
         os.link(outside / 'file', existing / 'file')
         with Destination(existing) as destination:
             assert destination.compare([file('file', b'canary')]) == [0]
-            with pytest.raises(TransferError, match='one name'):
+            with pytest.raises(TransferError, match='one hard link'):
                 destination.keep(file('file', b'canary', mode=0o777))
             destination.write(file('file', b'canary'), [b'canary'])
             destination.finish()

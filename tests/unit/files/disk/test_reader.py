@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from svcfw.files.disk.reader import Content, Source
+from svcfw.files.disk.reader import Content, Reader
 from svcfw.service.errors import TransferError
 
 
@@ -31,7 +31,7 @@ def test_content_and_digest(tmp_path):
     data = os.urandom(300000)
     path = tmp_path / 'file'
     path.write_bytes(data)
-    with Source(str(path)) as source:
+    with Reader(str(path)) as source:
         assert joined(read_all(source)) == data
         assert source.digest() == hashlib.sha256(data).digest() == source.whole_digest()
         source.check()
@@ -43,7 +43,7 @@ def test_zeros_are_told_and_not_read(tmp_path):
         file.write(b'head' + bytes(200000))
         file.seek(64 << 20)
         file.write(b'tail')
-    with Source(str(path)) as source:
+    with Reader(str(path)) as source:
         parts = read_all(source)
     assert sum(len(part) for part in parts if type(part) is bytes) < 300000
     assert sum(part if type(part) is int else len(part) for part in parts) == (64 << 20) + 4
@@ -55,7 +55,7 @@ def test_zeros_are_as_many_as_are_asked_for_at_most(tmp_path):
     path = tmp_path / 'file'
     with open(str(path), 'wb') as file:
         file.truncate(1 << 20)
-    with Source(str(path)) as source:
+    with Reader(str(path)) as source:
         assert source.read(10, 1000) == 1000
 
 
@@ -63,7 +63,7 @@ def test_going_on_from_an_offset(tmp_path):
     data = os.urandom(500000)
     path = tmp_path / 'file'
     path.write_bytes(data)
-    with Source(str(path)) as source:
+    with Reader(str(path)) as source:
         source.skip(300000)
         assert joined(read_all(source)) == data[300000:]
         assert source.digest() == hashlib.sha256(data).digest()
@@ -73,7 +73,7 @@ def test_a_digest_that_is_known_is_not_computed_again(tmp_path):
     data = os.urandom(1000)
     path = tmp_path / 'file'
     path.write_bytes(data + bytes(1000))
-    with Source(str(path)) as source:
+    with Reader(str(path)) as source:
         source.trust(b'known')
         source.skip(100)
         assert joined(read_all(source, 900)) == data[100:] + bytes(1000)
@@ -85,7 +85,7 @@ def test_a_file_that_is_written_to_underway_is_an_error(tmp_path, changes):
     path = tmp_path / 'file'
     path.write_bytes(b'x' * 1000)
     os.utime(str(path), (1, 1))
-    with Source(str(path)) as source:
+    with Reader(str(path)) as source:
         source.read(10)
         with open(str(path), 'r+b') as file:
             if changes == 'truncated':
@@ -95,14 +95,14 @@ def test_a_file_that_is_written_to_underway_is_an_error(tmp_path, changes):
                 file.write(b'more')
             else:
                 file.write(b'y')
-        with pytest.raises(TransferError, match='has changed'):
+        with pytest.raises(TransferError, match='was modified'):
             finish(source)
 
 
 def test_a_file_that_is_replaced_underway_is_sent_as_it_was(tmp_path):
     path = tmp_path / 'file'
     path.write_bytes(b'old')
-    with Source(str(path)) as source:
+    with Reader(str(path)) as source:
         (tmp_path / 'new').write_bytes(b'new!')
         os.rename(str(tmp_path / 'new'), str(path))
         assert joined(read_all(source)) == b'old'
@@ -114,7 +114,7 @@ def test_metadata(tmp_path):
     path.write_bytes(b'x')
     path.chmod(0o640)
     os.utime(str(path), ns=(10**9 + 1, 2 * 10**9 + 3))
-    with Source(str(path)) as source:
+    with Reader(str(path)) as source:
         meta = source.metadata
     assert (meta['size'], meta['mode'], meta['mtime_ns'], meta['atime_ns']) == (1, 0o640, 2 * 10**9 + 3, 10**9 + 1)
     assert meta['owner']
@@ -123,21 +123,21 @@ def test_metadata(tmp_path):
 
 def test_what_is_no_file(tmp_path):
     with pytest.raises(IsADirectoryError):
-        Source(str(tmp_path))
+        Reader(str(tmp_path))
     os.mkfifo(str(tmp_path / 'fifo'))
     with pytest.raises(TransferError, match='not a regular file'):
-        Source(str(tmp_path / 'fifo'))
+        Reader(str(tmp_path / 'fifo'))
     os.symlink('fifo', str(tmp_path / 'link'))
     with pytest.raises(OSError, match='symbolic links'):
-        Source(str(tmp_path / 'link'), follows=False)
+        Reader(str(tmp_path / 'link'), follows=False)
 
 
 def test_names_of_any_bytes(tmp_path):
     name = os.fsencode(str(tmp_path)) + b'/\xff\n' + b'n' * 250
     with open(name, 'wb') as file:
         file.write(b'x')
-    with Source(name) as source:
-        assert Source(source.path).read(1) == b'x'
+    with Reader(name) as source:
+        assert Reader(source.path).read(1) == b'x'
 
 
 def test_a_content_has_the_same_face():
@@ -152,7 +152,7 @@ def test_a_content_has_the_same_face():
 def test_another_one_of_the_same_open_file(tmp_path):
     path = tmp_path / 'file'
     path.write_bytes(b'0123456789')
-    with Source(str(path)) as source:
+    with Reader(str(path)) as source:
         source.trust(b'said')
         source.read(4)
         path.unlink()

@@ -6,7 +6,7 @@ import stat
 
 import pytest
 
-from svcfw.files.disk.writer import MIN_RESUMED_BYTES, Sink, Wanted
+from svcfw.files.disk.writer import MIN_RESUMED_BYTES, Wanted, Writer
 from svcfw.service.errors import TransferError
 
 
@@ -15,9 +15,9 @@ def sha(data):
 
 
 def write(path, data, **wanted):
-    sink = Sink(str(path))
-    sink.write(data)
-    sink.finish(sha(data), Wanted(**wanted))
+    writer = Writer(str(path))
+    writer.write(data)
+    writer.finish(sha(data), Wanted(**wanted))
 
 
 def names(folder):
@@ -37,12 +37,12 @@ def test_a_new_file(tmp_path):
 def test_the_old_one_stays_until_the_new_one_is_whole(tmp_path):
     path = tmp_path / 'file'
     path.write_bytes(b'old')
-    sink = Sink(str(path))
-    sink.write(b'new')
+    writer = Writer(str(path))
+    writer.write(b'new')
     assert path.read_bytes() == b'old'
-    with pytest.raises(TransferError, match='did not arrive'):
-        sink.finish(sha(b'something else'), Wanted())
-    sink.abandon()
+    with pytest.raises(TransferError, match='checksum mismatch'):
+        writer.finish(sha(b'something else'), Wanted())
+    writer.abandon()
     assert path.read_bytes() == b'old'
     assert names(tmp_path) == ['file']
 
@@ -78,10 +78,10 @@ def test_owners(tmp_path):
     assert os.stat(str(path)).st_uid == 1
     write(path, b'2')
     assert os.stat(str(path)).st_uid == 1
-    sink = Sink(str(path))
+    writer = Writer(str(path))
     with pytest.raises(TransferError, match='no account or group nobody-at-all'):
-        sink.finish(sha(b''), Wanted(owner='nobody-at-all'))
-    sink.abandon()
+        writer.finish(sha(b''), Wanted(owner='nobody-at-all'))
+    writer.abandon()
 
 
 def test_a_link_is_followed(tmp_path):
@@ -94,68 +94,68 @@ def test_a_link_is_followed(tmp_path):
 
 def test_places_that_cannot_be_a_file(tmp_path):
     with pytest.raises(IsADirectoryError):
-        Sink(str(tmp_path))
+        Writer(str(tmp_path))
     os.mkfifo(str(tmp_path / 'fifo'))
     with pytest.raises(OSError, match='Invalid argument'):
-        Sink(str(tmp_path / 'fifo'))
+        Writer(str(tmp_path / 'fifo'))
     with pytest.raises(FileNotFoundError) as error:
-        Sink(str(tmp_path / 'no' / 'file'))
+        Writer(str(tmp_path / 'no' / 'file'))
     assert error.value.filename == str(tmp_path / 'no' / 'file')
 
 
 def test_zeros_and_copies(tmp_path):
     (tmp_path / 'old').write_bytes(b'0123456789')
     fd = os.open(str(tmp_path / 'old'), os.O_RDONLY)
-    sink = Sink(str(tmp_path / 'file'))
-    sink.write(b'a')
-    sink.write_zeros(10 << 20)
-    sink.copy(fd, 2, 3)
-    sink.write(b'z')
+    writer = Writer(str(tmp_path / 'file'))
+    writer.write(b'a')
+    writer.write_zeros(10 << 20)
+    writer.copy(fd, 2, 3)
+    writer.write(b'z')
     data = b'a' + bytes(10 << 20) + b'234z'
-    with pytest.raises(TransferError, match='has changed'):
-        sink.copy(fd, 8, 3)
+    with pytest.raises(TransferError, match='was modified'):
+        writer.copy(fd, 8, 3)
     os.close(fd)
-    sink.restart()
-    assert sink.offset == 0
-    sink.write(data[:1])
-    sink.write_zeros(10 << 20)
-    sink.write(data[-4:])
-    sink.finish(sha(data), Wanted())
+    writer.restart()
+    assert writer.offset == 0
+    writer.write(data[:1])
+    writer.write_zeros(10 << 20)
+    writer.write(data[-4:])
+    writer.finish(sha(data), Wanted())
     assert (tmp_path / 'file').read_bytes() == data
     assert os.stat(str(tmp_path / 'file')).st_blocks * 512 < 1 << 20
 
 
 class TestGoingOn:
     def test_what_had_come_is_there_for_the_same_content_only(self, tmp_path):
-        first = Sink(str(tmp_path / 'file'), b'version 1')
+        first = Writer(str(tmp_path / 'file'), b'version 1')
         data = os.urandom(MIN_RESUMED_BYTES)
         first.write(data)
         first.abandon()
-        assert Sink(str(tmp_path / 'file'), b'version 2').offset == 0
-        second = Sink(str(tmp_path / 'file'), b'version 1')
+        assert Writer(str(tmp_path / 'file'), b'version 2').offset == 0
+        second = Writer(str(tmp_path / 'file'), b'version 1')
         assert second.offset == MIN_RESUMED_BYTES
         second.write(b'rest')
         second.finish(sha(data + b'rest'), Wanted())
         assert (tmp_path / 'file').read_bytes() == data + b'rest'
 
     def test_little_is_not_kept(self, tmp_path):
-        sink = Sink(str(tmp_path / 'file'), b'version 1')
-        sink.write(b'little')
-        sink.abandon()
+        writer = Writer(str(tmp_path / 'file'), b'version 1')
+        writer.write(b'little')
+        writer.abandon()
         assert names(tmp_path) == []
 
     def test_nor_what_was_found_to_be_wrong(self, tmp_path):
-        sink = Sink(str(tmp_path / 'file'), b'version 1')
-        sink.write(bytes(MIN_RESUMED_BYTES))
+        writer = Writer(str(tmp_path / 'file'), b'version 1')
+        writer.write(bytes(MIN_RESUMED_BYTES))
         with pytest.raises(TransferError):
-            sink.finish(sha(b''), Wanted())
-        sink.abandon()
+            writer.finish(sha(b''), Wanted())
+        writer.abandon()
         assert names(tmp_path) == []
 
     def test_two_at_a_time_do_not_meet(self, tmp_path):
-        first = Sink(str(tmp_path / 'file'), b'version 1')
+        first = Writer(str(tmp_path / 'file'), b'version 1')
         first.write(bytes(MIN_RESUMED_BYTES))
-        second = Sink(str(tmp_path / 'file'), b'version 1')
+        second = Writer(str(tmp_path / 'file'), b'version 1')
         assert second.offset == 0
         second.write(b'second')
         second.finish(sha(b'second'), Wanted())
@@ -164,9 +164,9 @@ class TestGoingOn:
 
     @pytest.mark.parametrize('kind', ['link', 'fifo', 'hard link', 'folder'])
     def test_what_somebody_else_has_put_there_is_not_gone_on_with(self, tmp_path, kind):
-        sink = Sink(str(tmp_path / 'file'), b'version 1')
-        sink.write(bytes(MIN_RESUMED_BYTES))
-        sink.abandon()
+        writer = Writer(str(tmp_path / 'file'), b'version 1')
+        writer.write(bytes(MIN_RESUMED_BYTES))
+        writer.abandon()
         (partial,) = (tmp_path / name for name in names(tmp_path))
         partial.unlink()
         victim = tmp_path / 'victim'
@@ -179,20 +179,20 @@ class TestGoingOn:
             os.link(str(victim), str(partial))
         else:
             partial.mkdir()
-        sink = Sink(str(tmp_path / 'file'), b'version 1')
-        assert sink.offset == 0
-        sink.write(b'mine')
-        sink.finish(sha(b'mine'), Wanted())
+        writer = Writer(str(tmp_path / 'file'), b'version 1')
+        assert writer.offset == 0
+        writer.write(b'mine')
+        writer.finish(sha(b'mine'), Wanted())
         assert victim.read_bytes() == b'victim'
         assert (tmp_path / 'file').read_bytes() == b'mine'
 
 
 def test_taking_a_content_that_is_here(tmp_path):
-    sink = Sink(str(tmp_path / 'file'))
-    assert not sink.fill(lambda fd: os.write(fd, b'wrong') and False)
-    assert sink.offset == 0
-    assert sink.fill(lambda fd: os.write(fd, b'right') == 5)
-    sink.finish(sha(b'right'), Wanted())
+    writer = Writer(str(tmp_path / 'file'))
+    assert not writer.fill(lambda fd: os.write(fd, b'wrong') and False)
+    assert writer.offset == 0
+    assert writer.fill(lambda fd: os.write(fd, b'right') == 5)
+    writer.finish(sha(b'right'), Wanted())
     assert (tmp_path / 'file').read_bytes() == b'right'
 
 

@@ -10,10 +10,10 @@ import pytest
 
 from svcfw.core.wire.errors import DecodeError
 from svcfw.files.disk.file_object import FileObject
-from svcfw.files.disk.reader import LONGEST_HOLE_BYTES, Content, Source
-from svcfw.files.disk.writer import Sink, Wanted
+from svcfw.files.disk.reader import LONGEST_HOLE_BYTES, Content, Reader
+from svcfw.files.disk.writer import Wanted, Writer
 from svcfw.files.messages.file_parts import COPY, DATA, PACKED, ZEROS, FileParts, FilePlace
-from svcfw.files.relay.spool import Spool, SpoolSource
+from svcfw.files.relay.spool import Spool, SpoolReader
 from svcfw.files.sending import END, WAIT
 from svcfw.service.errors import TransferError
 
@@ -34,8 +34,8 @@ def messages(parts, n=1000, rate=FAST):
 
 
 def place(file, size):
-    sink = FileObject(file, keeps=True)
-    return FilePlace(sink, sink.check, size)
+    writer = FileObject(file, keeps=True)
+    return FilePlace(writer, writer.check, size)
 
 
 def test_there_and_back():
@@ -58,13 +58,13 @@ def test_zeros_do_not_travel():
 
 def test_one_message_is_no_hole_of_any_size(tmp_path):
     """Twenty bytes would make a file of terabytes, which is then hashed."""
-    target = FilePlace(Sink(str(tmp_path / 'file')), None, 8 << 40)
+    target = FilePlace(Writer(str(tmp_path / 'file')), None, 8 << 40)
     with pytest.raises(TransferError, match='longer than'):
         target.take(None, ZEROS, LONGEST_HOLE_BYTES + 1)
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) == 0
     with open(tmp_path / 'sparse', 'wb') as file:
         file.truncate(2 * LONGEST_HOLE_BYTES + 5)
-    with Source(str(tmp_path / 'sparse')) as source:
+    with Reader(str(tmp_path / 'sparse')) as source:
         sizes = [size for _, size in messages(FileParts(source, iter([(DATA, 0, source.size)])))]
     assert sizes == [LONGEST_HOLE_BYTES, LONGEST_HOLE_BYTES, 5]
 
@@ -84,11 +84,11 @@ def test_only_the_pieces_that_are_to_be_sent(tmp_path):
     (tmp_path / 'new').write_bytes(new)
     (tmp_path / 'old').write_bytes(old)
     pieces = [(COPY, 0, 2000), (DATA, 2000, 307), (COPY, 3000, 2000)]
-    with Source(str(tmp_path / 'new')) as source, Source(str(tmp_path / 'old')) as present:
+    with Reader(str(tmp_path / 'new')) as source, Reader(str(tmp_path / 'old')) as present:
         parts = FileParts(source, iter(pieces))
         sent = messages(parts, n=100)
-        sink = Sink(str(tmp_path / 'copy'))
-        target = FilePlace(sink, lambda digest: sink.finish(digest, Wanted()), len(new), present.fileno())
+        writer = Writer(str(tmp_path / 'copy'))
+        target = FilePlace(writer, lambda digest: writer.finish(digest, Wanted()), len(new), present.fileno())
         for message in sent:
             target.take(None, *message)
         target.end(*parts.end()[1:])
@@ -148,7 +148,7 @@ def test_an_end_that_is_none():
 def test_what_has_not_come_yet_is_waited_for():
     data = b'abc'
     spool = Spool(hashlib.sha256(data).digest(), len(data))
-    parts = FileParts(SpoolSource(spool, lambda: None))
+    parts = FileParts(SpoolReader(spool, lambda: None))
     parts.begin(Sending)
     Sending.woken.clear()
     assert parts.next(10, FAST) is WAIT

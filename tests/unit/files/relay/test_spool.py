@@ -6,7 +6,7 @@ import os
 import pytest
 
 from svcfw.files.disk.reader import identity
-from svcfw.files.relay.spool import Spool, SpoolSource
+from svcfw.files.relay.spool import Spool, SpoolReader
 from svcfw.files.relay.spools import unnamed_file
 from svcfw.files.store.store import Store
 from svcfw.service.errors import TransferError
@@ -23,7 +23,7 @@ def spool(request, tmp_path):
 
 
 def reader(spool, woken=None):
-    source = SpoolSource(spool, lambda: None)
+    source = SpoolReader(spool, lambda: None)
     source.follow(lambda: woken.append(1))
     return source
 

@@ -77,7 +77,7 @@ def test_errors(far, handle, value, error):
     far.say(handle, value)
     with pytest.raises(error) as raised:
         far.client.flush(HERE)
-    assert raised.value.args[-1] in (value, value and value[-1], 'an unexpected message 99')
+    assert raised.value.args[-1] in (value, value and value[-1], 'unexpected message 99 from the multiplexer')
 
 
 def test_the_end_of_the_multiplexer(far):

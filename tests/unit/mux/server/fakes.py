@@ -8,7 +8,7 @@ from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.frames import Frame
 from svcfw.core.wire.link import Closed, Goodbye
 from svcfw.mux import protocol
-from svcfw.mux.server.members import Store
+from svcfw.mux.server.members import ModuleZips
 from svcfw.mux.server.node import StaleError
 from svcfw.mux.server.session import Session
 
@@ -138,7 +138,7 @@ class FakeNode:
         self.children: dict[Any, Any] = {}
         self.told: list[tuple[str, int, tuple[Any, ...]]] = []
         self.asked: dict[int, tuple[str, tuple[Any, ...], Callable[[Any], None]]] = {}
-        self.supply = FakeSupply()
+        self.remote_cache = FakeSupply()
         self.flow = FakeFlow()
         self.expelled: list[str] = []
         self._handle = 1000
@@ -238,7 +238,7 @@ class FakeServer:
 
     def __init__(self, *, up: bool = True) -> None:
         self.router = FakeRouter()
-        self.store = Store()
+        self.store = ModuleZips()
         self.node: Any = FakeNode(up=up)
         self.calls: list[Any] = []
 

@@ -85,7 +85,7 @@ def test_parts_of_nothing_do_not_pile_up_before_a_client_that_does_not_read():
         asked.node.answer((ops.PART, b'', b''))
     assert not asked.ends
     asked.node.answer((ops.PART, b'', b''))
-    assert 'parts arrived before the first was taken' in str(asked.ends[0])
+    assert 'parts arrived before the first was consumed' in str(asked.ends[0])
     assert asked.node.expelled == [str(asked.ends[0])]
 
 

@@ -4,13 +4,13 @@ import hashlib
 
 from svcfw.core.wire.codec import Codec
 from svcfw.mux.server import members
-from svcfw.mux.server.members import Store
+from svcfw.mux.server.members import ModuleZips
 
 A, B = ('a.py', b'a' * 32, b'content of a'), ('b.py', b'b' * 32, b'content of b')
 
 
 def test_zips_are_known_by_their_id():
-    kept = Store()
+    kept = ModuleZips()
     assert kept.find('z') is None
     kept.add('z', [A, B])
     kept.add('y', [])
@@ -19,24 +19,24 @@ def test_zips_are_known_by_their_id():
 
 
 def test_the_manifest_is_the_first_content_by_its_digest():
-    kept = Store()
+    kept = ModuleZips()
     kept.add('z', [A, B])
-    digest, manifest = kept.find('z').contents[0]
-    assert digest == kept.find('z').manifest == hashlib.sha256(manifest).digest()
-    assert Codec().decode(manifest) == [A[:2], B[:2]]
+    digest, member_list = kept.find('z').contents[0]
+    assert digest == kept.find('z').member_list == hashlib.sha256(member_list).digest()
+    assert Codec().decode(member_list) == [A[:2], B[:2]]
 
 
 def test_a_content_is_held_once():
-    kept = Store()
+    kept = ModuleZips()
     kept.add('z', [A])
     kept.add('y', [('other name', A[1], b'content ' + b'of a')])
     assert kept.find('z').contents[1][1] is kept.find('y').contents[1][1]
-    assert kept.find('z').manifest != kept.find('y').manifest
+    assert kept.find('z').member_list != kept.find('y').member_list
 
 
 def test_too_much_is_forgotten_but_what_was_given_out_stays(monkeypatch):
     monkeypatch.setattr(members, 'MAX_BYTES', 100)
-    kept = Store()
+    kept = ModuleZips()
     kept.add('z', [A])  # with its name more than the limit
     given = kept.find('z')
     kept.add('y', [B])
@@ -47,7 +47,7 @@ def test_too_much_is_forgotten_but_what_was_given_out_stays(monkeypatch):
 
 def test_many_zips_of_known_members_are_too_much_as_well(monkeypatch):
     monkeypatch.setattr(members, 'MAX_BYTES', 20 * members.ENTRY_BYTES)
-    kept = Store()
+    kept = ModuleZips()
     for number in range(100):
         kept.add(str(number), [A])
     assert sum(kept.find(str(number)) is not None for number in range(100)) <= 11

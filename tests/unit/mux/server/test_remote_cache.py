@@ -4,7 +4,7 @@ import pytest
 
 from svcfw.agent import ops
 from svcfw.mux.server import remote_cache as module
-from svcfw.mux.server.remote_cache import Supply
+from svcfw.mux.server.remote_cache import RemoteCache
 
 PART_BYTES = 64 * 1024
 
@@ -16,8 +16,8 @@ class Agents:
         self.told = []
         self.child_told = []
         self.held_back = None
-        self.root = Supply(lambda *told: self.told.append(told), self)
-        self.child = Supply(lambda *told: self.child_told.append(told), self, self.root, lambda: 5)
+        self.root = RemoteCache(lambda *told: self.told.append(told), self)
+        self.child = RemoteCache(lambda *told: self.child_told.append(told), self, self.root, lambda: 5)
 
     def chunk_bytes(self):
         return PART_BYTES

@@ -121,21 +121,21 @@ def test_operations_have_the_names_of_the_clients_methods(client):
 
 
 def test_a_small_file_is_put_once_its_content_is_there(client):
-    client.node.supply.held_back = []
+    client.node.remote_cache.held_back = []
     client.defer(protocol.PUT_WHOLE, '/x', 0o600, b'digest', b'content')
     client.ask(ops.FLUSH)
-    assert client.node.supply.contents == [(b'digest', b'content')]
+    assert client.node.remote_cache.contents == [(b'digest', b'content')]
     assert (client.node.told, client.node.asked) == ([], {})
-    client.node.supply.held_back.pop()()
+    client.node.remote_cache.held_back.pop()()
     assert client.node.told == [(ops.PUT_HELD, 7, ('/x', 0o600, b'digest'))]
     assert len(client.node.asked) == 1
 
 
 def test_a_client_that_leaves_has_nothing_put_any_more(client):
-    client.node.supply.held_back = []
+    client.node.remote_cache.held_back = []
     client.defer(protocol.PUT_WHOLE, '/x', 0o600, b'digest', b'content')
     client.leave(goodbye=False)
-    client.node.supply.held_back.pop()()
+    client.node.remote_cache.held_back.pop()()
     assert [told[0] for told in client.node.told] == [ops.END]
 
 
@@ -155,7 +155,7 @@ def test_parts_wait_for_their_turn_and_other_sessions_do_not(client):
     assert client.node.told == []
     client.node.flow.make_room()
     assert [told[0] for told in client.node.told] == [ops.PUT, ops.REMOVE]
-    assert client.node.supply.put == []
+    assert client.node.remote_cache.put == []
 
 
 def test_parts_are_cut_to_what_a_message_should_carry(client):
@@ -165,7 +165,7 @@ def test_parts_are_cut_to_what_a_message_should_carry(client):
     assert [told[2][2:] for told in client.node.told] == [
         (b'abc', first, b''), (b'def', 0, b''), (b'gh', last, b'digest'),
     ]  # fmt: skip
-    assert client.node.supply.put == [(b'digest', 8)]
+    assert client.node.remote_cache.put == [(b'digest', 8)]
 
 
 def test_large_files_are_remembered_until_they_are_missed(client):
@@ -174,7 +174,7 @@ def test_large_files_are_remembered_until_they_are_missed(client):
     client.ask(ops.PUT_KEPT, '/y', 0o600, b'digest', number=2)
     client.node.answer(False)
     assert client.take() == [(protocol.RESULT, 1, [b'digest']), (protocol.RESULT, 2, False)]
-    assert client.node.supply.missing == [b'digest']
+    assert client.node.remote_cache.missing == [b'digest']
 
 
 def test_a_content_that_could_not_be_put_is_in_doubt(client):
@@ -183,7 +183,7 @@ def test_a_content_that_could_not_be_put_is_in_doubt(client):
     client.ask(ops.FLUSH)
     client.node.answer(ChannelError('refused'))
     assert client.take() == [(protocol.DEFERRED_FAILED, 1, ('put_file', '/x', 1, 'c'))]
-    assert client.node.supply.doubts == 1
+    assert client.node.remote_cache.doubts == 1
 
 
 # -- failures --------------------------------------------------------------------------------------------------------
@@ -468,10 +468,10 @@ def test_members_are_asked_for_once(client):
     client.ask(ops.MODULE, JOB)
     assert client.take() == [(protocol.NEED_MEMBERS, 1, None)]
     client.send(protocol.MEMBERS, MEMBERS)
-    manifest, *members = client.node.supply.given
+    member_list, *members = client.node.remote_cache.given
     assert members == [(digest, content) for _, digest, content in MEMBERS]
     ((operation, (job,), _),) = client.node.asked.values()
-    assert (operation, job['manifest']) == (ops.MODULE, manifest[0])
+    assert (operation, job['member_list']) == (ops.MODULE, member_list[0])
     assert 'zip_id' not in job
     client.node.answer((ops.DONE, 0, b'', b''))
     client.take()

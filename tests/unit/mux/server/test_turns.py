@@ -4,7 +4,7 @@ import pytest
 
 from svcfw.agent import ops
 from svcfw.core.wire.errors import WindowError
-from svcfw.mux.server.turns import LinkFlow
+from svcfw.mux.server.turns import LinkTurns
 
 
 class Clock:
@@ -16,7 +16,7 @@ class Clock:
 
 @pytest.fixture
 def flow():
-    return LinkFlow(Clock())
+    return LinkTurns(Clock())
 
 
 def fill(flow):
