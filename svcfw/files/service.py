@@ -340,9 +340,9 @@ class FileService(Service):
         with self._lock:
             for (counter, key), most in zip(counts, (MAX_OF_ONE, descriptors // PART_OF_LINK)):
                 if counter[key] >= most:
-                    raise TransferError('%d transfers of one context are under way. Begin fewer at a time' % most)
+                    raise TransferError('%d transfers of this context are running. Start fewer at a time' % most)
             if sum(self._of_links.values()) >= descriptors // PART_OF_ALL:
-                raise TransferError('%d transfers are under way. Begin fewer at a time' % (descriptors // PART_OF_ALL))
+                raise TransferError('%d transfers are running. Start fewer at a time' % (descriptors // PART_OF_ALL))
             for counter, key in counts:
                 counter[key] += 1
 

@@ -38,7 +38,7 @@ def test_invented_descendants_count_together(service: Any) -> None:
     with pytest.raises(TransferError, match='256 transfers'):
         begin(service, 1900, 1)
     begin(service, 2000, 256)
-    with pytest.raises(TransferError, match='512 transfers are under way'):
+    with pytest.raises(TransferError, match='512 transfers are running'):
         begin(service, 3000, 1)
     for end in ends:
         end()
