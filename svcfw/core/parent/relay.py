@@ -80,9 +80,9 @@ class Relay(object):
 
     # -- links
 
-    def link(self, marker):
-        """The Link to a child that is being started."""
-        return AssembledLink(self._assembly, marker, self.max_frame_bytes)
+    def link(self, marker, max_frame_bytes=None):
+        """The Link to a child that is being started; the largest payload is `max_frame_bytes` of this if None."""
+        return AssembledLink(self._assembly, marker, max_frame_bytes or self.max_frame_bytes)
 
     def add_child(self, context, link, read_fd, write_fd, on_event, on_lost):
         """See `Router.add_child`."""
