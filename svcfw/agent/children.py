@@ -101,7 +101,8 @@ class _Child(object):
     def _launch(self, size):
         argv = self._argv[:1] + [encoded(word) for word in self._argv[1:]]
         environment, folder = locales.environment_before(), start_folder.to_enter()
-        return process.spawn(argv, tty=self._has_tty, env=environment, cwd=folder), self
+        # What it starts may be the login shell of the account.
+        return process.spawn(argv, tty=self._has_tty, env=environment, cwd=folder, pipes_in=True), self
 
     # -- interface of a dialogue, for the starter
 

@@ -3,10 +3,10 @@
 Its name and options are those of `ssh` (`synchronize` and others read them); it really uses stock ssh where no context
 can be started. How a command runs, best first:
 
-    L0  a module whose payload has a known form: from memory, in a fork of the warm interpreter
-    L1  another Python program: its source, unchanged, in a fork of the warm interpreter
-    L2  anything else: its text, run by a shell in the context
-    L3  no context possible (no Python on the host): the stock connection
+    L0  a module whose payload is understood: from memory, in a fork of the warm interpreter
+    L1  another program for a Python: its source, unchanged, in a fork of the warm interpreter
+    L2  anything else: its text, by a shell, over the context
+    L3  no context possible (no Python there): the stock connection, which is `local` where we are called that
 
 Shell text is not interpreted: a command is known because its construction was recorded (`shell_commands`, `become`),
 or because parsing and rebuilding gives the same text (`payload`). Never log in_data: it holds the tasks' secrets.
@@ -24,7 +24,7 @@ from ansible.errors import AnsibleError, AnsibleFileNotFound
 from ansible.plugins.connection import ssh
 from ansible.utils.display import Display
 
-from svcfw.ansible import agent_keys, become, options, shell_commands
+from svcfw.ansible import agent_keys, become, here, options, shell_commands
 from svcfw.ansible.deferred import DeferredOperations, Other
 from svcfw.ansible.errors import translate
 from svcfw.ansible.options import played, text
@@ -60,6 +60,9 @@ class Connection(ssh.Connection):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._given = here.Given(*args, **kwargs)
+        self._account_here: str | None = None
+        self._folder_here: Any = None
         self._is_windows = self._is_stock = bool(getattr(self._shell, '_IS_WINDOWS', False))
         self._off: dict[str, str] = {}
         self._operations = shell_commands.record(self._shell, partial(self._turn_off, 'shell commands'))
@@ -86,18 +89,26 @@ class Connection(ssh.Connection):
         """Called for each task and each item."""
         self._link = None
         self._variables = var_options
+        self._given.options(task_keys=task_keys, var_options=var_options, direct=direct)
         super().set_options(task_keys=task_keys, var_options=var_options, direct=direct)
         self._name_transport()
         if self.get_option('svcfw_payload_cache'):
             self._payloads.offer()
 
     def _resolve_option_variables(self, variables: Any, templar: Any) -> Any:
-        """Called before set_options, from ansible-core 2.17 on."""
+        """Before set_options, in ansible-core from 2.17 on."""
+        self._given.variables(variables, templar)
         self._modules_python = options.modules_python(variables, templar)
         return super()._resolve_option_variables(variables, templar)
 
     def get_option(self, option: str, hostvars: Any = None) -> Any:
-        """Also options of later stock connections only: inherited code gets their values."""
+        """Also one that only a later stock connection has: code that ours inherits finds what it is set to.
+
+        On this machine tasks run as who runs the play. By that core tells whether become leads to somebody else, and
+        whose home `~` is.
+        """
+        if option == 'remote_user' and self._account_here is not None:
+            return self._account_here
         try:
             return super().get_option(option, hostvars=hostvars)
         except KeyError:
@@ -113,6 +124,25 @@ class Connection(ssh.Connection):
         super().set_option(*args, **kwargs)
         self._name_transport()
 
+    def update_vars(self, variables: Any) -> None:
+        """Add what a play sees of its connection: of the user, what was set, as with the stock `local`."""
+        account, self._account_here = self._account_here, None
+        try:
+            super().update_vars(variables)
+        finally:
+            self._account_here = account
+
+    @property
+    def cwd(self) -> Any:
+        """Where core, before each command, has the stock `local` start its programs; None elsewhere."""
+        return self._folder_here
+
+    @cwd.setter
+    def cwd(self, folder: Any) -> None:
+        if folder != self._folder_here:
+            self._folder_here = folder
+            self._link = None
+
     def is_pipelining_enabled(self, wrap_async: bool = False) -> bool:
         """Called by core from 2.19 on. Here neither su nor a terminal prevents pipelining of modules."""
         keeps_files = getattr(constants, 'DEFAULT_KEEP_REMOTE_FILES', None)
@@ -120,7 +150,7 @@ class Connection(ssh.Connection):
             self._turn_off('modules through su', 'this ansible-core has no DEFAULT_KEEP_REMOTE_FILES')
         present = self._escalations.present
         if self._is_stock or keeps_files is None or (present is not None and present.has_own_terminal):
-            return bool(super().is_pipelining_enabled(wrap_async))
+            return bool(self._stock().is_pipelining_enabled(wrap_async))
         return bool(self.get_option('pipelining')) and not wrap_async and not keeps_files
 
     # -- what actions call ------------------------------------------------------------------------------------------
@@ -131,17 +161,18 @@ class Connection(ssh.Connection):
         self._say_off()
         if not self._is_stock:
             self._told.no_log = bool(played(self, 'no_log', True))
-            self._told.begins(f'ESTABLISH SSH CONNECTION FOR USER: {self.user}')
+            self._told.begins(f'ESTABLISH {self.transport.upper()} CONNECTION FOR USER: {self.user}')
             if not self._told.no_log:
                 self._show(3, f'EXEC {cmd}')
             try:
                 answer = self._blocking(lambda: self._execute(text(cmd), in_data or None, sudoable))
             except _NeedsStock as exc:
-                self._say('L3', f'stock ssh: {exc}')
+                self._say_stock(exc)
             else:
                 self._told.ends(answer)
                 return answer
-        return super().exec_command(cmd, in_data=in_data, sudoable=sudoable)
+        stock: Answer = self._stock().exec_command(cmd, in_data=in_data, sudoable=sudoable)
+        return stock
 
     def put_file(self, in_path: str, out_path: str) -> Answer:
         """Copy a file of the controller to the target."""
@@ -159,10 +190,11 @@ class Connection(ssh.Connection):
                 self._told.ends()
                 return 0, b'', b''
             except _NeedsStock as exc:
-                self._say('L3', f'stock ssh: {exc}')
+                self._say_stock(exc)
             except OSError as exc:
                 raise AnsibleError(f'failed to transfer file to {local_path} {remote_path}:\n\n{exc}') from exc
-        return super().put_file(in_path, out_path)
+        stock: Answer = self._stock().put_file(in_path, out_path)
+        return stock
 
     def fetch_file(self, in_path: str, out_path: str) -> Answer:
         """Copy a file of the target to the controller, atomically."""
@@ -174,10 +206,11 @@ class Connection(ssh.Connection):
                 self._told.ends()
                 return 0, b'', b''
             except _NeedsStock as exc:
-                self._say('L3', f'stock ssh: {exc}')
+                self._say_stock(exc)
             except OSError as exc:
                 raise AnsibleError(f'failed to transfer file to {in_path} {out_path}:\n\n{exc}') from exc
-        return super().fetch_file(in_path, out_path)
+        stock: Answer = self._stock().fetch_file(in_path, out_path)
+        return stock
 
     def reset(self) -> None:
         """End the context, so that the next command logs in again. Also called in the main process."""
@@ -212,6 +245,11 @@ class Connection(ssh.Connection):
         # rsync and others take 'ssh' as permission to start one: that works whatever transport the context uses.
         is_local = self.get_option('svcfw_transport') == 'local'
         self.transport = 'local' if is_local else type(self).transport
+        self._account_here = here.account() if is_local else None
+
+    def _stock(self) -> Any:
+        """The connection that does what no context of ours can: never one that leaves this machine where we do not."""
+        return self._given.stock_local(self.become, self.cwd) if self.transport == 'local' else super()
 
     # -- how -------------------------------------------------------------------------------------------------------
 
@@ -221,6 +259,8 @@ class Connection(ssh.Connection):
             self.host = self._told.host = text(self.get_option('host') or played(self, 'remote_addr'))
             self.port = self.get_option('port')
             self.user = self.get_option('remote_user')
+            if self._account_here is not None and hasattr(self._play_context, 'remote_user'):
+                self._play_context.remote_user = self._account_here  # for actions that go by that
             self._session.retries = int(self.get_option('reconnection_retries'))
             self._link = options.encode_link(self, agent_digest=self._agent_digest)
             if self._link != self._judged_link:
@@ -234,7 +274,7 @@ class Connection(ssh.Connection):
         reason = options.stock_only(self)
         self._is_stock = self._is_windows or reason is not None
         if reason is not None:
-            self._say('L3', f'stock ssh: {reason}')
+            self._say_stock(reason)
 
     def _connect_mux(self, *, start: bool) -> Client | None:
         wishes: dict[str, Any] = {
@@ -434,6 +474,9 @@ class Connection(ssh.Connection):
     def _say(self, level: str, reason: str) -> None:
         """Report the way a command runs; at -v if it is not the fastest."""
         self._told.level(level, reason)
+
+    def _say_stock(self, reason: object) -> None:
+        self._say('L3', f'stock {self.transport}: {reason}')
 
     def _show(self, verbosity: int, line: str) -> None:
         # Display decides what goes to the screen and what to the log.

@@ -11,6 +11,7 @@ origin), hence `text`.
 import os
 import shlex
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from ansible import constants
@@ -65,8 +66,9 @@ def encode_link(
         common_args = ['-o', 'IdentitiesOnly=yes', *common_args]
     transport = text(plugin.get_option('svcfw_transport'))
     ssh_words = [*(ssh_args or ()), *common_args, *extra_args]
-    shaping, set_by_config = _shaping_environment(transport, ssh_words, environ)
-    # After the key that the plugin itself may have added.
+    folder = _folder(plugin, transport) if has_user_args or transport == specs.LOCAL else None
+    shaping, set_by_config = _shaping_environment(transport, ssh_words, environ, folder)
+    # After the key that the plugin itself may have put there.
     agent, identities = _identities(ssh_words, environ, agent_digest)
     return _encode({
         'transport': transport,
@@ -83,7 +85,7 @@ def encode_link(
         'preferred_python': _optional(plugin, 'svcfw_python'),
         # Arguments may name files relative to where ansible was started (-F ssh.cfg, a ProxyCommand).
         # On this machine modules run where ansible was started.
-        'cwd': _folder(plugin, transport) if has_user_args or transport == specs.LOCAL else None,
+        'cwd': folder,
         'env': {**shaping, **identities},
         'set_by_config': set_by_config,
         'agent': agent,
@@ -99,19 +101,28 @@ def _folder(plugin: Any, transport: str) -> str:
 
 
 def _shaping_environment(
-    transport: str, ssh_words: list[str], environ: Mapping[str, str]
+    transport: str, ssh_words: list[str], environ: Mapping[str, str], folder: str | None
 ) -> tuple[dict[str, str], list[str]]:
     """The environment variables that a module finds on the target, and those that ssh's configuration adds.
 
-    On this machine a module finds all, as with the stock `local`; ssh sends those its configuration names, paramiko
-    none.
+    On this machine it finds all of it, as with the stock `local`, and `folder` for the present one; ssh sends what its
+    configuration names, paramiko nothing.
     """
     if transport == specs.LOCAL:
-        return {name: environ[name] for name in sorted(environ) if name not in _OF_NO_MEANING}, []
+        found = {**environ, 'PWD': _shown_folder(folder or '/', environ.get('PWD'))}
+        return {name: found[name] for name in sorted(found) if name not in _OF_NO_MEANING}, []
     if transport == specs.PARAMIKO:
         return {}, []
     sending = ssh_environment.sending(ssh_words)
     return sending.of(environ), list(sending.assignments)
+
+
+def _shown_folder(folder: str, inherited: str | None) -> str:
+    """PWD as a shell sets it that is started in `folder`: what it inherits, if that leads there."""
+    with suppress(OSError):
+        if inherited and os.path.isabs(inherited) and os.path.samefile(inherited, folder):
+            return inherited
+    return os.path.realpath(folder)
 
 
 def _identities(
@@ -132,7 +143,9 @@ def _identities(
 
 
 def stock_only(plugin: Any) -> str | None:
-    """Why these options need the stock connection; None in nearly every case."""
+    """Why only the stock connection can do what these options ask for; None in nearly every case."""
+    if plugin.get_option('svcfw_transport') == specs.LOCAL:  # they are ssh's
+        return None
     if plugin.get_option('pkcs11_provider'):
         return 'pkcs11_provider is set'
     if plugin.get_option('sshpass_prompt'):

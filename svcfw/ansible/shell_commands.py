@@ -6,6 +6,7 @@ A command that cannot be done exactly as the shell does it (a path with `$`, an 
 as its text.
 """
 
+import inspect
 import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -26,7 +27,8 @@ class ExpandUser(NamedTuple):
 class MakeTemp(NamedTuple):
     """Make `directory`/`basefile` (and parents), fail if it exists. `directory` may begin with ~ or ~name.
 
-    `is_for_other`: for the become account, which is not root and needs access.
+    `is_for_other`: for the account that is become, which is not root and shall be given access to it; and all that core
+    will ask for there later can be recognised, so that none of it runs as the login.
     """
 
     directory: str
@@ -73,23 +75,36 @@ def record(shell: Any, on_off: Callable[[str], None]) -> Recorded[Operation]:
     A method of an unknown form is not recorded, and `on_off(reason)` is called; nothing else changes.
     """
     recorded: Recorded[Operation] = Recorded(getattr(shell, 'append_command', None))
-    for name, recognise in _RECOGNISERS.items():
-        original = getattr(shell, name, None)
+    originals = {name: getattr(shell, name, None) for name in _RECOGNISERS}
+    for name, original in originals.items():
         if original is None:
             on_off(f'the shell plugin has no {name}')
         else:
-            setattr(shell, name, _recording(shell, name, original, recognise, recorded, on_off))
+            setattr(shell, name, _recording(shell, name, originals, recorded, on_off))
     return recorded
+
+
+def _are_known(originals: dict[str, Any]) -> bool:
+    """Whether all that is done in a directory once it is made has the parameters and the kind of result we know."""
+    for name, sample in _IN_A_DIRECTORY.items():
+        try:
+            has_others = inspect.signature(originals[name]).parameters.keys() != sample.keys()
+            if has_others or not isinstance(originals[name](**sample), str):
+                return False
+        except (TypeError, ValueError, AttributeError, KeyError):
+            return False
+    return True
 
 
 def _recording(
     shell: Any,
     name: str,
-    original: Callable[..., Any],
-    recognise: Callable[..., Operation | None],
+    originals: dict[str, Any],
     recorded: Recorded[Operation],
     on_off: Callable[[str], None],
 ) -> Callable[..., Any]:
+    original, recognise = originals[name], _RECOGNISERS[name]
+
     def method(*args: Any, **kwargs: Any) -> Any:
         command: Any = original(*args, **kwargs)
         if not isinstance(command, str):
@@ -100,6 +115,8 @@ def _recording(
         except (TypeError, AttributeError, KeyError) as exc:  # unexpected parameters or options
             on_off(f"the shell plugin's {name} is another one: {exc!r}")
             operation = None
+        if isinstance(operation, MakeTemp) and operation.is_for_other and not _are_known(originals):
+            operation = operation._replace(is_for_other=False)
         if operation is None:
             recorded.forget(command)
         else:
@@ -171,4 +188,11 @@ _RECOGNISERS: dict[str, Callable[..., Operation | None]] = {
     'chmod': _change_mode,
     'set_user_facl': _give_access,
     'remove': _remove,
+}
+
+# Each with all of its parameters.
+_IN_A_DIRECTORY: dict[str, dict[str, Any]] = {
+    'chmod': {'paths': ['/x'], 'mode': 'u+rwx'},
+    'set_user_facl': {'paths': ['/x'], 'user': 'x', 'mode': 'r-x'},
+    'remove': {'path': '/x', 'recurse': True},
 }

@@ -2,8 +2,10 @@
 
 Also for contexts that start children. Any thread may call; nothing blocks.
 
-Stdin and stdout are one socketpair: one write carries 2-4 times as much as with a pipe. The terminal is not one of the
-standard streams, which stay 8-bit clean; ssh, sudo and doas open /dev/tty for their prompts.
+Stdin and stdout are one socketpair: a write carries 2-4 times what a pipe takes. Where a shell of somebody's own may
+look at its stdin, that is a pipe: bash takes any socket for a remote login (rsh's), and reads ~/.bashrc. The terminal,
+where one is wanted, is none of the standard streams, so those stay clean for eight bits; ssh, sudo and doas open
+/dev/tty for what they ask of a person, and that is it.
 """
 
 import os
@@ -28,23 +30,22 @@ class Process:
     """A running program and our ends of its streams.
 
     pid: int, also the id of its session and process group.
-    in_fd, out_fd, err_fd: int, non-blocking, close-on-exec: its stdin to write to, stdout and stderr to read. The first
-        two may be the same descriptor (here they are).
-    argv: list of str, the command.
-    tty_fd: int, master of its controlling terminal, non-blocking, or None.
-    failure: StartError of the transport itself, or None; here always None (see paramiko.py).
+    in_fd, out_fd, err_fd: int, non-blocking, closed on exec: what we write to, and the two we read. The first two may
+        be one and the same (here they are, unless stdin is a pipe).
+    argv: list of str, what was started.
+    tty_fd: int, the master of its controlling terminal, non-blocking, or None.
+    failure: StartError, what went wrong inside the transport itself, or None; here always None (see paramiko.py).
     """
 
     failure = None
 
-    def __init__(self, pid, link_fd, err_fd, tty_fds, outlives_tty):
+    def __init__(self, pid, in_fd, out_fd, err_fd, tty_fds, outlives_tty):
         self.pid = pid
         self.argv = []  # type: list
         self._status = None
         self._may_close_tty = outlives_tty
-        self.in_fd = self.out_fd = link_fd
-        self.err_fd = err_fd
-        # Keep the program's end open too: otherwise reads fail while the program has it closed.
+        self.in_fd, self.out_fd, self.err_fd = in_fd, out_fd, err_fd
+        # The program's end is held open too: reads of ours would fail whenever the program has it closed.
         self.tty_fd, self._tty_other_fd = tty_fds
 
     def __repr__(self):
@@ -98,14 +99,14 @@ class Process:
         self.close_tty()
 
 
-def spawn(argv, tty=False, outlives_tty=False, env=None, cwd=None):
-    """Start `argv` in a new session (Ctrl-C on our terminal does not reach it). Returns a Process.
+def spawn(argv, tty=False, outlives_tty=False, env=None, cwd=None, pipes_in=False):
+    """Start `argv` in a session of its own (Ctrl-C at our terminal does not reach it). Returns a Process.
 
     argv: list of str, the program first; searched for on PATH if it has no slash. Must not contain secrets.
     tty: bool, give it a controlling terminal.
-    outlives_tty: bool, start it with SIGHUP ignored, so that it survives `close_tty`.
-    env: dict, the whole environment; None for ours. cwd: str, or None for ours.
-    Raises OSError if the program does not exist or cannot be executed.
+    outlives_tty: bool, it starts with SIGHUP ignored, and goes on without the terminal after `close_tty`.
+    env: dict, the whole environment; None for ours. cwd: str, or None for ours. pipes_in: bool, its stdin is a pipe.
+    Raises OSError when the program is not there or cannot be run.
     """
     ours, theirs, command = [], [], list(argv)
     try:
@@ -115,6 +116,10 @@ def spawn(argv, tty=False, outlives_tty=False, env=None, cwd=None):
         link_fd, child_fd = (end.detach() for end in link)
         ours.append(link_fd)
         theirs.append(child_fd)
+        child_in, in_fd = os.pipe() if pipes_in else (child_fd, link_fd)
+        if pipes_in:
+            ours.append(in_fd)
+            theirs.append(child_in)
         err_fd, child_err = os.pipe()
         ours.append(err_fd)
         theirs.append(child_err)
@@ -126,7 +131,7 @@ def spawn(argv, tty=False, outlives_tty=False, env=None, cwd=None):
             script = _TAKE_TTY_AND_OUTLIVE_IT if outlives_tty else _TAKE_TTY
             argv = ['/bin/sh', '-c', script, os.ttyname(tty_fds[1]), *list(argv)]
         child = subprocess.Popen(
-            argv, stdin=child_fd, stdout=child_fd, stderr=child_err, start_new_session=True, env=env, cwd=cwd
+            argv, stdin=child_in, stdout=child_fd, stderr=child_err, start_new_session=True, env=env, cwd=cwd
         )
     except BaseException:
         for fd in ours:
@@ -139,7 +144,7 @@ def spawn(argv, tty=False, outlives_tty=False, env=None, cwd=None):
         os.set_blocking(fd, False)
     # Process reaps it. Popen would too, and warn if it is dropped before the child has ended.
     child.returncode = 0
-    started = Process(child.pid, link_fd, err_fd, tty_fds, outlives_tty)
+    started = Process(child.pid, in_fd, link_fd, err_fd, tty_fds, outlives_tty)
     started.argv = command
     return started
 

@@ -187,6 +187,10 @@ def test_here_a_run_has_its_own_environment_and_folder(controller: Controller, t
         seen = {name: environment(run.result('see', name)) for name in inventory}
         assert seen['svcfw'] == seen['stock']
         assert seen['svcfw']['COLOUR'] == environ['COLOUR']
+        folders = [
+            run.result('see', name)['result']['ansible_facts']['ansible_env'].get('PWD') for name in ('svcfw', 'stock')
+        ]
+        assert folders == [str(play.parent)] * 2
         for name in ('where', 'raw'):
             ours, theirs = (run.result(name, host)['result']['stdout'] for host in ('svcfw', 'stock'))
             assert ours.split() == theirs.split()

@@ -358,6 +358,52 @@ def test_commands_of_this_machine_run_as_those_of_stock_local(controller: Contro
     assert not found, '\n'.join(found) + ours.output[-3000:]
 
 
+def test_become_on_this_machine_is_from_the_account_that_runs_the_play(controller: Controller) -> None:
+    need_program('sudo', 'sudo')
+    who = 'echo "$(id -un)|$SUDO_USER"'
+    to_set = {'become': True, 'become_user': 'nobody'}
+    tasks = [
+        {'name': 'to whom it is set to be', 'command': 'id -un', **to_set},
+        {'name': 'to whom it is set to be, raw', 'raw': who, **to_set},
+        {'name': 'to whom it is', 'raw': who, 'become': True, 'become_user': 'root'},
+        {'name': 'user', 'debug': {'msg': '{{ ansible_user }}'}},
+        {
+            'name': 'a terminal of its own',
+            'command': 'id -un',
+            **to_set,
+            'become_method': 'su',
+            'vars': {'ansible_become_flags': '-P -s /bin/sh'},
+        },
+    ]
+    common = {'ansible_host': 'localhost', 'ansible_user': 'nobody', 'ansible_python_interpreter': '/usr/bin/python3'}
+    stock, ours = (
+        controller.play({'here': {**common, **variables}}, tasks)
+        for variables in ({'ansible_connection': 'local'}, connection_vars('svcfw-local'))
+    )
+    assert ours.rc == 0, ours.output
+    assert ours.result('to whom it is set to be')['result']['stdout'] == 'nobody'
+    found = differences(stock, ours)
+    assert not found, '\n'.join(found) + ours.output[-3000:]
+
+
+def test_a_refused_become_on_this_machine_has_a_result(controller: Controller) -> None:
+    need_program('sudo', 'sudo')
+    refused = {'become': True, 'become_user': 'nobody', 'ignore_errors': True}
+    unknown = {'vars': {'ansible_become_flags': '--no-such-flag'}}
+    tasks = [
+        {'name': 'module', 'command': 'id -un', **refused, **unknown},
+        {'name': 'raw', 'raw': 'id -un', **refused, **unknown},
+        {'name': 'method', 'command': 'id -un', **refused, 'vars': {'ansible_become_exe': '/nowhere/sudo'}},
+    ]
+    common = {'ansible_host': 'localhost', 'ansible_python_interpreter': '/usr/bin/python3'}
+    run = controller.play({'here': {**common, **connection_vars('svcfw-local')}}, tasks)
+    results = {task['name']: run.result(task['name'])['result'] for task in tasks}
+    assert {name: result['rc'] for name, result in results.items()} == {'module': 1, 'raw': 1, 'method': 127}
+    assert 'no-such-flag' in results['module']['module_stderr']
+    assert 'no-such-flag' in results['raw']['stderr']
+    assert results['raw']['stdout'] == ''
+
+
 # --- agents
 
 

@@ -16,6 +16,7 @@ OF_THE_MOMENT = (
     '.git/logs/',
     '/etc/pam.d/',
     '.gz',
+    '.zip',
     '.gnupg/pubring.kbx',
 )
 

@@ -13,16 +13,20 @@ ANY = '*'
 
 @dataclass(frozen=True)
 class Deviation:
-    """Lines of `comparison` that match `pattern` in `topic`, over `ways` (all if none are named), and why."""
+    """Lines of `comparison` that match `pattern` in `topic`, over `ways` (all if none are named), and why.
+
+    `now_and_then`: stock differs in it from one run to the next, so that it need not be found.
+    """
 
     topic: str
     pattern: str
     reason: str
     ways: tuple[str, ...] = ()
+    now_and_then: bool = False
 
     @property
     def must_show(self) -> bool:
-        return self.topic != ANY
+        return self.topic != ANY and not self.now_and_then
 
     def matches(self, line: str) -> bool:
         return re.search(self.pattern, line, re.DOTALL) is not None
@@ -34,6 +38,12 @@ OVER_SSH = ('openssh', 'short-name', 'paramiko')
 _WITHOUT_ECHO = (
     r"stdout(_lines)?: (?:'(?:\\r)*\\r\\n(?P<rest>.*)' != '(?P=rest)'"
     r"|\"\['', (?:'', )?(?P<list>.*)\]\" != \"\[(?P=list)\]\"|\"\[''\]\" != '\[\]')$"
+)
+
+# Of the result of a module whose become command was refused: stock local has none.
+_REFUSED = (
+    r"\.result(\.results\[\d+\])?\.((module_stdout|module_stderr|rc): '<absent>' != "
+    r"|msg: ['\"]Task failed: Premature end of stream waiting for become success.* != 'Module result deserialization)"
 )
 
 DEVIATIONS: tuple[Deviation, ...] = (
@@ -92,16 +102,104 @@ DEVIATIONS: tuple[Deviation, ...] = (
         'become_su',
         r'^no password(, raw)? @target: \.(kind|result\.\w+): ',
         'that su asks and there is no password is told at once, and the host is not given up after the time-out',
-        OVER_SSH,
+    ),
+    Deviation(
+        'become_su',
+        r"^root to .* @target: \.(kind: 'unreachable' != 'ignored'|result\.msg: .* != 'Task failed: Missing su"
+        r'|result\.unreachable: )',
+        'the same (on this machine it is not root who runs the play)',
+        ('local',),
+    ),
+    Deviation(
+        'become_su',
+        r'^root to .* @target: \d results != \d: none != ignored .*(Missing su password|One or more items failed)',
+        'since the host is not given up, the play goes on',
+        ('local',),
     ),
     *(
         Deviation(
             topic,
             r'^(to|terminal,) nobody @target: \.result\.\w+: ',
             'modules need no files of another account, so that it is the become command that fails, in its own words',
-            OVER_SSH,
+            ways,
         )
-        for topic in ('become_su', 'become_doas', 'become_terminals')
+        # What is given a terminal by its command goes by stock local.
+        for topic, ways in (('become_su', ()), ('become_doas', ()), ('become_terminals', OVER_SSH))
+    ),
+    *(
+        Deviation(
+            topic,
+            rf'^({tasks}) @target: {_REFUSED}',
+            'what a refused become command has said, and its status, are the result, as over ssh',
+            ('local',),
+        )
+        for topic, tasks in (
+            ('become_sudo', 'an account (that is not there|by its number)'),
+            ('become_sudo', 'a program that is not there|chdir of the plugin, nowhere'),
+            ('become_sudo', 'flags|flags that sudo does not know'),
+            ('become_su', 'to an account without a shell|flags that su does not know|a program that is not there'),
+            ('become_others', 'nobody'),
+        )
+    ),
+    Deviation(
+        'become_su',
+        r"^wrong password(, raw)? @target: \.result\.msg: '.*Premature end of stream .* != 'Task failed: Incorrect su ",
+        'a wrong password is told as over ssh',
+        ('local',),
+    ),
+    Deviation(
+        'become_su',
+        r'^another prompt(, wrong answer)? @target: \.(kind|result\.\w+): ',
+        'su has a terminal to ask on, as over ssh; stock local has one only without pipelining',
+        ('local',),
+    ),
+    Deviation(
+        'become_terminals',
+        r"^terminal, (command|raw|copy|another account) @target: \.(kind: 'item-failed' != 'item-ok'"
+        r'|result\.(results\[1\]\.)?\w+: )',
+        'a method that needs a terminal (run0) has one here, too',
+        ('local',),
+    ),
+    Deviation(
+        'become_terminals',
+        r'^file target:/root/by-run0: ',
+        'the same',
+        ('local',),
+    ),
+    *(
+        Deviation(
+            topic,
+            r'^file target:\S*/ansible-tmp-N/\S+: '
+            r"\[('-rw[x-]r-[x-]r-- \d+:\d+'(, )?)+\] != \[('-rwxr-xr-x \d+:\d+'(, )?|'-rw\S{4}--- \d+:\d+'(, )?)+\]$",
+            "what is put into a temporary folder has the controller's modes, as by sftp, not those of the play's umask",
+            ('local',),
+        )
+        for topic in ('become_terminals', 'keep_remote_files')
+    ),
+    Deviation(
+        'timeouts',
+        r"^nothing is left @target: \.result\.stdout(_lines\[0\])?: '\d' != '0'$",
+        'a task that is given up ends on the host, too',
+        ('local',),
+        now_and_then=True,
+    ),
+    Deviation(
+        'async',
+        r'^file target:/tmp/ansible_payload_N(/ansible_ansible\.legacy\.command_payload\.zip)?: ',
+        'a job that is ended over its time leaves its zip behind, or has not unpacked it yet',
+        now_and_then=True,
+    ),
+    Deviation(
+        'files',
+        r"^template with an undefined name @target: \.result\.msg: .* for 'ansible\.builtin\.copy' .* for 'copy' ",
+        'the action that `svcfw enable` puts into the place of `copy` has no longer name',
+        ('short-name',),
+    ),
+    Deviation(
+        'connections',
+        r'^(a wrong executable|bad options|worse options) @target: \.(kind|result\.\w+): ',
+        'where paramiko is wanted there is no ssh program, and its options are not judged',
+        ('paramiko',),
     ),
     Deviation(
         'become_doas',

@@ -31,6 +31,7 @@ PATTERNS = (
     (re.compile(r'ansible-tmp-[\d.]+-\d+-\d+'), 'ansible-tmp-N'),
     (re.compile(r'ansible-moduletmp-[\d.]+-\w+'), 'ansible-moduletmp-N'),
     (re.compile(r'ansible-local-\w+'), 'ansible-local-N'),
+    (re.compile(r'/svcfw-run-\w+'), '/svcfw-run-N'),  # of a controller, for its sockets
     (re.compile(r'/tmp/ansible_[\w.]+?_payload_\w+'), '/tmp/ansible_payload_N'),
     (re.compile(r'/tmp[a-z0-9_]{8}\b'), '/tmpN'),
     (re.compile(r'^(\.|tmp)[a-z0-9_]{8}$'), '.N'),  # the controller's temporary file behind `copy: content=`

@@ -125,7 +125,16 @@ DOCTORINGS = (
         lines=(OLD,),
     ),
     # -- the shell plugin
-    *(shell_method(name) for name in ('mkdtemp', 'expand_user', 'chmod', 'remove')),
+    *(shell_method(name) for name in ('mkdtemp', 'expand_user', 'chmod', 'set_user_facl', 'remove')),
+    Doctoring(
+        'shell.set_user_facl()',
+        f"{OFF}shell commands: the shell plugin's set_user_facl is another one",
+        (
+            text('set_user_facl(self, paths, user, mode)', 'set_user_facl(self, paths, account, mode)', SHELL),
+            text('% (user, mode)', '% (account, mode)', SHELL),
+            text('set_user_facl(paths, user, mode)', 'set_user_facl(paths, account=user, mode=mode)', ACTION),
+        ),
+    ),
     Doctoring(
         'shell.mkdtemp(basefile)',
         f"{OFF}shell commands: the shell plugin's mkdtemp is another one",

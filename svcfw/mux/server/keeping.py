@@ -8,7 +8,7 @@ service. Hence the limits below. Only contexts without requests are ended, so th
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from svcfw.agent import ops
 from svcfw.mux.server.child_node import ChildNode
@@ -32,7 +32,7 @@ _ANSIBLE_MODULES = 'ansible.modules.'
 
 def expire(root: Node, now: float) -> None:
     """End the contexts of other accounts whose time is over."""
-    for child in root.all_children():
+    for child in _children(root):
         if child.is_retired or child.facts is None:
             continue
         is_unused = child.facts['uid'] != 0 and child.is_idle() and now - child.idle_since() > KEEP_S
@@ -42,7 +42,7 @@ def expire(root: Node, now: float) -> None:
 
 def make_room(root: Node) -> None:
     """Before another one is started: end the least recently used ones that are not in use."""
-    kept = [child for child in root.all_children() if not child.is_retired]
+    kept = [child for child in _children(root) if not child.is_retired]
     idle = sorted((child for child in kept if child.is_idle() and child.facts), key=ChildNode.idle_since)
     for child in idle[: max(0, len(kept) + 1 - MAX_KEPT)]:
         child.retire()
@@ -54,7 +54,7 @@ def in_the_way(node: Node, operation: str, arguments: tuple[Any, ...]) -> list[C
     Those of accounts that the module `user`, or a command (userdel, usermod, pkill), names. If it was named for another
     reason, its context is started again when needed.
     """
-    over = [child for child in node.root.all_children() if child is not node and _is_over(child)]
+    over = [child for child in _children(node.root) if child is not node and _is_over(child)]
     text = _text(operation, arguments) if over else b''
     return [child for child in over if _names(text, child)]
 
@@ -78,6 +78,10 @@ def end(children: Sequence[ChildNode], then: Callable[[], None]) -> None:
     for child in children:
         child.when_gone(gone)
         child.retire()
+
+
+def _children(root: Node) -> list[ChildNode]:
+    return cast('list[ChildNode]', root.all_children())  # what else is below a node
 
 
 def _is_over(child: ChildNode) -> bool:

@@ -6,7 +6,7 @@ The base of root_node.py (the context of a login) and child_node.py (of another 
 import itertools
 import logging
 from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from svcfw.agent import ops
 from svcfw.boot import first_stage
@@ -19,9 +19,6 @@ from svcfw.mux.server import telling
 from svcfw.mux.server.remote_cache import RemoteCache
 from svcfw.mux.server.turns import LinkTurns
 from svcfw.program.router import Router
-
-if TYPE_CHECKING:
-    from svcfw.mux.server.child_node import ChildNode
 
 _log = logging.getLogger('svcfw.mux')
 _numbers = itertools.count(1)
@@ -63,8 +60,8 @@ class Node:
         self.dead: str | None = None
         #: It ends because it was told to, after all earlier requests.
         self.has_left = False
-        self.children: dict[Hashable, ChildNode] = {}
-        self._retired_children: set[ChildNode] = set()
+        self.children: dict[Hashable, Node] = {}
+        self._retired_children: set[Node] = set()
         self._is_retired = False
         #: Of a root: whether it or a descendant may have to be ended when idle.
         self.has_retired = False
@@ -205,7 +202,7 @@ class Node:
         own = set() if self.context is None else {self.context.id}
         return own.union(*(child.contexts() for child in self.all_children()))
 
-    def all_children(self) -> 'list[ChildNode]':
+    def all_children(self) -> 'list[Node]':
         """All children, including retired ones that have not ended."""
         return [*self.children.values(), *self._retired_children]
 
@@ -221,12 +218,12 @@ class Node:
     def is_retired(self) -> bool:
         return self._is_retired
 
-    def detach(self, child: 'ChildNode') -> None:
+    def detach(self, child: 'Node') -> None:
         """Let no request find this child any more."""
         self.forget(child)
         self._retired_children.add(child)
 
-    def forget(self, child: 'ChildNode') -> None:
+    def forget(self, child: 'Node') -> None:
         """This child has ended."""
         self._retired_children.discard(child)
         for key in [key for key, each in self.children.items() if each is child]:

@@ -1,7 +1,7 @@
 """Performs a session's requests once the node they are for is up."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from svcfw.agent import ops
 from svcfw.core.stream import Stream
@@ -10,10 +10,11 @@ from svcfw.mux import protocol
 from svcfw.mux.offer import Offer, decoded
 from svcfw.mux.server import keeping
 from svcfw.mux.server.exchange import Exchange
+from svcfw.mux.server.members import ModuleZips
 from svcfw.mux.server.node import Node, StaleError
-
-if TYPE_CHECKING:
-    from svcfw.mux.server.session import Session
+from svcfw.mux.server.services.jobs import Jobs
+from svcfw.mux.server.telling import Telling
+from svcfw.program.router import Router
 
 #: Of ops.COMMAND; a client adds what it offers the processes.
 COMMAND_ARGUMENTS = 4
@@ -34,10 +35,34 @@ class ClientRequest:
         return bool(self.number)
 
 
+class Requester(Protocol):
+    """The session whose requests are performed, as `Operations` sees it. Its methods are those of Session."""
+
+    id: int
+    stream: Stream
+    telling: Telling
+    #: The router of the multiplexer, the module zips that it holds, and the jobs whose modules may call services.
+    router: Router
+    store: ModuleZips
+    jobs: Jobs
+
+    @property
+    def environment(self) -> dict[str, str]: ...
+    def step(self, function: Callable[..., None], request: ClientRequest, *arguments: Any) -> None: ...
+    def settled(self, request: ClientRequest) -> None: ...
+    def advance(self) -> None: ...
+    def uses(self, node: Node) -> None: ...
+    def owes(self, node: Node) -> None: ...
+    def send(self, handle: int, number: int, value: Any) -> None: ...
+    def deliver(self, request: ClientRequest, handle: int, value: Any) -> None: ...
+    def fail(self, request: ClientRequest, error: Error) -> None: ...
+    def tell_lines(self, request: ClientRequest, offer: Offer) -> None: ...
+
+
 class Operations:
     """Performs one request of a session at a time, on a node that is up. Loop thread only."""
 
-    def __init__(self, session: 'Session') -> None:
+    def __init__(self, session: Requester) -> None:
         self._session = session
         self._exchange: Exchange | None = None
         self._on_members: Callable[[Any], None] | None = None
@@ -124,7 +149,7 @@ class Operations:
 
     def _backpressure(self, node: Node) -> None:
         """Backpressure: read no more from the client than the target takes."""
-        target = self._session.server.router.link_for(node.root.context.id)  # type: ignore[union-attr]
+        target = self._session.router.link_for(node.root.context.id)  # type: ignore[union-attr]
         if target is not None and target.is_full():
             pause_until_room(self._session.stream, target)
 
@@ -156,12 +181,12 @@ class Operations:
             # What a command leaves running, as an async one does, may go on asking until the run ends.
             if request.operation == ops.MODULE:
                 self._job = (node.context.id, self._exchange.handle)
-            self._session.server.jobs.begins(node, self._exchange.handle, offer, self._session.environment)
+            self._session.jobs.begins(node, self._exchange.handle, offer, self._session.environment)
 
     def _job_is_over(self) -> None:
         job, self._job = self._job, None
         if job is not None:
-            self._session.server.jobs.is_over(*job)
+            self._session.jobs.is_over(*job)
 
     def _run_module(self, request: ClientRequest, node: Node) -> None:
         """Get the members, then run."""
@@ -169,11 +194,11 @@ class Operations:
         zip_id = job.pop('zip_id', None)
         offered = job.pop('offer', None)
         offer = None if offered is None else decoded(offered)
-        found_zip = self._session.server.store.find(zip_id) if zip_id is not None else None
+        found_zip = self._session.store.find(zip_id) if zip_id is not None else None
         if zip_id is not None and found_zip is None:
 
             def arrived(value: Any) -> None:
-                self._session.server.store.add(zip_id, value)
+                self._session.store.add(zip_id, value)
                 self._session.step(self._carry_out, request, node)
 
             self._on_members = arrived

@@ -5,7 +5,7 @@ import os
 import select
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from svcfw.agent import ops
 from svcfw.core.stream import Stream
@@ -17,13 +17,13 @@ from svcfw.mux.offer import Offer
 from svcfw.mux.server import keeping
 from svcfw.mux.server.child_node import ChildNode
 from svcfw.mux.server.exchange import Exchange
+from svcfw.mux.server.members import ModuleZips
 from svcfw.mux.server.node import Node, StaleError
 from svcfw.mux.server.operations import ClientRequest, Operations, pause_until_room, raise_error
 from svcfw.mux.server.root_node import RootNode
+from svcfw.mux.server.services.jobs import Jobs
 from svcfw.mux.server.telling import Telling
-
-if TYPE_CHECKING:
-    from svcfw.mux.server.server import Server
+from svcfw.program.router import Router
 
 #: Names of failed operations at the client.
 _CLIENT_METHOD = {
@@ -41,18 +41,43 @@ _log = logging.getLogger('svcfw.mux')
 Failure = tuple[str, str, int, str]
 
 
+class Multiplexer(Protocol):
+    """What a session needs of the Server: the contexts of links, and word of its own beginning and end."""
+
+    router: Router
+    store: ModuleZips
+    jobs: Jobs
+
+    def welcome(self, session: 'Session', idle_timeout_s: int) -> None: ...
+    def session_over(self, session: 'Session') -> None: ...
+    def stop(self) -> None: ...
+    def root(
+        self,
+        link: bytes,
+        timeout_s: float,
+        environment: dict[str, str],
+        python: str | None = None,
+        telling: Telling | None = None,
+    ) -> RootNode: ...
+    def current(self, link: bytes) -> RootNode | None: ...
+    def reset(self, link: bytes, on_done: Callable[[bool], None]) -> None: ...
+    def replace(self, stale: Node, link: bytes, start: Callable[[], RootNode]) -> None: ...
+    def retire(self, node: Node) -> None: ...
+
+
 class Session:
     """One client, known to agents by `id`, on the socket `fd`. Everything runs on the loop thread.
 
     `stream`, which owns the socket, is set right after.
     """
 
-    def __init__(self, server: 'Server', session_id: int, fd: int) -> None:
+    def __init__(self, server: Multiplexer, session_id: int, fd: int) -> None:
         self.id = session_id
         self._fd = fd
         self.stream: Stream
-        self.server = server
-        self._codec = server.router.codec
+        self._server = server
+        self.router, self.store, self.jobs = server.router, server.store, server.jobs
+        self._codec = self.router.codec
         self._environment: dict[str, str] | None = None
         self._python: str | None = None
         self._backlog: deque[Frame] = deque()
@@ -97,9 +122,9 @@ class Session:
             environment, idle_timeout_s, self._python, run, ssh_verbosity = self._codec.decode(event.payload)
             self._environment = environment
             self.telling.run, self.telling.ssh_verbosity = str(run), int(ssh_verbosity)
-            self.server.welcome(self, idle_timeout_s)
+            self._server.welcome(self, idle_timeout_s)
         elif event.handle == protocol.STOP:
-            self.server.stop()
+            self._server.stop()
         else:
             self._on_answer(event.handle, self._codec.decode(event.payload))
 
@@ -140,7 +165,7 @@ class Session:
             if node.facts is not None and not node.dead:
                 node.tell(ops.END, self.id, ())
         self._forgive()
-        self.server.session_over(self)
+        self._server.session_over(self)
 
     # -- to the client
 
@@ -163,7 +188,7 @@ class Session:
 
     def tell_lines(self, request: ClientRequest, offer: Offer) -> None:
         """What services of the client's run have said, before the answer."""
-        lines = self.server.jobs.lines(offer)
+        lines = self.jobs.lines(offer)
         if lines:
             self.send(protocol.SAID, request.number, lines)
 
@@ -316,9 +341,9 @@ class Session:
 
     def _replace(self, request: ClientRequest, node: Node) -> None:
         if node is node.root:
-            self.server.replace(node, request.link, lambda: self._root(request))
+            self._server.replace(node, request.link, lambda: self._root(request))
         else:
-            self.server.retire(node)
+            self._server.retire(node)
 
     def _settle_up(self, request: ClientRequest, node: Node) -> None:
         """Wait for operations at a retired node before anything starts elsewhere."""
@@ -342,12 +367,12 @@ class Session:
             self._refusal = self._failure = None
             self._forgive()
             self.settled(request)
-            self.server.reset(request.link, lambda existed: self.send(protocol.RESULT, request.number, existed))
+            self._server.reset(request.link, lambda existed: self.send(protocol.RESULT, request.number, existed))
             return
         if request.operation == protocol.SUMMARY:
             self.settled(request)
             (run,) = request.arguments
-            self.server.jobs.summary(run, lambda value: self.send(protocol.RESULT, request.number, value))
+            self.jobs.summary(run, lambda value: self.send(protocol.RESULT, request.number, value))
             return
         if elsewhere is not None:
             self._settle_up(request, elsewhere)
@@ -364,7 +389,7 @@ class Session:
 
     def _root(self, request: ClientRequest) -> RootNode:
         environment = self._environment or {}
-        return self.server.root(request.link, request.timeout_s, environment, self._python, self.telling)
+        return self._server.root(request.link, request.timeout_s, environment, self._python, self.telling)
 
     def _check_unanswered(self) -> None:
         """Raise why an earlier deferred operation was not done, and clear the failure."""
@@ -388,7 +413,7 @@ class Session:
                 self.step(then, request, node)
             elif isinstance(error, StaleError):
                 self.step(raise_error, request, error)
-            elif node is node.root and self.server.current(request.link) not in (None, node):
+            elif node is node.root and self._server.current(request.link) not in (None, node):
                 self.step(self._begin, request)  # its replacement failed, and the old one continues
             elif isinstance(node, ChildNode) and self._may_have_it(request, node, error):
                 self.step(self._reach, request, node.root)  # now it is our turn

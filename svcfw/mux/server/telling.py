@@ -6,13 +6,10 @@ is never compared with ours.
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from svcfw.agent import ops
 from svcfw.mux import protocol
-
-if TYPE_CHECKING:
-    from svcfw.mux.server.node import Node
 
 _MICRO = 1_000_000
 
@@ -50,6 +47,31 @@ class Cost(NamedTuple):
     received: int
 
 
+class Reported(Protocol):
+    """What is told of a context: a Node."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def root(self) -> 'ReportedRoot': ...
+    @property
+    def facts(self) -> dict[str, Any] | None: ...
+    @property
+    def run(self) -> str: ...
+    def said(self) -> str: ...
+    def tell(self, operation: str, session: int, arguments: tuple[Any, ...]) -> None: ...
+
+
+class ReportedRoot(Reported, Protocol):
+    """What is told of the way to a context: the Node of the account that is logged in to."""
+
+    @property
+    def way(self) -> str: ...
+    @property
+    def sent_bytes(self) -> int: ...
+    def command(self) -> list[str]: ...
+
+
 class Telling:
     """One session's part. send(handle, value): to the client; session: its number at agents."""
 
@@ -72,14 +94,14 @@ class Telling:
             self._began = self._clock()
             self._started_for = 0.0
 
-    def waits(self, root: 'Node | None' = None) -> None:
+    def waits(self, root: Reported | None = None) -> None:
         """The request needs a node that is not up yet, a root if given; `is_up` or `failed` follows."""
         if self.run:
             self._is_starting_since = self._is_starting_since or self._clock()
             if root is not None:
                 self._sent.setdefault(root.key, 0)  # all that is sent to it is for this client
 
-    def is_up(self, node: 'Node') -> None:
+    def is_up(self, node: Reported) -> None:
         """The node can be used."""
         if self.run:
             self._has_started()
@@ -88,13 +110,13 @@ class Telling:
                 self._timed.add(node.key)
                 node.tell(ops.TIMED, self._session, ())
 
-    def failed(self, node: 'Node') -> None:
+    def failed(self, node: Reported) -> None:
         """The node cannot be started."""
         if self.run:
             self._has_started()
             self._about(node)
 
-    def answered(self, node: 'Node | None', target_us: int, received: int) -> None:
+    def answered(self, node: Reported | None, target_us: int, received: int) -> None:
         """The answer to the request follows; if it comes from a target, from this node."""
         if not self.run:
             return
@@ -110,7 +132,7 @@ class Telling:
             self._started_for += self._clock() - self._is_starting_since
             self._is_starting_since = None
 
-    def _about(self, node: 'Node') -> None:
+    def _about(self, node: Reported) -> None:
         if node.key in self._told:
             return
         self._told.add(node.key)

@@ -13,10 +13,10 @@ from ansible.errors import (
     AnsibleFileNotFound,
 )
 from ansible.plugins.connection import ssh
-from ansible.plugins.loader import become_loader
+from ansible.plugins.loader import become_loader, connection_loader
 from ansible.release import __version__
 
-from svcfw.ansible import options
+from svcfw.ansible import here, options
 from svcfw.ansible.connection import Connection
 from svcfw.ansible.payloads import payload_cache
 from svcfw.core.wire.errors import ChannelError, StartError
@@ -772,7 +772,7 @@ def test_nothing_is_replaced_that_the_stock_connection_uses_within_itself():
     meant = {
         'transport', 'has_pipelining', 'has_tty', 'set_become_plugin', 'set_options', 'set_option',
         'get_option', 'is_pipelining_enabled', 'exec_command', 'put_file', 'fetch_file', 'reset', 'close', '_connect',
-        '_resolve_option_variables',
+        '_resolve_option_variables', 'update_vars',
     }  # fmt: skip
     set_by_the_loader = {'_load_name', '_original_path', '_redirected_names', 'ansible_aliases', 'ansible_name'}
     inherited = {name for base in Connection.__mro__[1:] for name in vars(base)}
@@ -827,3 +827,98 @@ def test_core_is_told_which_transports_stay_on_this_machine(connect, transport, 
     connection.set_option('timeout', 3)
     assert connection.transport == expected
     assert type(connection).transport == 'ssh'
+
+
+# -- on this machine -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def on_this_machine(connect, monkeypatch):
+    monkeypatch.setattr(here, 'account', lambda: 'me-here')
+    return connect(svcfw_transport='local')
+
+
+def test_here_one_is_who_runs_the_play_whatever_is_set(on_this_machine, mux):
+    action = make_action(on_this_machine)
+    set_become(on_this_machine, become_user='me')
+    assert action._get_remote_user() == 'me-here'
+    on_this_machine.exec_command('id')
+    assert on_this_machine._play_context.remote_user == 'me-here'
+
+
+def test_here_becoming_who_is_only_set_to_log_in_is_done(on_this_machine, mux):
+    action = make_action(on_this_machine)
+    action._play_context.executable = '/bin/sh'
+    set_become(on_this_machine, ansible_become_user='me')
+    action._low_level_execute_command('id')
+    assert mux.targets[-1].become is not None
+    set_become(on_this_machine, ansible_become_user='me-here')
+    action._low_level_execute_command('id')
+    assert mux.targets[-1].become is None
+
+
+def test_here_a_play_sees_the_user_that_was_set(on_this_machine):
+    variables = {}
+    on_this_machine.update_vars(variables)
+    assert variables['ansible_user'] == 'me'
+    assert on_this_machine.get_option('remote_user') == 'me-here'
+
+
+def test_elsewhere_the_user_is_as_set(connect):
+    assert connect().get_option('remote_user') == 'me'
+
+
+def test_nobody_has_a_name_here(monkeypatch):
+    for error in (KeyError('uid not found'), OSError('No username set in the environment')):
+        monkeypatch.setattr('getpass.getuser', mocking.Mock(side_effect=error))
+        assert here.account() == ''
+
+
+@pytest.fixture
+def stock_local(monkeypatch):
+    """What reached the stock `local`, as (method, the connection, arguments)."""
+    calls = []
+    stock_class = connection_loader.get('ansible.builtin.local', class_only=True)
+    for name in ('exec_command', 'put_file', 'fetch_file'):
+
+        def method(self, *args, name=name, **kwargs):
+            calls.append((name, self, args, kwargs))
+            return 0, b'stock\n', b''
+
+        monkeypatch.setattr(stock_class, name, method)
+    return calls
+
+
+def test_here_the_stock_connection_is_local(connect, mux, stock, stock_local, tmp_path):
+    connection = connect(svcfw_transport='local')
+    mux.raises = [no_python()]
+    plugin = set_become(connection, 'su')
+    connection.cwd = b'/srv'
+    assert connection.exec_command('id', None, False) == (0, b'stock\n', b'')
+    connection.put_file(str(tmp_path), '/x')
+    connection.fetch_file('/x', str(tmp_path / 'x'))
+    assert [name for name, *_ in stock_local] == ['exec_command', 'put_file', 'fetch_file']
+    assert stock_local[0][1].cwd == b'/srv'
+    assert stock_local[0][1].become is plugin
+    assert stock == []
+
+
+def test_here_what_makes_a_terminal_goes_by_the_stock_local(connect, mux, stock, stock_local):
+    connection = connect(svcfw_transport='local')
+    set_become(connection, 'su', ansible_become_flags='-P')
+    connection.exec_command(escalated(connection, 'id'))
+    assert [name for name, *_ in stock_local] == ['exec_command']
+    assert stock == []
+    assert mux.named('run_command') == []
+
+
+def test_here_no_option_of_ssh_is_in_the_way(connect, mux):
+    connect(svcfw_transport='local', ansible_sshpass_prompt='word').exec_command('id')
+    assert mux.named('run_command')
+
+
+def test_a_folder_that_core_chooses_later_counts(on_this_machine, mux):
+    assert on_this_machine.uses_context()
+    on_this_machine.cwd = b'/usr'
+    on_this_machine.exec_command('id')
+    assert b'/usr' in mux.targets[-1].link

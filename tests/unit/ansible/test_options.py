@@ -109,8 +109,13 @@ def test_what_ssh_sends_shapes_a_login(connect):
 def test_on_this_machine_all_of_the_environment_counts_and_where_one_is(connect, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     fields = link(connect(svcfw_transport='local'), A='1', B='2', _='/bin/x', OLDPWD='/')
-    assert fields['env'] == {'A': '1', 'B': '2'}
+    assert fields['env'] == {'A': '1', 'B': '2', 'PWD': str(tmp_path)}
     assert fields['cwd'] == str(tmp_path)
+    # As a shell sets PWD: what it inherits if that is the same folder, else the folder without symbolic links.
+    (tmp_path / 'link').symlink_to(tmp_path)
+    inherited = {str(tmp_path / 'link'): str(tmp_path / 'link'), '.': str(tmp_path), '/gone': str(tmp_path)}
+    for given, expected in inherited.items():
+        assert link(connect(svcfw_transport='local'), PWD=given)['env'] == {'PWD': expected}
     ordered = options.encode_link(connect(svcfw_transport='local'), {'B': '2', 'A': '1'})
     assert ordered == options.encode_link(connect(svcfw_transport='local'), {'A': '1', 'B': '2'})
 

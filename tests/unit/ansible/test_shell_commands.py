@@ -1,5 +1,6 @@
 """On the real shell plugin of the installed core."""
 
+import functools
 import shlex
 
 import pytest
@@ -90,6 +91,24 @@ def test_mkdtemp(shell, recorded, arguments, directory, umask):
     for_other = arguments.get('system', False)
     expected = MakeTemp(directory, 'ansible-tmp-1.5-2-3', umask, command, for_other)
     assert recorded.find(wrapped(command), EXECUTABLES) == expected
+
+
+@pytest.mark.parametrize(
+    'another',
+    [
+        lambda method: None,
+        lambda method: lambda *args, more=1, **kwargs: method(*args, **kwargs),
+        lambda method: functools.wraps(method)(lambda *args, **kwargs: ('no', 'text')),
+    ],
+    ids=['none', 'with another parameter', 'with another result'],
+)
+@pytest.mark.parametrize('name', ['chmod', 'set_user_facl', 'remove'])
+def test_no_directory_is_another_accounts_where_what_follows_is_not_known(shell, name, another):
+    setattr(shell, name, another(getattr(shell, name)))
+    recorded = shell_commands.record(shell, lambda reason: None)
+    made = recorded.find(shell.mkdtemp(basefile='b', system=True), ())
+    assert made is not None
+    assert not made.is_for_other
 
 
 def test_access_for_another_account(shell, recorded):

@@ -47,8 +47,9 @@ def read(fd: int, until: bytes = b'\n') -> bytes:
     return data
 
 
-def test_streams_are_apart(run) -> None:
-    process = run('/bin/sh', '-c', 'read line; echo "out $line"; echo "err $line" >&2; exit 5')
+@pytest.mark.parametrize('pipes_in', [False, True])
+def test_streams_are_apart(run, pipes_in) -> None:
+    process = run('/bin/sh', '-c', 'read line; echo "out $line"; echo "err $line" >&2; exit 5', pipes_in=pipes_in)
     os.write(process.in_fd, b'word\n')
     assert read(process.out_fd) == b'out word\n'
     assert read(process.err_fd) == b'err word\n'
@@ -56,15 +57,17 @@ def test_streams_are_apart(run) -> None:
     assert process.poll() == 5
 
 
-def test_descriptors_block_nobody_and_are_not_inherited(run) -> None:
-    process = run('cat', tty=True)
+@pytest.mark.parametrize('pipes_in', [False, True])
+def test_descriptors_block_nobody_and_are_not_inherited(run, pipes_in) -> None:
+    process = run('cat', tty=True, pipes_in=pipes_in)
     for fd in (process.in_fd, process.out_fd, process.err_fd, process.tty_fd):
         assert not os.get_blocking(fd)
         assert not os.get_inheritable(fd)
 
 
-def test_the_program_gets_no_other_descriptor(run) -> None:
-    process = run('ls', '/proc/self/fd', tty=True)
+@pytest.mark.parametrize('pipes_in', [False, True])
+def test_the_program_gets_no_other_descriptor(run, pipes_in) -> None:
+    process = run('ls', '/proc/self/fd', tty=True, pipes_in=pipes_in)
     assert read(process.out_fd, b'never').split() == [b'0', b'1', b'2', b'3']
 
 
@@ -132,14 +135,28 @@ def test_kill_and_close_may_come_twice(run) -> None:
     assert process.poll() == 0
 
 
-def test_released_descriptors_stay_open(run) -> None:
-    process = run('cat')
+@pytest.mark.parametrize('pipes_in', [False, True])
+def test_released_descriptors_stay_open(run, pipes_in) -> None:
+    process = run('cat', pipes_in=pipes_in)
     in_fd, out_fd, err_fd = process.release()
     process.close()
     os.write(in_fd, b'x\n')
     assert read(out_fd) == b'x\n'
     for fd in {in_fd, out_fd, err_fd}:
         os.close(fd)
+
+
+def test_a_shell_takes_itself_for_no_remote_one(run, tmp_path) -> None:
+    # bash does that at the top (no SHLVL), with a socket for its stdin.
+    (tmp_path / '.bashrc').write_text('echo remote\n')
+    process = run('bash', '-c', 'echo done', env={'HOME': str(tmp_path)}, pipes_in=True)
+    assert read(process.out_fd, b'never') == b'done\n'
+
+
+def test_the_end_of_its_input(run) -> None:
+    process = run('cat', pipes_in=True)
+    process.close()
+    wait_until(lambda: process.poll() is not None, seconds(10), 'it ends')
 
 
 def test_environment_and_directory(run, tmp_path) -> None:

@@ -239,6 +239,7 @@ class FakeServer:
     def __init__(self, *, up: bool = True) -> None:
         self.router = FakeRouter()
         self.store = ModuleZips()
+        self.jobs: Any = None
         self.node: Any = FakeNode(up=up)
         self.calls: list[Any] = []
 
