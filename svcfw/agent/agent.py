@@ -7,7 +7,7 @@ import sys
 import time
 from collections import deque
 
-from svcfw.agent import files, login_files, ops
+from svcfw.agent import files, login_files, ops, private
 from svcfw.agent.download import DownloadJob
 from svcfw.agent.programs import Programs
 from svcfw.agent.puts import Copy, Puts
@@ -32,6 +32,7 @@ def start(router, is_lent=False, is_below=False):
     is_lent: the account differs from the login account. is_below: an ancestor on this host has an agent.
     """
     agent = Agent(router, is_lent, is_below)
+    router.loop.call_soon(private.hide)  # while the answer is on its way: it takes some milliseconds
     name, home, _ = _account()
     return {
         'home': os.environ.get('HOME') or home,

@@ -1,16 +1,18 @@
 """Data files of packages, for contexts that have the package: only files in the package's own folder.
 
-Symlinks are followed within that folder. Anything but plain files and folders counts as missing.
+Links are followed as long as they stay in that folder. What is no plain file or folder does not exist. Nor do modules,
+and packages with all that is in them, that the context may not have.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from svcfw.boot import sources
 from svcfw.core.wire.errors import DecodeError
 
 #: Limits of a file's content, of names in a folder, and of parts of a path: an answer is one message, made at once.
@@ -21,6 +23,9 @@ MAX_PARTS = 100
 
 #: None; True for a file, or its content; (name, is it a folder) of each entry of a folder.
 Found = None | bool | bytes | list[tuple[str, bool]]
+
+#: Tells by its name whether the context may have a module.
+MayHave = Callable[[str], bool]
 
 
 class DataError(Exception):
@@ -36,31 +41,59 @@ def question(value: object) -> tuple[str, list[str], bool]:
     raise DecodeError('malformed request for a data file')
 
 
-def look(spec: Any, parts: list[str], *, wants_content: bool) -> Found:
-    """What exists at a path in a package; content only if wanted.
+def look(spec: Any, package: str, parts: list[str], may_have: MayHave, *, wants_content: bool) -> Found:
+    """What is at a path in a package; content only if wanted.
 
-    spec: of the package, as its finder made it; nothing of it is imported. Raises DataError.
+    spec: of the package, as its finder made it; nothing of it is imported. may_have: see MayHave. DataError.
     """
     if len(parts) > MAX_PARTS or not all(map(_is_name, parts)):
         return None
     try:
-        return _look(spec, parts, wants_content)
+        return _look(spec, package, parts, may_have, wants_content)
     except OSError as exc:
         raise DataError(exc.strerror or type(exc).__name__) from exc
 
 
-def _look(spec: Any, parts: list[str], wants_content: bool) -> Found:
+def _look(spec: Any, package: str, parts: list[str], may_have: MayHave, wants_content: bool) -> Found:
     found: Found = None
     for root in _roots(spec):
         here = root.joinpath(*parts) if parts else root
         if isinstance(here, Path) and not _is_inside(here, root):
             continue
+        # A link can give a module another name.
+        real = here.resolve().relative_to(root.resolve()).parts if isinstance(here, Path) else parts
+        if not (_is_given(root, package, parts, may_have) and _is_given(root, package, real, may_have)):
+            continue
         if here.is_dir():
             # A namespace package has several folders.
-            found = sorted({*(found if isinstance(found, list) else ()), *_entries(here)})
+            entries = [entry for entry in _entries(here) if _is_given(root, package, [*parts, entry[0]], may_have)]
+            found = sorted({*(found if isinstance(found, list) else ()), *entries})
         elif found is None and here.is_file():
             return _content(here) if wants_content else True
     return found
+
+
+def _is_given(root: Any, package: str, parts: Sequence[str], may_have: MayHave) -> bool:
+    """Whether nothing on a path from a package's folder on is a module that the context may not have."""
+    here = root
+    name = package
+    for part in parts:
+        here = here.joinpath(part)
+        stem, dot, ending = part.partition('.')
+        if not dot and here.joinpath('__init__.py').is_file():
+            name = f'{name}.{part}'
+            if not may_have(name):
+                return False
+        elif stem.isidentifier() and _is_source(ending) and here.is_file():
+            return may_have(name if stem == '__init__' else f'{name}.{stem}')
+        else:
+            name = f'{name}.{part}'
+    return True
+
+
+def _is_source(ending: str) -> bool:
+    """Whether a file that ends so is a module, or what is made of one (`pyc`, `py~`, `py.orig`)."""
+    return any(each.startswith('py') for each in ending.split('.'))
 
 
 def _is_name(part: str) -> bool:
@@ -68,8 +101,8 @@ def _is_name(part: str) -> bool:
 
 
 def _roots(spec: Any) -> Iterator[Any]:
-    """The folders of a package, as pathlib objects; in a zip file as zipfile objects."""
-    folders = [Path(place) for place in spec.submodule_search_locations or ()]
+    """The folders of a package, as pathlib has them; in a zip file as zipfile has them."""
+    folders = [Path(place) for place in sources.folders(spec)]
     if any(folder.is_dir() for folder in folders) or not hasattr(spec.loader, 'archive'):
         yield from folders
     else:

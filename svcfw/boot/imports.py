@@ -44,6 +44,18 @@ def imports_of_ours(small: str) -> Iterator[str]:
             yield from (f'{base}.{name}' for name in _NAME.findall(names))
 
 
+def exported(tree: ast.Module) -> list[str]:
+    """The names in `__all__`, as far as they are written down there."""
+    names = []
+    for node in tree.body:
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, 'target', None)]
+        if any(isinstance(target, ast.Name) and target.id == '__all__' for target in targets):
+            value = getattr(node, 'value', None)
+            elements = value.elts if isinstance(value, (ast.List, ast.Tuple)) else []
+            names += [each.value for each in elements if isinstance(each, ast.Constant) and type(each.value) is str]
+    return names
+
+
 def _statements(node: ast.AST) -> Iterator[ast.AST]:
     """All statements below a node. `ast.walk` would visit expressions too, which are nine tenths of a tree."""
     for name in ('body', 'orelse', 'finalbody', 'handlers', 'cases'):

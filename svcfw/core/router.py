@@ -160,7 +160,7 @@ class Router(object):
         return context_id in self.beside or self.routes.link_for(context_id) is not None
 
     def calling(self, context, module):
-        """Hook, called before a call is sent: the context will have to import the module."""
+        """Hook, called before a call goes out: what the other side will have to import. See the relay's."""
 
     def allocate_id(self):
         """An id for a new child. Requests more from the parent when the present block is used up (blocks for one
@@ -199,14 +199,9 @@ class Router(object):
 
         When all contexts with a Sender are lost, the handler gets a dead message and is removed. Raises EncodeError.
         """
-        holders = self.holders
-        if holders is None:
+        if self.holders is None:
             return self.codec.encode(value)
-        holders.take()  # left by a value that could not be encoded
-        payload = self.codec.encode(value)
-        if self._knows(context_id):  # the end of one above is the end of this context, too
-            holders.give(context_id)
-        return payload
+        return self.holders.encode(context_id, value, self)
 
     def _encode_sender(self, sender):
         if self.holders is not None and sender.context.id == self.own_id:

@@ -8,7 +8,7 @@ ChannelError when the other context is lost.
 from svcfw.core import load
 from svcfw.files.calls import call, leads_to, nonsense, receive, send
 from svcfw.files.disk.destination import Destination
-from svcfw.files.disk.paths import decoded
+from svcfw.files.disk.paths import decoded, room_for
 from svcfw.files.disk.reader import Reader
 from svcfw.files.get import Get
 from svcfw.files.messages.tree_parts import TreeParts
@@ -31,21 +31,23 @@ def put(context, path, to, mode=None, owner=None, group=None, preserves=False, i
         Put(context, source, decoded(to), wanted, packs, on_progress).run()
 
 
-def get(context, path, out_fp, on_progress=None):
-    """Copy the file `path` of `context`, which must have granted it, to a binary file object; returns its metadata.
+def get(context, path, out_fp, on_progress=None, max_bytes=None):
+    """Copy the file `path` of `context`, which has granted it, to a binary file object; returns its metadata (dict).
 
-    The metadata (dict): size, mode, owner, group, mtime_ns, atime_ns. After a failure `out_fp` may hold a part.
+    size, mode, owner, group, mtime_ns, atime_ns. What was written to `out_fp` when it fails is not taken back.
+    max_bytes: a larger file is an error; None: to an io.BytesIO 256 MiB, to others any size.
     """
-    return Get(context, decoded(path), on_progress).to_file_object(out_fp)
+    return Get(context, decoded(path), on_progress, max_bytes).to_file_object(out_fp)
 
 
-def fetch(context, path, to, preserves=False, is_durable=False, on_progress=None):
+def fetch(context, path, to, preserves=False, is_durable=False, on_progress=None, max_bytes=None):
     """Copy the file `path` of `context` to the local file `to`; returns its metadata as `get` does.
 
-    The next transfer of the same file resumes an interrupted one. preserves: copy permissions and times, but neither
-    owner nor set-id bits; otherwise as for `put`.
+    A transfer that is cut off is gone on with by the next for the same file. preserves: permissions and times of the
+    original, not its owner and set-id bits; else as for `put`. max_bytes: a larger file is an error; None: as much as
+    the disk has room for, holes included.
     """
-    return Get(context, decoded(path), on_progress).to_place(to, preserves, is_durable)
+    return Get(context, decoded(path), on_progress, max_bytes).to_place(to, preserves, is_durable)
 
 
 def put_tree(context, path, to, follow=False, preserves=True, owner=False, on_progress=None):
@@ -77,12 +79,15 @@ def put_tree(context, path, to, follow=False, preserves=True, owner=False, on_pr
     return send(context, parts, answer['into'], to, lambda done: on_progress and on_progress(done, parts.total))
 
 
-def get_tree(context, path, to, follow=False, preserves=True, on_progress=None):
-    """Copy the folder `path` of `context` to the local folder `to`, without owners and set-id bits. Else as
-    put_tree."""
+def get_tree(context, path, to, follow=False, preserves=True, on_progress=None, max_bytes=None):
+    """The same from the folder `path` of `context` to the local folder `to`, without owners and set-id bits.
+
+    max_bytes: of all files together, as for `fetch`.
+    """
     path, to = decoded(path), decoded(to)
     with Destination(to) as destination:
-        place = TreePlace(destination, to, preserves, Transfers.of(context.router))
+        most = room_for(to) if max_bytes is None else max_bytes
+        place = TreePlace(destination, to, preserves, Transfers.of(context.router), most)
 
         def begin(into):
             arguments = {'path': path, 'into': into, 'follow': follow, 'lacks_all': destination.is_new}

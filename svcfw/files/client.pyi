@@ -21,7 +21,13 @@ def put(
     packs: bool = False,
     on_progress: _OnProgress | None = None,
 ) -> None: ...
-def get(context: Context, path: _Path, out_fp: _Writable, on_progress: _OnProgress | None = None) -> dict[str, Any]: ...
+def get(
+    context: Context,
+    path: _Path,
+    out_fp: _Writable,
+    on_progress: _OnProgress | None = None,
+    max_bytes: int | None = None,
+) -> dict[str, Any]: ...
 def fetch(
     context: Context,
     path: _Path,
@@ -29,6 +35,7 @@ def fetch(
     preserves: bool = False,
     is_durable: bool = False,
     on_progress: _OnProgress | None = None,
+    max_bytes: int | None = None,
 ) -> dict[str, Any]: ...
 def put_tree(
     context: Context,
@@ -46,4 +53,5 @@ def get_tree(
     follow: bool = False,
     preserves: bool = True,
     on_progress: _OnProgress | None = None,
+    max_bytes: int | None = None,
 ) -> dict[str, Any]: ...

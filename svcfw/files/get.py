@@ -1,26 +1,42 @@
 """Get: transfer of one file from another context."""
 
+import errno
 import hashlib
+import io
+import os
 
 from svcfw.core.wire.errors import ChannelError
 from svcfw.files.calls import call, is_metadata, nonsense, receive
 from svcfw.files.disk.file_object import FileObject
+from svcfw.files.disk.paths import room_for
 from svcfw.files.disk.writer import Wanted, Writer
 from svcfw.files.messages.file_parts import FilePlace
 from svcfw.files.transfers import HASHED_BYTES, Transfers
+from svcfw.service.errors import TransferError
+
+#: What may be written to memory if the caller sets no limit.
+MAX_MEMORY_BYTES = 256 * 1024 * 1024
 
 
 class Get(object):
-    """Transfer of the file `path` (str) of one context; `on_progress(done, total)` or None. For one use."""
+    """One file `path` (str) of one context; `on_progress(done, total)` or None. For one transfer.
 
-    def __init__(self, context, path, on_progress):
+    max_bytes: the size that it may have; None for as much as there is room for: on the disk that it is written to, or
+    MAX_MEMORY_BYTES of memory. The other side is not trusted: what it says a file is has to be had here.
+    """
+
+    def __init__(self, context, path, on_progress, max_bytes=None):
         self._context = context
         self._path = path
         self._on_progress = on_progress
+        self._max_bytes = max_bytes
+        self._disk = None  # the place on the disk that decides it
         self._transfers = Transfers.of(context.router)
 
     def to_file_object(self, file):
-        """Write the content to `file`; returns the metadata."""
+        """Write the content to `file`; the metadata."""
+        if self._max_bytes is None and isinstance(file, io.BytesIO):
+            self._max_bytes = MAX_MEMORY_BYTES
         return self._get(lambda look: self._write(look, file))
 
     def to_place(self, path, preserves, is_durable):
@@ -41,7 +57,15 @@ class Get(object):
         look = call(self._context, self._path, 'look', path=self._path, **options)
         if not is_metadata(look) or not _is_look(look):
             raise nonsense(self._context, self._path)
+        self._admit(look['size'])
         return look
+
+    def _admit(self, size):
+        if self._max_bytes is not None and size > self._max_bytes:
+            if self._disk is not None:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self._disk)
+            text = '%s: %s: it has %d bytes, and there may be %d: raise max_bytes'
+            raise TransferError(text % (self._context, self._path, size, self._max_bytes))
 
     def _write(self, look, file):
         store = self._transfers.store
@@ -64,6 +88,11 @@ class Get(object):
         digest, content, store = look['digest'], look['content'], self._transfers.store
         writer = Writer(path, None if content is not None else look['token'])
         try:
+            room = room_for(writer.path)
+            if self._max_bytes is None and room is not None:
+                self._max_bytes = room + writer.offset
+                self._disk = writer.path
+            self._admit(look['size'])
 
             def finish(digest):
                 writer.finish(digest, wanted)
@@ -94,6 +123,7 @@ class Get(object):
                 raise nonsense(self._context, self._path)
             if offset != writer.offset:
                 writer.restart()
+            self._admit(answer['size'])
             place.size = answer['size']
             look.update(answer)
 

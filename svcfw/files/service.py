@@ -2,6 +2,7 @@
 
 import _thread
 import collections
+import resource
 
 from svcfw.core import load
 from svcfw.core.context import Context, Sender
@@ -26,6 +27,11 @@ from svcfw.service.service import Service
 
 #: Most concurrent transfers of one context; more are refused.
 MAX_OF_ONE = 64
+#: The same of all contexts behind one link together, and of all: parts of the descriptors that this process may have.
+#: A transfer takes one or two, and a child can say that there are any number of contexts below it.
+PART_OF_LINK, PART_OF_ALL = 4, 2
+#: Where the system sets no limit.
+MOST_DESCRIPTORS = 1048576
 
 
 class FileService(Service):
@@ -46,8 +52,7 @@ class FileService(Service):
         Service.__init__(self, router)
         self._transfers = Transfers.of(router)
         self._grants = Grants()
-        self._lock = _thread.allocate_lock()
-        self._of_contexts = collections.Counter()
+        self._count_transfers()
         self._held = None
         self._receivings = set()
 
@@ -288,13 +293,13 @@ class FileService(Service):
         try:
             if into.context.id != msg.src_id:
                 raise TransferError('the destination of a transfer must be the caller: context %d' % msg.src_id)
-            self._begin(msg)
+            end = self._begin(msg)
         except BaseException:
             parts.close()
             raise
 
         def over(error, value):
-            self._end(msg)
+            end()
             if error is None and done is not None:
                 done()
 
@@ -306,11 +311,11 @@ class FileService(Service):
 
     def _receive(self, place, over, msg):
         """Start a Receiving; returns the Sender to send to."""
-        self._begin(msg)
+        end = self._begin(msg)
 
         def finally_over(error, value):
             self._receivings.discard(receiving)
-            self._end(msg)
+            end()
             over(error, value)
 
         def schedule():
@@ -321,17 +326,34 @@ class FileService(Service):
         self._receivings.add(receiving)
         return Sender(self.router.myself(), receiving.handle)
 
-    def _begin(self, msg):
-        with self._lock:
-            if self._of_contexts[msg.src_id] >= MAX_OF_ONE:
-                raise TransferError('%d transfers of this context are running. Start fewer at a time' % MAX_OF_ONE)
-            self._of_contexts[msg.src_id] += 1
+    def _count_transfers(self):
+        self._lock = _thread.allocate_lock()
+        self._of_contexts = collections.Counter()
+        self._of_links = collections.Counter()
 
-    def _end(self, msg):
+    def _begin(self, msg):
+        """Count a transfer; what to call at its end. TransferError if there are too many."""
+        counts = (self._of_contexts, msg.src_id), (self._of_links, self.router.link_for(msg.src_id))
+        descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        if descriptors == resource.RLIM_INFINITY:
+            descriptors = MOST_DESCRIPTORS
         with self._lock:
-            self._of_contexts[msg.src_id] -= 1
-            if not self._of_contexts[msg.src_id]:
-                del self._of_contexts[msg.src_id]
+            for (counter, key), most in zip(counts, (MAX_OF_ONE, descriptors // PART_OF_LINK)):
+                if counter[key] >= most:
+                    raise TransferError('%d transfers of this context are running. Start fewer at a time' % most)
+            if sum(self._of_links.values()) >= descriptors // PART_OF_ALL:
+                raise TransferError('%d transfers are running. Start fewer at a time' % (descriptors // PART_OF_ALL))
+            for counter, key in counts:
+                counter[key] += 1
+
+        def end():
+            with self._lock:
+                for counter, key in counts:
+                    counter[key] -= 1
+                    if not counter[key]:
+                        del counter[key]
+
+        return end
 
     def _on_pool(self, function):
         try:

@@ -8,6 +8,9 @@ from svcfw.service.request import Request
 from svcfw.service.service import Service
 
 MAX_OF_ONE: int
+PART_OF_LINK: int
+PART_OF_ALL: int
+MOST_DESCRIPTORS: int
 
 class FileService(Service):
     @staticmethod
@@ -25,7 +28,11 @@ class FileService(Service):
     ) -> None: ...
     @staticmethod
     def get(
-        context: Context, path: _Path, out_fp: _Writable, on_progress: _OnProgress | None = None
+        context: Context,
+        path: _Path,
+        out_fp: _Writable,
+        on_progress: _OnProgress | None = None,
+        max_bytes: int | None = None,
     ) -> dict[str, Any]: ...
     @staticmethod
     def fetch(
@@ -35,6 +42,7 @@ class FileService(Service):
         preserves: bool = False,
         is_durable: bool = False,
         on_progress: _OnProgress | None = None,
+        max_bytes: int | None = None,
     ) -> dict[str, Any]: ...
     @staticmethod
     def put_tree(
@@ -54,6 +62,7 @@ class FileService(Service):
         follow: bool = False,
         preserves: bool = True,
         on_progress: _OnProgress | None = None,
+        max_bytes: int | None = None,
     ) -> dict[str, Any]: ...
     def __init__(self, router: Router) -> None: ...
     def register(self, path: str | bytes, context: Context | None = None) -> Grant: ...

@@ -21,10 +21,13 @@ class TreePlace(object):
     """Writes a folder that arrives.
 
     destination: Destination, of the folder `path` (str or bytes); preserves: whether modes and times are those of the
-    entries; transfers: the Transfers here. done, total: bytes present, and of all entries so far.
+    entries; transfers: the Transfers here; max_bytes: of contents that come, together; None for any number.
+    done, total: bytes that are here, and of all entries so far.
     """
 
-    def __init__(self, destination, path, preserves, transfers):
+    def __init__(self, destination, path, preserves, transfers, max_bytes=None):
+        self._max_bytes = max_bytes
+        self._coming = 0
         self._path = encoded(path)
         self._transfers = transfers
         self._firsts = {}  # digest of an expected content: the entry that gets it
@@ -88,16 +91,20 @@ class TreePlace(object):
         coming = []
         for number, entry in enumerate(entries):
             self.total += entry.size
+            self._files += entry.kind == manifest.FILE
             if number not in lacking:
                 self._apply_metadata(entry)
-            elif is_copied(entry, self._firsts):
+                continue
+            self._coming += entry.size
+            if self._max_bytes is not None and self._coming > self._max_bytes:
+                raise TransferError('it has more than %d bytes: make room, or raise max_bytes' % self._max_bytes)
+            if is_copied(entry, self._firsts):
                 self._copies.append((entry, self._firsts[entry.digest]))
             elif is_asked and self._is_here(entry):
                 self.done += entry.size
             else:
                 self._wanted[first + number] = self._firsts[entry.digest] = entry
                 coming.append(first + number)
-            self._files += entry.kind == manifest.FILE
         return coming
 
     def _apply_metadata(self, entry):

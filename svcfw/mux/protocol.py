@@ -13,14 +13,14 @@ VERSION = 4
 #: (environment of the client, idle time in seconds, Spec.modules_python, its run or '', how many -v for ssh): see
 #: telling.py about the last two.
 HELLO = 1
-REQUEST = 2  # (link, become key or None, timeout_s, operation, arguments of svcfw.agent.ops)
+REQUEST = 2  # (link, hashed become key or None, timeout_s, operation, arguments of svcfw.agent.ops)
 MEMBERS = 3  # [(name, digest, content), ...], the answer to NEED_MEMBERS
 BECOME_START = 4  # (command, need_tty, has_password, folder; see Become), the answer to BECOME_BUILD
 BECOME_INPUT = 5  # bytes to type, an answer to BECOME_OUTPUT
 STOP = 6  # end the multiplexer
 
 # To the client.
-WELCOME = 20  # the multiplexer's process id
+WELCOME = 20  # (the multiplexer's process id, the key of its hashes, with which become keys are sent)
 RESULT = 21  # the value asked for; (number, stdout, stderr) for what has output
 PART = 22  # (stdout, stderr), before the result
 NEED_MEMBERS = 23  # the zip named in the module request is unknown

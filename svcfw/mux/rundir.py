@@ -27,9 +27,31 @@ class RundirError(Error):
 
 
 def default() -> Path:
-    """The default folder: below XDG_RUNTIME_DIR, else in the folder for temporary files."""
+    """The folder's usual place: below XDG_RUNTIME_DIR, else in the folder for temporary files.
+
+    There anybody may take the name first; then it is below the home directory.
+    """
     base = os.environ.get('XDG_RUNTIME_DIR')
-    return Path(base, 'svcfw') if base and os.path.isdir(base) else Path(tempfile.gettempdir(), f'svcfw-{os.getuid()}')
+    if base and os.path.isdir(base):
+        return Path(base, 'svcfw')
+    usual = Path(tempfile.gettempdir(), f'svcfw-{os.getuid()}')
+    return Path.home() / '.svcfw-run' if taken_by(usual) is not None else usual
+
+
+def taken_by(path: Path) -> int | None:
+    """The number of the other account that has something of the folder's name."""
+    try:
+        uid = os.lstat(path).st_uid
+    except OSError:
+        return None
+    return uid if uid != os.getuid() else None
+
+
+def displaced(folder: Path) -> str:
+    """Why `folder` is not the usual place, for the log; '' if it is."""
+    usual = Path(tempfile.gettempdir(), f'svcfw-{os.getuid()}')
+    uid = taken_by(usual) if folder.name == '.svcfw-run' else None
+    return '' if uid is None else f'{usual} belongs to account {uid}: {folder} is used instead. {ELSEWHERE}'
 
 
 def prepare(path: Path) -> None:

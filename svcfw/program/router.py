@@ -48,15 +48,15 @@ class Router(CoreRouter):
     ssh = children.ssh
 
     def allow_modules(self, *names):
-        """Let descendant contexts import these modules or packages (names, str), and what they import.
+        """Let contexts below import these modules (names, str), all that is in them, and what they import.
 
-        By default they get the packages of called functions and services, and what those import by a statement. An
-        import by a computed name is refused, and logged at INFO. Takes effect for existing contexts too.
+        Without it they get the modules of called functions and services, and what those import by a statement; what
+        code imports by a computed name is refused, which is logged at INFO. Takes effect for those that are there too.
         """
         self.responder.allow_everyone(names)
 
     def deny_modules(self, *names):
-        """Refuse these packages to all descendant contexts, whatever imports them."""
+        """Let no context below have these modules, nor what is in them, whatever imports them."""
         self.responder.deny_everyone(names)
 
     def preload(self, context, *names):
@@ -74,10 +74,11 @@ class Router(CoreRouter):
     def gone(self, context_id, reason, tells=True):
         CoreRouter.gone(self, context_id, reason, tells)
         self._called.pop(context_id, None)
+        self.responder.forget(context_id)
 
     def add_child(self, *args):
         stream = CoreRouter.add_child(self, *args)
-        stream.when_closed(lambda: self.responder.forget(stream))
+        stream.when_closed(lambda: self.responder.forget_link(stream))
         return stream
 
     def close(self):

@@ -14,6 +14,7 @@ from svcfw.core.wire.errors import ChannelError, DecodeError, Error, TimeoutErro
 from svcfw.service.activation import Activation
 from svcfw.service.activator import Activator
 from svcfw.service.errors import PoolError, RefusedError, refusal
+from svcfw.service.limits import Held
 from svcfw.service.request import Request
 from svcfw.service.service import Service
 from svcfw.service.workers import Workers, WorkQueue
@@ -54,6 +55,7 @@ class Pool(object):
         self._activations = {}
         #: Calls (Message) that wait for the activation of their service.
         self._awaiting = set()
+        self._held = Held(router)
         self._requests = weakref.WeakValueDictionary()  # those that were not answered at once, by their origin
         self._deferred = _Deferred()
         self._select = Select(router.loop, oneshot=False)
@@ -273,6 +275,11 @@ class Pool(object):
 
         arrived: time of arrival on the loop's clock if not now; its deadline counts from then.
         """
+        try:
+            self._held.admit(msg)
+        except RefusedError as e:
+            msg.fail(refusal(e))
+            return
         if self._early is None or not self._keep(msg, arrived):
             self._accept(msg, self._submit, arrived)
 

@@ -13,7 +13,7 @@ from svcfw.core.parent.relay import relay_of
 from svcfw.core.stream import HAS_SHUT_DOWN
 from svcfw.core.wire import limits
 from svcfw.core.wire.errors import ChannelError, StartError
-from svcfw.core.wire.link import Link, Noise, Ready
+from svcfw.core.wire.link import Noise, Ready
 from svcfw.transport import leaving
 from svcfw.transport.dialogue import STDERR, STDIN, STDOUT, TTY, Fail, Send
 
@@ -90,7 +90,7 @@ class Starter(object):
         write_fd, read_fd, self._err_fd = self._process.release()
         self.stream = self._router.add_child(
             self.context,
-            Link(self._marker, self._router.relay.max_frame_bytes),
+            self._router.relay.link(self._marker),
             read_fd,
             write_fd,
             self._on_event,

@@ -226,7 +226,7 @@ class TestAFailedStart:
         reason = 'is not there'
         if made == 'Python 2.7':
             python.symlink_to(need_python('2.7'))
-            reason = 'is version 2.7, expected 3.6 or later'
+            reason = 'has version 2.7, expected 3.6 or later'
         elif made:
             python.write_text(made)
             python.chmod(0o755)

@@ -244,6 +244,29 @@ def forged_lines(peer: Peer) -> None:
     nothing(peer)
 
 
+def asks_for_modules(peer: Peer) -> None:
+    """Ask for each name in one file, and write the names of what comes into another."""
+    got: set[str] = set()
+    with open(os.environ['PEER_ASKS']) as asks:
+        for name in asks.read().split():
+            for value in (name, (name, ['__init__.py'], True)):
+                handle = handles.GET_MODULE if value == name else handles.GET_DATA
+                peer.send(peer.frame(handle, value, reply_to=9))
+                while (answer := peer.receive()).handle != 9:
+                    pass
+                if answer.flags:
+                    continue
+                answered = Codec().decode(answer.payload)
+                if handle == handles.GET_MODULE:
+                    got.update(each[0] for each in answered if each[3] is not None)
+                elif answered is not None:
+                    got.add(f'{name}/__init__.py')
+    with open(os.environ['PEER_GOT'] + '.new', 'w') as file:
+        file.write('\n'.join(got))
+    os.rename(os.environ['PEER_GOT'] + '.new', os.environ['PEER_GOT'])
+    nothing(peer)
+
+
 def prints(peer: Peer) -> None:
     """Lines without end."""
     peer.read_on()
@@ -251,7 +274,8 @@ def prints(peer: Peer) -> None:
         os.write(2, b'\x1b[2K\n' * 20000)
 
 
-BEHAVIOURS: dict[str, Callable[[Peer], None]] = {
+#: What one hostile host does to all that are served by the same multiplexer.
+FLOODS: dict[str, Callable[[Peer], None]] = {
     function.__name__: function
     for function in (
         nothing, log_names, log_below_the_level, log_much, forged_sources, siblings, nonsense, unknown_handles,
@@ -259,6 +283,7 @@ BEHAVIOURS: dict[str, Callable[[Peer], None]] = {
         links, service_calls, file_requests, acknowledgements, failures, forged_lines, prints,
     )
 }  # fmt: skip
+BEHAVIOURS = {**FLOODS, **{function.__name__: function for function in (asks_for_modules,)}}
 
 
 def main(behaviour: str, python: str, arguments: list[str]) -> None:

@@ -18,7 +18,7 @@ from svcfw.core.parent.conduct import MAX_RECORDS, RECORDS_PER_S
 from svcfw.core.wire.errors import Error
 from svcfw.mux import rundir
 from svcfw.mux.client.client import Client, Target
-from tests.hostile.peer import BEHAVIOURS
+from tests.hostile.peer import FLOODS
 from tests.support.mux import Mux, link, resident_bytes
 from tests.support.timing import seconds
 
@@ -71,7 +71,7 @@ def log_bytes(mux: Mux) -> int:
     return sum(each.stat().st_size for each in path.parent.glob(path.name + '*'))
 
 
-@pytest.mark.parametrize('behaviour', [name for name in BEHAVIOURS if name != 'nothing'])
+@pytest.mark.parametrize('behaviour', [name for name in FLOODS if name != 'nothing'])
 def test_one_hostile_host_harms_nobody(mux: Mux, monkeypatch: pytest.MonkeyPatch, behaviour: str) -> None:
     monkeypatch.setenv('SVCFW_LOG', 'INFO')
     client, evil = mux.client(), mux.client()

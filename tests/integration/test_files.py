@@ -573,6 +573,33 @@ class TestALyingTarget:
             FileService.fetch(child, '/file', str(tmp_path / 'copy'))
         assert left(tmp_path) == []
 
+    @pytest.mark.parametrize('is_larger_when_it_comes', [False, True])
+    def test_a_file_that_is_larger_than_it_may_be(
+        self, router: Router, tmp_path: Path, is_larger_when_it_comes: bool
+    ) -> None:
+        child = router.local()
+        huge = {**self.META, 'size': 8 << 40}
+        look = {**(self.META if is_larger_when_it_comes else huge), 'token': b'', 'digest': None, 'content': None}
+        child.call(there.lie, {'look': look, 'begin_fetch': {**huge, 'offset': 0}})
+        with pytest.raises(OSError, match='No space left on device'):
+            FileService.fetch(child, '/file', str(tmp_path / 'copy'))
+        with pytest.raises(TransferError, match=r'/file: it has 8796093022208 bytes, and there may be 5: raise max'):
+            FileService.fetch(child, '/file', str(tmp_path / 'copy'), max_bytes=5)
+        with pytest.raises(TransferError, match=r'and there may be 268435456:'):
+            FileService.get(child, '/file', io.BytesIO())
+        with pytest.raises(TransferError, match=r'and there may be 4:'):
+            FileService.get(child, '/file', io.BytesIO(), max_bytes=4)
+        assert left(tmp_path) == []
+
+    def test_a_folder_that_is_larger_than_it_may_be(self, router: Router, tmp_path: Path) -> None:
+        (tmp_path / 'folder').mkdir()
+        for name in ('one', 'two'):
+            made(tmp_path / 'folder' / name, 1000)
+        child = router.local()
+        with pytest.raises(TransferError, match='it has more than 1999 bytes'):
+            FileService.get_tree(child, str(tmp_path / 'folder'), str(tmp_path / 'copy'), max_bytes=1999)
+        FileService.get_tree(child, str(tmp_path / 'folder'), str(tmp_path / 'copy'), max_bytes=2000)
+
     def test_what_it_says_of_a_file_of_ours_is_not_believed(self, router: Router, tmp_path: Path) -> None:
         """Else it could have another host take some other content for that file's."""
         file = made(tmp_path / 'file', 30_000)

@@ -122,6 +122,15 @@ def test_sigterm_ends_everything(mux):
     mux.wait_until_gone()
 
 
+def test_signals_that_are_not_for_it_do_not_end_it(mux):
+    client = mux.client()
+    client.facts(HERE)
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGUSR1):
+        os.kill(client.mux_pid, number)
+    mux.wait_for(lambda: 'most recent call first' in mux.log, 'its stack, for which SIGUSR1 asks')
+    assert client.run_command(HERE, 'echo on', None, '/bin/sh').stdout == b'on\n'
+
+
 def test_idle_contexts_and_then_the_multiplexer_end(mux):
     client = mux.client(idle_timeout_s=1)
     client.facts(HERE)

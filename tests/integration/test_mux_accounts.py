@@ -243,7 +243,7 @@ def test_a_client_that_leaves_does_not_take_the_python_along(mux):
 @pytest.mark.parametrize(
     ('words', 'cause'),
     [
-        (['/nonexistent/python'], 'not there'),
+        (['/nonexistent/python'], 'does not exist'),
         ([sys.executable, '-I'], 'has arguments'),
         (['/usr/bin/env', '-S', 'python3'], 'has arguments'),
     ],

@@ -57,8 +57,8 @@ class Served:
 
         def join() -> None:
             fd = sock.detach()
-            relay_of(self.router)
-            stream = self.router.add_child(context, Link(), fd, fd, lambda *args: None, lambda *args: None)
+            link = relay_of(self.router).link(None)
+            stream = self.router.add_child(context, link, fd, fd, lambda *args: None, lambda *args: None)
             if ids:
                 self.router.routes.grant(*ids, stream)
 

@@ -10,7 +10,6 @@ from svcfw.agent import ops
 from svcfw.boot import first_stage
 from svcfw.core import handles
 from svcfw.core.parent.relay import relay_of
-from svcfw.core.wire.link import Link
 
 #: How many bytes of core and configuration follow.
 SIZE = struct.Struct('>I')
@@ -49,7 +48,7 @@ class Links:
         }
         second_stage = first_stage.second_stage(router.bundle, config)
         fd = door.hand_over()
-        link = Link(max_frame_bytes=MAX_FRAME_BYTES)
+        link = self._relay.link(None, MAX_FRAME_BYTES)
         door.stream = stream = self._relay.add_child(
             context, link, fd, fd, lambda stream, event: None, lambda stream, reason: None
         )

@@ -14,7 +14,7 @@ import struct
 import sys
 import time
 
-from svcfw.agent import site_state
+from svcfw.agent import private, site_state
 from svcfw.agent.warm import child, environment, finder, members, pipe, preimport, prepared, runner, zip_file
 
 #: Seconds between SIGTERM and SIGKILL.
@@ -68,6 +68,7 @@ class TemplateServer(object):
             os.set_blocking(fd, False)
         signal.set_wakeup_fd(self._wake_write)
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
+        private.hide()
         sys.meta_path.insert(0, self._finder)
         sys.path_importer_cache[finder.MEMORY_ROOT] = None
         _freeze()
@@ -169,6 +170,7 @@ class TemplateServer(object):
     def _be_child(self, job, folder, stdout_fd, stderr_fd):
         """The rest of the forked process's life."""
         try:
+            private.show()
             child.take_stdio(stdout_fd, stderr_fd, self._start)
             self._socket.close()
             for fd in [self._wake_read, self._wake_write, stdout_fd, stderr_fd] + self._receiver.other_fds():

@@ -6,13 +6,20 @@ puts it there again as long as core would build exactly the same: only for modul
 these files of it (path, size, time), and only while no other folder of `module_utils` could precede core's. From 2.19
 on, whose names in that folder distinguish core's own modules from others of the same name.
 
-The folder's layout is core's own. If it changes, the cache has no effect, and `off` says so.
+That folder is core's own affair. Should its layout change, nothing here has any effect, and `off` says so.
+
+Core loads these files as pickles, so they can run code here, as their contents do on targets. A cache folder is what CI
+systems restore and users share: each file counts only with a digest keyed with a secret that is kept elsewhere, and
+what is offered is the very bytes that were checked.
 """
 
 import hashlib
+import hmac
 import os
 import re
+import secrets
 import shutil
+import stat
 import sys
 from pathlib import Path
 
@@ -28,23 +35,27 @@ _OWN_MODULES = 'ansible.modules.'
 _CORE = Path(ansible.__file__).parent
 #: Files and folders of ansible-core that determine the payloads of its modules.
 _SOURCES = ('modules', 'module_utils', 'executor', 'config', '_internal')
-#: Marks a run's folder as processed.
+#: Marks a run's folder as looked after: the name of the state, then those of the payloads that are from us.
 _MARKER = '.svcfw'
-_DIGEST = '.sha256'
-#: Versions of ansible-core whose payloads are kept: several installations, or one under development.
+_DIGEST = '.hmac'
+_KEY_BYTES = 32
+#: States of ansible-core whose payloads are kept: several installations, or one that is being worked on.
 MAX_STATES = 5
 
 
 class PayloadCache:
     """The payloads of one run and the cached ones. File errors are ignored: then core builds the payload.
 
-    run_folder: ansible-core's folder for this run; kept: ours. `off`: how this core differs from the known ones.
+    run_folder: ansible-core's folder for this run; kept: ours; key: the file with the secret of ours, outside of that.
+    `off`: what this core does in another way than we know.
     """
 
-    def __init__(self, run_folder: Path | None = None, kept: Path | None = None) -> None:
+    def __init__(self, run_folder: Path | None = None, kept: Path | None = None, key: Path | None = None) -> None:
         self.off = ''
         self._run_folder = run_folder or _core_folder()
         self._kept = kept or Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache', 'svcfw', 'payloads')
+        state_home = os.environ.get('XDG_STATE_HOME') or Path.home() / '.local' / 'state'
+        self._key = key or Path(state_home, 'svcfw', 'payloads.key')
 
     def offer(self) -> None:
         """Copy cached payloads to the run's folder, once; remove them if core might now build something else."""
@@ -68,15 +79,18 @@ class PayloadCache:
         if self._run_folder is None or not fqn.startswith(_OWN_MODULES):
             return
         try:
-            state = self._kept / (self._run_folder / _MARKER).read_text()
+            state_name, *offered = (self._run_folder / _MARKER).read_text().split('\n')
+            if not state_name:
+                return
+            state = self._kept / state_name
             all_built = list(self._run_folder.glob(f'{fqn}-*-none'))
             if not all_built:
                 self.off = f'this ansible-core keeps what it builds in another place than {self._run_folder.name}'
             for built in all_built:
-                if not built.is_symlink() and not (state / built.name).exists():
-                    _store(state, built.name, built.read_bytes())
-        except OSError:
-            pass  # no marker: this run's folder was not processed
+                if built.name not in offered and not (state / built.name).exists():
+                    _store(state, built.name, built.read_bytes(), self._secret())
+        except (OSError, rundir.RundirError):
+            pass  # no marker: this run is not looked after
 
     def _fill(self) -> None:
         assert self._run_folder is not None
@@ -87,21 +101,55 @@ class PayloadCache:
             self._forget_old_states()
         rundir.make_private(state)
         self._run_folder.mkdir(mode=0o700, exist_ok=True)
-        for payload in state.glob(f'{_OWN_MODULES}*-none'):
-            if _is_whole(payload):
-                try:
-                    os.symlink(payload, self._run_folder / payload.name)
-                except FileExistsError:
-                    pass
-        (self._run_folder / _MARKER).write_text(state.name)
+        secret = self._secret()
+        offered = [payload.name for payload in state.glob(f'{_OWN_MODULES}*-none') if self._offer(payload, secret)]
+        (self._run_folder / _MARKER).write_text('\n'.join([state.name, *offered]))
+
+    def _offer(self, payload: Path, secret: bytes) -> bool:
+        """Copy a kept payload into the run's folder; False if it is not what was stored, or if core was faster."""
+        assert self._run_folder is not None
+        content = _checked(payload, secret)
+        if content is None:
+            return False
+        part = self._run_folder / f'.{payload.name}.{os.getpid()}'
+        part.write_bytes(content)
+        try:
+            os.link(part, self._run_folder / payload.name)
+        except FileExistsError:
+            return False
+        finally:
+            part.unlink()
+        return True
+
+    def _secret(self) -> bytes:
+        """The key of the digests, made if there is none. RundirError, OSError for one that others can read."""
+        self._key.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not self._key.exists():
+            part = self._key.with_name(f'{self._key.name}.{os.getpid()}')
+            fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with open(fd, 'wb') as file:
+                file.write(secrets.token_bytes(_KEY_BYTES))
+            try:
+                os.link(part, self._key)
+            except FileExistsError:
+                pass
+            finally:
+                part.unlink()
+        with open(os.open(self._key, os.O_RDONLY | os.O_NOFOLLOW), 'rb') as file:
+            status = os.fstat(file.fileno())
+            key = file.read()
+        is_ours = stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & 0o077
+        if not is_ours or len(key) != _KEY_BYTES:
+            raise rundir.RundirError(f'{self._key} is not a key that only its owner can read: remove it')
+        return key
 
     def _withdraw(self) -> None:
         assert self._run_folder is not None
-        for payload in self._run_folder.glob(f'{_OWN_MODULES}*-none'):
-            if payload.is_symlink():
-                payload.unlink(missing_ok=True)
-        # Nothing that is built from here on is cached.
-        (self._run_folder / _MARKER).write_text('')
+        marker = self._run_folder / _MARKER
+        for name in marker.read_text().split('\n')[1:] if marker.exists() else ():
+            (self._run_folder / name).unlink(missing_ok=True)
+        # Nothing that is built from here on is kept.
+        marker.write_text('')
 
     def _forget_old_states(self) -> None:
         states = sorted(self._kept.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
@@ -135,9 +183,9 @@ def _has_other_module_utils() -> bool:
     return any(os.path.isdir(folder) and os.path.realpath(folder) != own for folder in folders)
 
 
-def _store(state: Path, name: str, content: bytes) -> None:
-    """Write a payload and its digest, so that a crash leaves no partial file under its name."""
-    for suffix, data in ((_DIGEST, hashlib.sha256(content).hexdigest().encode()), ('', content)):
+def _store(state: Path, name: str, content: bytes, secret: bytes) -> None:
+    """Write a payload and its digest so that no crash leaves half of it behind under its name."""
+    for suffix, data in ((_DIGEST, _digest(state / name, content, secret)), ('', content)):
         part = state / f'{name}{suffix}.{os.getpid()}'
         with open(part, 'xb') as file:
             file.write(data)
@@ -146,17 +194,24 @@ def _store(state: Path, name: str, content: bytes) -> None:
         part.rename(state / (name + suffix))
 
 
-def _is_whole(payload: Path) -> bool:
-    """Whether a cached payload is what was stored; removes it if not."""
+def _digest(payload: Path, content: bytes, secret: bytes) -> bytes:
+    """Also of what the payload is: another one of ours is not good in its place."""
+    about = f'{payload.parent.name}/{payload.name}\0'.encode()
+    return hmac.digest(secret, about + content, 'sha256')
+
+
+def _checked(payload: Path, secret: bytes) -> bytes | None:
+    """The content of a kept payload, if it is what was stored; one that is not is removed."""
     try:
-        whole = (
-            hashlib.sha256(payload.read_bytes()).hexdigest() == payload.with_name(payload.name + _DIGEST).read_text()
-        )
+        content = payload.read_bytes()
+        if hmac.compare_digest(
+            _digest(payload, content, secret), payload.with_name(payload.name + _DIGEST).read_bytes()
+        ):
+            return content
     except FileNotFoundError:
-        whole = False
-    if not whole:
-        payload.unlink(missing_ok=True)
-    return whole
+        pass
+    payload.unlink(missing_ok=True)
+    return None
 
 
 def _version(text: str) -> tuple[int, int]:

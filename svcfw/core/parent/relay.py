@@ -1,7 +1,8 @@
 """Relay: what a context does for its descendants: above all forward their frames, or refuse them.
 
-Routes and ids go from neighbour to neighbour, each responsible for its descendants. A context serves modules that it
-has itself; other requests, including data files, go up. Not part of the bootstrap.
+Routes and ids go from neighbour to neighbour, each of whom answers for those below it. Which modules and data files a
+context may have is known at the top (svcfw.boot.responder), which is told who asks and who calls what; of modules only
+those travel that are not here already.
 """
 
 import _thread
@@ -9,6 +10,7 @@ import zlib
 
 from svcfw.core import handles
 from svcfw.core.message import shaped
+from svcfw.core.parent.assembly import AssembledLink, Assembly
 from svcfw.core.parent.conduct import Conduct
 from svcfw.core.stream import Stream
 from svcfw.core.wire.errors import CallError, ChannelError, DecodeError, RouteError
@@ -17,7 +19,9 @@ from svcfw.core.wire.limits import MAX_FRAME_BYTES
 from svcfw.core.wire.passing import check_direction, check_source
 from svcfw.core.wire.routes import RouteTable
 
-#: Name under which a descendant may call another one.
+#: Modules that any context may have: see svcfw.boot.public.
+_OURS = tuple('svcfw.%s.' % folder for folder in ('core', 'service', 'files', 'agent', 'transport', 'boot'))
+#: What a context below may call another one.
 MAX_NAME_CHARS = 200
 #: Most contexts behind one link: each costs some 500 bytes here.
 MAX_DESCENDANTS = 20000
@@ -45,9 +49,12 @@ class Relay(object):
         self.passes = None
         #: The largest payload that a child may send; counts for those that are started from then on.
         self.max_frame_bytes = MAX_FRAME_BYTES
-        #: {link to a child: its Conduct}, and the number of contexts that each has announced.
+        self._assembly = Assembly()
+        #: {link to a child: its Conduct}, and how many contexts each has told of.
         self.conducts = {}
         self._descendants = {}
+        #: {id of a context below: modules that this context has called functions of there}
+        self._called = {}
         self._lock = _thread.allocate_lock()
         first, last = router.ids or (0, -1)
         if router.own_id == 0:
@@ -62,7 +69,8 @@ class Relay(object):
             (handles.ALLOCATE_ID, self._on_allocate_id),
         ):
             router.add_handler(function, handle, self._is_from_child)
-        if router.importer is not None:  # at the root there is a responder
+        if router.importer is not None:  # at the top there is a responder
+            router.calling = self.calling
             router.add_handler(self._on_get_module, handles.GET_MODULE)
             router.add_handler(self._on_get_data, handles.GET_DATA)
 
@@ -71,6 +79,10 @@ class Relay(object):
         return message.src_id in self._router.child_ids
 
     # -- links
+
+    def link(self, marker, max_frame_bytes=None):
+        """The Link to a child that is being started; the largest payload is `max_frame_bytes` of this if None."""
+        return AssembledLink(self._assembly, marker, max_frame_bytes or self.max_frame_bytes)
 
     def add_child(self, context, link, read_fd, write_fd, on_event, on_lost):
         """See `Router.add_child`."""
@@ -84,9 +96,11 @@ class Relay(object):
 
         def lost(stream, reason):
             for context_id in router.routes.drop_link(stream):
+                self._called.pop(context_id, None)
                 router.gone(context_id, reason)
             conduct.tell()
             del self.conducts[stream], self._descendants[stream]
+            link.forget()
             on_lost(stream, reason)
 
         def expel(reason):
@@ -95,6 +109,7 @@ class Relay(object):
             stream.close(reason)
 
         stream = Stream(router.loop, link, read_fd, write_fd, context.name, event, lost)
+        link.end = lambda reason: expel(reason)
         conduct = self.conducts[stream] = Conduct(router, context.name, expel)
         self._descendants[stream] = set()
         router.routes.add_trusted(context.id, stream)
@@ -164,6 +179,7 @@ class Relay(object):
             raise RouteError('context %d is not below context %d' % (context_id, message.src_id))
         router.routes.remove(context_id)
         self._descendants[router.link_for(message.src_id)].discard(context_id)
+        self._called.pop(context_id, None)
         router.gone(context_id, reason)
 
     def allocate_id(self):
@@ -217,26 +233,49 @@ class Relay(object):
 
     # -- modules
 
+    def calling(self, context, module):
+        """A function of `module` is about to be called in a context: if it is below this one, it may have that."""
+        router = self._router
+        if router.routes.link_for(context.id) is None:
+            return
+        called = self._called.setdefault(context.id, set())
+        if module not in called:
+            called.add(module)
+            router.parent().send(handles.GET_MODULE, (module, context.id, router.own_id))
+
+    def _require_behind(self, message, others):
+        """Those whom a neighbour names are behind its own link. DecodeError."""
+        link = self._router.link_for(message.src_id)
+        for other in others:
+            if type(other) is not int or self._router.routes.link_for(other) is not link:
+                raise DecodeError('no context below the one that names it')
+
     def _on_get_module(self, message):
+        """As that of svcfw.boot.responder. Of ours each may have what this context has; the top decides on the rest."""
         if message.is_dead:
             return
-        name = message.small_value()
-        if type(name) is not str:
+        value = message.small_value()
+        question = value if type(value) is tuple else (value, message.src_id)
+        name = question[0]
+        if type(name) is not str or len(question) not in (2, 3):
             raise DecodeError('a module name is text')
-        if name in self._router.importer.sources:
+        self._require_behind(message, question[1:])
+        if len(question) == 3:
+            self._router.parent().send(handles.GET_MODULE, question)
+        elif name in self._router.importer.sources and (name + '.').startswith(_OURS):
             message.reply([self._pack(name)])
+        else:
+            self._router.parent().request_async(handles.GET_MODULE, question, lambda reply: self._pass(message, reply))
+
+    def _pass(self, message, reply):
+        if reply.is_dead:
+            message.refuse(reply.reason)
             return
-
-        def answer(reply):
-            if reply.is_dead:
-                message.refuse(reply.reason)
-                return
-            modules = reply.value()
-            # A refusal for descendants, or a missing module, says nothing about what this context may have.
-            self._router.importer.accept([module for module in modules if module[3] is not None])
-            message.reply(modules)
-
-        self._router.parent().request_async(handles.GET_MODULE, name, answer)
+        # The top leaves out what it has sent here.
+        modules = [module if module[3] != b'' else self._pack(module[0]) for module in reply.value()]
+        # That those below may not have one, or that there is none, says nothing about what this context may have.
+        self._router.importer.accept([module for module in modules if module[3] is not None])
+        message.reply(modules)
 
     def _pack(self, name):
         filename, source, is_package = self._router.importer.sources[name]
@@ -246,6 +285,11 @@ class Relay(object):
         """Not cached: few request a file, and it may be large."""
         if message.is_dead:
             return
+        value = message.small_value()
+        if type(value) is not tuple or len(value) not in (3, 4):
+            raise DecodeError('no question for a data file')
+        question = value if len(value) == 4 else value + (message.src_id,)
+        self._require_behind(message, question[3:])
 
         def answer(reply):
             if reply.is_dead:
@@ -256,7 +300,7 @@ class Relay(object):
             except CallError as e:
                 message.fail(e)
 
-        self._router.parent().request_async(handles.GET_DATA, message.small_value(), answer)
+        self._router.parent().request_async(handles.GET_DATA, question, answer)
 
 
 def _backpressure(source, target):

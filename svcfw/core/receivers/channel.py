@@ -1,6 +1,7 @@
 """Receiver and Channel: messages that arrive over time."""
 
 import _thread
+import os
 
 from svcfw.core.context import Sender
 from svcfw.core.latch import Latch
@@ -11,12 +12,19 @@ from svcfw.core.wire.errors import ChannelError, TimeoutError
 MAX_RECEIVER_BYTES = 128 * 1024 * 1024
 
 
+def _unguessable():
+    """A number for a handle; those that the router counts up do not get so far."""
+    return int.from_bytes(os.urandom(4), 'big') | 0x80000000
+
+
 class Receiver(object):
     """A handle of this context whose messages are queued until they are taken.
 
-    router; handle: a fixed one, or a new one if None. policy, respondent: as for `Router.add_handler`.
-    Buffers at most `MAX_RECEIVER_BYTES` bytes: a sender that exceeds this loses the receiver, and `get()` raises the
-    error after the last accepted message.
+    router; handle: a fixed one, or a new one, which nobody can guess, if None. policy, respondent: as for
+    `Router.add_handler`. Without them a new one takes messages of the contexts above, of those below that were sent a
+    Sender for it (`to_sender`), and of what is reached by way of them.
+    Holds at most `MAX_RECEIVER_BYTES` bytes: a sender that goes on above that loses the receiver, and `get()` says so
+    after the last message that was accepted.
     """
 
     def __init__(self, router, handle=None, policy=None, respondent=None):
@@ -24,7 +32,23 @@ class Receiver(object):
         self._latch = Latch(router.loop)
         self._lock = _thread.allocate_lock()
         self._held_bytes = 0
-        self.handle = router.add_handler(self._on_message, handle, policy, respondent)
+        if handle is None and policy is None and respondent is None:
+            policy = self._is_from_holder
+        while True:
+            number = _unguessable() if handle is None else handle
+            try:
+                self.handle = router.add_handler(self._on_message, number, policy, respondent)
+                return
+            except ValueError:
+                if handle is not None:
+                    raise
+
+    def _is_from_holder(self, message):
+        """Policy."""
+        router = self.router
+        if message.src_id not in router.beside and router.routes.link_for(message.src_id) is None:
+            return True  # this context, or one above
+        return router.holders is not None and router.holders.may_write(message.handle, message.src_id, router.routes)
 
     def __repr__(self):
         return 'Receiver(%d)' % self.handle

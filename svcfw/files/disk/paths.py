@@ -19,3 +19,18 @@ def decoded(path):
 def temporary_name():
     """A new hidden name (bytes) for a temporary file; not derived from the file's name, which may be 255 bytes long."""
     return b'.svcfw-' + os.urandom(8).hex().encode()
+
+
+def room_for(path):
+    """How many bytes may be written to `path` (str, bytes, PathLike), or to the first folder above it that is there.
+
+    None where the file system does not say.
+    """
+    place = os.path.realpath(encoded(path))
+    while True:
+        try:
+            status = os.statvfs(place)
+        except (FileNotFoundError, NotADirectoryError):
+            place = os.path.dirname(place)
+            continue
+        return status.f_bavail * status.f_frsize if status.f_blocks else None

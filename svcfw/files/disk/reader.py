@@ -12,8 +12,8 @@ from svcfw.files.disk.paths import decoded, encoded
 from svcfw.service.errors import TransferError
 
 _ZEROS = bytes(COPY_BYTES)
-#: Longest hole returned at once: its zeros are hashed like data, so other transfers get a turn.
-_LONGEST_HOLE_BYTES = 64 * 1024 * 1024
+#: Zeros are hashed like anything else: after so many others may have a turn.
+LONGEST_HOLE_BYTES = 64 * 1024 * 1024
 
 
 def identity(status):
@@ -101,8 +101,8 @@ class Reader(object):
         self.check()
         return data
 
-    def read(self, n, most=_LONGEST_HOLE_BYTES):
-        """The next at most `n` bytes; an int for that many zero bytes (a hole), at most `most`; b'' at the end.
+    def read(self, n, most=LONGEST_HOLE_BYTES):
+        """The next at most `n` bytes; an int for so many zero bytes in their place, at most `most`; b'' at the end.
 
         Raises TransferError if the file has become shorter.
         """
@@ -203,7 +203,7 @@ class Content(object):
         self.size = len(content)
         self.offset = 0
 
-    def read(self, n, most=_LONGEST_HOLE_BYTES):
+    def read(self, n, most=LONGEST_HOLE_BYTES):
         data = bytes(self._content[self.offset : self.offset + n])
         self.offset += len(data)
         is_zero = len(data) > 64 and data == _ZEROS[: len(data)]

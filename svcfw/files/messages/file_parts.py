@@ -7,6 +7,7 @@ END has the SHA-256 and the size of the whole.
 import zlib
 
 from svcfw.core.wire.errors import DecodeError
+from svcfw.files.disk.reader import LONGEST_HOLE_BYTES
 from svcfw.files.sending import END, WAIT
 from svcfw.service.errors import TransferError
 
@@ -61,7 +62,7 @@ class FileParts(object):
                 return COPY, offset, length
             if not self._left:
                 return None
-        part = source.read(min(n, self._left), self._left)
+        part = source.read(min(n, self._left), min(self._left, LONGEST_HOLE_BYTES))
         self._left -= part if type(part) is int else len(part)
         return self._message(part, bytes_per_second)
 
@@ -106,7 +107,7 @@ class FilePlace(object):
             raise DecodeError('no part of a file')
         room = self.size - self._writer.offset
         if kind == ZEROS:
-            self._require_room(arguments[0], room)
+            self._require_room(arguments[0], min(room, LONGEST_HOLE_BYTES))
             self._writer.write_zeros(arguments[0])
         elif kind == COPY:
             offset, length = arguments

@@ -1,5 +1,6 @@
 """Client of the multiplexer: synchronous, one for each worker process, quick to import."""
 
+import hashlib
 import os
 import socket
 import time
@@ -120,6 +121,7 @@ class Client:
 
     def __init__(self, sock: socket.socket, interest: Interest | None = None) -> None:
         self.mux_pid = 0
+        self._hash_key = b''
         self._interest = interest
         #: Called with what services of the run have said: (level as in `logging`, service, text).
         self.on_said: Callable[[int, str, str], None] | None = None
@@ -171,7 +173,7 @@ class Client:
             # Programs that it starts for this client (ssh, a ProxyCommand) get this client's environment.
             run, ssh_verbosity = ('', 0) if interest is None else (interest.run, interest.ssh_verbosity)
             client._send(protocol.HELLO, 0, (dict(os.environ), int(idle_timeout_s), python, run, ssh_verbosity))
-            client.mux_pid = _codec.decode(client._receive().payload)
+            client.mux_pid, client._hash_key = _codec.decode(client._receive().payload)
         except (OSError, ChannelError):
             sock.close()  # no listener, or one that was about to end
             return None
@@ -368,7 +370,10 @@ class Client:
         self._request(target, operation, arguments, 0)
 
     def _request(self, target: Target, operation: str, arguments: tuple[Any, ...], number: int) -> None:
-        key = target.become.key if target.become else None
+        key = None
+        if target.become:
+            # It holds a password, which is kept there by nobody, and only typed.
+            key = hashlib.blake2b(target.become.key, key=self._hash_key).digest()
         self._send(protocol.REQUEST, number, (target.link, key, target.timeout_s, operation, arguments))
 
     def _send(self, handle: int, number: int, value: Any) -> None:

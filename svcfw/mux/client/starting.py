@@ -13,7 +13,12 @@ from pathlib import Path
 from svcfw.core.wire.errors import Error
 from svcfw.mux import rundir
 
-#: Time for the start of a multiplexer, including other workers' attempts.
+#: Variables of the client that starts it which a multiplexer keeps, as long as it lives: others may be secret.
+_KEPT = frozenset({'PATH', 'HOME', 'USER', 'LOGNAME', 'SHELL', 'LANG', 'LANGUAGE', 'TZ', 'TMPDIR'})
+_KEPT_PREFIXES = ('LC_', 'LD_', 'DYLD_', 'PYTHON', 'SVCFW_', 'XDG_')
+#: Has all memory overwritten that is given back: passwords and values that are not to be logged pass through it.
+_WIPING = {'PYTHONMALLOC': 'malloc', 'GLIBC_TUNABLES': 'glibc.malloc.tcache_count=0:glibc.malloc.perturb=85'}
+#: How long a multiplexer may take to start, other workers' attempts included.
 START_S = 20.0
 
 
@@ -44,6 +49,12 @@ def locked(path: Path) -> Iterator[None]:
         os.close(fd)
 
 
+def _environment() -> dict[str, str]:
+    """What the multiplexer itself goes by. What it starts for a client gets that one's own, and for no longer."""
+    kept = {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith(_KEPT_PREFIXES)}
+    return {**kept, **_WIPING}
+
+
 def spawn(folder: Path) -> None:
     """Start a multiplexer and wait until it listens. Raises MuxError."""
     main = Path(__file__).parents[1] / '__main__.py'
@@ -63,6 +74,7 @@ def spawn(folder: Path) -> None:
             start_new_session=True,
             pass_fds=[ready_w],
             cwd='/',
+            env=_environment(),
             check=True,
             timeout=START_S,
         )

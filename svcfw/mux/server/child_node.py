@@ -1,5 +1,6 @@
 """ChildNode: the context of another account, started by a become plugin's command below the login's context."""
 
+import logging
 import re
 from collections.abc import Callable
 from typing import Any
@@ -13,8 +14,10 @@ from svcfw.mux.server.node import Node
 #: The first message to a child has limited space for its name.
 MAX_NAME_CHARS = 100
 
-# sudo (requiretty) and doas; sudo translates its sentence, but not this word. Then sudo's text if it only lacks a way
-# to ask for the password.
+# sudo (requiretty) and doas; sudo's sentence is translated, the word in it is not. Then what sudo says where it only
+# lacks a way to ask for the password.
+_log = logging.getLogger('svcfw.mux')
+
 _ASKS_FOR_TTY = re.compile(rb'\btty\b', re.IGNORECASE)
 _ASKS_FOR_TERMINAL = re.compile(rb'\bterminal\b', re.IGNORECASE)
 _MAX_SHOWN_BYTES = 4096
@@ -95,6 +98,12 @@ class ChildNode(Node):
         except ChannelError:
             self._is_gone()  # with the root
 
+    def give_up(self, reason: str) -> None:
+        """Others on the host go on."""
+        _log.warning('%s: %s', self.name, reason)
+        self._parent.detach(self)
+        self.leave()
+
     def when_gone(self, callback: 'Callable[[ChildNode], None]') -> None:
         """Call back with this node once it is dead and, as far as its parent can tell, its processes have ended."""
         self._on_gone.append(callback)
@@ -140,6 +149,7 @@ class ChildNode(Node):
         if self.router.link_for(context_id) is not self.router.link_for(root.id) or context_id in self.root.contexts():
             raise DecodeError('the id is not that of a new child')
         context = self.router.context(context_id, self.name)
+        self._on_output = lambda data: None
         self._deadline.cancel()
         self._parent.finish(self._handle)
         self.router.on_gone(context, self.lost)

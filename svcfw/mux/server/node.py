@@ -145,6 +145,23 @@ class Node:
         if self.root.context is not None and context_id == self.root.context.id:
             self.flow.sent(len(request))
 
+    def is_asked(self) -> bool:
+        """Whether an answer of its agent is waited for."""
+        return bool(self._requests)
+
+    def ask_for_life(self, on_answer: Callable[[Message], None]) -> None:
+        """Ask the agent what it answers at once, and what counts for no use of it. A dead message counts as well."""
+        assert self.context is not None
+        handle = self.router.add_handler(on_answer, respondent=self.context, once=True)
+        request = self.router.codec.encode((ops.FLUSH, 0, ()))
+        self.router.send(
+            Frame(self.context.id, self.router.own_id, self.router.own_id, handles.AGENT, handle, 0, request)
+        )
+
+    def give_up(self, reason: str) -> None:
+        """End it, whatever it was asked: it does not answer."""
+        self.expel(f'{self.context}: {reason}')
+
     def said(self) -> str:
         """Output on the transport program's error stream before the link was up."""
         return ''

@@ -33,6 +33,7 @@ class RootNode(Node):
     def __init__(self, router: Router, spec: Spec, on_end: Callable[[], None]) -> None:
         Node.__init__(self, router, None)
         self.host: str = spec.host
+        self._spec = spec
         self.way = connect.choice(spec)[1]
         #: It is lost, or did not start; one that was told to end is dead before.
         self.is_over = False
@@ -72,6 +73,8 @@ class RootNode(Node):
         try:
             assert self.context is not None
             self.adopt(self.context, message.small_value())
+            # It is up, and is not started again.
+            self._spec.password = self._spec.passphrase = self._spec.env = None
             self._deadline.cancel()
         except Error as exc:
             self.fail(StartError('died', self.host, f'its agent did not start: {exc}', _OVERFULL))

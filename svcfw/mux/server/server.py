@@ -1,6 +1,8 @@
 """The multiplexer: listens for clients, keeps a context for each link, ends after a time without use."""
 
+import faulthandler
 import fcntl
+import gc
 import hashlib
 import itertools
 import logging
@@ -13,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from svcfw.agent import ops
+from svcfw.agent import ops, private
 from svcfw.core import handles
 from svcfw.core.loop import Waiter
 from svcfw.core.message import Message
@@ -31,6 +33,7 @@ from svcfw.mux.server.services.jobs import Jobs
 from svcfw.mux.server.session import Session
 from svcfw.mux.server.telling import Telling
 from svcfw.mux.server.turns import LinkTurns
+from svcfw.mux.server.watchdog import Watchdog
 from svcfw.program.router import Router
 from svcfw.transport.spec import Spec
 
@@ -51,10 +54,14 @@ def serve(folder: Path, ready_fd: int) -> None:
     """Run the process: listen in `folder`, write a byte to `ready_fd`, serve, leave nothing."""
     # No umask of our own: local children inherit it, and other users cannot enter this folder anyhow.
     logfile.configure(folder)
+    private.hide()
+    if displaced := rundir.displaced(folder):
+        _log.warning('%s', displaced)
     try:
         server = Server(folder)
         os.write(ready_fd, b'1')
         os.close(ready_fd)
+        gc.freeze()  # each collection looks at what has come since alone
         server.run()
     except Exception:
         _log.exception('the multiplexer failed')
@@ -79,6 +86,8 @@ class Server:
         self._sessions: dict[int, Session] = {}
         self._session_ids = itertools.count(1)  # 0 is the multiplexer itself
         self._idle_timeout_s = 60.0
+        self._watchdog = Watchdog()
+        self._is_tidy = True  # or there may be cycles of objects that hold what a session's requests did
         self._idle_since = self._loop.clock()
         self._path = rundir.socket_path(folder)
         self._lock_path = rundir.lock_path(folder)
@@ -99,9 +108,10 @@ class Server:
         wake_r, wake_w = os.pipe()
         for fd in (wake_r, wake_w):
             os.set_blocking(fd, False)
-        # Ignore SIGINT by a handler: SIG_IGN would be inherited by all programs started here.
-        for number in (signal.SIGINT, signal.SIGTERM):
+        # SIGINT and SIGHUP are not ours either, but what is ignored would be so in all that is started from here.
+        for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
             signal.signal(number, lambda number, frame: None)
+        faulthandler.register(signal.SIGUSR1)  # shows what it does in the log
         signal.set_wakeup_fd(wake_w)
         self._loop.watch(wake_r, lambda: self._on_signals(os.read(wake_r, 64)))
 
@@ -148,10 +158,11 @@ class Server:
 
     def welcome(self, session: Session, idle_timeout_s: int) -> None:
         self._idle_timeout_s = float(idle_timeout_s)
-        session.send(protocol.WELCOME, 0, os.getpid())
+        session.send(protocol.WELCOME, 0, (os.getpid(), self._hash_key))
 
     def session_over(self, session: Session) -> None:
         self._sessions.pop(session.id, None)
+        self._is_tidy = False
         self._idle_since = self._loop.clock()
 
     # -- contexts
@@ -295,6 +306,9 @@ class Server:
         pause_s = max(MIN_IDLE_CHECK_S, min(IDLE_CHECK_S, self._idle_timeout_s / 4))
         self._loop.call_later(pause_s, self._look_for_idle)
         now = self._loop.clock()
+        if not self._is_tidy:
+            self._is_tidy = True
+            gc.collect()
         for node in (*self._roots.values(), *self._retired):
             node.end_if_stalled(self._is_needed)
         for node in list(self._roots.values()):
@@ -304,6 +318,7 @@ class Server:
                 keeping.expire(node, now)
         for node in list(self._retired):
             node.sweep()
+        self._watchdog.look((*self._roots.values(), *self._retired))
         is_needed = self._sessions or self._roots or self._retired or self.jobs.are_served()
         if not is_needed and now - self._idle_since > self._idle_timeout_s:
             self._stop_unless_wanted()

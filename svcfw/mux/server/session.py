@@ -154,6 +154,7 @@ class Session:
         if self._is_over:
             return
         self._is_over = True
+        self._environment = None  # there may be secrets in it
         self._backlog.clear()
         self._operations.close()
         if self._current is not None:
@@ -473,10 +474,11 @@ class Session:
         child = root.children.get(request.become_key)
         if child is None or child.dead:
             keeping.make_room(root)
+            number = request.number  # of the request itself the child is to keep nothing
             child = ChildNode(
                 root, 'as another account', self.id, ['/bin/sh', '-c', command], has_tty, marker,
                 request.timeout_s + BECOME_GRACE_S,
-                lambda data: self.send(protocol.BECOME_OUTPUT, request.number, data),
+                lambda data: self.send(protocol.BECOME_OUTPUT, number, data),
             )  # fmt: skip
             child.run = self.telling.run
             self._child = root.children[request.become_key] = child

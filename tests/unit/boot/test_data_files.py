@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from svcfw.boot import data_files
-from svcfw.boot.data_files import DataError, look
+from svcfw.boot.data_files import DataError
 
 
 @pytest.fixture
@@ -29,6 +29,11 @@ def spec(*folders: Path) -> Any:
     made = importlib.machinery.ModuleSpec('pkg', None, is_package=True)
     made.submodule_search_locations = [str(folder) for folder in folders]
     return made
+
+
+def look(spec: Any, parts: list[str], *, wants_content: bool, may_have: data_files.MayHave = bool) -> Any:
+    """By one who may have all modules, unless it is said."""
+    return data_files.look(spec, 'pkg', parts, may_have, wants_content=wants_content)
 
 
 def content(package: Path, *parts: str) -> Any:
@@ -65,7 +70,7 @@ def test_files_and_folders(package: Path) -> None:
 )
 def test_parts_of_a_path_are_names(package: Path, parts: list[str]) -> None:
     assert content(package, *parts) is None
-    assert content(package, '..', 'pkg', 'data.bin') is None
+    assert content(package, '..', 'data.bin') is None
     assert content(package, str(package.parent / 'secret')) is None
 
 
@@ -105,7 +110,7 @@ def test_a_zip_file(package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     found = importlib.machinery.PathFinder.find_spec('pkg', [str(archive)])
     assert look(found, ['sub', 'deep', 'text'], wants_content=True) == b'deep'
     assert look(found, ['sub'], wants_content=False) == [('deep', True)]
-    assert look(found, ['..', 'pkg', 'data.bin'], wants_content=True) is None
+    assert look(found, ['..', 'data.bin'], wants_content=True) is None
     assert look(found, ['none'], wants_content=True) is None
 
 
@@ -122,3 +127,26 @@ def test_limits(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_name_that_is_no_text_is_left_out(package: Path) -> None:
     (package / 'sub' / os.fsdecode(b'\xff')).write_text('')
     assert content(package, 'sub') == [('deep', True)]
+
+
+def test_modules_that_one_may_not_have_are_not_there(package: Path) -> None:
+    (package / 'settings.py').write_text('PASSWORD = 1')
+    (package / 'used.py').write_text('')
+    (package / 'my-script.py').write_text('')
+    (package / 'sub' / 'late.py').write_text('')
+    (package / '__pycache__').mkdir()
+    (package / '__pycache__' / 'settings.cpython-311.pyc').write_text('')
+    (package / 'part' / 'data').mkdir(parents=True)
+    (package / 'part' / '__init__.py').write_text('')
+    (package / 'part' / 'data' / 'file').write_text('')
+    (package / 'link').symlink_to('settings.py')
+
+    def seen(*parts: str) -> Any:
+        return look(spec(package), list(parts), wants_content=True, may_have={'pkg', 'pkg.used'}.__contains__)
+
+    assert [name for name, _ in seen()] == ['__init__.py', 'data.bin', 'link', 'my-script.py', 'sub', 'used.py']
+    assert seen('used.py') == seen('my-script.py') == b''
+    for parts in ('settings.py', 'link', 'part', 'part/data', 'part/data/file', 'sub/late.py', 'settings.py.orig'):
+        assert seen(*parts.split('/')) is None
+    assert seen('__pycache__', 'settings.cpython-311.pyc') is None
+    assert [name for name, _ in seen('sub')] == ['deep']

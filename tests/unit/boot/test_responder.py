@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from svcfw.boot import public, sources
 from svcfw.boot import responder as module
 from svcfw.boot.responder import Responder
+from svcfw.boot.rights import MAX_REFUSED
 from svcfw.core import handles
 from svcfw.core.wire.errors import CallError, DecodeError
 
@@ -30,13 +32,13 @@ class FakeContext:
 
 
 class FakeRouter:
-    """Ids 10 to 19 are behind link 1, 20 to 29 behind link 2."""
+    """Ids 10 to 19 are behind link 1, 20 to 29 behind link 2; 10 and 20 are the children there."""
 
     def __init__(self) -> None:
+        self.child_ids = {10, 20}
         self.contexts: dict[int, FakeContext] = {}
         self.handlers: dict[int, Any] = {}
         self.logged: list[tuple[int, str]] = []
-        self.routes = types.SimpleNamespace(behind=lambda link: [10 * link, 10 * link + 1])
 
     def log(self, router: Any, level: int, text: str) -> None:
         self.logged.append((level, text))
@@ -80,7 +82,7 @@ class Scene:
         self.responder.allow(context or self.context, name)
 
     def ask(self, name: Any, src_id: int = 10) -> dict[str, Any]:
-        """{name: source, or None}."""
+        """{name: source, or None}; '' for a module that is empty, or that the one which passes it on has."""
         message = FakeMessage(src_id, name)
         self.router.handlers[handles.GET_MODULE](message)
         return unpacked(message.answer)
@@ -95,7 +97,7 @@ class Scene:
 
 
 def unpacked(modules: Any) -> dict[str, Any]:
-    return {name: packed if packed is None else zlib.decompress(packed).decode() for name, _, _, packed in modules}
+    return {name: packed and zlib.decompress(packed).decode() for name, _, _, packed in modules}
 
 
 @pytest.fixture
@@ -144,7 +146,7 @@ def test_imports_travel_along_breadth_first_and_once(scene: Scene, write: Write)
     assert set(got) == {
         'rspkg', 'rspkg.a', 'rspkg.b', 'rspkg.c', 'rspkg.sub', 'rspkg.sub.deep', 'rsother', 'rsother.part'
     }  # fmt: skip
-    assert set(scene.ask('rspkg.b', 11)) == {'rspkg.b'}, 'the rest has gone over this link already'
+    assert set(scene.ask('rspkg.b')) == {'rspkg.b'}, 'the rest is there already'
     assert len(scene.ask('rspkg.a')) == 1, 'what is asked for again is sent again, alone'
 
 
@@ -158,9 +160,9 @@ def test_nothing_is_allowed_that_nobody_called(scene: Scene, write: Write) -> No
     write({'rsopen.py': '', 'rssecret.py': 'PASSWORD = 1\n'})
     scene.allow('rsopen')
     assert scene.ask('rssecret') == {'rssecret': None}
-    assert scene.ask('rsopen', 20) == {'rsopen': None}, 'allowed to those behind one link, not another'
-    assert scene.ask('rsopen', 99) == {'rsopen': None}, 'nor to those behind none'
-    assert scene.ask('rsopen', 15) == {'rsopen': ''}
+    for context_id in (11, 20, 99):
+        assert scene.ask('rsopen', context_id) == {'rsopen': None}, 'another context'
+    assert scene.ask('rsopen') == {'rsopen': ''}
     assert scene.ask('svcfw.service.pool', 20)['svcfw.service.pool'], 'what is ours may go anywhere'
 
 
@@ -176,8 +178,8 @@ def test_what_was_refused_is_sent_when_it_is_allowed(scene: Scene, write: Write)
 def test_what_may_have_been_refused_is_sent_when_it_is_allowed(scene: Scene, write: Write) -> None:
     """One behind the link has asked for so many names that no more are remembered."""
     write({'rslate.py': '', 'rsall.py': ''})
-    for i in range(module.MAX_REFUSED):
-        scene.ask(f'rs{i}', 11)
+    for i in range(MAX_REFUSED):
+        scene.ask(f'rs{i}')
     scene.ask('rslate')
     scene.ask('rsall')
     scene.allow('rslate')
@@ -186,12 +188,14 @@ def test_what_may_have_been_refused_is_sent_when_it_is_allowed(scene: Scene, wri
     assert 'rsall' in unpacked(scene.router.contexts[10].sent[-1])
 
 
-def test_a_link_that_is_gone_is_forgotten(scene: Scene, write: Write) -> None:
+def test_a_context_that_is_gone_is_forgotten(scene: Scene, write: Write) -> None:
     write({'rsopen.py': ''})
     scene.allow('rsopen')
-    scene.responder.forget(1)
-    scene.responder.forget(1)
+    scene.allow('rsopen', FakeContext(99))
+    scene.responder.forget(10)
+    scene.responder.forget(10)
     assert scene.ask('rsopen') == {'rsopen': None}
+    assert 99 not in scene.responder._rights, 'it is behind no link'
 
 
 def test_what_every_context_has_is_not_sent_along(scene: Scene, write: Write) -> None:
@@ -229,10 +233,12 @@ def test_names_of_nothing(scene: Scene, write: Write, name: str) -> None:
 
 
 def test_refused_names_do_not_pile_up(scene: Scene) -> None:
-    for i in range(module.MAX_REFUSED + 10):
+    for i in range(MAX_REFUSED + 10):
         scene.ask(f'rs{i}')
+        scene.ask('rsmany', 11 + i % 9)
     scene.ask('x' * 10**6)
-    assert len(scene.responder._peer(10).refused) == module.MAX_REFUSED
+    assert len(scene.responder._rights[10].refused) == MAX_REFUSED
+    assert set(scene.responder._rights) == {10}, 'nor contexts that a child invents'
 
 
 @pytest.mark.parametrize('name', [None, 5, b'os', ['os']])
@@ -252,7 +258,7 @@ def test_an_answer_has_a_largest_size(scene: Scene, write: Write, monkeypatch: p
 def test_kinds_of_modules(scene: Scene, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = write({'rsspace/m.py': 'X = 1\n', 'rsbroken.py': 'def f(:\n', 'rsbinary.so': ''})
     (folder / 'rslatin.py').write_bytes('# -*- coding: latin-1 -*-\nX = "ü"\n'.encode('latin-1'))
-    for name in ('rsspace', 'rsbroken', 'rsbinary', 'rslatin', 'rsodd', '_rsbare'):
+    for name in ('rsspace.m', 'rsbroken', 'rsbinary', 'rslatin', 'rsodd', '_rsbare'):
         scene.allow(name)
     assert scene.ask('rsspace.m') == {'rsspace.m': 'X = 1\n', 'rsspace': ''}, 'a namespace package is a package'
     assert scene.ask('rsbroken') == {'rsbroken': None}
@@ -272,9 +278,13 @@ class TestData:
         assert scene.ask_for_data(('rspkg.a', ['data.txt'], True)) is None
         assert "refused module 'rspkg.a'" in scene.router.logged[0][1]
         scene.allow('rspkg')
+        assert scene.ask_for_data(('rspkg.a', ['data.txt'], True)) is None, 'another package, in it'
+        assert scene.ask_for_data(('rspkg', ['a', 'data.txt'], True)) is None
+        scene.allow('rspkg.a')
         assert scene.ask_for_data(('rspkg.a', ['data.txt'], True)) == b'text'
         assert scene.ask_for_data(('rspkg.a', ['data.txt'], False)) is True
         assert scene.ask_for_data(('rspkg.a', [], False)) == [('__init__.py', False), ('data.txt', False)]
+        assert scene.ask_for_data(('rspkg', ['a', 'data.txt'], True)) == b'text'
         assert scene.ask_for_data(('rspkg', ['a', 'none'], True)) is None
         assert scene.ask_for_data(('rspkg.a', ['data.txt'], True), src_id=20) is None, 'of another link'
         assert scene.ask_for_data(('rsother', ['d'], True)) is None
@@ -287,7 +297,7 @@ class TestData:
         scene.allow('rsuser')
         scene.ask('rsuser')
         for asked in ('rsplain', 'rsplain.setup', 'rsplain.sub', 'rsplain.sub.m'):
-            scene.ask(asked)
+            assert scene.ask(asked) == {asked: None}
         assert scene.ask_for_data(('rsplain', ['.env'], True)) is None
         assert scene.ask_for_data(('rsplain', [], False)) is None
         assert scene.ask_for_data(('rsplain.sub', [], False)) is None
@@ -303,7 +313,7 @@ class TestData:
         scene.ask('rsuser')
         assert scene.ask_for_data(('rsspace.sub', ['d'], True)) == b'data'
         assert scene.ask_for_data(('rsspace.other', ['d'], True)) is None
-        assert scene.ask_for_data(('rsspace.real.data', ['d'], True)) == b'data', 'its parent has it, too'
+        assert scene.ask_for_data(('rsspace.real.data', ['d'], True)) is None, 'in a package that nothing imports'
 
     @pytest.mark.parametrize(
         'name', ['', '.', 'rspkg.', 'rspkg/..', '/etc', 'json', '__main__', 'rspkg.' + 'x' * 10**6]
@@ -326,6 +336,147 @@ class TestData:
     def test_what_is_no_question(self, scene: Scene, value: Any) -> None:
         with pytest.raises(DecodeError):
             scene.ask_for_data(value)
+
+
+def test_only_what_a_called_module_imports(scene: Scene, write: Write) -> None:
+    """Not its whole package, and not the package of what it imports."""
+    write({
+        'rsapp/__init__.py': '', 'rsapp/tasks.py': 'from rsapp import names\nimport rslib.one\n',
+        'rsapp/names.py': '', 'rsapp/settings.py': 'PASSWORD = 1\n', 'rsapp/data/text': 'text',
+        'rslib/__init__.py': '', 'rslib/one.py': '', 'rslib/two.py': '',
+    })  # fmt: skip
+    scene.allow('rsapp.tasks')
+    assert set(scene.ask('rsapp')) == {'rsapp', 'rsapp.tasks', 'rsapp.names', 'rslib', 'rslib.one'}
+    for name in ('rsapp.settings', 'rslib.two'):
+        assert scene.ask(name) == {name: None}
+    assert "router.allow_modules('rsapp.settings')" in scene.router.logged[0][1]
+    for parts in (['settings.py'], ['__init__.py', 'settings.py']):
+        assert scene.ask_for_data(('rsapp', parts, True)) is None
+    assert scene.ask_for_data(('rsapp.data', ['text'], True)) == b'text', 'as a folder of rsapp'
+    assert scene.ask('rsapp.data') == {'rsapp.data': ''}
+    scene.responder.allow_everyone(['rsapp.settings'])
+    assert unpacked(scene.router.context(10).sent[-1]).keys() == {'rsapp.settings'}
+
+
+def test_of_ours_only_what_runs_on_targets(scene: Scene) -> None:
+    for name in ('svcfw.agent.agent', 'svcfw.core.parent.relay', 'svcfw.transport.start', 'svcfw.files.service'):
+        assert scene.ask(name)[name], name
+    for name in ('svcfw.mux.server.server', 'svcfw.ansible.connection', 'svcfw.cli.main', 'svcfw.boot.responder',
+                 'svcfw.transport.paramiko', 'svcfw.transport.paramiko.login', 'svcfw.program.router'):  # fmt: skip
+        assert scene.ask(name) == {name: None}
+    sent = scene.responder._rights[10].sent
+    assert {name.partition('.')[0] for name in sent} == {'svcfw'}
+    assert sent <= public.names()
+    assert len(public.names()) < 200
+
+
+def test_the_program_goes_only_where_a_function_of_it_is_called(
+    scene: Scene, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write({'rsuser.py': 'import __main__\n', 'program.py': 'if __name__ == "__main__": ...\n'})
+    program = types.ModuleType('__main__')
+    program.__file__ = str(folder / 'program.py')
+    monkeypatch.setitem(sys.modules, '__main__', program)
+    scene.allow('rsuser')
+    assert set(scene.ask('rsuser')) == {'rsuser'}
+    assert scene.ask('__main__') == {'__main__': None}
+    scene.allow('__main__', FakeContext(20))
+    assert scene.ask('__main__') == {'__main__': None}
+    assert scene.ask('__main__', 20)['__main__']
+
+
+def test_names_that_a_package_exports(scene: Scene, write: Write) -> None:
+    write({'rsuser.py': 'from rsstar import *\n', 'rsstar/__init__.py': '__all__ = ["one"]\n', 'rsstar/one.py': ''})
+    write({'rsstar/two.py': ''})
+    scene.allow('rsuser')
+    assert set(scene.ask('rsuser')) == {'rsuser', 'rsstar', 'rsstar.one'}
+
+
+def test_nested_namespace_packages(scene: Scene, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library looks for the folders of such a one among the modules that are imported, and may not find it."""
+    write({'rsouter/rsinner/deep/m.py': '', 'rsouter/rsinner/data': 'data'})
+    import rsouter.rsinner  # type: ignore[import-not-found]
+
+    del sys.modules['rsouter']
+    assert rsouter is not None
+    scene.allow('rsouter.rsinner.deep.m')
+    for name in ('rsouter.rsinner.deep.m', 'rsouter.rsinner.deep', 'rsouter.rsinner', 'rsouter.nothing.m'):
+        assert name in scene.ask(name)
+    scene.ask_for_data(('rsouter.rsinner', ['data'], True))
+
+
+def test_one_question_is_not_much_work(scene: Scene, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, 'MAX_PARSED_BYTES', 1000)
+    monkeypatch.setattr(module, 'MAX_LOOKUPS', 20)
+    write(
+        {
+            'rsmany.py': ''.join(f'import rs{i}\n' for i in range(9)),
+            **{f'rs{i}.py': f'X = "{i:0400}"' for i in range(9)},
+        }
+    )
+    write({'rsnames.py': ''.join(f'import rsmissing{i}\n' for i in range(100))})
+    found: list[str] = []
+    find = sources.find
+    monkeypatch.setattr(sources, 'find', lambda name: (found.append(name), find(name))[1])
+    scene.allow('rsmany')
+    scene.allow('rsnames')
+    assert set(scene.ask('rsmany')) == {'rsmany', 'rs0', 'rs1', 'rs2'}
+    assert set(scene.ask('rs7')) == {'rs7'}
+    del found[:]
+    for _ in range(3):
+        scene.ask('rs7')
+    assert not found, 'what was found is kept'
+    scene.ask('rsnames')
+    assert len(found) == 21
+
+
+class TestBelowAnotherContext:
+    """Questions of contexts that are no children of the top: each has its own list."""
+
+    def question(self, scene: Scene, *value: Any, src_id: int = 10) -> Any:
+        message = FakeMessage(src_id, value)
+        scene.router.handlers[handles.GET_MODULE](message)
+        return message.answer
+
+    def test_each_has_its_own_list(self, scene: Scene, write: Write) -> None:
+        write({'rsone.py': 'X = 1', 'rstwo.py': 'X = 2'})
+        scene.allow('rsone', FakeContext(11))
+        scene.allow('rstwo', FakeContext(12))
+        assert unpacked(self.question(scene, 'rsone', 11)) == {'rsone': 'X = 1'}
+        assert unpacked(self.question(scene, 'rsone', 12)) == {'rsone': None}
+        assert scene.ask('rsone') == {'rsone': None}
+        assert self.question(scene, 'rsone', 11)[0][3] == b'', 'it is where it is passed on'
+
+    def test_only_those_behind_the_same_link_are_named(self, scene: Scene, write: Write) -> None:
+        write({'rsone.py': ''})
+        scene.allow('rsone', FakeContext(21))
+        for others in ((21,), ('21',), (99,), (21, 10), (11, 20)):
+            with pytest.raises(DecodeError):
+                self.question(scene, 'rsone', *others)
+        message = FakeMessage(10, ('rsone', ['d'], True, 21))
+        with pytest.raises(DecodeError):
+            scene.router.handlers[handles.GET_DATA](message)
+
+    def test_who_calls_gives_what_it_may_have_itself(self, scene: Scene, write: Write) -> None:
+        write({'rsone.py': 'import rstwo', 'rstwo.py': '', 'rsthree.py': ''})
+        scene.allow('rsone')
+        scene.ask('rsone')
+        self.question(scene, 'rstwo', 11, 10)
+        self.question(scene, 'rsthree', 11, 10)
+        self.question(scene, 'rstwo', 13, 12)
+        assert unpacked(self.question(scene, 'rstwo', 11)) == {'rstwo': b''}
+        assert unpacked(self.question(scene, 'rsthree', 11)) == {'rsthree': None}
+        assert unpacked(self.question(scene, 'rstwo', 13)) == {'rstwo': None}, 'the caller may not'
+
+    def test_grants_do_not_pile_up(self, scene: Scene, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(module, 'MAX_GRANTS', 3)
+        write({'rsone.py': ''})
+        scene.allow('rsone')
+        for context_id in range(11, 19):
+            self.question(scene, 'rsone', context_id, 10)
+        assert set(scene.responder._rights) == {10, 11, 12, 13}
+        scene.responder.forget_link(1)
+        assert not scene.responder._grants
 
 
 class TestWhatTheProgramAllows:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from svcfw.boot.responder import MAX_REFUSED
+from svcfw.boot.rights import MAX_REFUSED
 from svcfw.core import handles
 from svcfw.core.context import Context
 from svcfw.core.wire.errors import CallError
@@ -113,7 +113,7 @@ def test_pushed_modules_are_not_asked_for(router: Router, child: Context, asked:
     write(PACKAGE)
     import ctpkg.main
 
-    router.responder.allow(child, 'ctpkg')
+    router.responder.allow(child, 'ctpkg.main')
     router.responder.push(child, ['ctpkg.main'])
     child.call(ctpkg.main.value)
     assert not asked
@@ -139,6 +139,34 @@ def test_what_one_below_may_not_have_is_no_reason_to_do_without(router: Router, 
         below.call(called.import_module, 'ctshared')
     assert child.call(ctshared.value) == 'shared'
     assert below.call(ctshared.value) == 'shared'
+
+
+CALLS_BELOW = """
+    import ctdeep
+    from svcfw.core.dispatch import takes_router
+
+    @takes_router
+    def value(router):
+        return router.local().call(ctdeep.value)
+"""
+
+
+def test_a_context_may_call_in_those_below_it_what_it_may_have_itself(child: Context, write: Write) -> None:
+    write({'ctmiddle.py': CALLS_BELOW, 'ctdeep.py': 'import ctdeeper\ndef value():\n    return ctdeeper.VALUE\n'})
+    write({'ctdeeper.py': 'VALUE = "deep"\n'})
+    import ctmiddle  # type: ignore[import-not-found]
+
+    assert child.call(ctmiddle.value) == 'deep'
+
+
+def test_what_was_loaded_for_one_is_not_for_others_below(router: Router, child: Context, write: Write) -> None:
+    write({'ctown.py': 'def value():\n    return "own"\n'})
+    import ctown  # type: ignore[import-not-found]
+
+    one, other = router.local(via=child, timeout_s=LONG), router.local(via=child, timeout_s=LONG)
+    assert child.call(ctown.value) == one.call(ctown.value) == 'own'
+    with pytest.raises(CallError, match='No module named'):
+        other.call(called.import_module, 'ctown')
 
 
 def test_a_module_that_is_nowhere_is_asked_for_once(child: Context, asked: list[str]) -> None:

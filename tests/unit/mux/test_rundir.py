@@ -89,3 +89,20 @@ def test_another_user_is_known():
             return struct.pack('3i', 1, os.getuid() + 1, 1)
 
     assert not rundir.is_same_user(Peer())
+
+
+def test_another_account_may_take_the_usual_place_first(tmp_path, monkeypatch):
+    monkeypatch.delenv('XDG_RUNTIME_DIR', raising=False)
+    monkeypatch.setattr(rundir.tempfile, 'gettempdir', lambda: str(tmp_path))
+    monkeypatch.setenv('HOME', str(tmp_path / 'home'))
+    (tmp_path / 'home').mkdir()
+    usual = rundir.default()
+    assert usual.parent == tmp_path
+    assert rundir.displaced(usual) == ''
+    usual.mkdir()
+    uid = os.getuid()
+    taken = usual.with_name(f'svcfw-{uid + 1}')
+    usual.rename(taken)
+    monkeypatch.setattr(os, 'getuid', lambda: uid + 1)
+    assert rundir.default() == tmp_path / 'home' / '.svcfw-run'
+    assert f'{taken} belongs to account {uid}' in rundir.displaced(rundir.default())

@@ -95,12 +95,12 @@ def test_what_was_sent_over_a_link_is_forgotten_with_it() -> None:
     with Router() as router:
         context = router.local()
         context.call(called.pid)
-        assert router.responder._peers
+        assert router.responder._rights
         context.shutdown(LONG)
         gone = Receiver(router)
         router.on_gone(context, lambda reason: router.loop.call_soon(lambda: gone.to_sender().send(reason)))
         gone.get(LONG)
-        assert not router.responder._peers
+        assert not router.responder._rights
 
 
 def test_two_routers_in_one_process() -> None:

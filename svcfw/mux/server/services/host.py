@@ -30,6 +30,8 @@ STATS_S = 2.0
 #: How long its exit functions may take once its link is gone.
 LEFT_OVER_S = 1.0
 _SERVING = 'svcfw.mux.service_host.serving'
+#: What users' services, which are found there and not sent, may import of ours beyond what runs on targets.
+_FOR_SERVICES = ('svcfw.ansible.services.granting', 'svcfw.ansible.services.policies')
 
 
 class ServiceHost:
@@ -59,6 +61,8 @@ class ServiceHost:
             return
         self.context = self._starter.context
         router.on_gone(self.context, self._on_gone)
+        for name in (_SERVING, *_FOR_SERVICES):
+            router.responder.allow(self.context, name)
         router.responder.push(self.context, [_SERVING])
         self._deadline = router.loop.call_later(2 * START_S, lambda: self._give_up('it does not start in time'))
         self._call('start', (offer.path, LOG_LEVEL), self._on_start)

@@ -28,7 +28,7 @@ def run(tmp_path: Path, number: int) -> PayloadCache:
     """The cache as a run of ansible sees it; core's folder of this run exists."""
     folder = tmp_path / f'run{number}' / 'ansiballz_cache'
     folder.mkdir(parents=True, exist_ok=True)
-    return PayloadCache(folder, tmp_path / 'home' / 'svcfw' / 'payloads')
+    return PayloadCache(folder, tmp_path / 'home' / 'svcfw' / 'payloads', tmp_path / 'state' / 'svcfw' / 'key')
 
 
 def build(tmp_path: Path, number: int, name: str = NAME, content: bytes = b'built') -> None:
@@ -126,6 +126,57 @@ def test_a_damaged_payload_is_removed_not_offered(tmp_path: Path) -> None:
     run(tmp_path, 2).offer()
     assert found(tmp_path, 2) is None
     assert not kept.exists()
+
+
+def test_what_others_put_there_is_not_offered(tmp_path: Path) -> None:
+    """A cache that a CI system restores, or that is shared, with digests that were right elsewhere."""
+    first_run(tmp_path)
+    (kept,) = (tmp_path / 'home' / 'svcfw' / 'payloads').glob(f'*/{NAME}')
+    elsewhere = tmp_path / 'elsewhere'
+    first_run(elsewhere)
+    (foreign,) = (elsewhere / 'home' / 'svcfw' / 'payloads').glob(f'*/{NAME}')
+    for path in (foreign, foreign.with_name(NAME + '.hmac')):
+        path.rename(kept.with_name(path.name))
+    run(tmp_path, 2).offer()
+    assert found(tmp_path, 2) is None
+    assert not kept.exists()
+
+
+def test_one_payload_is_not_good_for_another(tmp_path: Path) -> None:
+    first_run(tmp_path)
+    (kept,) = (tmp_path / 'home' / 'svcfw' / 'payloads').glob(f'*/{NAME}')
+    other = NAME.replace('ping', 'command')
+    for suffix in ('', '.hmac'):
+        kept.with_name(other + suffix).write_bytes(kept.with_name(NAME + suffix).read_bytes())
+    run(tmp_path, 2).offer()
+    assert found(tmp_path, 2, other) is None
+    assert found(tmp_path, 2) == b'built'
+
+
+def test_what_is_offered_is_what_was_checked(tmp_path: Path) -> None:
+    first_run(tmp_path)
+    (kept,) = (tmp_path / 'home' / 'svcfw' / 'payloads').glob(f'*/{NAME}')
+    run(tmp_path, 2).offer()
+    kept.write_bytes(b'other')
+    assert found(tmp_path, 2) == b'built'
+
+
+@pytest.mark.parametrize('damage', ['readable', 'short', 'link'])
+def test_a_key_that_is_not_secret_is_not_used(tmp_path: Path, damage: str) -> None:
+    first_run(tmp_path)
+    key = tmp_path / 'state' / 'svcfw' / 'key'
+    assert key.stat().st_mode & 0o777 == 0o600
+    if damage == 'readable':
+        key.chmod(0o644)
+    elif damage == 'short':
+        key.write_bytes(b'')
+    else:
+        key.rename(tmp_path / 'key')
+        key.symlink_to(tmp_path / 'key')
+    run(tmp_path, 2).offer()
+    assert found(tmp_path, 2) is None
+    build(tmp_path, 2)
+    run(tmp_path, 2).keep(FQN)
 
 
 def test_a_folder_that_others_can_enter_is_not_used(tmp_path: Path) -> None:

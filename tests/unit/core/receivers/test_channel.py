@@ -22,7 +22,8 @@ def pair() -> Iterator[tuple[Served, Served]]:
 
 
 def sender_at(served: Served, receiver: Receiver) -> Sender:
-    """The receiver's sender as another context has it."""
+    """The receiver's sender as another context has it that was sent it."""
+    receiver.router.encode_for(served.router.own_id, receiver.to_sender())
     return Sender(served.router.context(receiver.router.own_id), receiver.handle)
 
 
@@ -182,3 +183,61 @@ def test_the_loss_of_its_context_ends_a_channel() -> None:
         made_peer.sock.close()
         with pytest.raises(ChannelError, match='lost'):
             ours.get(LONG)
+
+
+class TestWhoMayWrite:
+    """To a receiver that was made without saying from whom: not whoever thinks of its handle."""
+
+    def write(self, served: Served, receiver: Receiver, value: Any) -> None:
+        Sender(served.router.context(receiver.router.own_id), receiver.handle).send(value)
+
+    def test_only_who_was_sent_it(self, family: tuple[Served, ...]) -> None:
+        top, child, other, _ = family
+        receiver = Receiver(top.router)
+        sender_at(child, receiver)
+        Sender(other.router.context(0), receiver.handle).close('the end, says a stranger')
+        self.write(other, receiver, 'from a stranger')
+        other.settle()
+        self.write(child, receiver, 'mine')
+        assert receiver.get(LONG).value() == 'mine'
+        assert receiver.empty()
+        with pytest.raises(ChannelError, match='may not use handle'):
+            other.router.context(0).request(receiver.handle, 'x', LONG)
+
+    def test_nobody_below_before_it_was_sent(self, family: tuple[Served, ...]) -> None:
+        top, child, _, _ = family
+        receiver = Receiver(top.router)
+        with pytest.raises(ChannelError, match='may not use handle'):
+            child.router.context(0).request(receiver.handle, 'x', LONG)
+
+    def test_who_was_sent_it_may_pass_it_on(self, family: tuple[Served, ...]) -> None:
+        top, child, _, below = family
+        receiver = Receiver(top.router)
+        sender_at(child, receiver)
+        self.write(below, receiver, 'from below')
+        assert receiver.get(LONG).value() == 'from below'
+
+    def test_what_was_sent_up_may_have_gone_to_any(self, family: tuple[Served, ...]) -> None:
+        top, child, _, below = family
+        receiver = Receiver(child.router)
+        with pytest.raises(ChannelError, match='may not use handle'):
+            below.router.context(1).request(receiver.handle, 'x', LONG)
+        self.write(top, receiver, 'from above')
+        assert receiver.get(LONG).value() == 'from above'
+        sender_at(top, receiver)
+        self.write(below, receiver, 'from below')
+        assert receiver.get(LONG).value() == 'from below'
+
+    def test_handles_are_not_counted_up(self, family: tuple[Served, ...]) -> None:
+        numbers = sorted(Receiver(family[0].router).handle for _ in range(100))
+        assert len(set(numbers)) == 100
+        assert numbers[-1] - numbers[0] > 1 << 24
+
+
+@pytest.fixture
+def family() -> Iterator[tuple[Served, ...]]:
+    """The top, two children, and one below the first."""
+    with tree() as made:
+        top = made.master()
+        child = made.child(top, 1, 'child', (10, 19))
+        yield top, child, made.child(top, 2, 'other'), made.child(child, 10, 'below')

@@ -10,7 +10,7 @@ import pytest
 
 from svcfw.core.wire.errors import DecodeError
 from svcfw.files.disk.file_object import FileObject
-from svcfw.files.disk.reader import Content, Reader
+from svcfw.files.disk.reader import LONGEST_HOLE_BYTES, Content, Reader
 from svcfw.files.disk.writer import Wanted, Writer
 from svcfw.files.messages.file_parts import COPY, DATA, PACKED, ZEROS, FileParts, FilePlace
 from svcfw.files.relay.spool import Spool, SpoolReader
@@ -54,6 +54,19 @@ def test_there_and_back():
 
 def test_zeros_do_not_travel():
     assert (ZEROS, 1000) in messages(FileParts(content(bytes(3000))))
+
+
+def test_one_message_is_no_hole_of_any_size(tmp_path):
+    """Twenty bytes would make a file of terabytes, which is then hashed."""
+    target = FilePlace(Writer(str(tmp_path / 'file')), None, 8 << 40)
+    with pytest.raises(TransferError, match='longer than'):
+        target.take(None, ZEROS, LONGEST_HOLE_BYTES + 1)
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) == 0
+    with open(tmp_path / 'sparse', 'wb') as file:
+        file.truncate(2 * LONGEST_HOLE_BYTES + 5)
+    with Reader(str(tmp_path / 'sparse')) as source:
+        sizes = [size for _, size in messages(FileParts(source, iter([(DATA, 0, source.size)])))]
+    assert sizes == [LONGEST_HOLE_BYTES, LONGEST_HOLE_BYTES, 5]
 
 
 def test_packed_where_the_path_is_slow_and_it_pays():

@@ -36,7 +36,7 @@ class Root:
     def __init__(self, router, spec, on_end):
         self.spec, self.on_end = spec, on_end
         self.dead = None
-        self.context = None
+        self.context = self.facts = None
         self.is_used = self.reinstated = self.is_over = False
         self.host = 'h'
         self.sweeps = 0
@@ -50,6 +50,9 @@ class Root:
         if not self.is_used and not self.dead:
             self.dead, self.is_over = 'it was reset', True
             self.on_end()
+
+    def all_children(self):
+        return []
 
     def is_idle(self):
         return not self.is_used

@@ -1,0 +1,204 @@
+"""Sources of modules of this process, ready to travel. Looking for one never imports it, nor a package it is in.
+
+Used by the responder on its loop. What a target asks for may be no name at all: whatever is wrong with it, there is no
+such module.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.machinery
+import importlib.util
+import re
+import sys
+import zlib
+from pathlib import Path
+from typing import Any
+
+from svcfw.boot.imports import exported, imports, imports_of_ours, parents
+from svcfw.boot.minify import minify
+
+#: A longer name is no module's.
+MAX_NAME_CHARS = 500
+
+#: The declaration of an encoding (PEP 263), in one of the first two lines; what travels is UTF-8.
+_COOKIE = re.compile(r'\A((?:[^\n]*\n)?[ \t\f]*)#[^\n]*?coding[:=][^\n]*')
+_NEVER = frozenset(sys.stdlib_module_names)
+#: What finders raise for a name that is none, or beside packages that are not there. KeyError: namespace packages look
+#: for the one that they are in among the modules that are imported.
+_NOT_FOUND = (AttributeError, ImportError, KeyError, ValueError)
+
+
+class Source:
+    """One module, ready to travel.
+
+    packed: zlib source; path: as tracebacks show it. imports: what its statements import, its packages first; exported:
+    what `from it import *` gives, which may be modules.
+    """
+
+    def __init__(self, name: str, is_package: bool, path: str, text: str) -> None:
+        #: What it cost to make this, in bytes of text.
+        self.size = len(text)
+        self.exported: list[str] = []
+        if name.partition('.')[0] == 'svcfw':  # minify knows the style of ours
+            text = minify(text)
+            imported = imports_of_ours(text)
+        else:
+            tree = ast.parse(text)
+            if name == '__main__':
+                text = _without_main_guard(tree, text, path)
+            imported = imports(tree, name if is_package else name.rpartition('.')[0])
+            if is_package:
+                self.exported = exported(tree)
+            text = _COOKIE.sub(r'\1#', text, count=1)
+        self.is_package = is_package
+        #: Whether this is a package that consists of nothing but folders.
+        self.is_namespace = False
+        self.path = path
+        self.packed = zlib.compress(text.encode(), 6)
+        self.imports = [*parents(name), *dict.fromkeys(imported)]
+
+
+def find(name: str) -> Source | None:
+    """The module of that name; None where there is none with a source."""
+    try:
+        if name == '__main__':
+            return program()
+        spec = _spec(name) if is_name(name) else None
+        if spec is None:
+            return None
+        is_package = spec.submodule_search_locations is not None
+        text = _source_text(spec)
+        suffix = '/__init__.py' if is_package else '.py'
+        if text is None:
+            return None
+        source = Source(name, is_package, name.replace('.', '/') + suffix, text)
+        source.is_namespace = _is_namespace(spec)
+        return source
+    except (*_NOT_FOUND, OSError, SyntaxError, RecursionError):
+        return None  # an extension module, or something else without source: the target has it or has not
+
+
+def program() -> Source:
+    """The program that runs here. OSError, SyntaxError, ValueError where it cannot be sent."""
+    file = getattr(sys.modules['__main__'], '__file__', None)
+    if file is None:
+        raise ValueError('it was not started from a file (python -c, a notebook, ...). Put them into a module')
+    return Source('__main__', False, Path(file).name, _read(Path(file)))
+
+
+def spec_or_none(name: str) -> Any:
+    """Where a module is, if it is here."""
+    try:
+        return _spec(name) if is_name(name) else None
+    except _NOT_FOUND:
+        return None
+
+
+def is_namespace(name: str) -> bool:
+    """Whether this is a package that consists of nothing but a folder, or of several."""
+    spec = spec_or_none(name)
+    return spec is not None and _is_namespace(spec)
+
+
+def _is_namespace(spec: Any) -> bool:
+    return spec.origin is None and spec.submodule_search_locations is not None
+
+
+def is_name(name: str) -> bool:
+    """Whether this may be the name of a module that is not in every Python."""
+    is_one = len(name) <= MAX_NAME_CHARS and all(part.isidentifier() for part in name.split('.'))
+    return is_one and name.partition('.')[0] not in _NEVER
+
+
+def folders(spec: Any) -> list[str]:
+    """The folders of a package."""
+    try:
+        return list(spec.submodule_search_locations or ())
+    except _NOT_FOUND:  # of a namespace package in one that is not imported
+        return []
+
+
+def _spec(name: str) -> Any:
+    """The module's spec, found without importing its package."""
+    loaded = sys.modules.get(name)
+    if loaded is not None and loaded.__spec__ is not None:
+        return loaded.__spec__
+    path = None
+    parent = name.rpartition('.')[0]
+    if parent:
+        parent_spec = _spec(parent)
+        if parent_spec is None or parent_spec.submodule_search_locations is None:
+            return None
+        path = folders(parent_spec)
+    for finder in sys.meta_path:
+        try:
+            spec = finder.find_spec(name, path)
+        except KeyError:  # a namespace package in one that is not imported, where that of the library looks
+            spec = _namespace(name, path or [])
+        if spec is not None:
+            return spec
+    return None
+
+
+def _namespace(name: str, path: list[str]) -> Any:
+    spec = importlib.machinery.ModuleSpec(name, None, is_package=True)
+    candidates = [Path(folder, name.rpartition('.')[2]) for folder in path]
+    spec.submodule_search_locations = [str(folder) for folder in candidates if folder.is_dir()]
+    return spec
+
+
+def _source_text(spec: Any) -> str | None:
+    """The source of a module; '' for a namespace package, None where there is none."""
+    if _is_namespace(spec):
+        return ''
+    if hasattr(spec.loader, 'get_source'):
+        text: str | None = spec.loader.get_source(spec.name)
+        return text
+    # A loader that rewrites what it loads, as pytest's does, need not offer the source.
+    return _read(Path(spec.origin)) if str(spec.origin).endswith('.py') else None
+
+
+def _read(path: Path) -> str:
+    return importlib.util.decode_source(path.read_bytes())
+
+
+def _without_main_guard(tree: ast.Module, text: str, path: str) -> str:
+    """A program's source, to be imported elsewhere: its `if __name__ == '__main__':` blocks are blanked.
+
+    ValueError for a program that has neither such a block nor a function with `@svcfw.main()`: importing it would run
+    it.
+    """
+    guards = [node for node in tree.body if isinstance(node, ast.If) and '__name__' in ast.unparse(node.test)]
+    if not guards and not _has_main_function(tree):
+        raise ValueError(
+            f'{path} would run there when it is imported. '
+            'Put what it does into a function with @svcfw.main(), or below `if __name__ == "__main__":`'
+        )
+    lines = text.split('\n')  # not splitlines(), to which a form feed ends a line
+    for guard in guards:
+        for number in range(guard.lineno, (guard.end_lineno or guard.lineno) + 1):
+            lines[number - 1] = ''
+    return '\n'.join(lines)
+
+
+def _has_main_function(tree: ast.Module) -> bool:
+    """Whether a function is decorated with `svcfw.main()`, under whatever names both were imported."""
+    modules, functions = set(), set()
+    for node in tree.body:
+        if isinstance(node, ast.Import):
+            modules |= {alias.asname or alias.name for alias in node.names if alias.name == 'svcfw'}
+        elif isinstance(node, ast.ImportFrom) and node.module == 'svcfw' and not node.level:
+            functions |= {alias.asname or alias.name for alias in node.names if alias.name == 'main'}
+    calls = [
+        decorator.func
+        for node in tree.body
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        for decorator in node.decorator_list
+        if isinstance(decorator, ast.Call)
+    ]
+    return any(
+        (isinstance(call, ast.Name) and call.id in functions)
+        or (isinstance(call, ast.Attribute) and call.attr == 'main' and ast.unparse(call.value) in modules)
+        for call in calls
+    )
