@@ -30,8 +30,14 @@ STATS_S = 2.0
 #: How long its exit functions may take once its link is gone.
 LEFT_OVER_S = 1.0
 _SERVING = 'svcfw.mux.service_host.serving'
-#: What users' services, which are found there and not sent, may import of ours beyond what runs on targets.
-_FOR_SERVICES = ('svcfw.ansible.services.granting', 'svcfw.ansible.services.policies')
+#: What users' services, which are found there and not sent, may import of ours beyond what runs on targets; and the
+#: services that come with the collection.
+_FOR_SERVICES = (
+    'svcfw.ansible.services.granting',
+    'svcfw.ansible.services.policies',
+    'svcfw.ansible.services.ready.artifacts',
+    'svcfw.ansible.services.ready.semaphores',
+)
 
 
 class ServiceHost:
