@@ -99,7 +99,15 @@ def require_no_more(router: Router, before: dict[str, int], server: Sshd | None)
     try:
         wait_until(is_no_more, seconds(15), 'all is given back')
     except AssertionError:
-        raise AssertionError(f'held before and after: {more}; {server and server.session_pids()}') from None
+        found = [commandline(pid) for pid in descendants(os.getpid())]
+        raise AssertionError(f'held before and after: {more}; {server and server.session_pids()}; {found}') from None
+
+
+def commandline(pid: int) -> str:
+    """What a process is, for messages."""
+    with contextlib.suppress(OSError):
+        return f'{pid}: {Path(f"/proc/{pid}/cmdline").read_bytes()[:80]!r} {Path(f"/proc/{pid}/stat").read_text()[:60]}'
+    return f'{pid}: gone'
 
 
 class Killing:

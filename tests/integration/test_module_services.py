@@ -114,9 +114,9 @@ def test_policies_go_by_host_and_account(asker: Asker, host: Host) -> None:
     run = asker.play(inventory, asker.tasks(call('for_web'), call('for_root'), call('for_parents')))
     for name, allowed in (('web1', 'web'), ('web9', None), ('db1', None)):
         for_web, for_root, for_parents = answers(run, name)
-        assert for_web == allowed if allowed else 'not allowed to call it (AllowHosts)' in for_web['error']
-        assert 'not allowed to call it (AllowAccounts)' in for_root['error']
-        assert 'not allowed to call it (AllowParents)' in for_parents['error']
+        assert for_web == allowed if allowed else 'not allowed to call it (policy AllowHosts)' in for_web['error']
+        assert 'not allowed to call it (policy AllowAccounts)' in for_root['error']
+        assert 'not allowed to call it (policy AllowParents)' in for_parents['error']
     assert asker.ask(host, call('for_root'), become=True) == ['root']
 
 
@@ -287,8 +287,8 @@ def test_what_cannot_be_done_is_told_to_the_caller(asker: Asker, host: Host) -> 
     ]
     *errors, last = asker.ask(host, *steps)
     parts = [
-        "No module named 'nowhere'", 'SyntaxError', 'it cannot be made', 'office has no Nothing',
-        'is not a Service class', 'unknown', 'unknown argument unknown', 'Office', 'a failure of its own',
+        "No module named 'nowhere'", 'SyntaxError', 'it cannot be made', 'module office has no attribute Nothing',
+        'is not a subclass of svcfw.service.Service', 'unknown', 'unknown argument unknown', 'Office', 'a failure of its own',
         'above the limit',
     ]  # fmt: skip
     for answer, part in zip(errors, parts, strict=True):
