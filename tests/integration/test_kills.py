@@ -42,6 +42,8 @@ class Kind(NamedTuple):
     python: str
     options: dict[str, Any]
     server: Sshd | None
+    #: Processes that this one had before: hosts of other tests.
+    others: frozenset[int]
 
     def start(self, router: Router) -> Context:
         if self.transport == 'ssh':
@@ -54,15 +56,16 @@ class Kind(NamedTuple):
 )
 def kind(request: pytest.FixtureRequest) -> Kind:
     transport, version = request.param
+    others = frozenset(descendants(os.getpid()))
     python = need_python(version)
     if transport == 'local':
-        return Kind(transport, python, {}, None)
+        return Kind(transport, python, {}, None, others)
     server: Sshd = request.getfixturevalue('own_sshd')
     options = {
         'hostname': server.host, 'username': server.user, 'port': server.port,
         'ssh_common_args': server.ssh_options(),
     }  # fmt: skip
-    return Kind(transport, python, options, server)
+    return Kind(transport, python, options, server, others)
 
 
 @pytest.fixture
@@ -72,8 +75,10 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def held(router: Router, server: Sshd | None) -> dict[str, int]:
+def held(router: Router, kind: Kind) -> dict[str, int]:
     """How much of what could leak this process has."""
+    server = kind.server
+    processes = set(descendants(os.getpid())) - kind.others
     return {
         'handles': len(router._handlers),
         'holders': len(router.holders._holders) if router.holders else 0,
@@ -82,16 +87,17 @@ def held(router: Router, server: Sshd | None) -> dict[str, int]:
         'routes': len(router.streams()),
         'descriptors': len(os.listdir('/proc/self/fd')),
         'threads': len(os.listdir('/proc/self/task')),
-        'processes': len(descendants(os.getpid())) - (1 + len(server.session_pids()) if server else 0),
+        'processes': len(processes) - (1 + len(server.session_pids()) if server else 0),
     }
 
 
-def require_no_more(router: Router, before: dict[str, int], server: Sshd | None) -> None:
+def require_no_more(router: Router, before: dict[str, int], kind: Kind) -> None:
     """What was held before is held now, as soon as processes and threads that end have ended."""
     more: dict[str, tuple[int, int]] = {}
+    server = kind.server
 
     def is_no_more() -> bool:
-        now = held(router, server)
+        now = held(router, kind)
         more.clear()
         more.update({name: (before[name], now[name]) for name in now if now[name] > before[name]})
         return not more and (server is None or not server.session_pids())
@@ -99,7 +105,7 @@ def require_no_more(router: Router, before: dict[str, int], server: Sshd | None)
     try:
         wait_until(is_no_more, seconds(15), 'all is given back')
     except AssertionError:
-        found = [commandline(pid) for pid in descendants(os.getpid())]
+        found = [commandline(pid) for pid in descendants(os.getpid()) if pid not in kind.others]
         raise AssertionError(f'held before and after: {more}; {server and server.session_pids()}; {found}') from None
 
 
@@ -198,20 +204,20 @@ class Killing:
 def test_killed_children(router: Router, kind: Kind, file: Path) -> None:
     (file.parent / 'folder').mkdir()
     os.link(file, file.parent / 'folder' / 'file')
-    killing, server = Killing(router, kind, file), kind.server
+    killing = Killing(router, kind, file)
     for number, moment in enumerate(MOMENTS):  # what is made once is there from now on
         killing.at(moment, number)
-    require_no_more(router, {**held(router, server), 'processes': 0}, server)
-    before = held(router, server)
+    require_no_more(router, {**held(router, kind), 'processes': 0}, kind)
+    before = held(router, kind)
     for number in range(CHILDREN):
         killing.at(MOMENTS[number % len(MOMENTS)], number // len(MOMENTS))
-    require_no_more(router, before, server)
-    print(f'{CHILDREN} killed: before {before}, after {held(router, server)}')
+    require_no_more(router, before, kind)
+    print(f'{CHILDREN} killed: before {before}, after {held(router, kind)}')
 
 
 def test_killed_parents(router: Router, kind: Kind, file: Path) -> None:
     """A context with a child of its own: that one ends, too."""
-    killing, server = Killing(router, kind, file), kind.server
+    killing = Killing(router, kind, file)
 
     def kill_one(moment: str, number: int) -> None:
         parent, pid = killing.child()
@@ -239,12 +245,12 @@ def test_killed_parents(router: Router, kind: Kind, file: Path) -> None:
 
     for number, moment in enumerate(MOMENTS):
         kill_one(moment, number)
-    require_no_more(router, {**held(router, server), 'processes': 0}, server)
-    before = held(router, server)
+    require_no_more(router, {**held(router, kind), 'processes': 0}, kind)
+    before = held(router, kind)
     for number in range((PARENTS + 1) // 2):
         kill_one(MOMENTS[number % len(MOMENTS)], number)
-    require_no_more(router, before, server)
-    print(f'{(PARENTS + 1) // 2} killed: before {before}, after {held(router, server)}')
+    require_no_more(router, before, kind)
+    print(f'{(PARENTS + 1) // 2} killed: before {before}, after {held(router, kind)}')
 
 
 def test_killed_programs(kind: Kind, file: Path) -> None:

@@ -288,8 +288,8 @@ def test_what_cannot_be_done_is_told_to_the_caller(asker: Asker, host: Host) -> 
     *errors, last = asker.ask(host, *steps)
     parts = [
         "No module named 'nowhere'", 'SyntaxError', 'it cannot be made', 'module office has no attribute Nothing',
-        'is not a subclass of svcfw.service.Service', 'unknown', 'unknown argument unknown', 'Office', 'a failure of its own',
-        'above the limit',
+        'is not a subclass of svcfw.service.Service', 'unknown', 'unknown argument unknown', 'Office',
+        'a failure of its own', 'above the limit',
     ]  # fmt: skip
     for answer, part in zip(errors, parts, strict=True):
         assert part in answer['error'], answer

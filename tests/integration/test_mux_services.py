@@ -16,6 +16,7 @@ from svcfw.mux.offer import Offer, start_time
 from svcfw.mux.server.services.calls import MAX_OF_ONE
 from tests.integration.test_mux_hostile import check_others, hostile
 from tests.support.mux import Mux, fds, in_thread, link, resident_bytes, running_mux
+from tests.support.sshd import kill
 
 MiB = 1024 * 1024
 ROOT = Path(__file__).resolve().parents[2]
@@ -398,7 +399,7 @@ def test_a_link_that_is_lost_in_mid_fetch_is_told_and_leaves_nothing(site: Site,
     join = in_thread(site.ask, body, HERE, site.offer(files=[str(tmp_path)]))
     site.mux.wait_for(lambda: os.listdir(tmp_path / 'to'), 'the beginning of the file')
     for pid in set(site.mux.agents()) - others:
-        os.kill(pid, signal.SIGKILL)
+        kill(pid)
     with pytest.raises(Exception, match=r'lost|ended'):
         join()
     site.mux.wait_for(lambda: fds(client.mux_pid) <= before + 1, 'the end of what it held')
