@@ -158,7 +158,7 @@ class TreePlace(object):
 
 
 class _TreeWriter(object):
-    """Adapter: the Incoming of a Destination with the interface of a Sink; zeros become holes."""
+    """Adapter: the TreeFile of a Destination with the interface of a Writer; zeros become holes."""
 
     def __init__(self, incoming, entry):
         self._incoming = incoming

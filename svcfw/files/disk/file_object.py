@@ -1,4 +1,4 @@
-"""FileObject: a file object with the interface of a Sink."""
+"""FileObject: a file object with the interface of a Writer."""
 
 import hashlib
 
@@ -8,7 +8,7 @@ _ZEROS = bytes(64 * 1024)
 
 
 class FileObject(object):
-    """A file object (binary, `write`) with the interface of a Sink. What has been written stays after a failure.
+    """A file object (binary, `write`) with the interface of a Writer. What has been written stays after a failure.
 
     keeps: keep what was written as `content`, too.
     """

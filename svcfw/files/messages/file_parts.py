@@ -87,8 +87,9 @@ class FileParts(object):
 class FilePlace(object):
     """Writes a file from messages.
 
-    sink: Sink, or what has its methods; finish(digest) puts its content in its place, or raises; copies: a descriptor
-    of what is at the place already. size: how many bytes there will be; set before the first message is taken.
+    sink: a Writer, or what has its methods; finish(digest) puts its content in its place, or raises; copies: a
+    descriptor of what is at the place already. size: how many bytes there will be, set before the
+    first message is taken.
     """
 
     def __init__(self, writer, finish, size=0, copies=None):

@@ -15,7 +15,7 @@ _ZEROS = bytes(256 * 1024)
 
 
 class Spool(object):
-    """`size` bytes whose SHA-256 is `digest`; to write, it has the interface of a Sink.
+    """`size` bytes whose SHA-256 is `digest`; to write, it has the interface of a Writer.
 
     fd: a file for the content, closed with the Spool; None: memory.
     """
