@@ -79,6 +79,21 @@ options:
     vars:
       - name: ansible_svcfw_payload_cache
       - name: svcfw_payload_cache
+  svcfw_reuse:
+    description:
+      - Run modules of ansible-core in processes that are forked ahead, and some of them (docs/performance.md lists them)
+        again in the same process, as long as that is as it was before. C(-vvv) shows it.
+      - C(false) forks a process for each module when it is to run.
+    type: boolean
+    default: true
+    env:
+      - name: ANSIBLE_SVCFW_REUSE
+    ini:
+      - section: svcfw_connection
+        key: reuse
+    vars:
+      - name: ansible_svcfw_reuse
+      - name: svcfw_reuse
   svcfw_services:
     description:
       - Services that modules on this host may call, by their names, C(module.Class). A module on it that calls another

@@ -28,8 +28,8 @@ from svcfw.ansible import agent_keys, become, here, options, shell_commands
 from svcfw.ansible.deferred import DeferredOperations, Other
 from svcfw.ansible.errors import translate
 from svcfw.ansible.options import played, text
-from svcfw.ansible.payloads import payload
-from svcfw.ansible.payloads.payload_cache import PayloadCache
+from svcfw.ansible.payloads import audited, payload
+from svcfw.ansible.payloads.payload_cache import PayloadCache, core_version
 from svcfw.ansible.services import offering
 from svcfw.ansible.session import MuxCalls
 from svcfw.ansible.told import Told
@@ -419,8 +419,9 @@ class Connection(ssh.Connection):
         if matched is not None:
             found, environment = matched
             self._say('L0', 'modules run from memory')
+            process = self._process(found.fqn)
             result = self._session.call(
-                target, lambda client: client.run_module(target, found, environment, **_given(offered))
+                target, lambda client: client.run_module(target, found, environment, **_given(offered), **process)
             )
             if self.get_option('svcfw_payload_cache'):
                 self._payloads.keep(found.fqn)
@@ -434,6 +435,12 @@ class Connection(ssh.Connection):
             )
         self._say('L2', 'input for something else than a Python without arguments')
         return None
+
+    def _process(self, fqn: str) -> dict[str, Any]:
+        """How a module may run: in a process forked ahead, in one that has run others."""
+        if not (self.get_option('svcfw_reuse') and audited.knows_core(core_version)):
+            return {}
+        return {'can_rehearse': True, 'may_reuse': audited.is_core if audited.knows(fqn) else None}
 
     def _becomes(self, target: Target) -> str | None:
         """The account that a task at this target becomes."""

@@ -32,12 +32,12 @@ class Started(object):
 class Exited(object):
     """Job `job_id` has ended; `status` (int) is that of waitpid. Output may still have to be read.
 
-    ran: (which run of its process it was, place in snapshot.KINDS of why it was the last), (0, 0) if unknown.
+    ran: (which run of its process it was, place in kinds.KINDS of why it was the last), or ().
     """
 
     __slots__ = ('job_id', 'status', 'ran')
 
-    def __init__(self, job_id, status, ran=(0, 0)):
+    def __init__(self, job_id, status, ran=()):
         self.job_id = job_id
         self.status = status
         self.ran = ran
@@ -250,7 +250,7 @@ class Template(object):
                 self._ran[job_id] = (value & 0xFFFF, value >> 16)
             else:
                 self._jobs.pop(job_id, None)
-                yield Exited(job_id, value, self._ran.pop(job_id, (0, 0)))
+                yield Exited(job_id, value, self._ran.pop(job_id, ()))
 
     def _take_greeting(self):
         """Whether the greeting is complete: the paths that affect the interpreter, watched from now on."""

@@ -24,15 +24,14 @@ from svcfw.agent.warm import (
     preimport,
     prepared,
     runner,
-    snapshot,
-    worker,
-    workers,
     zip_file,
 )
+from svcfw.agent.warm.reuse import worker, workers
+from svcfw.agent.warm.reuse.kinds import KINDS
 
 #: Seconds between SIGTERM and SIGKILL.
 KILL_AFTER_S = 5.0
-_IMPORTS = (snapshot.KINDS.index('the first run'), snapshot.KINDS.index('an import'))
+_IMPORTS = (KINDS.index('the first run'), KINDS.index('an import'))
 # Objects since the last collection that are worth another one (20 ms) where there is no gc.freeze.
 _NEW_OBJECTS = 5000
 

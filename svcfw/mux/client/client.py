@@ -195,18 +195,34 @@ class Client:
         """'~' or '~name' as the target's shell expands it."""
         return str(self._ask(target, ops.EXPAND, (name,)))
 
-    def run_module(self, target: Target, payload: Any, env: dict[str, str], offer: Offer | None = None) -> Result:
+    def run_module(
+        self,
+        target: Target,
+        payload: Any,
+        env: dict[str, str],
+        offer: Offer | None = None,
+        *,
+        can_rehearse: bool = False,
+        may_reuse: Callable[[Any], bool] | None = None,
+    ) -> Result:
         """Run a module (svcfw.ansible.payloads.payload.Payload) with these additions to its environment.
 
-        offer: what it may ask the controller for.
+        offer: what it may ask the controller for. can_rehearse: its process may be forked ahead. may_reuse: for a
+        module that may run in a process that has run others, tells of its members whether they are what they should be.
         """
         job = {
             'kind': 'module', 'format': payload.format, 'module': payload.module, 'fqn': payload.fqn,
             'params': payload.params, 'profile': payload.profile, 'rlimit_nofile': payload.rlimit_nofile,
             'secrets': None if payload.secrets is None else list(payload.secrets),
             'interpreter': list(payload.interpreter), 'env': env, 'zip_id': payload.zip_id,
+            'can_rehearse': can_rehearse, 'may_reuse': may_reuse is not None,
         }  # fmt: skip
-        return self._run(target, ops.MODULE, (_offering(job, offer),), payload.members)
+
+        def members() -> tuple[bool, Any]:
+            found = payload.members()
+            return may_reuse is not None and may_reuse(found), found
+
+        return self._run(target, ops.MODULE, (_offering(job, offer),), members)
 
     def run_source(
         self, target: Target, source: bytes, interpreter: list[str], env: dict[str, str], offer: Offer | None = None

@@ -172,7 +172,7 @@ class Operations:
                 if result is False:
                     node.remote_cache.was_missing(arguments[-1])
                 if exchange is not None:
-                    self._session.telling.answered(node, exchange.target_us, exchange.received_bytes)
+                    self._session.telling.answered(node, exchange.target_us, exchange.received_bytes, exchange.ran)
                 self._session.deliver(request, protocol.RESULT, result)
             self._session.advance()
 
@@ -198,7 +198,8 @@ class Operations:
         if zip_id is not None and found_zip is None:
 
             def arrived(value: Any) -> None:
-                self._session.store.add(zip_id, value)
+                may_reuse, members = value
+                self._session.store.add(zip_id, members, may_reuse)
                 self._session.step(self._carry_out, request, node)
 
             self._on_members = arrived
@@ -206,6 +207,7 @@ class Operations:
             return
         if found_zip is not None:
             job['member_list'] = found_zip.member_list
+            job['may_reuse'] = job['may_reuse'] and found_zip.may_reuse
             node.remote_cache.members(found_zip.contents)
         self._ask(request, node, (job,), offer)
 

@@ -4,7 +4,7 @@ import os
 import socket
 import time
 
-from svcfw.agent.warm import pipe, snapshot
+from svcfw.agent.warm import pipe
 
 #: Workers that wait for a run. There is more than one only after runs side by side.
 MAX_IDLE = 2
@@ -17,7 +17,7 @@ _MAX_DEATHS = 3
 
 
 class Ran(object):
-    """What a worker says of a run. kind: place in snapshot.KINDS of why no other follows (int), 0 if one may."""
+    """What a worker says of a run. kind: place in kinds.KINDS of why no other follows (int), 0 if one may."""
 
     def __init__(self, pid, runs, kind, more):
         self.pid = pid

@@ -13,21 +13,18 @@ import signal
 import sys
 import time
 
-from svcfw.agent.warm import globals_seen
+from svcfw.agent.warm.reuse import globals_seen
+from svcfw.agent.warm.reuse.kinds import KINDS
 
-#: What may differ (str). Their places travel (pipe.RAN): new ones go to the end.
-KINDS = (
-    '', 'its status', 'a thread', 'a child', 'a descriptor', 'its account', 'a limit', 'the working directory',
-    'the umask', 'a signal', 'a timer', 'its priority', 'the environment', 'the time zone', 'exit functions', 'tracing',
-    'an import', 'a global', 'a logger', 'its memory', 'its age', 'its number of runs', 'an error', 'the first run',
-)  # fmt: skip
 #: Resident memory above that of the beginning.
 MAX_GROWTH_BYTES = 32 * 1024 * 1024
 # Set for a run, or made by it.
 _RESET = {
     'ansible.module_utils.basic': ('_ANSIBLE_ARGS', '_ANSIBLE_PROFILE', '_PARSED_MODULE_ARGS'),
     'tempfile': ('tempdir', '_name_sequence'),
+    'platform': ('_uname_cache',),
 }
+_EMPTIED = {'platform': ('_platform_cache', '_sys_version_cache')}
 _PR_SET_CHILD_SUBREAPER = 36
 _LIMITS = [getattr(resource, name) for name in dir(resource) if name.startswith('RLIMIT_')]
 _SIGNALS = [number for number in range(1, signal.NSIG) if number not in (signal.SIGKILL, signal.SIGSTOP)]
@@ -40,7 +37,7 @@ class Given(object):
     def __init__(self):
         self._argv, self._path, self._main = list(sys.argv), list(sys.path), sys.modules.get('__main__')
         self._orig_argv = list(getattr(sys, 'orig_argv', ()))  # since 3.10
-        self._executable = sys.executable
+        self._executable, self._excepthook = sys.executable, sys.excepthook
         self._environ = dict(os.environ)
         self._locale = _locale.setlocale(_locale.LC_ALL, None)
         self._nofile = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -48,7 +45,7 @@ class Given(object):
     def restore(self):
         sys.argv[:], sys.path[:] = self._argv, self._path
         getattr(sys, 'orig_argv', [])[:] = self._orig_argv
-        sys.executable = self._executable
+        sys.executable, sys.excepthook = self._executable, self._excepthook
         sys.modules['__main__'] = self._main  # type: ignore[assignment]
         if os.environ != self._environ:
             os.environ.clear()
@@ -62,6 +59,9 @@ class Given(object):
             for attribute in attributes:
                 if hasattr(module, attribute):
                     setattr(module, attribute, None)
+        for name, attributes in _EMPTIED.items():
+            for attribute in attributes:
+                getattr(sys.modules.get(name), attribute, {}).clear()
         syslog = sys.modules.get('syslog')
         if syslog is not None:
             syslog.closelog()
@@ -70,13 +70,13 @@ class Given(object):
 class Snapshot(object):
     """Of this process, which has one thread and no child, as it is when this is made.
 
-    Its descendants that lose their parent become its children from then on, so that none can be overlooked.
+    ours: as of GlobalsSeen. Its descendants that lose their parent become its children from then on, so that none can be overlooked.
     """
 
-    def __init__(self):
+    def __init__(self, ours=()):
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         self._memory = _resident_bytes()
-        self._globals = globals_seen.GlobalsSeen()
+        self._globals = globals_seen.GlobalsSeen(ours)
         self._state = self._look()
 
     def difference(self):

@@ -10,7 +10,9 @@ import os
 import sys
 
 from svcfw.agent import private
-from svcfw.agent.warm import child, pipe, runner, snapshot
+from svcfw.agent.warm import child, pipe, runner
+from svcfw.agent.warm.reuse import snapshot
+from svcfw.agent.warm.reuse.kinds import KINDS
 
 MAX_RUNS = 200
 _BASIC = 'ansible.module_utils.basic'
@@ -47,7 +49,7 @@ class Worker(object):
         gc.collect()
         getattr(gc, 'freeze', int)()  # since 3.7
         if has_snapshot:
-            self._snapshot = snapshot.Snapshot()
+            self._take_snapshot()
         while True:
             private.hide()
             job, fds = self._next_job()
@@ -63,8 +65,11 @@ class Worker(object):
         before = set(sys.modules)
         self._take(fds)
         status, root = runner.attempt(job, self._tools)
-        self._report(snapshot.KINDS.index('the first run'), ' '.join(set(sys.modules) - before))
+        self._report(KINDS.index('the first run'), ' '.join(set(sys.modules) - before))
         os._exit(runner.finish(status, root))
+
+    def _take_snapshot(self):
+        self._snapshot = snapshot.Snapshot([self._tools.finder, self._tools.members, self._tools.preimport])
 
     def _next_job(self):
         messages = []
@@ -82,7 +87,7 @@ class Worker(object):
 
     def _run(self, job, fds):
         if self._snapshot is None:
-            self._snapshot = snapshot.Snapshot()
+            self._take_snapshot()
         self._runs += 1
         self._take(fds)
         streams = sys.stdout, sys.stderr
@@ -90,22 +95,22 @@ class Worker(object):
         try:
             kind, more = self._why_not_again(status, root, streams)
         except Exception as exc:
-            kind, more = snapshot.KINDS.index('an error'), str(exc)
+            kind, more = KINDS.index('an error'), str(exc)
         self._report(kind, more)
         if kind:
             os._exit(runner.finish(status, root))
 
     def _why_not_again(self, status, root, streams):
         if status:
-            return snapshot.KINDS.index('its status'), ''
+            return KINDS.index('its status'), ''
         if not snapshot.has_one_thread():
-            return snapshot.KINDS.index('a thread'), ''
+            return KINDS.index('a thread'), ''
         for stream in streams:
             stream.flush()
         root.remove()
         self._clear_up()
         if self._runs >= MAX_RUNS:
-            return snapshot.KINDS.index('its number of runs'), ''
+            return KINDS.index('its number of runs'), ''
         return self._snapshot.difference()
 
     def _clear_up(self):
