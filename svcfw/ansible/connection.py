@@ -438,9 +438,13 @@ class Connection(ssh.Connection):
 
     def _process(self, fqn: str) -> dict[str, Any]:
         """How a module may run: in a process forked ahead, in one that has run others."""
-        if not (self.get_option('svcfw_reuse') and audited.knows_core(core_version)):
-            return {}
-        return {'can_rehearse': True, 'may_reuse': audited.is_core if audited.knows(fqn) else None}
+        is_wanted = self.get_option('svcfw_reuse') and audited.knows_core(core_version)
+        is_known = audited.knows(fqn)
+        return {
+            'can_rehearse': is_wanted,
+            'may_reuse': is_wanted and is_known,
+            'is_core': audited.is_core if is_known else None,
+        }
 
     def _becomes(self, target: Target) -> str | None:
         """The account that a task at this target becomes."""

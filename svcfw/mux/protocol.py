@@ -14,7 +14,7 @@ VERSION = 4
 #: telling.py about the last two.
 HELLO = 1
 REQUEST = 2  # (link, hashed become key or None, timeout_s, operation, arguments of svcfw.agent.ops)
-MEMBERS = 3  # (are they those of core, [(name, digest, content), ...]), the answer to NEED_MEMBERS
+MEMBERS = 3  # (are they core's own, [(name, digest, content), ...]), the answer to NEED_MEMBERS
 BECOME_START = 4  # (command, need_tty, has_password, folder; see Become), the answer to BECOME_BUILD
 BECOME_INPUT = 5  # bytes to type, an answer to BECOME_OUTPUT
 STOP = 6  # end the multiplexer

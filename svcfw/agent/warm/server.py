@@ -26,12 +26,11 @@ from svcfw.agent.warm import (
     runner,
     zip_file,
 )
-from svcfw.agent.warm.reuse import worker, workers
-from svcfw.agent.warm.reuse.kinds import KINDS
+from svcfw.agent.warm.reuse import kinds, worker, workers
 
 #: Seconds between SIGTERM and SIGKILL.
 KILL_AFTER_S = 5.0
-_IMPORTS = (KINDS.index('the first run'), KINDS.index('an import'))
+_IMPORTS = (kinds.KINDS.index('the first run'), kinds.KINDS.index('an import'))
 # Objects since the last collection that are worth another one (20 ms) where there is no gc.freeze.
 _NEW_OBJECTS = 5000
 

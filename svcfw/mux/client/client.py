@@ -203,24 +203,25 @@ class Client:
         offer: Offer | None = None,
         *,
         can_rehearse: bool = False,
-        may_reuse: Callable[[Any], bool] | None = None,
+        may_reuse: bool = False,
+        is_core: Callable[[Any], bool] | None = None,
     ) -> Result:
         """Run a module (svcfw.ansible.payloads.payload.Payload) with these additions to its environment.
 
-        offer: what it may ask the controller for. can_rehearse: its process may be forked ahead. may_reuse: for a
-        module that may run in a process that has run others, tells of its members whether they are what they should be.
+        offer: what it may ask the controller for. can_rehearse: its process may be forked ahead. may_reuse: it may
+        run in a process that has run others, if is_core(its members) says that they are core's own.
         """
         job = {
             'kind': 'module', 'format': payload.format, 'module': payload.module, 'fqn': payload.fqn,
             'params': payload.params, 'profile': payload.profile, 'rlimit_nofile': payload.rlimit_nofile,
             'secrets': None if payload.secrets is None else list(payload.secrets),
             'interpreter': list(payload.interpreter), 'env': env, 'zip_id': payload.zip_id,
-            'can_rehearse': can_rehearse, 'may_reuse': may_reuse is not None,
+            'can_rehearse': can_rehearse, 'may_reuse': may_reuse,
         }  # fmt: skip
 
         def members() -> tuple[bool, Any]:
             found = payload.members()
-            return may_reuse is not None and may_reuse(found), found
+            return is_core is not None and is_core(found), found
 
         return self._run(target, ops.MODULE, (_offering(job, offer),), members)
 

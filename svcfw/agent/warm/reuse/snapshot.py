@@ -13,8 +13,7 @@ import signal
 import sys
 import time
 
-from svcfw.agent.warm.reuse import globals_seen
-from svcfw.agent.warm.reuse.kinds import KINDS
+from svcfw.agent.warm.reuse import globals_seen, kinds
 
 #: Resident memory above that of the beginning.
 MAX_GROWTH_BYTES = 32 * 1024 * 1024
@@ -83,18 +82,18 @@ class Snapshot(object):
         """The place in KINDS (int) of what differs, and more about it (str); (0, '') if nothing does."""
         self._globals.empty_caches()
         if _has_children():
-            return KINDS.index('a child'), ''
+            return kinds.KINDS.index('a child'), ''
         for (kind, before), (_, now) in zip(self._state, self._look()):
             if before != now:
-                return KINDS.index(kind), ''
+                return kinds.KINDS.index(kind), ''
         if _resident_bytes() > self._memory + MAX_GROWTH_BYTES:
-            return KINDS.index('its memory'), ''
+            return kinds.KINDS.index('its memory'), ''
         names = self._globals.new_modules()
         if names:
-            return KINDS.index('an import'), ' '.join(names)
+            return kinds.KINDS.index('an import'), ' '.join(names)
         changed = self._globals.changed()
         if changed is not None:
-            return KINDS.index('a global'), changed
+            return kinds.KINDS.index('a global'), changed
         return 0, ''
 
     @staticmethod

@@ -11,8 +11,7 @@ import sys
 
 from svcfw.agent import private
 from svcfw.agent.warm import child, pipe, runner
-from svcfw.agent.warm.reuse import snapshot
-from svcfw.agent.warm.reuse.kinds import KINDS
+from svcfw.agent.warm.reuse import kinds, snapshot
 
 MAX_RUNS = 200
 _BASIC = 'ansible.module_utils.basic'
@@ -65,7 +64,7 @@ class Worker(object):
         before = set(sys.modules)
         self._take(fds)
         status, root = runner.attempt(job, self._tools)
-        self._report(KINDS.index('the first run'), ' '.join(set(sys.modules) - before))
+        self._report(kinds.KINDS.index('the first run'), ' '.join(set(sys.modules) - before))
         os._exit(runner.finish(status, root))
 
     def _take_snapshot(self):
@@ -95,22 +94,22 @@ class Worker(object):
         try:
             kind, more = self._why_not_again(status, root, streams)
         except Exception as exc:
-            kind, more = KINDS.index('an error'), str(exc)
+            kind, more = kinds.KINDS.index('an error'), str(exc)
         self._report(kind, more)
         if kind:
             os._exit(runner.finish(status, root))
 
     def _why_not_again(self, status, root, streams):
         if status:
-            return KINDS.index('its status'), ''
+            return kinds.KINDS.index('its status'), ''
         if not snapshot.has_one_thread():
-            return KINDS.index('a thread'), ''
+            return kinds.KINDS.index('a thread'), ''
         for stream in streams:
             stream.flush()
         root.remove()
         self._clear_up()
         if self._runs >= MAX_RUNS:
-            return KINDS.index('its number of runs'), ''
+            return kinds.KINDS.index('its number of runs'), ''
         return self._snapshot.difference()
 
     def _clear_up(self):
