@@ -17,7 +17,8 @@ MAX_PARTS = 2000
 _ANSWERS = {ops.EXPAND: str, ops.PUT_KEPT: bool}
 _PART = (str, bytes, bytes)
 _DONE = (str, int, bytes, bytes)
-_DONES = frozenset({_DONE, (*_DONE, int), (*_DONE, int, int), (*_DONE, int, int, int)})
+_DONES = frozenset({_DONE, (*_DONE, int)})  # with the time
+_MODULE_DONES = _DONES | {(*_DONE, int, int), (*_DONE, int, int, int)}  # with its run
 _UNFIT = (str, str)
 
 #: on_part(stdout, stderr); on_end(value or the Error that ended it).
@@ -88,7 +89,8 @@ class Exchange:
 
     def _result(self, value: Any) -> Any:
         if self._operation in _WITH_OUTPUT:
-            if _shape(value) in _DONES and value[0] == ops.DONE:
+            shapes = _MODULE_DONES if self._operation == ops.MODULE else _DONES
+            if _shape(value) in shapes and value[0] == ops.DONE:
                 more = value[len(_DONE) :]
                 self.ran = more[:2] if len(more) > 1 else (0, 0)
                 self.target_us = more[-1] if len(more) % 2 else 0
