@@ -1,6 +1,7 @@
 """An agent's part, for tests, under any Python from 3.6 on: takes jobs on stdin, runs them in a template, one by one.
 
-Input and output are pickled: a list of jobs in; a list of (status, stdout, stderr) and a report of the driver out.
+Input and output are pickled: a list of jobs in; a list of (status, stdout, stderr, ran) and a report of the driver
+out.
 """
 
 import os
@@ -10,7 +11,7 @@ import sys
 
 
 def run(template, job_id, job):
-    """(wait status, stdout, stderr) of one job; the status is None if the template died."""
+    """(wait status, stdout, stderr, ran) of one job; the status is None if the template died."""
     from svcfw.agent.template.template import Exited, Lost
 
     job = dict(job)
@@ -24,7 +25,7 @@ def run(template, job_id, job):
     for _, write_end in pipes:
         os.close(write_end)
     outputs = {read_end: [] for read_end, _ in pipes}
-    live, ended, status = set(outputs), False, None
+    live, ended, status, ran = set(outputs), False, None, ()
     while live or not ended:
         readable, writable, _ = select.select(
             [template.fileno()] * (not ended) + list(live), [template.fileno()] if template.wants_write() else [], []
@@ -34,7 +35,7 @@ def run(template, job_id, job):
         if not ended and template.fileno() in readable:
             for event in template.receive():
                 if isinstance(event, Exited):
-                    ended, status = True, event.status
+                    ended, status, ran = True, event.status, event.ran
                 ended = ended or isinstance(event, Lost)
         for fd in live.intersection(readable):
             data = os.read(fd, 65536)
@@ -43,7 +44,7 @@ def run(template, job_id, job):
                 live.remove(fd)
                 os.close(fd)
     stdout, stderr = (b''.join(outputs[read_end]) for read_end, _ in pipes)
-    return status, stdout, stderr
+    return status, stdout, stderr, ran
 
 
 def main():

@@ -35,10 +35,12 @@ class GlobalsSeen(object):
         self._places = []  # (container, names to leave out, its keys, its values)
         self._caches = []
         self._seen = {id(vars(each)) for each in ours}
-        for name, module in self._modules.items():
-            names = getattr(module, '__dict__', None)
+        own = [name for name in self._modules if name.partition('.')[0] == 'ansible']
+        # First those that are looked into more deeply: a container is looked into once.
+        for name in own + [name for name in self._modules if name not in set(own)]:
+            names = getattr(self._modules[name], '__dict__', None)
             if type(names) is dict:
-                self._add(names, 2 if name.partition('.')[0] == 'ansible' else 1, _EXEMPT.get(name, ()))
+                self._add(names, 2 if name in own else 1, _EXEMPT.get(name, ()))
         self.empty_caches()
 
     def new_modules(self):

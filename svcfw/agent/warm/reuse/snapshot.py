@@ -5,6 +5,7 @@ Everything else is compared, and where anything differs the process ends. Linux 
 """
 
 import _locale
+import _signal
 import atexit
 import ctypes
 import os
@@ -38,6 +39,7 @@ class Given(object):
         self._orig_argv = list(getattr(sys, 'orig_argv', ()))  # since 3.10
         self._executable, self._excepthook = sys.executable, sys.excepthook
         self._environ = dict(os.environ)
+        self._variables = dict(_variables())
         self._locale = _locale.setlocale(_locale.LC_ALL, None)
         self._nofile = resource.getrlimit(resource.RLIMIT_NOFILE)
 
@@ -46,7 +48,7 @@ class Given(object):
         getattr(sys, 'orig_argv', [])[:] = self._orig_argv
         sys.executable, sys.excepthook = self._executable, self._excepthook
         sys.modules['__main__'] = self._main  # type: ignore[assignment]
-        if os.environ != self._environ:
+        if _variables() != self._variables:
             os.environ.clear()
             os.environ.update(self._environ)
         _locale.setlocale(_locale.LC_ALL, self._locale)
@@ -109,10 +111,10 @@ class Snapshot(object):
             ('a limit', [resource.getrlimit(limit) for limit in _LIMITS]),
             ('the working directory', _identity('.')),
             ('the umask', mask),
-            ('a signal', [signal.getsignal(number) for number in _SIGNALS] + [signal.pthread_sigmask(signal.SIG_BLOCK, [])]),
+            ('a signal', [_signal.getsignal(number) for number in _SIGNALS] + [_signal.pthread_sigmask(signal.SIG_BLOCK, [])]),
             ('a timer', [signal.getitimer(which) for which in _TIMERS]),
             ('its priority', (os.getpriority(os.PRIO_PROCESS, 0), os.sched_getscheduler(0), os.sched_getaffinity(0))),
-            ('the environment', (dict(os.environ), _locale.setlocale(_locale.LC_ALL, None))),
+            ('the environment', (dict(_variables()), _locale.setlocale(_locale.LC_ALL, None))),
             ('the time zone', (time.tzname, time.timezone, time.altzone, time.daylight)),
             ('exit functions', atexit._ncallbacks()),
             ('tracing', (sys.gettrace(), sys.getprofile(), sys.getrecursionlimit(), sys.getswitchinterval())),
@@ -124,6 +126,11 @@ class Snapshot(object):
 
 def has_one_thread():
     return len(os.listdir('/proc/self/task')) == 1
+
+
+def _variables():
+    """The environment as os.environ holds it, without the decoding of each."""
+    return os.environ._data  # type: ignore[attr-defined]
 
 
 def _has_children():

@@ -45,8 +45,6 @@ class Worker(object):
         """
         _rehearse(profile)
         self._clear_up()
-        gc.collect()
-        getattr(gc, 'freeze', int)()  # since 3.7
         if has_snapshot:
             self._take_snapshot()
         while True:
@@ -69,6 +67,7 @@ class Worker(object):
 
     def _take_snapshot(self):
         self._snapshot = snapshot.Snapshot([self._tools.finder, self._tools.members, self._tools.preimport])
+        getattr(gc, 'freeze', int)()  # since 3.7; a collection after a run then visits what the run has left
 
     def _next_job(self):
         messages = []
