@@ -25,6 +25,8 @@ _RESET = {
     'platform': ('_uname_cache',),
 }
 _EMPTIED = {'platform': ('_platform_cache', '_sys_version_cache')}
+# Since core 2.22 each run has it write stacks at SIGUSR1.
+_DEBUG = 'ansible.module_utils._internal._debug'
 _PR_SET_CHILD_SUBREAPER = 36
 _LIMITS = [getattr(resource, name) for name in dir(resource) if name.startswith('RLIMIT_')]
 _SIGNALS = [number for number in range(1, signal.NSIG) if number not in (signal.SIGKILL, signal.SIGSTOP)]
@@ -42,6 +44,7 @@ class Given(object):
         self._variables = dict(_variables())
         self._locale = _locale.setlocale(_locale.LC_ALL, None)
         self._nofile = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._on_usr1 = signal.getsignal(signal.SIGUSR1)
 
     def restore(self):
         sys.argv[:], sys.path[:] = self._argv, self._path
@@ -55,6 +58,8 @@ class Given(object):
         time.tzset()
         if resource.getrlimit(resource.RLIMIT_NOFILE)[1] == self._nofile[1]:
             resource.setrlimit(resource.RLIMIT_NOFILE, self._nofile)
+        if getattr(signal.getsignal(signal.SIGUSR1), '__module__', '') == _DEBUG:
+            signal.signal(signal.SIGUSR1, self._on_usr1)
         for name, attributes in _RESET.items():
             module = sys.modules.get(name)
             for attribute in attributes:

@@ -88,22 +88,21 @@ class Worker(object):
             self._take_snapshot()
         self._runs += 1
         self._take(fds)
-        streams = sys.stdout, sys.stderr
         status, root = runner.attempt(job, self._tools)
         try:
-            kind, more = self._why_not_again(status, root, streams)
+            kind, more = self._why_not_again(status, root)
         except Exception as exc:
             kind, more = kinds.KINDS.index('an error'), str(exc)
         self._report(kind, more)
         if kind:
             os._exit(runner.finish(status, root))
 
-    def _why_not_again(self, status, root, streams):
+    def _why_not_again(self, status, root):
         if status:
             return kinds.KINDS.index('its status'), ''
         if not snapshot.has_one_thread():
             return kinds.KINDS.index('a thread'), ''
-        for stream in streams:
+        for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
             stream.flush()
         root.remove()
         self._clear_up()
