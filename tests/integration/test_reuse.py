@@ -9,6 +9,7 @@ import os
 import random
 import re
 import shutil
+import subprocess
 from collections import Counter
 from functools import cache
 from pathlib import Path
@@ -19,8 +20,10 @@ import pytest
 from svcfw.agent.warm.reuse import kinds
 from svcfw.ansible.payloads import audited
 from tests.support import payloads
+from tests.support.hosts import CHECKOUT
 from tests.support.interpreters import need_python
 from tests.support.payloads import Outcome, Task
+from tests.support.venvs import need_core, site_packages
 
 CORES = (('2.16', '3.6'), ('2.19', '3.8'), ('2.21', '3.13'), ('devel', '3.11'))
 BASE_ENV = {'PATH': '/usr/bin:/bin:/usr/sbin:/sbin', 'HOME': '/root', 'LANG': 'C.UTF-8'}
@@ -149,6 +152,39 @@ def test_the_environment_of_a_run_is_not_that_of_the_next(tmp_path: Path) -> Non
     assert not {'A_OF_ONE', 'TZ', 'B'} & set(found[3])
     assert {'B'} == {'A_OF_ONE', 'TZ', 'B'} & set(found[4])
     assert [run.ran[0] for run in runs[2:]] == [2, 3, 4]
+
+
+_REHEARSAL = """
+import sys
+sys.path.insert(0, {core!r})
+sys.path.append({checkout!r})
+import os, subprocess, syslog, tempfile
+import ansible.module_utils.basic
+from svcfw.agent.warm.reuse import snapshot, worker
+seen = []
+for module, name in ((syslog, 'syslog'), (tempfile, 'mkdtemp'), (subprocess, 'Popen'), (os, 'mkdir'), (os, 'open')):
+    setattr(module, name, lambda *args, name=name, **more: seen.append(name))
+given, taken = snapshot.Given(), snapshot.Snapshot()
+stdout, sys.stdout = sys.stdout, open(os.devnull, 'w')
+worker.rehearse('legacy')
+sys.stdout.close()
+sys.stdout = stdout
+given.restore()
+kind, more = taken.difference()
+print(seen, snapshot.kinds.KINDS[kind], [name for name in more.split() if name not in ('an', 'import')])
+os._exit(0 if sys.stdout.flush() is None else 1)
+"""
+
+
+@pytest.mark.parametrize(('line', 'version'), CORES)
+def test_a_rehearsal_leaves_nothing_and_cannot_be_seen(line: str, version: str) -> None:
+    core = need_core(line)
+    program = _REHEARSAL.format(core=str(site_packages(core)), checkout=str(CHECKOUT))
+    done = subprocess.run([need_python(version), '-c', program], env=BASE_ENV, capture_output=True, text=True, check=False)
+    seen, _, rest = done.stdout.partition('] ')
+    assert (seen, done.stderr) == ('[', '')
+    # The interpreter may have had to import something; no module of a payload is among it.
+    assert rest.strip() in ('[]', '') or (rest.startswith('an import') and 'ansible.modules' not in rest), rest
 
 
 # -- differential

@@ -116,6 +116,7 @@ def run_warm(jobs: Iterable[dict[str, Any]], python: str, base_env: Mapping[str,
     assert done.returncode == 0, done.stderr.decode()
     results, report = pickle.loads(done.stdout)
     assert not report['leaked'], 'the agent has other descriptors than before'
+    assert not report['left'], 'processes of jobs have outlived their template'
     return [
         Outcome(status if status is None else _code(status), stdout, stderr, ran)
         for status, stdout, stderr, ran in results

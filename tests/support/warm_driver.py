@@ -8,11 +8,16 @@ import os
 import pickle
 import select
 import sys
+import time
+
+
+#: Of the processes in which jobs ran.
+PIDS = set()
 
 
 def run(template, job_id, job):
     """(wait status, stdout, stderr, ran) of one job; the status is None if the template died."""
-    from svcfw.agent.template.template import Exited, Lost
+    from svcfw.agent.template.template import Exited, Lost, Started
 
     job = dict(job)
     contents = job.pop('contents', [])
@@ -34,6 +39,8 @@ def run(template, job_id, job):
             template.flush()
         if not ended and template.fileno() in readable:
             for event in template.receive():
+                if isinstance(event, Started):
+                    PIDS.add(event.pid)
                 if isinstance(event, Exited):
                     ended, status, ran = True, event.status, event.ran
                 ended = ended or isinstance(event, Lost)
@@ -45,6 +52,14 @@ def run(template, job_id, job):
                 os.close(fd)
     stdout, stderr = (b''.join(outputs[read_end]) for read_end, _ in pipes)
     return status, stdout, stderr, ran
+
+
+def _is_alive(pid):
+    try:
+        with open('/proc/%d/stat' % pid) as file:
+            return file.read().rpartition(')')[2].split()[0] not in 'ZX'
+    except OSError:
+        return False
 
 
 def main():
@@ -60,7 +75,10 @@ def main():
     template.close()
     while not template.reap():
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-    report = {'leaked': sorted(os.listdir('/proc/self/fd')) != fds}
+    deadline = time.time() + 10
+    while any(map(_is_alive, PIDS)) and time.time() < deadline:
+        time.sleep(0.01)
+    report = {'leaked': sorted(os.listdir('/proc/self/fd')) != fds, 'left': list(filter(_is_alive, PIDS))}
     sys.stdout.buffer.write(pickle.dumps((results, report), 2))
     sys.stdout.flush()
     sys.path.append(checkout)

@@ -10,6 +10,8 @@ import sys
 
 _CACHED = type(functools.lru_cache()(len))
 _MADE_BY_CLASS = 1 << 9  # Py_TPFLAGS_HEAPTYPE
+# Caches of abstract classes, written in Python up to 3.6.
+_ABC = ('_abc_cache', '_abc_negative_cache', '_abc_negative_cache_version')
 # What a run is given and what is put back (snapshot.py), and caches of what follows from their keys alone.
 _EXEMPT = {
     'sys': ('modules', 'path_importer_cache', 'argv', 'orig_argv', 'executable', 'stdin', 'stdout', 'stderr',
@@ -92,7 +94,7 @@ class GlobalsSeen(object):
             self._caches.append(value)
         elif depth and isinstance(value, type):
             if value.__flags__ & _MADE_BY_CLASS:
-                self._add(vars(value), depth)
+                self._add(vars(value), depth, _ABC if _ABC[0] in vars(value) else ())
         elif depth and kind.__flags__ & _MADE_BY_CLASS:
             names = getattr(value, '__dict__', None)
             if type(names) is dict:

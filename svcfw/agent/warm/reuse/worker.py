@@ -43,7 +43,7 @@ class Worker(object):
 
         has_snapshot: take it before the first run. profile: as of a job.
         """
-        _rehearse(profile)
+        rehearse(profile)
         self._clear_up()
         if has_snapshot:
             self._take_snapshot()
@@ -129,7 +129,7 @@ class Worker(object):
         self._socket.sendall(pipe.message(pipe.RAN, pipe.pack(self._runs, kind, more[: pipe.MAX_TEXT])))
 
 
-def _rehearse(profile):
+def rehearse(profile):
     """Make a module's object and end it, with nothing in it and nothing to be seen of it: no log, no file."""
     basic = sys.modules.get(_BASIC)
     if basic is None:
