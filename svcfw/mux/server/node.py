@@ -58,6 +58,7 @@ class Node:
         self.context: Context | None = None
         self.facts: dict[str, Any] | None = None
         self.dead: str | None = None
+        self.failure: Error | None = None  # if its start has failed
         #: It ends because it was told to, after all earlier requests.
         self.has_left = False
         self.children: dict[Hashable, Node] = {}
@@ -89,8 +90,8 @@ class Node:
 
     def when_ready(self, callback: OnReady) -> None:
         """Call back once the agent answers or the start has failed; perhaps at once."""
-        if self.facts is not None:
-            callback(None)
+        if self.facts is not None or self.failure is not None:
+            callback(self.failure)
         else:
             self._waiting.append(callback)
 
@@ -272,6 +273,7 @@ class Node:
 
     def fail(self, error: Error) -> None:
         """The start has failed."""
+        self.failure = self.failure or error
         self.dead = self.dead or str(error)
         self._answer(error)
 
