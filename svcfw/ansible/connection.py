@@ -24,7 +24,7 @@ from ansible.errors import AnsibleError, AnsibleFileNotFound
 from ansible.plugins.connection import ssh
 from ansible.utils.display import Display
 
-from svcfw.ansible import agent_keys, become, here, options, shell_commands
+from svcfw.ansible import agent_keys, become, definitions, here, options, shell_commands
 from svcfw.ansible.deferred import DeferredOperations, Other
 from svcfw.ansible.errors import translate
 from svcfw.ansible.options import played, text
@@ -92,6 +92,7 @@ class Connection(ssh.Connection):
         self._variables = var_options
         self._given.options(task_keys=task_keys, var_options=var_options, direct=direct)
         super().set_options(task_keys=task_keys, var_options=var_options, direct=direct)
+        definitions.keep(self._load_name)
         self._name_transport()
         if self.get_option('svcfw_payload_cache'):
             self._payloads.offer()
