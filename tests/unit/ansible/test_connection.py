@@ -10,8 +10,8 @@ from ansible.errors import (
     AnsibleAuthenticationFailure,
     AnsibleConnectionFailure,
     AnsibleError,
-    AnsibleOptionsError,
     AnsibleFileNotFound,
+    AnsibleOptionsError,
 )
 from ansible.plugins.connection import ssh
 from ansible.plugins.loader import become_loader, connection_loader
