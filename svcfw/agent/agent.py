@@ -121,7 +121,7 @@ class Agent(object):
             ops.REMOVE: self._remove,
         }
         self._always = {  # type: dict
-            ops.MEMBERS: self._programs.members.update,
+            ops.MEMBERS: self._programs.add_members,
             ops.FORGET: self._programs.forget,
             ops.CONTENT: self._puts.contents.add,
             ops.DROP: self._puts.contents.drop,
@@ -365,8 +365,7 @@ class Agent(object):
         """Give a child members or contents that this agent holds: they cross the link to this host once."""
         child = self._router.context(context_id)
         if operation == ops.MEMBERS:
-            members = [(digest, self._programs.members[digest]) for digest in digests]
-            child.send(handles.AGENT, (ops.MEMBERS, 0, (members,)))
+            child.send(handles.AGENT, (ops.MEMBERS, 0, self._programs.packed_members(digests)))
             return
         for digest in digests:
             content = self._puts.contents.get(digest)

@@ -397,6 +397,7 @@ class Session:
         elif any(node.dead for node in self._owing):
             raise ChannelError('what came before it was done elsewhere')
         self._used = {node for node in self._used if not node.dead}
+        self._operations.prepare(request)
         self._when_up(request, self._root(request), self._reach)
 
     def _root(self, request: ClientRequest) -> RootNode:
