@@ -7,7 +7,7 @@ import sys
 import time
 from collections import deque
 
-from svcfw.agent import files, login_files, ops, private
+from svcfw.agent import files, login_files, ops, packing, private
 from svcfw.agent.download import DownloadJob
 from svcfw.agent.programs import Programs
 from svcfw.agent.puts import Copy, Puts
@@ -170,7 +170,10 @@ class Agent(object):
 
     def _take(self, message):
         try:
-            self._carry_out(message, *message.value())
+            value = message.value()
+            if type(value) is bytes:
+                value = self._router.codec.decode(packing.unpack(value))
+            self._carry_out(message, *value)
         finally:
             if len(message.frame.payload) >= ops.ACK_BYTES:
                 self._acknowledged += len(message.frame.payload)

@@ -52,6 +52,7 @@ A request whose message is at least ACK_BYTES long is acknowledged once it has b
 an int, the bytes of all such messages so far, goes to the handle AGENT of who asked.
 A module, or a command's process, that wants to be a context (door.py) becomes one: (LINK, reply handle of its request,
 id of the new context) goes to the handle AGENT of who asked, before anything that it sends.
+A request may be packed (packing.py): then the message is bytes.
 RELAY (context id, request) has a request carried out by the agent of a child, unless something failed here before it.
 """
 
