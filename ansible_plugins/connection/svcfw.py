@@ -507,4 +507,7 @@ options:
       - name: scp_extra_args
 """
 
+from svcfw.ansible import definitions  # noqa: E402
 from svcfw.ansible.connection import Connection  # noqa: E402, F401
+
+definitions.offer(__name__)

@@ -34,8 +34,8 @@ further requests of that session are dropped until its next answered one, which 
     CHMOD     (paths)                     u+rwx
     REMOVE    (path, recursive)           its failures are only logged
 Not answered, performed whatever failed before:
-    MEMBERS   (list of (digest, content)) for later MODULE requests; the job has the digest of its member list, the
-                                          encoded list of (name, digest) of its members
+    MEMBERS   (list of (digest, size), zlib of the contents one after the other) for later MODULE requests; the job has
+                                          the digest of its member list, the encoded list of (name, digest) of its members
     FORGET    ()                          drop all members
     CONTENT   (digest, data, is it the last part)   a file's content for later PUT_HELD requests
     DROP      (list of digests)           drop these contents
@@ -53,6 +53,7 @@ A request whose message is at least ACK_BYTES long is acknowledged once it has b
 an int, the bytes of all such messages so far, goes to the handle AGENT of who asked.
 A module, or a command's process, that wants to be a context (door.py) becomes one: (LINK, reply handle of its request,
 id of the new context) goes to the handle AGENT of who asked, before anything that it sends.
+A request may be packed (packing.py): then the message is bytes.
 RELAY (context id, request) has a request carried out by the agent of a child, unless something failed here before it.
 """
 

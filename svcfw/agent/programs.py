@@ -6,6 +6,7 @@ Modules run in forks of a template (templates.py), commands as children of the a
 import errno
 import os
 import socket
+import zlib
 
 from svcfw.agent import ops
 from svcfw.agent.jobs.commands import Commands
@@ -37,6 +38,19 @@ class Programs(object):
         self._commands = Commands(router.loop, is_lent)
         self._templates = Templates(router.loop)
         self._commands.on_sigchld = self._templates.reap
+
+    def add_members(self, sizes, packed):
+        """Hold these contents: list of (digest, size), and all of them in this order, by zlib."""
+        data, start = zlib.decompress(packed), 0
+        for digest, size in sizes:
+            self.members[digest] = data[start : start + size]
+            start += size
+
+    def packed_members(self, digests):
+        """Arguments of MEMBERS for a child, which is on this host: packed without effort."""
+        contents = [self.members[digest] for digest in digests]
+        sizes = [(digest, len(content)) for digest, content in zip(digests, contents)]
+        return sizes, zlib.compress(b''.join(contents), 0)
 
     def command(self, message, session_id, executable, text, stdin, terminal, variables):
         program = executable or self._shell

@@ -72,7 +72,12 @@ class Told:
         if not self._verbosity():
             return None
         wanted = ssh_verbosity or (SSH_VERBOSITY if self._verbosity() > 3 else 0)
-        return Interest(_run_folder() or f'run of {os.getppid()}', self.hear, wanted)
+        return Interest(self.hear, wanted)
+
+    @staticmethod
+    def run() -> str:
+        """What all processes of this run have in common, and no others."""
+        return _run_folder() or f'run of {os.getppid()}'
 
     # -- how an operation runs
 

@@ -28,6 +28,7 @@ class FakeMux:
         self.boots: list[str] = []
         self.typed: list[bytes] = []
         self.connects: list[dict[str, Any]] = []
+        self.begun: list[bytes] = []  # links of contexts that clients had started ahead
 
     def connect(self, **options: Any) -> 'FakeClient | None':
         """As Client.connect."""
@@ -36,6 +37,8 @@ class FakeMux:
             return None
         self.is_running = True
         return FakeClient(self)
+
+    begin = connect  # as Client.begin
 
     def named(self, *methods: str) -> list[tuple[Any, ...]]:
         """The calls of these methods, in order."""
@@ -59,6 +62,9 @@ class FakeClient:
     def __init__(self, mux: FakeMux) -> None:
         self._mux = mux
         self.is_closed = False
+
+    def begin_context(self, target: Target) -> None:
+        self._mux.begun.append(target.link)
 
     # -- blocking --------------------------------------------------------------------------------------------------
 

@@ -366,6 +366,28 @@ def test_what_failed_in_a_retired_context_holds_back_what_follows_elsewhere(clie
     assert (new.told, new.asked) == ([], {})
 
 
+def test_members_are_asked_for_while_the_context_starts():
+    client = FakeClient(up=False)
+    client.ask(ops.MODULE, JOB)
+    assert client.take() == [(protocol.NEED_MEMBERS, 1, None)]
+    client.send(protocol.MEMBERS, MEMBERS)
+    assert client.node.asked == {}
+    client.node.come_up()
+    assert [request[0] for request in client.node.asked.values()] == [ops.MODULE]
+    client.node.answer((ops.DONE, 0, b'', b''))
+    assert client.take() == [(protocol.RESULT, 1, (0, b'', b''))]
+
+
+def test_a_context_that_is_up_first_waits_for_them():
+    client = FakeClient(up=False)
+    client.ask(ops.MODULE, JOB)
+    client.node.come_up()
+    assert client.take() == [(protocol.NEED_MEMBERS, 1, None)]
+    assert client.node.asked == {}
+    client.send(protocol.MEMBERS, MEMBERS)
+    assert [request[0] for request in client.node.asked.values()] == [ops.MODULE]
+
+
 def test_a_request_holds_its_context_while_the_client_is_asked(client):
     client.ask(ops.MODULE, JOB)
     assert len(client.node.holders) == 1
