@@ -38,7 +38,7 @@ _BESIDE = 114
 _ATTRIBUTE, _VARIABLE = 'svcfw_link', 'SVCFW_LINK'
 _ADVICE = (
     'It needs `connection: svcfw.svcfw.svcfw`, a Python from 3.6 on, and, for async tasks and modules that travel as '
-    'files, something in ansible_svcfw_services or ansible_svcfw_files'
+    'files, something in ansible_svcfw_services, ansible_svcfw_files or ansible_svcfw_uploads'
 )
 #: How long the end of a module waits for what it has sent to be taken.
 _DRAIN_S = 5.0
@@ -101,6 +101,13 @@ class Services(object):
         router = self._controller().router
         return _load('svcfw.core.receivers.channel').Receiver(router)
 
+    def sender(self, service_name, method_name, **arguments):
+        """Call a method that returns a svcfw.Sender, and return that: what is sent to it arrives at the service."""
+        sender = self.call(service_name, method_name, **arguments)
+        if not hasattr(sender, 'send'):
+            raise TypeError('%s.%s returned %r, not a Sender' % (service_name, method_name, sender))
+        return sender
+
     # -- files of the controller
 
     def fetch(self, path, to, preserves=False, is_durable=False, on_progress=None):
@@ -118,9 +125,10 @@ class Services(object):
         return _files().get(controller, path, out_fp, on_progress)
 
     def put(self, path, to, **options):
-        """Copy this host's file `path` to the file `to` of the controller: as svcfw.service.FileService.put.
+        """Copy this host's file `path` to the file `to` of the controller, below what ansible_svcfw_uploads names.
 
-        The controller takes files from nobody below it, so this is refused unless a policy there says otherwise.
+        As svcfw.service.FileService.put, but that the owner is the controller's, and no bit to execute it is set. A
+        transfer that was cut off is gone on with by the next for the same file.
         """
         controller = self._controller()
         return _files().put(controller, path, to, **options)

@@ -170,10 +170,11 @@ class FileService(Service):
         self._transfers.keep(digest, path)
         return {'is_done': True}
 
-    def _take(self, writer, path, size, wanted, msg):
+    def _take(self, writer, path, size, wanted, msg, compares=True):
+        """Answer as `begin_put` where the content has to come. compares: tell the sender of what is here."""
         if writer.offset > size:
             writer.restart()
-        present = None if writer.offset else _present(path, size)
+        present = None if writer.offset or not compares else _present(path, size)
         copies = None if present is None else present.fileno()
 
         def finish(digest):
@@ -200,7 +201,7 @@ class FileService(Service):
             'into': into,
             'offset': writer.offset,
             'signature': packed,
-            'same_size': list(self._transfers.store.of_size(size)),
+            'same_size': list(self._transfers.store.of_size(size)) if compares else [],
         }
 
     # -- folders

@@ -1,5 +1,6 @@
 """Modules call services of the controller: what may be called, who is told to call, what faults do."""
 
+import hashlib
 import json
 import os
 import signal
@@ -246,11 +247,58 @@ def test_a_large_file_is_fetched_whole(asker: Asker, host: Host, tmp_path: Path)
     assert host.path('/tmp/large').read_bytes() == content
 
 
-def test_a_module_may_put_nothing_on_the_controller(asker: Asker, host: Host, tmp_path: Path) -> None:
+def test_a_host_writes_only_where_the_controller_says(asker: Asker, farm: Farm, tmp_path: Path) -> None:
+    """Neither elsewhere, nor by links, nor what can be executed; nothing where nothing is named."""
+    (tmp_path / 'a').mkdir()
+    (tmp_path / 'a' / 'link').symlink_to(tmp_path / 'secret')
+    (tmp_path / 'secret').write_text('a secret')
     asker.variables['ansible_svcfw_files'] = [str(tmp_path)]
-    refused = asker.ask(host, {'put': {'path': '/etc/hostname', 'to': str(tmp_path / 'mine')}})[0]
-    assert 'AllowParents' in refused['error']
-    assert not (tmp_path / 'mine').exists()
+    inventory = {
+        'a': svcfw(farm.host('a'), ansible_svcfw_uploads=[str(tmp_path / '{{ inventory_hostname }}')]),
+        'b': svcfw(farm.host('b'), ansible_svcfw_uploads=[str(tmp_path / '{{ inventory_hostname }}')]),
+        'c': svcfw(farm.host('c')),
+    }
+    puts = [
+        {'put': {'path': '/tmp/report', 'to': f'{tmp_path}/{name}', **options}}
+        for name, options in [
+            ('a/report', {}), ('a/link', {}), ('secret', {}), ('a/../secret', {}), ('b/report', {}), ('a/x/report', {}),
+            ('a/mine', {'owner': 'root', 'mode': 0o4777}),
+        ]
+    ]  # fmt: skip
+    run = asker.play(inventory, asker.tasks({'write': {'path': '/tmp/report', 'content': 'of a host'}}, *puts))
+    _, done, link, outside, above, other, deep, odd = answers(run, 'a')
+    assert done is None
+    assert odd is None
+    assert 'a/link is a link' in link['error']
+    assert 'is no folder' in deep['error']
+    for refused in (outside, above, other):
+        assert 'this host may not write it. Name a folder above it in ansible_svcfw_uploads' in refused['error']
+    assert (tmp_path / 'a' / 'report').read_text() == (tmp_path / 'b' / 'report').read_text() == 'of a host'
+    assert (tmp_path / 'a' / 'mine').stat().st_mode & 0o7777 == 0o666
+    assert (tmp_path / 'secret').read_text() == 'a secret'
+    assert sorted(path.name for path in (tmp_path / 'a').iterdir()) == ['link', 'mine', 'report']
+    for refused in answers(run, 'c')[1:]:
+        assert 'nothing is in ansible_svcfw_uploads here' in refused['error']
+
+
+def test_a_large_file_is_put_whole_and_no_more_than_may_be(asker: Asker, host: Host, tmp_path: Path) -> None:
+    asker.variables |= {'ansible_svcfw_uploads': [str(tmp_path)], 'ansible_svcfw_upload_bytes': 30 << 20}
+    put = {'put': {'path': '/tmp/large', 'to': str(tmp_path / 'large')}}
+    digest, done, more = asker.ask(host, {'write': {'path': '/tmp/large', 'size': 20 << 20}}, put, put)
+    assert done is None
+    assert hashlib.sha256((tmp_path / 'large').read_bytes()).hexdigest() == digest
+    assert 'web1 has put 20971520 bytes in this run, and may put 31457280' in more['error']
+    assert not [path.name for path in tmp_path.iterdir() if path.name.startswith('.svcfw-')]
+
+
+def test_a_service_lets_its_caller_write_a_file(asker: Asker, host: Host, tmp_path: Path) -> None:
+    puts = [{'put': {'path': '/tmp/report', 'to': str(tmp_path / name)}} for name in ('report', 'other')]
+    steps = {'write': {'path': '/tmp/report', 'content': 'of a host'}}, call('take', path=str(tmp_path / 'report'))
+    _, path, done, refused = asker.ask(host, *steps, *puts)
+    assert path == str(tmp_path / 'report')
+    assert done is None
+    assert (tmp_path / 'report').read_text() == 'of a host'
+    assert 'this host may not write it' in refused['error']
 
 
 # --- over another connection

@@ -73,7 +73,7 @@ class Jobs:
         job.context_id = context_id
         # The context that it is below has to stay for it.
         job.node.hold(job)
-        desk.link(context_id, Linked(job.offer, [], job.run, lambda: self._unlinked(job)))
+        desk.link(context_id, Linked(job.offer, [], [], job.run, lambda: self._unlinked(job)))
 
     def _unlinked(self, job: '_Job') -> None:
         job.context_id = None

@@ -15,6 +15,7 @@ from svcfw.mux.offer import Offer, start_time
 from svcfw.mux.protocol import Method
 from svcfw.mux.server.services.calls import OpenCalls
 from svcfw.mux.server.services.host import ServiceHost
+from svcfw.mux.server.services.uploads import Quota
 from svcfw.program.router import Router
 
 #: Lines of services that no task has shown yet; what comes beyond is in the log alone.
@@ -44,6 +45,7 @@ class Run:
         self.key = key
         self.lines: deque[Line] = deque()
         self.host: ServiceHost | None = None
+        self.quota = Quota()
         self._router = router
         self._environment = environment
         self._on_end = on_end

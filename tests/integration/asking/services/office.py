@@ -5,7 +5,7 @@ import subprocess
 import time
 
 import svcfw.service
-from svcfw.ansible.services.granting import let_fetch
+from svcfw.ansible.services.granting import let_fetch, let_put
 from svcfw.ansible.services.policies import AllowAccounts, AllowHosts
 
 
@@ -96,6 +96,10 @@ class Office(svcfw.service.Service):
     @svcfw.service.expose(policy=svcfw.service.AllowAny())
     def lend(self, path, msg):
         return let_fetch(msg, path)
+
+    @svcfw.service.expose(policy=svcfw.service.AllowAny())
+    def take(self, path, msg):
+        return let_put(msg, path)
 
     @svcfw.service.expose(policy=svcfw.service.AllowParents())
     def for_parents(self):

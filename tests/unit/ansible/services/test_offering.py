@@ -46,6 +46,14 @@ def test_files_are_absolute(connect, monkeypatch, tmp_path):
     assert offer(connect(ansible_svcfw_files=['a', '~/b', '/c/'])).files == [f'{tmp_path}/a', '/home/me/b', '/c']
 
 
+def test_folders_for_uploads_are_absolute_and_bounded(connect, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    made = offer(connect(ansible_svcfw_uploads=['reports/web1', '/srv/x/']))
+    assert (made.uploads, made.upload_bytes) == ([f'{tmp_path}/reports/web1', '/srv/x'], 1 << 30)
+    assert offer(connect(ansible_svcfw_uploads=['/x'], ansible_svcfw_upload_bytes=5000)).upload_bytes == 5000
+    assert decoded(tuple(made)) == made
+
+
 def test_places_are_those_that_are_there_the_nearest_first(connect, tmp_path):
     for name in ('play/services', 'play/collections', 'role/services', 'more'):
         (tmp_path / name).mkdir(parents=True)
