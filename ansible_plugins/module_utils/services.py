@@ -16,6 +16,7 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 import atexit
+import contextlib
 import os
 import socket
 import struct
@@ -58,6 +59,7 @@ class Services(object):
     def __init__(self, module):
         """Ends the module by fail_json where it does not run over svcfw."""
         self._module = module
+        self._store = None
         if not self.available():
             module.fail_json(msg='Services of the controller cannot be had over this connection. %s.' % _ADVICE)
 
@@ -117,12 +119,23 @@ class Services(object):
         original. A transfer that was cut off is gone on with. on_progress(bytes done, bytes in all).
         """
         controller = self._controller()
-        return _files().fetch(controller, path, to, preserves, is_durable, on_progress)
+        with self._shared():
+            return _files().fetch(controller, path, to, preserves, is_durable, on_progress)
+
+    def moved(self, to, place):
+        """Tell that what was fetched to the temporary file `to` is at `place` now.
+
+        Other modules of this account that fetch the same copy it from there. Before, a file in module.tmpdir is no place
+        to copy from.
+        """
+        if self._store is not None:
+            self._store.moved(to, place)
 
     def get(self, path, out_fp, on_progress=None):
         """The same to a binary file object."""
         controller = self._controller()
-        return _files().get(controller, path, out_fp, on_progress)
+        with self._shared():
+            return _files().get(controller, path, out_fp, on_progress)
 
     def put(self, path, to, **options):
         """Copy this host's file `path` to the file `to` of the controller, below what ansible_svcfw_uploads names.
@@ -132,6 +145,20 @@ class Services(object):
         """
         controller = self._controller()
         return _files().put(controller, path, to, **options)
+
+    @contextlib.contextmanager
+    def _shared(self):
+        """During a transfer to here: what modules of this account fetch, they have from each other."""
+        router = self._controller().router
+        if self._store is None:
+            shared = _load('svcfw.files.store.shared')
+            # None until the module has asked for one.
+            self._store = shared.SharedStore(router.parent(), lambda: getattr(self._module, '_tmpdir', None))
+            _load('svcfw.files.transfers').Transfers.of(router).store = self._store
+        try:
+            yield
+        finally:
+            self._store.give_up()
 
     def _controller(self):
         global _context

@@ -13,6 +13,8 @@ ADMIT, BESIDE = 113, 114
 #: A line that a service has said, for the run that it serves, and a file that it lets one of its callers fetch, or
 #: write: see svcfw.mux.server.services.
 SERVICE_LINE, SERVICE_FILE = 115, 116
+#: What the children of one context ask it for, and tell it, of contents: see svcfw.files.store.shared.
+SHARED = 117
 
 
 def listen(router):

@@ -3,16 +3,20 @@
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.integration.test_module_services import Asker, call, svcfw
+from tests.integration.test_module_services import Asker, answers_of, call, svcfw
 from tests.support.ansible import Controller
 from tests.support.artifact_server import ArtifactServer
+from tests.support.flow import line
 from tests.support.hosts import Farm, Host
 from tests.support.interpreters import need_python
+from tests.support.sshd import LOOPBACK
 from tests.support.timing import seconds, wait_until
 from tests.support.venvs import need_core
 
@@ -106,6 +110,58 @@ def test_all_hosts_get_what_was_downloaded_once(
         assert path.read_bytes() == content
         assert path.stat().st_mode & 0o7777 == 0o640
     assert server.downloads == ['/app.tar']
+
+
+#: For ssh: a host that is reached by a port that no file knows.
+UNKNOWN = '-F /dev/null -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null'
+
+
+def counting(stack: ExitStack, host: Host, folder: Path) -> tuple[int, Path]:
+    """A port that leads to a host, and the file that holds how many bytes have gone that way."""
+    counter = folder / f'{host.address}.bytes'
+    return stack.enter_context(line(host.address, host.port, 0, counter=str(counter))), counter
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(('hosts', 'aliases'), [(1, 100), (20, 1)])
+def test_each_link_carries_a_content_once(
+    asker: Asker, farm: Farm, server: ArtifactServer, tmp_path: Path, hosts: int, aliases: int
+) -> None:
+    """However many names of the inventory lead to an account; the service that they call executes once, too."""
+    size = 2 << 20
+    server.files['/app.tar'] = content = os.urandom(size)
+    asker.controller.env['ANSIBLE_FORKS'] = '100'
+    asker.variables['ansible_svcfw_services'] = ['office.Office', 'office.Slow']
+    asker.variables['ansible_svcfw_files'] = [str(tmp_path / 'large')]
+    (tmp_path / 'large').write_bytes(os.urandom(size))
+    machines = [farm.host(f'h{i}') for i in range(hosts)]
+    with ExitStack() as stack:
+        ways = [counting(stack, machine, tmp_path) for machine in machines]
+        inventory = {
+            f'h{i}-{alias}': {
+                **svcfw(machine), 'ansible_host': LOOPBACK, 'ansible_port': port, 'ansible_ssh_common_args': UNKNOWN,
+            }
+            for i, (machine, (port, _)) in enumerate(zip(machines, ways, strict=True)) for alias in range(aliases)
+        }  # fmt: skip
+        asker.play(inventory, [{'name': 'warm', 'ping': {}}])
+        before = [int.from_bytes(counter.read_bytes(), sys.byteorder) for _, counter in ways]
+        place = '/tmp/{{ inventory_hostname }}'
+        fetch = {'fetch': {'path': str(tmp_path / 'large'), 'to': f'{place}.large'}}
+        gather = call('gather', 'office.Slow', number=len(inventory))
+        tasks = [artifact(server, dest=place), *asker.tasks(fetch, call('add'), gather)]
+        run = asker.play(inventory, tasks)
+        carried = [
+            int.from_bytes(counter.read_bytes(), sys.byteorder) - earlier
+            for (_, counter), earlier in zip(ways, before, strict=True)
+        ]
+    assert server.downloads == ['/app.tar']
+    for name in inventory:
+        path = machines[int(name[1:].partition('-')[0])].path(f'/tmp/{name}')
+        assert path.read_bytes() == content, run.output
+        assert path.with_name(f'{name}.large').read_bytes() == (tmp_path / 'large').read_bytes()
+    assert [answers_of(event)[2] for event in run.results('ask')] == len(inventory) * [1], run.output
+    for each in carried:  # both contents, the modules once, some KiB for each run of one
+        assert 2 * size < each < 2 * size + (1 << 20) + aliases * (20 << 10)
 
 
 def test_a_later_run_asks_whether_it_has_changed_and_with_a_checksum_does_not(

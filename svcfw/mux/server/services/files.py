@@ -26,6 +26,8 @@ __all__ = ['FILES', 'ControllerFiles']
 
 #: Requests of one module that may wait, so that others need not wait for long.
 MAX_WAITING_OF_ONE = 64
+#: Larger contents are sent to one of the modules of an account, from which the others have it: see SharedStore.
+INLINE_BYTES = 8 * 1024
 #: What FileService calls a file that it has opened, to see where that is.
 _OPEN_FILE = re.compile(rb'/proc/self/fd/\d+')
 #: The arguments of a put, as FileService has them.
@@ -90,6 +92,7 @@ class ControllerFiles(FileService):
     """
 
     invoker_class = _FairInvoker
+    _inline_bytes = INLINE_BYTES
 
     def __init__(
         self, router: Router, granted: Callable[[int], list[str]], uploads: Callable[[int], Uploads | None]

@@ -133,6 +133,16 @@ class Slow(svcfw.service.Service):
         time.sleep(1)
         return self.runs
 
+    @svcfw.service.expose(policy=svcfw.service.AllowAny())
+    def gather(self, number):
+        """End a second after so many have come."""
+        office = self.router.services.get_service(Office)
+        self.runs += 1
+        while office.count < number:
+            time.sleep(0.01)
+        time.sleep(1)
+        return self.runs
+
 
 class Broken(svcfw.service.Service):
     def __init__(self, router):
