@@ -125,8 +125,8 @@ class Services(object):
     def moved(self, to, place):
         """Tell that what was fetched to the temporary file `to` is at `place` now.
 
-        Other modules of this account that fetch the same copy it from there. Before, a file in module.tmpdir is no place
-        to copy from.
+        Other modules of this account that fetch the same copy it from there. As long as it is in module.tmpdir they do
+        not.
         """
         if self._store is not None:
             self._store.moved(to, place)

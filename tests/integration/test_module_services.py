@@ -318,14 +318,9 @@ def test_another_connection_says_what_to_do(asker: Asker, host: Host, connection
 
 
 def test_what_cannot_be_done_is_told_to_the_caller(asker: Asker, host: Host) -> None:
-    services = ['office.Office', 'nowhere.Nothing', 'misspelt.Service', 'office.Broken', 'office.Nothing', 'os.path']
-    asker.variables['ansible_svcfw_services'] = services
+    asker.variables['ansible_svcfw_services'] = ['office.Office', 'nowhere.Nothing']
     steps = [
         call('ask', 'nowhere.Nothing'),
-        call('ask', 'misspelt.Service'),
-        call('ask', 'office.Broken'),
-        call('ask', 'office.Nothing'),
-        call('getcwd', 'os.path'),
         call('unknown'),
         call('add', number=1, unknown=2),
         call('odd'),
@@ -335,13 +330,48 @@ def test_what_cannot_be_done_is_told_to_the_caller(asker: Asker, host: Host) -> 
     ]
     *errors, last = asker.ask(host, *steps)
     parts = [
-        "No module named 'nowhere'", 'SyntaxError', 'it cannot be made', 'module office has no attribute Nothing',
-        'is not a subclass of svcfw.service.Service', 'unknown', 'unknown argument unknown', 'Office',
-        'a failure of its own', 'above the limit',
+        "No module named 'nowhere'", 'unknown', 'unknown argument unknown', 'Office', 'a failure of its own',
+        'above the limit',
     ]  # fmt: skip
     for answer, part in zip(errors, parts, strict=True):
         assert part in answer['error'], answer
     assert last == 1
+
+
+@pytest.mark.parametrize(
+    ('name', 'why'),
+    [
+        ('misspelt.Service', 'SyntaxError: invalid syntax (misspelt.py, line 1)'),
+        ('office.Broken', 'RuntimeError: it cannot be made'),
+        ('office.Nothing', 'RefusedError: no service office.Nothing: module office has no attribute Nothing'),
+        ('os.path', 'RefusedError: os.path is not a subclass of svcfw.service.Service'),
+        ('office.Importing', "ModuleNotFoundError: No module named 'nowhere'"),
+    ],
+)
+def test_a_service_that_cannot_be_used_fails_the_tasks_that_name_it(
+    asker: Asker, farm: Farm, name: str, why: str
+) -> None:
+    """Before anything is done on the host, and whether they call it or not."""
+    inventory = {
+        'a': svcfw(farm.host('a'), ansible_svcfw_services=['office.Office', name]),
+        'b': svcfw(farm.host('b'), ansible_svcfw_services=['office.Office']),
+    }
+    tasks = [{'name': 'touch', 'file': {'path': '/tmp/touched', 'state': 'touch'}}, *asker.tasks(call('add'))]
+    asker.variables = {}
+    run = asker.play(inventory, tasks)
+    event = run.result('touch', 'a')
+    assert event['kind'] == 'failed', run.output
+    assert f'{name} is in ansible_svcfw_services, and cannot be used: {why}' in event['result']['msg']
+    assert not farm.host('a').path('/tmp/touched').exists()
+    assert answers(run, 'b') == [1], run.output
+
+
+def test_a_service_is_made_before_the_first_task_and_once(asker: Asker, farm: Farm) -> None:
+    """By its log line: in a run in which no module calls it."""
+    asker.variables['ansible_svcfw_services'] = ['office.Telling']
+    inventory = {f'h{i}': svcfw(farm.host(f'h{i}')) for i in range(3)}
+    run = asker.play(inventory, [{'name': 'first', 'ping': {}}, {'name': 'second', 'ping': {}}])
+    assert run.output.count('office.Telling: it is made') == 1, run.output
 
 
 def test_an_error_that_nobody_catches_ends_the_module_in_a_sentence(asker: Asker, host: Host) -> None:
@@ -352,9 +382,13 @@ def test_an_error_that_nobody_catches_ends_the_module_in_a_sentence(asker: Asker
 
 
 def test_a_service_that_exits_is_told_of_and_not_started_again(asker: Asker, host: Host) -> None:
-    first, second = asker.ask(host, call('leave'), call('add'))
+    # Tasks that call none of them go on.
+    tasks = [*asker.tasks(call('leave'), call('add')), {'name': 'after', 'ping': {}}]
+    run = asker.play({'web1': svcfw(host)}, tasks)
+    first, second = answers(run, 'web1')
     assert first['error'].startswith('office.Office.leave: the process in which the services of this run live has')
     assert 'not started again before the next run' in second['error']
+    assert run.result('after')['kind'] == 'ok', run.output
     assert asker.ask(host, call('add')) == [1]
 
 

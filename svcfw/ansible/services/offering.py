@@ -1,5 +1,6 @@
 """What a task offers its module of the controller: services that it may call, files that it may fetch or write."""
 
+import multiprocessing
 import os
 import sys
 from typing import Any
@@ -34,8 +35,11 @@ def offer(plugin: Any, more: More, become_account: str | None, module: str | Non
     uploads = _list(plugin, 'svcfw_uploads')
     if not services and not files and not uploads:
         return None
-    main_process = os.getppid()  # each task has a process of its own
-    run = (main_process, start_time(main_process))
+    main_process = _main_process()
+    try:
+        run = (main_process, start_time(main_process))
+    except OSError:
+        return None  # the run is over: this process has been left behind
     config = getattr(collection_loader, 'AnsibleCollectionConfig', None)
     collections = [text(path) for path in getattr(config, 'collection_paths', None) or ()]
     facts = {
@@ -60,6 +64,15 @@ def offer(plugin: Any, more: More, become_account: str | None, module: str | Non
         int(plugin.get_option('svcfw_upload_bytes')),
         facts,
     )
+
+
+def _main_process() -> int:
+    """The process id of the run's main process; each task has a process of its own, which that has forked.
+
+    As it was then: getppid() names another one once the main process has been killed.
+    """
+    parent = multiprocessing.parent_process()
+    return os.getppid() if parent is None or parent.pid is None else parent.pid
 
 
 def _places(plugin: Any) -> list[str]:

@@ -17,6 +17,8 @@ from svcfw.core.dispatch import takes_router
 from svcfw.core.message import Message
 from svcfw.core.router import Router
 from svcfw.service.activator import Activator
+from svcfw.service.exposed import arg_spec, expose
+from svcfw.service.policy import AllowParents
 from svcfw.service.pool import Pool
 from svcfw.service.service import Service
 
@@ -28,7 +30,7 @@ _NOBODY = 'services'
 
 
 class _Activator(Activator):
-    """The multiplexer passes on only calls of services that the caller may call: those are made when first called."""
+    """The multiplexer passes on only calls of services that the caller may call: that is permission enough."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,6 +48,26 @@ class _Activator(Activator):
 _activator = _Activator()
 
 
+class Maker(Service):
+    """Makes services before they are called. On threads of the pool, so that one that hangs holds up no other."""
+
+    @classmethod
+    def name(cls) -> str:
+        return f'{cls.__module__}.{cls.__qualname__}'
+
+    @expose(policy=AllowParents())  # type: ignore[untyped-decorator]
+    @arg_spec(spec={'name': str})  # type: ignore[untyped-decorator]
+    def make(self, name: str) -> bool:
+        """Make the service `name`, unless it is there. False where no module of this name can be found as yet."""
+        try:
+            self.router.services.get_service(name)
+        except ModuleNotFoundError as exc:
+            if exc.name and f'{name}.'.startswith(f'{exc.name}.'):
+                return False
+            raise
+        return True
+
+
 @takes_router  # type: ignore[untyped-decorator]
 def start(path: list[str], level: int, router: Router) -> None:
     """Make this context a service host: `path` becomes sys.path; records from `level` on are told."""
@@ -56,7 +78,7 @@ def start(path: list[str], level: int, router: Router) -> None:
     logging.basicConfig(level=level, handlers=[_Handler(lines)], format='%(message)s', force=True)
     sys.stdout = sys.stderr = _Output(lines)
     beside.listen(router)
-    Pool(router, size=POOL_SIZE, activator=_activator)
+    Pool(router, services=[Maker(router)], size=POOL_SIZE, activator=_activator)
     router.on_shutdown(_end_processes)
 
 

@@ -8,6 +8,7 @@ from svcfw.core import load
 from svcfw.core.wire.errors import DecodeError
 from svcfw.mux.offer import Offer
 from svcfw.mux.server.node import Node
+from svcfw.mux.server.services.activations import OnOutcome
 from svcfw.mux.server.services.linked import Linked
 from svcfw.mux.server.services.run import Line, Run, Runs
 from svcfw.program.router import Router
@@ -42,6 +43,20 @@ class Jobs:
         self._desk: Desk | None = None
         #: By the agent's context and the handle of the request.
         self._jobs: dict[Key, _Job] = {}
+
+    def activate(self, offer: Offer, environment: dict[str, str], on_outcome: OnOutcome) -> bool:
+        """Before a job begins: have the services made that it may call. True: they are, or the run is over.
+
+        Else `on_outcome` is called later.
+        """
+        if not offer.services:
+            return True
+        try:
+            run = self._runs.of(offer, environment)
+        except OSError:
+            return True
+        self._ready_desk()
+        return run.activate(offer, on_outcome)
 
     def begins(self, node: Node, handle: int, offer: Offer, environment: dict[str, str]) -> None:
         """A job runs from now on at a node, until `is_over` or the end of its run. environment: the client's."""

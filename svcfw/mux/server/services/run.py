@@ -13,6 +13,7 @@ from svcfw.core.wire.errors import ChannelError
 from svcfw.core.wire.frames import DEAD, Frame
 from svcfw.mux.offer import Offer, start_time
 from svcfw.mux.protocol import Method
+from svcfw.mux.server.services.activations import Activations, OnOutcome
 from svcfw.mux.server.services.calls import OpenCalls
 from svcfw.mux.server.services.host import ServiceHost
 from svcfw.mux.server.services.uploads import Quota
@@ -50,6 +51,7 @@ class Run:
         self._environment = environment
         self._on_end = on_end
         self._is_over = False
+        self._activations = Activations(router)
         self._calls = OpenCalls()
         self._called: Counter[tuple[str, str]] = Counter()
         #: How much may be said: a caller that is not trusted can make the framework complain.
@@ -104,17 +106,27 @@ class Run:
 
     # -- calls of its services
 
+    def activate(self, offer: Offer, on_outcome: OnOutcome) -> bool:
+        """Have the services of an offer made. True: they are; else `on_outcome` is called later."""
+        if self._is_over:
+            return True
+        host = self._ready_host(offer)
+        return self._activations.require(host, offer.services, on_outcome)
+
+    def _ready_host(self, offer: Offer) -> ServiceHost:
+        if self.host is None:
+            self.host = ServiceHost(self._router, offer, self._environment, self._on_host_dead)
+        self.host.look_in(offer.places)
+        return self.host
+
     def call(self, offer: Offer, frame: Frame, service: str, method: str) -> None:
         """Pass a module's call on. ChannelError that says why not."""
         what = f'{service}.{method}'
         if self._is_over:
             raise ChannelError(f'{what}: the run is over')
-        if self.host is None:
-            self.host = ServiceHost(self._router, offer, self._environment, self._on_host_dead)
-        host = self.host
+        host = self._ready_host(offer)
         key = (frame.src, frame.reply_to)
         self._calls.add(key, what, len(frame.payload))
-        host.look_in(offer.places)
         context = host.context.id
         try:
             if frame.src not in self._admitted:
@@ -153,6 +165,7 @@ class Run:
             self.host.dismiss(context_id, reason)
 
     def _on_host_dead(self, reason: str) -> None:
+        self._activations.give_up()
         if self._is_over:
             return
         _log.warning('services of run %d: %s', self.key[0], _ended(reason))

@@ -147,3 +147,15 @@ class Slow(svcfw.service.Service):
 class Broken(svcfw.service.Service):
     def __init__(self, router):
         raise RuntimeError('it cannot be made')
+
+
+class Importing(svcfw.service.Service):
+    def __init__(self, router):
+        super().__init__(router)
+        __import__('nowhere')
+
+
+class Telling(svcfw.service.Service):
+    def __init__(self, router):
+        super().__init__(router)
+        print('it is made')

@@ -1,7 +1,10 @@
 """What a task offers its module of the controller."""
 
+import multiprocessing
 import os
+import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -25,6 +28,18 @@ def test_the_run_is_the_process_that_started_this_one(connect):
     assert (made.python, made.folder, made.services, made.files) == (sys.executable, os.getcwd(), ['a.B'], [])
     assert made.path[: len(sys.path)] == sys.path
     assert decoded(tuple(made)) == made
+
+
+def test_the_run_is_the_same_when_its_main_process_is_gone(connect, monkeypatch):
+    """A task's process that is left behind belongs to init, whose run would never be over."""
+    with subprocess.Popen(['true']) as gone:
+        pass
+    parent = types.SimpleNamespace(pid=os.getpid())
+    monkeypatch.setattr(multiprocessing, 'parent_process', lambda: parent)
+    connection = connect(ansible_svcfw_services=['a.B'])
+    assert offer(connection).run == (os.getpid(), start_time(os.getpid()))
+    parent.pid = gone.pid
+    assert offer(connection) is None
 
 
 def test_facts_are_what_the_controller_knows(connect):
