@@ -41,6 +41,8 @@ _ADVICE = (
     'It needs `connection: svcfw.svcfw.svcfw`, a Python from 3.6 on, and, for async tasks and modules that travel as '
     'files, something in ansible_svcfw_services, ansible_svcfw_files or ansible_svcfw_uploads'
 )
+#: Of errors that have no text of their own.
+_MEANINGS = {'MemoryError': "it needs more than the half of the controller's memory that all services of a run have"}
 #: How long the end of a module waits for what it has sent to be taken.
 _DRAIN_S = 5.0
 
@@ -287,7 +289,8 @@ def _text(error):
     about = getattr(error, 'about', '')
     kind = getattr(error, 'typename', '')
     if kind and type(error).__name__ == 'CallError':
-        text = '%s: %s' % (kind.rpartition('.')[2], error.message)
+        kind = kind.rpartition('.')[2]
+        text = '%s: %s' % (kind, error.message or _MEANINGS.get(kind, ''))
     else:
         text = getattr(error, 'reason', '') or str(error)
     return '%s: %s' % (about, text) if about and not text.startswith(about) else text

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from svcfw.mux.service_host import memory
 from tests.support.ansible import Controller, Run, connection_vars, copy_playbook
 from tests.support.hosts import Farm, Host
 from tests.support.interpreters import need_python
@@ -390,6 +391,33 @@ def test_a_service_that_exits_is_told_of_and_not_started_again(asker: Asker, hos
     assert 'not started again before the next run' in second['error']
     assert run.result('after')['kind'] == 'ok', run.output
     assert asker.ask(host, call('add')) == [1]
+
+
+def test_a_service_that_eats_memory_harms_its_own_callers(asker: Asker, farm: Farm) -> None:
+    """Its process has half of what there is; here less, since the machine needs the rest."""
+    inventory = {f'h{i}': svcfw(farm.host(f'h{i}')) for i in range(2)}
+    tasks = [
+        {'name': 'eat', 'ask': {'steps': [call('eat', limit=1 << 30)], 'ends': True}, 'ignore_errors': True,
+         'when': 'inventory_hostname == "h0"'},
+        *asker.tasks(call('limits'), call('add')),
+    ]  # fmt: skip
+    run = asker.play(inventory, tasks)
+    assert run.result('eat', 'h0')['result']['msg'].startswith('office.Office.eat: MemoryError: it needs more than')
+    assert [answers(run, name)[0] for name in inventory] == 2 * [[1 << 30, 500]]
+    assert sorted(answers(run, name)[1] for name in inventory) == [1, 2]
+    usual = asker.ask(farm.host('h0'), call('limits'))[0]
+    assert usual == [memory.there() // memory.PART, 500]
+
+
+def test_a_method_that_hangs_keeps_its_own_callers_waiting(asker: Asker, farm: Farm) -> None:
+    inventory = {f'h{i}': svcfw(farm.host(f'h{i}')) for i in range(2)}
+    hang = {'call': {'service': 'office.Office', 'method': 'hang', 'timeout': 3}}
+    tasks = [{'name': 'ask', 'ask': {'steps': [hang, call('add')]}}]
+    run = asker.play(inventory, tasks)
+    for name in inventory:
+        late, count = answers(run, name)
+        assert 'hang has not answered within 3 s' in late['error']
+        assert count in (1, 2)
 
 
 def test_a_killed_service_host_ends_the_calls_of_all_its_hosts(asker: Asker, farm: Farm) -> None:

@@ -1,20 +1,23 @@
 """The collection's modules that ask ready services of the controller."""
 
+import ast
 import hashlib
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.integration.test_module_services import Asker, answers_of, call, svcfw
 from tests.support.ansible import Controller
 from tests.support.artifact_server import ArtifactServer
 from tests.support.flow import line
-from tests.support.hosts import Farm, Host
+from tests.support.hosts import CHECKOUT, Farm, Host
 from tests.support.interpreters import need_python
 from tests.support.sshd import LOOPBACK
 from tests.support.timing import seconds, wait_until
@@ -279,6 +282,9 @@ def test_a_host_that_would_wait_in_vain_fails_at_once(asker: Asker, farm: Farm) 
     failed = [event['result']['msg'] for event in run.results('hold') if event['kind'] == 'failed']
     assert len(failed) == 1, run.output
     assert 'with the strategy linear it would not be released' in failed[0]
+    assert 'Use `strategy: host_pinned` or `free`, or take no more hosts at a time than there are slots' in failed[0]
+    run = asker.play(inventory, counted(slots=2), serial=2)  # what it says to do
+    assert [event['kind'] for event in run.results('release')] == 3 * ['ok'], run.output
     asker.controller.env['ANSIBLE_FORKS'] = '2'
     run = asker.play(inventory, [semaphore(timeout=3)], strategy='free')
     failed = [event['result']['msg'] for event in run.results('hold') if event['kind'] == 'failed']
@@ -334,3 +340,53 @@ def test_all_three_run_on_the_oldest_interpreter(asker: Asker, host: Host, serve
     server.files['/app.tar'] = b'one'
     run = asker.play({'web1': svcfw(host)}, [service_call('add'), artifact(server), semaphore()])
     assert [run.result(name)['kind'] for name in ('call', 'artifact', 'hold')] == ['ok'] * 3, run.output
+
+
+@pytest.mark.parametrize('line', ['2.16', '2.19', '2.21'])
+@pytest.mark.parametrize('name', ['artifact', 'semaphore', 'service_call'])
+def test_each_has_a_page_with_what_its_options_and_results_are(controller: Controller, name: str, line: str) -> None:
+    """As core shows it; and the page names every option that the module takes, and its examples name no other."""
+    core = controller.core = need_core(line)
+    command = [core.script('ansible-doc'), '--json', f'svcfw.svcfw.{name}']
+    done = subprocess.run(command, env=controller.env, capture_output=True, text=True, check=True)
+    page = json.loads(done.stdout)[f'svcfw.svcfw.{name}']
+    shown = subprocess.run(command[:1] + command[2:], env=controller.env, capture_output=True, text=True, check=True)
+    assert all(option in shown.stdout for option in page['doc']['options'])
+    assert 'ERROR' not in shown.stderr + done.stderr
+    taken = taken_options(Path(CHECKOUT) / 'ansible_plugins' / 'modules' / f'{name}.py')
+    options = page['doc']['options']
+    assert set(options) >= taken
+    assert set(options) - taken <= COMMON
+    assert all(option['description'] for option in options.values())
+    assert all(value['description'] for value in page['return'].values())
+    used = {
+        option
+        for play in yaml.safe_load(page['examples'])
+        for task in tasks_of(play)
+        for option in task.get(f'svcfw.svcfw.{name}', {})
+    }
+    assert used
+    assert used <= set(options)
+    assert 'check_mode' in page['doc']['attributes']
+
+
+#: Options of all modules with files, which a fragment of core describes.
+COMMON = {'mode', 'owner', 'group', 'seuser', 'serole', 'setype', 'selevel', 'unsafe_writes', 'attributes'}
+
+
+def taken_options(path: Path) -> set[str]:
+    """The names in a module's argument_spec; those with an underscore are the action's."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.keyword) and node.arg == 'argument_spec':
+            assert isinstance(node.value, ast.Call)
+            return {str(each.arg) for each in node.value.keywords if not str(each.arg).startswith('_')}
+    raise AssertionError('no argument_spec')
+
+
+def tasks_of(tasks: object) -> list[dict[str, dict[str, object]]]:
+    """All tasks of a play or a list of these, blocks taken apart."""
+    if isinstance(tasks, list):
+        return [task for each in tasks for task in tasks_of(each)]
+    assert isinstance(tasks, dict)
+    inner = [tasks_of(tasks[key]) for key in ('tasks', 'block', 'always', 'rescue') if key in tasks]
+    return [task for each in inner for task in each] or [tasks]

@@ -16,6 +16,7 @@ from svcfw.core import beside
 from svcfw.core.dispatch import takes_router
 from svcfw.core.message import Message
 from svcfw.core.router import Router
+from svcfw.mux.service_host import memory
 from svcfw.service.activator import Activator
 from svcfw.service.exposed import arg_spec, expose
 from svcfw.service.policy import AllowParents
@@ -72,6 +73,7 @@ class Maker(Service):
 def start(path: list[str], level: int, router: Router) -> None:
     """Make this context a service host: `path` becomes sys.path; records from `level` on are told."""
     sys.path[:] = path
+    memory.limit()
     lines = _Lines(router)
     router.log = lambda router, level, text: lines.tell(level, text)
     router.forwards_logging = True
@@ -93,12 +95,17 @@ def stats(router: Router) -> dict[str, Any]:
     return {} if router.services is None else router.services.stats()
 
 
-def host_is_out(host: str) -> None:
-    """Tell the services that have a method of this name."""
+def answer() -> None:
+    """Asked whether this process serves."""
+
+
+@takes_router  # type: ignore[untyped-decorator]
+def host_is_out(host: str, router: Router) -> None:
+    """Tell the services that have a method of this name, on threads of the pool: it may take long."""
     for service in list(_activator.services):
         tell = getattr(service, 'host_is_out', None)
-        if tell is not None:
-            tell(host)
+        if tell is not None and router.services is not None:
+            router.services.defer(tell, host)
 
 
 def _end_processes() -> None:

@@ -138,6 +138,10 @@ class ServiceHost:
         deadline = self._router.loop.call_later(STATS_S, lambda: answer({}))
         self._call('stats', (), on_reply)
 
+    def ask(self, on_answer: Callable[[], None]) -> None:
+        """Call back when it answers: not while a thread of it keeps the interpreter."""
+        self._call('answer', (), lambda message: on_answer())
+
     def host_is_out(self, host: str) -> None:
         """Tell services that ask for it that a host, by its name in the inventory, takes no further part in the run."""
         if self.dead is None:

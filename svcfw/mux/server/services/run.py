@@ -16,6 +16,7 @@ from svcfw.mux.protocol import Method
 from svcfw.mux.server.services.activations import Activations, OnOutcome
 from svcfw.mux.server.services.calls import OpenCalls
 from svcfw.mux.server.services.host import ServiceHost
+from svcfw.mux.server.services.pulse import SILENT_S, Pulse
 from svcfw.mux.server.services.uploads import Quota
 from svcfw.program.router import Router
 
@@ -53,6 +54,7 @@ class Run:
         self._is_over = False
         self._activations = Activations(router)
         self._calls = OpenCalls()
+        self._pulse = Pulse(router.loop, self._ask_host, lambda: bool(self._calls), self._on_silent)
         self._called: Counter[tuple[str, str]] = Counter()
         #: How much may be said: a caller that is not trusted can make the framework complain.
         self._voice = Bucket(router.loop.clock, MAX_RECORDS, RECORDS_PER_S)
@@ -136,6 +138,7 @@ class Run:
         except ChannelError as exc:
             self._calls.remove(key)
             raise ChannelError(f'{what}: {_ended(str(exc)) if host.dead is not None else exc}') from exc
+        self._pulse.begin()
         if (service, method) in self._called or len(self._called) < MAX_METHODS:
             self._called[service, method] += 1
 
@@ -163,6 +166,20 @@ class Run:
         if self.host is not None and context_id in self._admitted:
             self._admitted.discard(context_id)
             self.host.dismiss(context_id, reason)
+
+    def _ask_host(self, on_answer: Callable[[], None]) -> None:
+        if self.host is not None and self.host.dead is None:
+            self.host.ask(on_answer)
+
+    def _on_silent(self) -> None:
+        """It is not ended: what its services know is not lost if it comes back."""
+        reason = (
+            f'the services of this run have not answered for {SILENT_S:.0f} s, as one of them keeps the interpreter'
+        )
+        calls = self._calls.take()
+        _log.warning('run %d: %s; under way: %s', self.key[0], reason, ', '.join(sorted(set(calls.values()))))
+        for (context_id, handle), what in calls.items():
+            self._refuse(context_id, handle, f'{what}: {reason}')
 
     def _on_host_dead(self, reason: str) -> None:
         self._activations.give_up()

@@ -1,6 +1,7 @@
 """Services that modules of the tests ask."""
 
 import os
+import resource
 import subprocess
 import time
 
@@ -53,6 +54,22 @@ class Office(svcfw.service.Service):
     @svcfw.service.expose(policy=svcfw.service.AllowAny())
     def lingered(self):
         return self.kept
+
+    @svcfw.service.expose(policy=svcfw.service.AllowAny())
+    def eat(self, limit):
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, resource.RLIM_INFINITY))
+        eaten = []
+        while True:
+            eaten.append(bytearray(1 << 20))
+
+    @svcfw.service.expose(policy=svcfw.service.AllowAny())
+    def hang(self):
+        time.sleep(1000)
+
+    @svcfw.service.expose(policy=svcfw.service.AllowAny())
+    def limits(self):
+        with open('/proc/self/oom_score_adj') as file:
+            return [resource.getrlimit(resource.RLIMIT_DATA)[0], int(file.read())]
 
     @svcfw.service.expose(policy=svcfw.service.AllowAny())
     def much(self, size):
