@@ -12,7 +12,7 @@ import sys
 from importlib.machinery import BuiltinImporter
 
 from svcfw.agent import interpreter, start_folder
-from svcfw.agent.warm import child, cold, environment, importable, zip_file
+from svcfw.agent.warm import child, cold, condition, environment, importable, zip_file
 
 _EXIT_FLUSH_FAILED = 120
 _FREEZES = getattr(gc, 'freeze', None) is not None  # since 3.7
@@ -27,6 +27,8 @@ def run(job, folder, members, finder, preimport, start):
 
 def _program(job, folder, root, members, finder, preimport, start):
     _restore_folder()
+    if job.get('condition') is not None:
+        condition.require(job['condition'])
     zip_path = zip_file.write(folder, job, members) if folder else None
     if job['cold']:
         _limit_files(job)

@@ -195,10 +195,17 @@ class Client:
         """'~' or '~name' as the target's shell expands it."""
         return str(self._ask(target, ops.EXPAND, (name,)))
 
-    def run_module(self, target: Target, payload: Any, env: dict[str, str], offer: Offer | None = None) -> Result:
+    def run_module(
+        self,
+        target: Target,
+        payload: Any,
+        env: dict[str, str],
+        offer: Offer | None = None,
+        condition: dict[str, Any] | None = None,
+    ) -> Result:
         """Run a module (svcfw.ansible.payloads.payload.Payload) with these additions to its environment.
 
-        offer: what it may ask the controller for.
+        offer: what it may ask the controller for. condition: see svcfw.agent.warm.condition.
         """
         job = {
             'kind': 'module', 'format': payload.format, 'module': payload.module, 'fqn': payload.fqn,
@@ -206,6 +213,8 @@ class Client:
             'secrets': None if payload.secrets is None else list(payload.secrets),
             'interpreter': list(payload.interpreter), 'env': env, 'zip_id': payload.zip_id,
         }  # fmt: skip
+        if condition is not None:
+            job['condition'] = condition
         return self._run(target, ops.MODULE, (_offering(job, offer),), payload.members)
 
     def run_source(
