@@ -12,7 +12,7 @@ import sys
 from importlib.machinery import BuiltinImporter
 
 from svcfw.agent import interpreter, start_folder
-from svcfw.agent.warm import child, cold, environment, importable, zip_file
+from svcfw.agent.warm import child, cold, condition, environment, importable, zip_file
 
 _EXIT_FLUSH_FAILED = 120
 _FREEZES = getattr(gc, 'freeze', None) is not None  # since 3.7
@@ -41,6 +41,8 @@ def attempt(job, tools, folder=None):
 
 def _program(job, folder, root, tools):
     _restore_folder()
+    if job.get('condition') is not None:
+        condition.require(job['condition'])
     zip_path = zip_file.write(folder, job, tools.members) if folder else None
     if job['cold']:
         _limit_files(job)

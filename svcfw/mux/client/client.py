@@ -207,6 +207,7 @@ class Client:
         payload: Any,
         env: dict[str, str],
         offer: Offer | None = None,
+        condition: dict[str, Any] | None = None,
         *,
         can_rehearse: bool = False,
         may_reuse: bool = False,
@@ -214,8 +215,9 @@ class Client:
     ) -> Result:
         """Run a module (svcfw.ansible.payloads.payload.Payload) with these additions to its environment.
 
-        offer: what it may ask the controller for. can_rehearse: its process may be forked ahead. may_reuse: it may
-        run in a process that has run others, if is_core(its members) says that they are core's own.
+        offer: what it may ask the controller for. condition: see svcfw.agent.warm.condition. can_rehearse: its process
+        may be forked ahead. may_reuse: it may run in a process that has run others, if is_core(its members) says that
+        they are core's own.
         """
         job = {
             'kind': 'module', 'format': payload.format, 'module': payload.module, 'fqn': payload.fqn,
@@ -224,6 +226,8 @@ class Client:
             'interpreter': list(payload.interpreter), 'env': env, 'zip_id': payload.zip_id,
             'can_rehearse': can_rehearse, 'may_reuse': may_reuse,
         }  # fmt: skip
+        if condition is not None:
+            job['condition'] = condition
 
         def members() -> tuple[bool, Any]:
             found = payload.members()
