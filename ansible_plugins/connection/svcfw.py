@@ -81,8 +81,8 @@ options:
       - name: svcfw_payload_cache
   svcfw_reuse:
     description:
-      - Run modules of ansible-core in processes that are forked ahead, and some of them (docs/performance.md lists them)
-        again in the same process, as long as that is as it was before. C(-vvv) shows it.
+      - Run modules in processes that are forked ahead, and some of core's own again in the same process, as long as that
+        is as it was before (see docs/performance.md). C(-vvv) shows it.
       - C(false) forks a process for each module when it is to run.
     type: boolean
     default: true

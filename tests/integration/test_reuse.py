@@ -55,7 +55,7 @@ _NEEDS = {'systemd': 'systemctl', 'systemd_service': 'systemctl', 'known_hosts':
 @cache
 def _jobs(line: str) -> dict[str, dict[str, Any]]:
     """A job of each module in the table, with arguments that are to be replaced."""
-    names = sorted(audited.MODULES) + ['setup']
+    names = [*sorted(audited.MODULES), 'setup']
     built = payloads.build(line, [Task(name, ARGUMENTS.get(name, {})) for name in names])
     return {name: payloads.job_of(data, '', {}) for name, data in zip(names, built, strict=True)}
 
@@ -145,9 +145,21 @@ def test_what_ends_a_process_does_not_meet_the_next_run(line: str, version: str,
 def test_the_environment_of_a_run_is_not_that_of_the_next(tmp_path: Path) -> None:
     python = need_python('3.11')
     one = dict(job('2.21', 'command', python, {'_raw_params': 'env'}, reuse=True))
-    jobs = [one, one, dict(one, env={'A_OF_ONE': '1', 'LC_ALL': 'C.UTF-8', 'TZ': 'Asia/Tokyo'}), one, dict(one, env={'B': '2'})]
+    jobs = [
+        one,
+        one,
+        dict(one, env={'A_OF_ONE': '1', 'LC_ALL': 'C.UTF-8', 'TZ': 'Asia/Tokyo'}),
+        one,
+        dict(one, env={'B': '2'}),
+    ]
     runs = payloads.run_warm(jobs, python, BASE_ENV, tmp_path)
-    found = [dict(each.split('=', 1) for each in run.result['stdout_lines' if 'stdout_lines' in run.result else 'stdout'].splitlines()) for run in runs]
+    found = [
+        dict(
+            each.split('=', 1)
+            for each in run.result['stdout_lines' if 'stdout_lines' in run.result else 'stdout'].splitlines()
+        )
+        for run in runs
+    ]
     assert ('A_OF_ONE' in found[2], found[2]['TZ']) == (True, 'Asia/Tokyo')
     assert not {'A_OF_ONE', 'TZ', 'B'} & set(found[3])
     assert {'B'} == {'A_OF_ONE', 'TZ', 'B'} & set(found[4])
@@ -180,7 +192,9 @@ os._exit(0 if sys.stdout.flush() is None else 1)
 def test_a_rehearsal_leaves_nothing_and_cannot_be_seen(line: str, version: str) -> None:
     core = need_core(line)
     program = _REHEARSAL.format(core=str(site_packages(core)), checkout=str(CHECKOUT))
-    done = subprocess.run([need_python(version), '-c', program], env=BASE_ENV, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [need_python(version), '-c', program], env=BASE_ENV, capture_output=True, text=True, check=False
+    )
     seen, _, rest = done.stdout.partition('] ')
     assert (seen, done.stderr) == ('[', '')
     # The interpreter may have had to import something; no module of a payload is among it.
@@ -248,7 +262,9 @@ def test_sequences_have_the_results_of_new_processes(line: str, version: str, tm
         for index, (mine, fresh) in enumerate(zip(seen[0][0], seen[1][0], strict=True)):
             assert mine == fresh, f'sequence {number}, task {index}: {tasks[index]}'
         assert seen[0][1] == seen[1][1], f'sequence {number}'
-    print(f'\n{line} on {version}: {SEQUENCES} sequences, {ran["again"]} runs in a process used before, {ran["new"]} in new ones')
+    print(
+        f'\n{line} on {version}: {SEQUENCES} sequences, {ran["again"]} runs in used processes, {ran["new"]} in new ones'
+    )
     assert ran['again'] > ran['new'] // 2
 
 
@@ -256,7 +272,9 @@ _TIMES = re.compile(
     r'"(start|end|delta|[acm]time|backup(_file)?|inode|dev|version|path|ctime|mtime|atime|birthtime|md5sum|size)": '
     r'("[^"]*"|[-\d.]+)'
 )
-_ADDRESS = re.compile(r'0x[0-9a-f]+|/root/\.ansible/tmp|ansible-?\w*tmp[\w.-]*|tmp[\w]{6,8}|\.ansible_tmp\w+|[\w]{8}\.made')
+_ADDRESS = re.compile(
+    r'0x[0-9a-f]+|/root/\.ansible/tmp|ansible-?\w*tmp[\w.-]*|tmp[\w]{6,8}|\.ansible_tmp\w+|[\w]{8}\.made'
+)
 
 
 def _comparable(run: Outcome, folder: Path) -> tuple[Any, ...]:

@@ -10,7 +10,6 @@ import select
 import sys
 import time
 
-
 #: Of the processes in which jobs ran.
 PIDS = set()
 
@@ -56,7 +55,7 @@ def run(template, job_id, job):
 
 def _is_alive(pid):
     try:
-        with open('/proc/%d/stat' % pid) as file:
+        with open('/proc/{}/stat'.format(pid)) as file:
             return file.read().rpartition(')')[2].split()[0] not in 'ZX'
     except OSError:
         return False

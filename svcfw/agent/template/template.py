@@ -132,9 +132,9 @@ class Template(object):
 
         `job` is a dict: kind ('module' or 'source'), interpreter (list of words), env (dict of str); for a module also
         format, module, fqn, params (bytes or str), profile, secrets (list of str, None if not to be handed over),
-        rlimit_nofile, members (list of (name, digest)), can_rehearse (whether core is one for which a process may be
-        forked ahead), may_reuse (whether others of this kind may run in its process); for a source also source (bytes). A job may have a
-        `member_list`, a name for its members, which are then sent once.
+        rlimit_nofile, members (list of (name, digest)), condition (see warm/condition.py), can_rehearse (whether core
+        is one for which a process may be forked ahead), may_reuse (whether others may run in its process); for a source
+        also source (bytes). A job may have a `member_list`, a name for its members, which are then sent once.
         Raises ValueError if a member was not given with `add`.
         """
         if self.knows(job):

@@ -115,9 +115,8 @@ def _is_standard(name):
     top = name.partition('.')[0]
     if top in sys.builtin_module_names or top in getattr(sys, 'stdlib_module_names', ()):  # since 3.10
         return True
-    spec = importlib.util.find_spec(top)
-    folder = os.path.dirname(os.__file__) + os.sep
-    return str(getattr(spec, 'origin', '')).startswith(folder) and '-packages' + os.sep not in spec.origin
+    origin = str(getattr(importlib.util.find_spec(top), 'origin', ''))
+    return origin.startswith(os.path.dirname(os.__file__) + os.sep) and '-packages' + os.sep not in origin
 
 
 def _is_ansible(name):

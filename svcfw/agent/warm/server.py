@@ -94,7 +94,7 @@ class TemplateServer(object):
             self._reap()
             self._take_messages()
             self._report()
-            if self._last_job and not self._jobs and not self._receiver.ended:
+            if not self._jobs and not self._receiver.ended:
                 self._fork_spare()
             if self._receiver.ended:
                 self._end_jobs()
@@ -123,7 +123,7 @@ class TemplateServer(object):
                 elif kind == pipe.RUN:
                     self._start_job(*pipe.unpack_job(body))
                 elif kind == pipe.PREPARE:
-                    self._prepare(*pipe.unpack_code(body))
+                    self._prepare(*pipe.unpack(body))
                 elif kind == pipe.KILL:
                     self._kill(*struct.unpack('>II', body))
             if not messages:
@@ -171,7 +171,9 @@ class TemplateServer(object):
             if pid is not None:
                 return pid
         if job['may_reuse']:
-            return self._workers.fork(lambda sock: self._be_worker(sock, lambda one: one.run_first(job, fds)), True)
+            return self._workers.fork(
+                lambda sock: self._be_worker(sock, lambda one: one.run_first(job, fds)), True, is_busy=True
+            )
         pid = os.fork()
         if pid == 0:
             try:
@@ -182,12 +184,13 @@ class TemplateServer(object):
         return pid
 
     def _fork_spare(self):
+        """Fork a process for a job like the last one."""
         job, self._last_job = self._last_job, None
-        if not self._workers.wants_spare():
+        if job is None or not self._workers.wants_spare(job['may_reuse']):
             return
-        has_snapshot, profile = job['may_reuse'], job['profile']
+        is_reused, profile = job['may_reuse'], job['profile']
         try:
-            self._workers.fork(lambda sock: self._be_worker(sock, lambda one: one.serve(has_snapshot, profile)))
+            self._workers.fork(lambda sock: self._be_worker(sock, lambda one: one.serve(is_reused, profile)), is_reused)
         except OSError:
             pass  # the next job may have more luck
 

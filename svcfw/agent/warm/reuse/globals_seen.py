@@ -47,7 +47,9 @@ class GlobalsSeen(object):
 
     def new_modules(self):
         """The names of modules that were not imported then, or are others now (list of str)."""
-        return [name for name, module in sys.modules.items() if self._modules.get(name) is not module and name != '__main__']
+        return [
+            name for name, module in sys.modules.items() if self._modules.get(name) is not module and name != '__main__'
+        ]
 
     def empty_caches(self):
         """Those of functions; they were empty in the beginning."""
@@ -77,13 +79,16 @@ class GlobalsSeen(object):
         self._seen.add(id(place))
         if isinstance(place, (list, set)):
             keys, values = None, list(place)
+            self._places.append((place, exempt, keys, values))
         elif exempt:
-            keys, values = [], _without(place, exempt)
+            kept = _without(place, exempt)
+            values = list(kept.values())
+            self._places.append((place, exempt, [], kept))
         else:
             keys, values = list(place), list(place.values())
-        self._places.append((place, exempt, keys, values))
+            self._places.append((place, exempt, keys, values))
         if depth:
-            for value in values.values() if exempt else values:
+            for value in values:
                 self._look_into(value, depth - 1)
 
     def _look_into(self, value, depth):

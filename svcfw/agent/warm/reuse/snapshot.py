@@ -76,7 +76,8 @@ class Given(object):
 class Snapshot(object):
     """Of this process, which has one thread and no child, as it is when this is made.
 
-    ours: as of GlobalsSeen. Its descendants that lose their parent become its children from then on, so that none can be overlooked.
+    ours: as of GlobalsSeen. Its descendants that lose their parent become its children from then on, so that none can
+    be overlooked.
     """
 
     def __init__(self, ours=()):
@@ -116,7 +117,8 @@ class Snapshot(object):
             ('a limit', [resource.getrlimit(limit) for limit in _LIMITS]),
             ('the working directory', _identity('.')),
             ('the umask', mask),
-            ('a signal', [_signal.getsignal(number) for number in _SIGNALS] + [_signal.pthread_sigmask(signal.SIG_BLOCK, [])]),
+            ('a signal', [_signal.getsignal(number) for number in _SIGNALS]),
+            ('a signal', _signal.pthread_sigmask(signal.SIG_BLOCK, [])),
             ('a timer', [signal.getitimer(which) for which in _TIMERS]),
             ('its priority', (os.getpriority(os.PRIO_PROCESS, 0), os.sched_getscheduler(0), os.sched_getaffinity(0))),
             ('the environment', (dict(_variables()), _locale.setlocale(_locale.LC_ALL, None))),

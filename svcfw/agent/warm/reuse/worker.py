@@ -119,7 +119,6 @@ class Worker(object):
         gc.collect()
         gc.disable()
 
-
     def _take(self, fds):
         child.take_output(fds[0], fds[1], self._tools.start)
         for fd in fds:

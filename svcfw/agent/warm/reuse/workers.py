@@ -27,8 +27,9 @@ class Ran(object):
 
 
 class _Worker(object):
-    def __init__(self, pid, sock, digests, member_lists):
+    def __init__(self, pid, sock, is_reused, digests, member_lists):
         self.pid = pid
+        self.is_reused = is_reused
         self.socket = sock
         self.reader = pipe.PipeReader(sock)
         self.digests = set(digests)
@@ -46,10 +47,11 @@ class Workers(object):
         self._busy = {}
         self._deaths = 0
 
-    def fork(self, be_worker, is_busy=False):
+    def fork(self, be_worker, is_reused, is_busy=False):
         """Fork a worker; returns its pid. OSError.
 
-        be_worker(sock): its life, in the forked process; never returns. is_busy: it has a job to begin with.
+        be_worker(sock): its life, in the forked process; never returns. is_reused: it is for runs that others may
+        follow. is_busy: it has a job to begin with.
         """
         ours, theirs = socket.socketpair()
         try:
@@ -61,21 +63,23 @@ class Workers(object):
         finally:
             theirs.close()
         ours.setblocking(False)
-        worker = _Worker(pid, ours, self._members.digests(), self._member_lists)
+        worker = _Worker(pid, ours, is_reused, self._members.digests(), self._member_lists)
         if is_busy:
             self._busy[pid] = worker
         else:
             self._idle.append(worker)
         return pid
 
-    def wants_spare(self):
-        """Whether one should be forked for the next run."""
-        return not self._idle and self._deaths < _MAX_DEATHS
+    def wants_spare(self, is_reused):
+        """Whether one should be forked for the next run of this kind."""
+        return self._deaths < _MAX_DEATHS and not any(worker.is_reused == is_reused for worker in self._idle)
 
     def take(self, job_id, job, fds):
         """The pid of a worker that runs the job from now on, None if there is none."""
-        while self._idle:
-            worker = self._idle.pop()
+        # One that is reused is worth more than the only run of another kind.
+        fitting = [worker for worker in self._idle if job['may_reuse'] or not worker.is_reused]
+        for worker in sorted(fitting, key=lambda worker: worker.is_reused, reverse=True):
+            self._idle.remove(worker)
             if time.monotonic() - worker.born < MAX_AGE_S and self._send(worker, job_id, job, fds):
                 self._busy[worker.pid] = worker
                 return worker.pid
@@ -107,7 +111,7 @@ class Workers(object):
         """What workers say (list of Ran). Those that may run something else wait for it."""
         found = []
         for worker in list(self._busy.values()):
-            for kind, body in worker.reader.read():
+            for _, body in worker.reader.read():
                 ran = Ran(worker.pid, *pipe.unpack(body))
                 found.append(ran)
                 if not ran.kind:

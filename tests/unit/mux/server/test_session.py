@@ -370,7 +370,7 @@ def test_members_are_asked_for_while_the_context_starts():
     client = FakeClient(up=False)
     client.ask(ops.MODULE, JOB)
     assert client.take() == [(protocol.NEED_MEMBERS, 1, None)]
-    client.send(protocol.MEMBERS, MEMBERS)
+    client.send(protocol.MEMBERS, (False, MEMBERS))
     assert client.node.asked == {}
     client.node.come_up()
     assert [request[0] for request in client.node.asked.values()] == [ops.MODULE]
@@ -384,7 +384,7 @@ def test_a_context_that_is_up_first_waits_for_them():
     client.node.come_up()
     assert client.take() == [(protocol.NEED_MEMBERS, 1, None)]
     assert client.node.asked == {}
-    client.send(protocol.MEMBERS, MEMBERS)
+    client.send(protocol.MEMBERS, (False, MEMBERS))
     assert [request[0] for request in client.node.asked.values()] == [ops.MODULE]
 
 
