@@ -108,20 +108,18 @@ def test_bytes_of_a_run_and_of_the_next_one(place: Counted) -> None:
 @pytest.mark.parametrize(
     ('task', 'turns'),
     [
-        ({'ping': {}}, 2),
-        ({'command': 'true'}, 2),
-        ({'stat': {'path': '/etc/passwd'}}, 2),
-        ({'copy': {'content': 'changed {{ now() }}', 'dest': '/tmp/changed'}}, 4),
-        ({'copy': {'content': 'the same', 'dest': '/tmp/same'}}, 4),
+        ({'ping': {}}, 1),
+        ({'command': 'true'}, 1),
+        ({'stat': {'path': '/etc/passwd'}}, 1),
+        ({'copy': {'content': 'changed {{ now() }}', 'dest': '/tmp/changed'}}, 3),
+        ({'copy': {'content': 'the same', 'dest': '/tmp/same'}}, 3),
     ],
     ids=['ping', 'command', 'stat', 'copy, changed', 'copy, the same'],
 )
 def test_turns_of_a_task(place: Counted, task: dict[str, Any], turns: int) -> None:
-    """One for each answer that is waited for, and one for the end of the task, which nobody waits for."""
+    """How often something goes there after something came back: once for each answer that is waited for."""
     place.play(task)
-    cost = place.play(task)
-    print('TURNS', task, cost)
-    assert cost.turns <= turns
+    assert place.play(task).turns <= turns
 
 
 def test_processes_that_stay(place: Counted) -> None:
@@ -151,7 +149,17 @@ before = set(sys.modules)
 import svcfw.mux.server.server
 print(json.dumps(sorted(set(sys.modules) - before)))
 """
-HEAVY = {'asyncio', 'concurrent.futures', 'dataclasses', 'multiprocessing', 'paramiko', 'subprocess', 'typing', 'yaml'}
+#: For a login to begin none of these is needed.
+HEAVY = {
+    'asyncio',
+    'concurrent.futures',
+    'dataclasses',
+    'inspect',
+    'logging.handlers',
+    'multiprocessing',
+    'paramiko',
+    'yaml',
+}
 
 
 def imported(script: str) -> list[str]:
@@ -168,5 +176,5 @@ def test_modules_that_a_worker_imports() -> None:
 
 def test_modules_that_a_multiplexer_imports_before_it_serves() -> None:
     modules = imported(MULTIPLEXER)
-    assert len(modules) <= 1000, modules
-    assert not HEAVY & set(modules) - {'dataclasses', 'typing'}, HEAVY & set(modules)
+    assert len(modules) <= 175, modules
+    assert not HEAVY & set(modules)
