@@ -3,7 +3,8 @@
 `python -m benchmarks.delay_proxy 127.0.0.1:2222 10.0.0.1:22 25` prints `ready` and listens until it is ended. With a
 fourth argument it passes on that many Mbit/s for each connection and direction, and queues what comes faster without
 bound, as a bad router does; without (0), bandwidth is that of the machine. A fifth is a file that from then on holds
-how many bytes have been passed on in each direction, first to the server, as integers of 8 bytes in the machine's order.
+how many bytes have been passed on in each direction, first to the server, and how often something went there after
+something had come back; as integers of 8 bytes in the machine's order.
 """
 
 import asyncio
@@ -26,16 +27,22 @@ def uncounted(n: int) -> None:
 
 
 def counters(path: Path) -> tuple[Callable[[int], None], Callable[[int], None]]:
-    """Functions that add to the two numbers which the file holds: 0 at first."""
-    path.write_bytes(bytes(16))
+    """Functions that add to the numbers which the file holds: 0 at first."""
+    path.write_bytes(bytes(24))
     with path.open('r+b') as file:
-        totals = memoryview(mmap.mmap(file.fileno(), 16)).cast('Q')
+        totals = memoryview(mmap.mmap(file.fileno(), 24)).cast('Q')
+    came_back = False
 
     def count_there(n: int) -> None:
+        nonlocal came_back
         totals[0] += n
+        totals[2] += came_back
+        came_back = False
 
     def count_back(n: int) -> None:
+        nonlocal came_back
         totals[1] += n
+        came_back = True
 
     return count_there, count_back
 

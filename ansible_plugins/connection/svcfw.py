@@ -81,7 +81,7 @@ options:
       - name: svcfw_payload_cache
   svcfw_reuse:
     description:
-      - Run modules in processes that are forked ahead, and some of core's own again in the same process, as long as that
+      - Run modules in processes that are forked ahead, and some of core's own again in the same process as long as it
         is as it was before (see docs/performance.md). C(-vvv) shows it.
       - C(false) forks a process for each module when it is to run.
     type: boolean

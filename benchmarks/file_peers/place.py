@@ -48,7 +48,7 @@ class Place:
     def wire_bytes(self) -> int:
         """Bytes that have crossed the wire, both ways."""
         time.sleep(0.1)  # what is still under way
-        return sum(struct.unpack('2Q', Path(self.counter).read_bytes()))
+        return sum(struct.unpack_from('2Q', Path(self.counter).read_bytes()))
 
 
 def measure(peer: Any, place: Place) -> dict[str, float]:

@@ -34,8 +34,9 @@ further requests of that session are dropped until its next answered one, which 
     CHMOD     (paths)                     u+rwx
     REMOVE    (path, recursive)           its failures are only logged
 Not answered, performed whatever failed before:
-    MEMBERS   (list of (digest, size), zlib of the contents one after the other) for later MODULE requests; the job has
-                                          the digest of its member list, the encoded list of (name, digest) of its members
+    MEMBERS   (list of (digest, size), zlib of the contents one after the other) for later MODULE requests; the
+                                          job has the digest of its member list, the encoded list of (name, digest)
+                                          of its members
     FORGET    ()                          drop all members
     CONTENT   (digest, data, is it the last part)   a file's content for later PUT_HELD requests
     DROP      (list of digests)           drop these contents

@@ -1,9 +1,9 @@
 """Hands the definitions of our options from the first worker of a run to the others.
 
-A plugin of a collection is loaded by each worker anew, and core parses its documentation each time: 10 of the 30 ms that
-takes. So what core has made of it is written to core's folder for the run, which is private and removed at the end;
-later workers give it to core before it parses, by the method with which core's loader itself does. A core without these
-methods parses.
+A plugin of a collection is loaded by each worker anew, and core parses its documentation each time: 10 of the 30 ms
+that takes. So what core has made of it is written to core's folder for the run, which is private and removed at the
+end; later workers give it to core before it parses, by the method with which core's loader itself does. A core without
+these methods parses.
 """
 
 import json

@@ -88,7 +88,7 @@ def socket_path(path: Path) -> Path:
 
 
 def listen(path: Path) -> socket.socket:
-    """Bind the socket. The caller holds the lock, so a file of that name belongs to a dead multiplexer or a stuck one."""
+    """Bind the socket. The caller holds the lock, so a file of that name is a dead multiplexer's or a stuck one's."""
     address = socket_path(path)
     address.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX)

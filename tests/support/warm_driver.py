@@ -55,7 +55,7 @@ def run(template, job_id, job):
 
 def _is_alive(pid):
     try:
-        with open('/proc/{}/stat'.format(pid)) as file:
+        with open(os.path.join('/proc', str(pid), 'stat')) as file:
             return file.read().rpartition(')')[2].split()[0] not in 'ZX'
     except OSError:
         return False

@@ -5,7 +5,7 @@ A zip's member list, the encoded list of (name, digest) of its members, is store
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from svcfw.core.wire.codec import Codec
 
@@ -20,8 +20,7 @@ Member = tuple[str, bytes, bytes]
 Content = tuple[bytes, bytes]
 
 
-@dataclass(frozen=True)
-class Zip:
+class Zip(NamedTuple):
     """`member_list`: its digest; `contents`: all that a target needs to run the zip, the member list first.
 
     may_reuse: what the client has found of its members (audited.py).

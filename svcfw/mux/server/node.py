@@ -101,8 +101,9 @@ class Node:
         """Text for `sh -c` that starts a child of this node's context under another account; prints `marker` first."""
         assert self.facts is not None
         # The other account may not be able to reach our interpreter (below a home with mode 0700): then it searches.
-        size = first_stage.second_stage_size(self.router.bundle)
-        search = first_stage.nested_text(size, [self.facts['python']] if self.facts['python'] else [])
+        search = first_stage.nested_text(
+            first_stage.STAGE_BYTES, [self.facts['python']] if self.facts['python'] else []
+        )
         return f'echo {marker}; exec {search}'
 
     # -- messages to the agent

@@ -8,7 +8,6 @@ import itertools
 import logging
 import os
 import resource
-import secrets
 import signal
 import socket
 from collections.abc import Callable
@@ -77,7 +76,7 @@ class Server:
         self._loop = self.router.loop
         self._over = Waiter(self._loop)
         # Links hold passwords: they are identified by a hash with a secret key.
-        self._hash_key = secrets.token_bytes(32)
+        self._hash_key = os.urandom(32)
         self._roots: dict[bytes, RootNode] = {}
         self._retired: set[RootNode] = set()  # needed by earlier requests
         self._failed: dict[bytes, tuple[float, RootNode]] = {}  # begun ahead, and when they failed
