@@ -14,7 +14,7 @@ MAX_IDLE = 2
 MAX_AGE_S = 120.0
 #: Seconds in which a worker that waits has taken a job.
 _SEND_S = 5.0
-#: Seconds to wait for the end of a comparison rather than fork: both take longer on a busy host, a fork ten times as long.
+#: Seconds to wait for the end of a comparison, which takes a tenth of a fork, on a busy host too.
 _COMPARISON_S = 0.25
 _IMPORTS = (kinds.KINDS.index('the first run'), kinds.KINDS.index('an import'))
 #: So many that end while they wait show that they cannot live here.
