@@ -79,6 +79,21 @@ options:
     vars:
       - name: ansible_svcfw_payload_cache
       - name: svcfw_payload_cache
+  svcfw_reuse:
+    description:
+      - Run modules in processes that are forked ahead, and some of core's own again in the same process as long as it
+        is as it was before (see docs/performance.md). C(-vvv) shows it.
+      - C(false) forks a process for each module when it is to run.
+    type: boolean
+    default: true
+    env:
+      - name: ANSIBLE_SVCFW_REUSE
+    ini:
+      - section: svcfw_connection
+        key: reuse
+    vars:
+      - name: ansible_svcfw_reuse
+      - name: svcfw_reuse
   svcfw_services:
     description:
       - Services that modules on this host may call, by their names, C(module.Class). A module on it that calls another
@@ -521,4 +536,7 @@ options:
       - name: scp_extra_args
 """
 
+from svcfw.ansible import definitions  # noqa: E402
 from svcfw.ansible.connection import Connection  # noqa: E402, F401
+
+definitions.offer(__name__)

@@ -7,7 +7,7 @@ import sys
 import time
 from collections import deque
 
-from svcfw.agent import files, login_files, ops, private
+from svcfw.agent import files, login_files, ops, packing, private
 from svcfw.agent.download import DownloadJob
 from svcfw.agent.programs import Programs
 from svcfw.agent.puts import Copy, Puts
@@ -121,7 +121,7 @@ class Agent(object):
             ops.REMOVE: self._remove,
         }
         self._always = {  # type: dict
-            ops.MEMBERS: self._programs.members.update,
+            ops.MEMBERS: self._programs.add_members,
             ops.FORGET: self._programs.forget,
             ops.CONTENT: self._puts.contents.add,
             ops.DROP: self._puts.contents.drop,
@@ -170,7 +170,10 @@ class Agent(object):
 
     def _take(self, message):
         try:
-            self._carry_out(message, *message.value())
+            value = message.value()
+            if type(value) is bytes:
+                value = self._router.codec.decode(packing.unpack(value))
+            self._carry_out(message, *value)
         finally:
             if len(message.frame.payload) >= ops.ACK_BYTES:
                 self._acknowledged += len(message.frame.payload)
@@ -365,8 +368,7 @@ class Agent(object):
         """Give a child members or contents that this agent holds: they cross the link to this host once."""
         child = self._router.context(context_id)
         if operation == ops.MEMBERS:
-            members = [(digest, self._programs.members[digest]) for digest in digests]
-            child.send(handles.AGENT, (ops.MEMBERS, 0, (members,)))
+            child.send(handles.AGENT, (ops.MEMBERS, 0, self._programs.packed_members(digests)))
             return
         for digest in digests:
             content = self._puts.contents.get(digest)

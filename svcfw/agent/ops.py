@@ -4,7 +4,8 @@ A request is (operation, session, arguments): `session` is an int that stands fo
 Requests of one session are carried out, or started, in the order in which they arrive.
 
 Answered ones (the answer of those with output is any number of (PART, stdout, stderr) and one (DONE, number, stdout,
-stderr); a part costs as many bytes of the request's credit, which begins with limits.WINDOW_BYTES):
+stderr), of a module with two more: which run of its process it was, and why it was the last (a place in kinds.KINDS); a
+part costs as many bytes of the request's credit, which begins with limits.WINDOW_BYTES):
     COMMAND   (executable or None for the login shell, text, stdin bytes, terminal[, True])  number: exit status, or
               minus the signal that ended it. terminal: None for pipes, else the TERM of the terminal that it gets.
               True: its processes may become contexts (gate.py)
@@ -33,8 +34,9 @@ further requests of that session are dropped until its next answered one, which 
     CHMOD     (paths)                     u+rwx
     REMOVE    (path, recursive)           its failures are only logged
 Not answered, performed whatever failed before:
-    MEMBERS   (list of (digest, content)) for later MODULE requests; the job has the digest of its member list, the
-                                          encoded list of (name, digest) of its members
+    MEMBERS   (list of (digest, size), zlib of the contents one after the other) for later MODULE requests; the
+                                          job has the digest of its member list, the encoded list of (name, digest)
+                                          of its members
     FORGET    ()                          drop all members
     CONTENT   (digest, data, is it the last part)   a file's content for later PUT_HELD requests
     DROP      (list of digests)           drop these contents
@@ -52,6 +54,7 @@ A request whose message is at least ACK_BYTES long is acknowledged once it has b
 an int, the bytes of all such messages so far, goes to the handle AGENT of who asked.
 A module, or a command's process, that wants to be a context (door.py) becomes one: (LINK, reply handle of its request,
 id of the new context) goes to the handle AGENT of who asked, before anything that it sends.
+A request may be packed (packing.py): then the message is bytes.
 RELAY (context id, request) has a request carried out by the agent of a child, unless something failed here before it.
 """
 

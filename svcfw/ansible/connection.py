@@ -25,12 +25,12 @@ from ansible.errors import AnsibleError, AnsibleFileNotFound
 from ansible.plugins.connection import ssh
 from ansible.utils.display import Display
 
-from svcfw.ansible import agent_keys, become, here, options, shell_commands
+from svcfw.ansible import agent_keys, become, definitions, here, options, shell_commands
 from svcfw.ansible.deferred import DeferredOperations, Other
 from svcfw.ansible.errors import translate
 from svcfw.ansible.options import played, text
-from svcfw.ansible.payloads import payload
-from svcfw.ansible.payloads.payload_cache import PayloadCache
+from svcfw.ansible.payloads import audited, payload
+from svcfw.ansible.payloads.payload_cache import PayloadCache, core_version
 from svcfw.ansible.services import offering
 from svcfw.ansible.session import MuxCalls
 from svcfw.ansible.told import Told
@@ -62,6 +62,7 @@ class Connection(ssh.Connection):
 
     # Replaced in tests.
     connect_client = staticmethod(Client.connect)
+    begin_client = staticmethod(Client.begin)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -97,6 +98,7 @@ class Connection(ssh.Connection):
         self._variables = var_options
         self._given.options(task_keys=task_keys, var_options=var_options, direct=direct)
         super().set_options(task_keys=task_keys, var_options=var_options, direct=direct)
+        definitions.keep(self._load_name)
         self._name_transport()
         if self.get_option('svcfw_payload_cache'):
             self._payloads.offer()
@@ -150,7 +152,11 @@ class Connection(ssh.Connection):
             self._link = None
 
     def is_pipelining_enabled(self, wrap_async: bool = False) -> bool:
-        """Called by core from 2.19 on. Here neither su nor a terminal prevents pipelining of modules."""
+        """Called by core from 2.19 on. Here neither su nor a terminal prevents pipelining of modules.
+
+        Core asks before it builds a module, which takes up to 0.3 s the first time: the login begins now.
+        """
+        self.begin()
         keeps_files = getattr(constants, 'DEFAULT_KEEP_REMOTE_FILES', None)
         if keeps_files is None:
             self._turn_off('modules through su', 'this ansible-core has no DEFAULT_KEEP_REMOTE_FILES')
@@ -244,6 +250,18 @@ class Connection(ssh.Connection):
         self._more.files += files
         self._more.facts.update(facts or {})
 
+    def begin(self) -> None:
+        """Have the login account's context started, if there is none, and wait for nothing.
+
+        Raises nothing: what prevents it is an error of the first operation.
+        """
+        try:
+            self._connect()
+            if not self._is_stock:
+                self._session.begin(self._target())
+        except (Error, AnsibleError, OSError):
+            pass
+
     @contextmanager
     def with_known_home(self) -> Iterator[None]:
         """For an action: `~` is the home as of the login, without asking whether it is another by now.
@@ -317,11 +335,12 @@ class Connection(ssh.Connection):
             'idle_timeout_s': options.idle_timeout_s(self),
             'start': start,
             'python': self._modules_python,
+            'run': self._told.run(),
         }
         interest = self._told.interest(options.ssh_verbosity(self))
         if interest is not None:
             wishes['interest'] = interest
-        client = self.connect_client(**wishes)
+        client = self.begin_client(**wishes) if start else self.connect_client(**wishes)
         if client is not None:
             client.on_said = self._told.service
         return client
@@ -451,7 +470,9 @@ class Connection(ssh.Connection):
         if matched is not None:
             found, environment = matched
             self._say('L0', 'modules run from memory')
-            more = _given(offered) if self._condition is None else {**_given(offered), 'condition': self._condition}
+            more = {**_given(offered), **self._process(found.fqn)}
+            if self._condition is not None:
+                more['condition'] = self._condition
             result = self._session.call(target, lambda client: client.run_module(target, found, environment, **more))
             if self.get_option('svcfw_payload_cache'):
                 self._payloads.keep(found.fqn)
@@ -466,6 +487,16 @@ class Connection(ssh.Connection):
             )
         self._say('L2', 'input for something else than a Python without arguments')
         return None
+
+    def _process(self, fqn: str) -> dict[str, Any]:
+        """How a module may run: in a process forked ahead, in one that has run others."""
+        is_wanted = self.get_option('svcfw_reuse') and audited.knows_core(core_version)
+        is_known = audited.knows(fqn)
+        return {
+            'can_rehearse': is_wanted,
+            'may_reuse': is_wanted and is_known,
+            'is_core': audited.is_core if is_known else None,
+        }
 
     def _require_no_condition(self) -> None:
         """Only L0 knows of conditions."""

@@ -36,6 +36,9 @@ class Router(object):
     Handlers run on the thread that drives `loop`. Public methods may be called by any thread unless they say otherwise.
     """
 
+    #: For children: the packed core from which this context was started (bytes).
+    bundle = None
+
     def __init__(self, log, own_id=0, parent_ids=(), name='master'):
         self.own_id = own_id
         self.parent_ids = tuple(parent_ids)
@@ -63,9 +66,7 @@ class Router(object):
         self.beside = {}
         #: Who brings modules here from above (svcfw.core.importer.Importer); None at the top.
         self.importer = None
-        #: For children: the packed core from which this context was started (bytes), and the level
-        #: (int, as in `logging`) from which on their log records are wanted.
-        self.bundle = None
+        #: For children: the level (int, as in `logging`) from which on their log records are wanted.
         self.log_level = 30
         #: The children's starters (svcfw.transport.start) until their processes have ended (set).
         self.starters = set()

@@ -10,14 +10,16 @@ from typing import NamedTuple
 VERSION = 5
 
 # From the client.
-#: (environment of the client, idle time in seconds, Spec.modules_python, its run or '', how many -v for ssh): see
-#: telling.py about the last two.
+#: (environment of the client, idle time in seconds, Spec.modules_python, its run or '', how many -v for ssh, None if it
+#: is not to be told anything): see telling.py about the last two.
 HELLO = 1
 REQUEST = 2  # (link, hashed become key or None, timeout_s, operation, arguments of svcfw.agent.ops)
-MEMBERS = 3  # [(name, digest, content), ...], the answer to NEED_MEMBERS
+MEMBERS = 3  # (are they core's own, [(name, digest, content), ...]), the answer to NEED_MEMBERS
 BECOME_START = 4  # (command, need_tty, has_password, folder; see Become), the answer to BECOME_BUILD
 BECOME_INPUT = 5  # bytes to type, an answer to BECOME_OUTPUT
 STOP = 6  # end the multiplexer
+#: (link, timeout_s): a request for this context will follow, of this client or another one of its run.
+BEGIN = 7
 
 # To the client.
 WELCOME = 20  # (the multiplexer's process id, the key of its hashes, with which become keys are sent)

@@ -26,7 +26,6 @@ class Router(CoreRouter):
     def __init__(self, standby=True):
         CoreRouter.__init__(self, lambda router, level, text: _log.log(level, '%s', printable.lines(text)))
         self.loop.gathers = Gathering(self.loop).begins
-        self.bundle = bundle.packed()
         self.log_level = logging.getLogger().getEffectiveLevel()
         self.responder = Responder(self)
         relay_of(self)
@@ -37,6 +36,11 @@ class Router(CoreRouter):
         self.add_handler(_has_no_pool, handles.CALL_SERVICE)  # until there is a pool
         if standby:
             self.loop.ensure_standby()
+
+    @property
+    def bundle(self):
+        """For children: the packed core (bytes). Made when the first one has been started, which takes 50 ms."""
+        return bundle.packed()
 
     def __enter__(self):
         return self

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Hashable
 from typing import Any
 
-from svcfw.agent import ops
+from svcfw.agent import ops, packing
 from svcfw.boot import first_stage
 from svcfw.core import handles
 from svcfw.core.context import Context
@@ -31,6 +31,8 @@ _FREE = frozenset({
     ops.MEMBERS, ops.FORGET, ops.CONTENT, ops.DROP, ops.PASS, ops.GRANT, ops.CHILD_INPUT, ops.END, ops.ANYWAY,
     ops.DISMISS, ops.TIMED,
 })  # fmt: skip
+#: Operations whose arguments are mostly text, and much the same each time.
+_TEXTS = frozenset({ops.MODULE, ops.COMMAND})
 _FACTS = {'home': str, 'user': str, 'uid': int, 'python': str, 'version': tuple, 'shell': str}
 
 
@@ -58,6 +60,7 @@ class Node:
         self.context: Context | None = None
         self.facts: dict[str, Any] | None = None
         self.dead: str | None = None
+        self.failure: Error | None = None  # if its start has failed
         #: It ends because it was told to, after all earlier requests.
         self.has_left = False
         self.children: dict[Hashable, Node] = {}
@@ -89,8 +92,8 @@ class Node:
 
     def when_ready(self, callback: OnReady) -> None:
         """Call back once the agent answers or the start has failed; perhaps at once."""
-        if self.facts is not None:
-            callback(None)
+        if self.facts is not None or self.failure is not None:
+            callback(self.failure)
         else:
             self._waiting.append(callback)
 
@@ -98,8 +101,9 @@ class Node:
         """Text for `sh -c` that starts a child of this node's context under another account; prints `marker` first."""
         assert self.facts is not None
         # The other account may not be able to reach our interpreter (below a home with mode 0700): then it searches.
-        size = first_stage.second_stage_size(self.router.bundle)
-        search = first_stage.nested_text(size, [self.facts['python']] if self.facts['python'] else [])
+        search = first_stage.nested_text(
+            first_stage.STAGE_BYTES, [self.facts['python']] if self.facts['python'] else []
+        )
         return f'echo {marker}; exec {search}'
 
     # -- messages to the agent
@@ -133,12 +137,14 @@ class Node:
         self._last_used = self.router.loop.clock()
         request = self.router.codec.encode((operation, session, arguments))
         if self is self.root or operation in _FREE:
-            self._transmit(self.context.id, request, reply_to)
+            self._transmit(self.context.id, request, reply_to, operation)
         else:
             relay = self.router.codec.encode((ops.RELAY, session, (self.context.id, request)))
-            self._transmit(self.root.context.id, relay, reply_to)  # type: ignore[union-attr]
+            self._transmit(self.root.context.id, relay, reply_to, operation)  # type: ignore[union-attr]
 
-    def _transmit(self, context_id: int, request: bytes, reply_to: int) -> None:
+    def _transmit(self, context_id: int, request: bytes, reply_to: int, operation: str) -> None:
+        if operation in _TEXTS and packing.is_packed(request):
+            request = self.router.codec.encode(packing.pack(request))
         own_id = self.router.own_id
         self.router.send(Frame(context_id, own_id, own_id, handles.AGENT, reply_to, 0, request))
         self.root.sent_bytes += len(request)
@@ -272,6 +278,7 @@ class Node:
 
     def fail(self, error: Error) -> None:
         """The start has failed."""
+        self.failure = self.failure or error
         self.dead = self.dead or str(error)
         self._answer(error)
 

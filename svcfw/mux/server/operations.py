@@ -8,7 +8,7 @@ from svcfw.core.stream import Stream
 from svcfw.core.wire.errors import CallError, ChannelError, Error, StartError
 from svcfw.mux import protocol
 from svcfw.mux.offer import Offer, decoded
-from svcfw.mux.server import keeping
+from svcfw.mux.server import keeping, remote_cache
 from svcfw.mux.server.exchange import Exchange
 from svcfw.mux.server.members import ModuleZips
 from svcfw.mux.server.node import Node, StaleError
@@ -66,7 +66,8 @@ class Operations:
     def __init__(self, session: Requester) -> None:
         self._session = session
         self._exchange: Exchange | None = None
-        self._on_members: Callable[[Any], None] | None = None
+        self._awaited = ''  # the zip whose members the client was asked for, and what is to be done with them then
+        self._on_members: Callable[[], None] | None = None
         self._job: tuple[int, int] | None = None  # whose module may ask for what its client offers
 
     def close(self) -> None:
@@ -77,9 +78,23 @@ class Operations:
 
     def members_arrived(self, value: Any) -> None:
         """The client has sent a module's members; ignored if it was not asked to."""
+        zip_id, self._awaited = self._awaited, ''
         on_members, self._on_members = self._on_members, None
-        if on_members:
-            on_members(value)
+        if zip_id:
+            may_reuse, members = value
+            self._session.store.add(zip_id, members, may_reuse)
+            if on_members is None:  # its context still starts
+                remote_cache.pack_ahead(self._session.store.find(zip_id).contents)  # type: ignore[union-attr]
+            else:
+                on_members()
+
+    def _ask_for_members(self, request: ClientRequest) -> None:
+        """Ask the client at once for what a module consists of, if need be, whether its context is up or not."""
+        if request.operation == ops.MODULE:
+            zip_id = request.arguments[0].get('zip_id')
+            if zip_id and zip_id != self._awaited and self._session.store.find(zip_id) is None:
+                self._awaited = zip_id
+                self._session.send(protocol.NEED_MEMBERS, request.number, None)
 
     def carry_out(self, request: ClientRequest, node: Node) -> None:
         """Start the request on `node`; `session.settled` is called at its end, perhaps at once."""
@@ -91,7 +106,8 @@ class Operations:
             self._prepare(request, node)
 
     def foresee(self, request: ClientRequest) -> None:
-        """The node that the request is for has yet to come up: services that it needs can be made meanwhile."""
+        """The node that the request is for may have yet to come up: what else is needed can be made meanwhile."""
+        self._ask_for_members(request)
         self._are_made(request, lambda failure: None)
 
     def _are_made(self, request: ClientRequest, on_outcome: OnOutcome) -> bool:
@@ -188,7 +204,7 @@ class Operations:
                 if result is False:
                     node.remote_cache.was_missing(arguments[-1])
                 if exchange is not None:
-                    self._session.telling.answered(node, exchange.target_us, exchange.received_bytes)
+                    self._session.telling.answered(node, exchange.target_us, exchange.received_bytes, exchange.ran)
                 self._session.deliver(request, protocol.RESULT, result)
             self._session.advance()
 
@@ -211,16 +227,12 @@ class Operations:
         job.pop('offer', None)
         found_zip = self._session.store.find(zip_id) if zip_id is not None else None
         if zip_id is not None and found_zip is None:
-
-            def arrived(value: Any) -> None:
-                self._session.store.add(zip_id, value)
-                self._session.step(self._carry_out, request, node)
-
-            self._on_members = arrived
-            self._session.send(protocol.NEED_MEMBERS, request.number, None)
+            self._ask_for_members(request)
+            self._on_members = lambda: self._session.step(self._carry_out, request, node)
             return
         if found_zip is not None:
             job['member_list'] = found_zip.member_list
+            job['may_reuse'] = job['may_reuse'] and found_zip.may_reuse
             node.remote_cache.members(found_zip.contents)
         self._ask(request, node, (job,), offered(request))
 

@@ -60,6 +60,9 @@ class Multiplexer(Protocol):
         python: str | None = None,
         telling: Telling | None = None,
     ) -> RootNode: ...
+    def begin(
+        self, link: bytes, timeout_s: float, environment: dict[str, str], python: str | None, telling: Telling
+    ) -> None: ...
     def current(self, link: bytes) -> RootNode | None: ...
     def reset(self, link: bytes, on_done: Callable[[bool], None]) -> None: ...
     def replace(self, stale: Node, link: bytes, start: Callable[[], RootNode]) -> None: ...
@@ -122,8 +125,12 @@ class Session:
         elif event.handle == protocol.HELLO:
             environment, idle_timeout_s, self._python, run, ssh_verbosity = self._codec.decode(event.payload)
             self._environment = environment
-            self.telling.run, self.telling.ssh_verbosity = str(run), int(ssh_verbosity)
+            self.telling.run, self.telling.is_wanted = str(run), ssh_verbosity is not None
+            self.telling.ssh_verbosity = int(ssh_verbosity or 0)
             self._server.welcome(self, idle_timeout_s)
+        elif event.handle == protocol.BEGIN:
+            link, timeout_s = self._codec.decode(event.payload)
+            self._server.begin(link, timeout_s, self.environment, self._python, self.telling)
         elif event.handle == protocol.STOP:
             self._server.stop()
         else:

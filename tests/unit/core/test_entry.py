@@ -42,7 +42,7 @@ class Bare:
     def __init__(self, python: str, redirections: str = '') -> None:
         ours, theirs = socket.socketpair()
         config = {'id': 1, 'name': 'bare', 'parents': (0,), 'ids': None, 'marker': b'MARK', 'log_level': 30}
-        second_stage = first_stage.second_stage(bundle.packed(), config)
+        second_stage = first_stage.second_stage(bundle.packed(), first_stage.configuration(config))
         command = ['/bin/sh', '-c', f'exec "$@" {redirections}', 'sh', *first_stage.argv([python], len(second_stage))]
         self.process = subprocess.Popen(command, stdin=theirs, stdout=theirs, start_new_session=True)
         theirs.close()
