@@ -47,7 +47,7 @@ def test_nothing_that_knows_no_conditions_runs_on_one(connect, mux, data):
 def test_a_module_is_given_it(connect, mux, monkeypatch):
     given = []
 
-    def run_module(self, target, payload, env, condition=None):
+    def run_module(self, target, payload, env, condition=None, **more):
         given.append(condition)
         return self._run(target, 'run_module', payload, env)
 
