@@ -70,8 +70,9 @@ class Programs(object):
         try:
             fds += os.pipe()
             fds += os.pipe()
-            fds += [end.detach() for end in socket.socketpair()]
-            self._templates.run(job, self._with_members(description), self.members, (fds[1], fds[3], fds[5]))
+            if not description.get('may_reuse'):  # core's own have no use for it
+                fds += [end.detach() for end in socket.socketpair()]
+            self._templates.run(job, self._with_members(description), self.members, fds[1::2])
         except Exception as e:
             self._on_over(job)
             for fd in fds:
@@ -83,9 +84,10 @@ class Programs(object):
                 raise
             message.reply((ops.DONE, 1, b'', _text('cannot start the module: %s\n' % e)))
             return
-        for fd in (fds[1], fds[3], fds[5]):
+        for fd in fds[1::2]:
             os.close(fd)
-        job.let_in_by(Door(self._loop, fds[4], job.key, self._on_knock))
+        if len(fds) > 4:
+            job.let_in_by(Door(self._loop, fds[4], job.key, self._on_knock))
         job.read_from(fds[0], 1)
         job.read_from(fds[2], 2)
 

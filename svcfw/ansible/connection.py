@@ -15,7 +15,8 @@ or because parsing and rebuilding gives the same text (`payload`). Never log in_
 import functools
 import logging
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar
 
@@ -28,8 +29,8 @@ from svcfw.ansible import agent_keys, become, definitions, here, options, shell_
 from svcfw.ansible.deferred import DeferredOperations, Other
 from svcfw.ansible.errors import translate
 from svcfw.ansible.options import played, text
-from svcfw.ansible.payloads import payload
-from svcfw.ansible.payloads.payload_cache import PayloadCache
+from svcfw.ansible.payloads import audited, payload
+from svcfw.ansible.payloads.payload_cache import PayloadCache, core_version
 from svcfw.ansible.services import offering
 from svcfw.ansible.session import MuxCalls
 from svcfw.ansible.told import Told
@@ -46,6 +47,10 @@ _display = Display()
 
 class _NeedsStock(Exception):
     """The stock connection has to run this command; the text says why."""
+
+
+class ConditionIgnored(Exception):
+    """A module was not run, since it was to run on a condition alone."""
 
 
 class Connection(ssh.Connection):
@@ -78,6 +83,7 @@ class Connection(ssh.Connection):
         self._judged_link: bytes | None = None
         self._payloads = PayloadCache()
         self._more = offering.More()
+        self._condition: dict[str, Any] | None = None
 
     # -- what ansible-core sets up before a task or an item ----------------------------------------------------------
 
@@ -173,6 +179,8 @@ class Connection(ssh.Connection):
             try:
                 answer = self._blocking(lambda: self._execute(text(cmd), in_data or None, sudoable))
             except _NeedsStock as exc:
+                if in_data:
+                    self._require_no_condition()
                 self._say_stock(exc)
             else:
                 self._told.ends(answer)
@@ -253,6 +261,15 @@ class Connection(ssh.Connection):
                 self._session.begin(self._target())
         except (Error, AnsibleError, OSError):
             pass
+
+    @contextmanager
+    def on_condition(self, condition: dict[str, Any]) -> Iterator[None]:
+        """For an action: modules run only if this holds (svcfw.agent.warm.condition). ConditionIgnored: none ran."""
+        self._condition = condition
+        try:
+            yield
+        finally:
+            self._condition = None
 
     def uses_context(self) -> bool:
         """Whether tasks run in a context of the multiplexer, as far as known."""
@@ -406,6 +423,8 @@ class Connection(ssh.Connection):
             self._say('L2', f'no warm interpreter: {exc}')
             result = None
         if result is None:
+            if in_data is not None:
+                self._require_no_condition()
             if in_data is None:
                 self._told.way('L2, commands that are no modules run as they are')
             tty = self._wants_tty(in_data, sudoable)
@@ -438,12 +457,14 @@ class Connection(ssh.Connection):
         if matched is not None:
             found, environment = matched
             self._say('L0', 'modules run from memory')
-            result = self._session.call(
-                target, lambda client: client.run_module(target, found, environment, **_given(offered))
-            )
+            more = {**_given(offered), **self._process(found.fqn)}
+            if self._condition is not None:
+                more['condition'] = self._condition
+            result = self._session.call(target, lambda client: client.run_module(target, found, environment, **more))
             if self.get_option('svcfw_payload_cache'):
                 self._payloads.keep(found.fqn)
             return result
+        self._require_no_condition()
         python = payload.match_python_inner(inner)
         if python is not None:
             variables, words = python
@@ -453,6 +474,21 @@ class Connection(ssh.Connection):
             )
         self._say('L2', 'input for something else than a Python without arguments')
         return None
+
+    def _process(self, fqn: str) -> dict[str, Any]:
+        """How a module may run: in a process forked ahead, in one that has run others."""
+        is_wanted = self.get_option('svcfw_reuse') and audited.knows_core(core_version)
+        is_known = audited.knows(fqn)
+        return {
+            'can_rehearse': is_wanted,
+            'may_reuse': is_wanted and is_known,
+            'is_core': audited.is_core if is_known else None,
+        }
+
+    def _require_no_condition(self) -> None:
+        """Only L0 knows of conditions."""
+        if self._condition is not None:
+            raise ConditionIgnored
 
     def _becomes(self, target: Target) -> str | None:
         """The account that a task at this target becomes."""

@@ -14,7 +14,7 @@ VERSION = 5
 #: is not to be told anything): see telling.py about the last two.
 HELLO = 1
 REQUEST = 2  # (link, hashed become key or None, timeout_s, operation, arguments of svcfw.agent.ops)
-MEMBERS = 3  # [(name, digest, content), ...], the answer to NEED_MEMBERS
+MEMBERS = 3  # (are they core's own, [(name, digest, content), ...]), the answer to NEED_MEMBERS
 BECOME_START = 4  # (command, need_tty, has_password, folder; see Become), the answer to BECOME_BUILD
 BECOME_INPUT = 5  # bytes to type, an answer to BECOME_OUTPUT
 STOP = 6  # end the multiplexer
@@ -29,11 +29,14 @@ NEED_MEMBERS = 23  # the zip named in the module request is unknown
 BECOME_BUILD = 24  # the boot command to wrap: the child does not exist yet
 BECOME_OUTPUT = 25  # output of the wrapped command
 START_FAILED = 26  # (kind, host, cause, remedy, status) of a StartError
-DEFERRED_FAILED = 27  # (operation, path, status, cause)
+DEFERRED_FAILED = 27  # (operation, path, status, cause); or (SERVICE, its name, 1, cause): the request was not begun
 LOST = 28  # the reason: the context is gone
 ABOUT = 29  # before an answer, to those of a run: the fields of telling.About
 COST = 30  # the same: the fields of telling.Cost
 SAID = 31  # before an answer: what services of the run have said, a list of (level, service, text)
+
+#: In the place of an operation: a service that the request names cannot be used.
+SERVICE = 'service'
 
 # Operations that the multiplexer performs itself, beside those of ops.py.
 FACTS = 'facts'

@@ -76,7 +76,7 @@ class FakeClient:
         self._block(target, 'expand_user', name)
         return self._mux.homes.get(name, name)
 
-    def run_module(self, target: Target, payload: Any, env: dict[str, str]) -> Result:
+    def run_module(self, target: Target, payload: Any, env: dict[str, str], **process: Any) -> Result:
         return self._run(target, 'run_module', payload, env)
 
     def run_source(self, target: Target, source: bytes, interpreter: list[str], env: dict[str, str]) -> Result:

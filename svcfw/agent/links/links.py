@@ -7,6 +7,7 @@ from, and becomes a context within the running module. It has no children, and e
 import struct
 
 from svcfw.agent import ops
+from svcfw.agent.links.keeper import Keeper
 from svcfw.boot import first_stage
 from svcfw.core import handles
 from svcfw.core.parent.relay import relay_of
@@ -31,6 +32,7 @@ class Links:
         self._router = router
         self._prepare_for = prepare_for
         self._relay = relay_of(router)
+        self._keeper = Keeper(router)
 
     def open(self, door):
         """Make a context of the job behind `door`, unless it is over by now."""

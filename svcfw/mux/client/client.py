@@ -201,18 +201,39 @@ class Client:
         """'~' or '~name' as the target's shell expands it."""
         return str(self._ask(target, ops.EXPAND, (name,)))
 
-    def run_module(self, target: Target, payload: Any, env: dict[str, str], offer: Offer | None = None) -> Result:
+    def run_module(
+        self,
+        target: Target,
+        payload: Any,
+        env: dict[str, str],
+        offer: Offer | None = None,
+        condition: dict[str, Any] | None = None,
+        *,
+        can_rehearse: bool = False,
+        may_reuse: bool = False,
+        is_core: Callable[[Any], bool] | None = None,
+    ) -> Result:
         """Run a module (svcfw.ansible.payloads.payload.Payload) with these additions to its environment.
 
-        offer: what it may ask the controller for.
+        offer: what it may ask the controller for. condition: see svcfw.agent.warm.condition. can_rehearse: its process
+        may be forked ahead. may_reuse: it may run in a process that has run others, if is_core(its members) says that
+        they are core's own.
         """
         job = {
             'kind': 'module', 'format': payload.format, 'module': payload.module, 'fqn': payload.fqn,
             'params': payload.params, 'profile': payload.profile, 'rlimit_nofile': payload.rlimit_nofile,
             'secrets': None if payload.secrets is None else list(payload.secrets),
             'interpreter': list(payload.interpreter), 'env': env, 'zip_id': payload.zip_id,
+            'can_rehearse': can_rehearse, 'may_reuse': may_reuse,
         }  # fmt: skip
-        return self._run(target, ops.MODULE, (_offering(job, offer),), payload.members)
+        if condition is not None:
+            job['condition'] = condition
+
+        def members() -> tuple[bool, Any]:
+            found = payload.members()
+            return is_core is not None and is_core(found), found
+
+        return self._run(target, ops.MODULE, (_offering(job, offer),), members)
 
     def run_source(
         self, target: Target, source: bytes, interpreter: list[str], env: dict[str, str], offer: Offer | None = None

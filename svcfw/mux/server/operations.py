@@ -12,6 +12,7 @@ from svcfw.mux.server import keeping, remote_cache
 from svcfw.mux.server.exchange import Exchange
 from svcfw.mux.server.members import ModuleZips
 from svcfw.mux.server.node import Node, StaleError
+from svcfw.mux.server.services.activations import OnOutcome, ServiceError
 from svcfw.mux.server.services.jobs import Jobs
 from svcfw.mux.server.telling import Telling
 from svcfw.program.router import Router
@@ -80,13 +81,14 @@ class Operations:
         zip_id, self._awaited = self._awaited, ''
         on_members, self._on_members = self._on_members, None
         if zip_id:
-            self._session.store.add(zip_id, value)
+            may_reuse, members = value
+            self._session.store.add(zip_id, members, may_reuse)
             if on_members is None:  # its context still starts
                 remote_cache.pack_ahead(self._session.store.find(zip_id).contents)  # type: ignore[union-attr]
             else:
                 on_members()
 
-    def prepare(self, request: ClientRequest) -> None:
+    def _ask_for_members(self, request: ClientRequest) -> None:
         """Ask the client at once for what a module consists of, if need be, whether its context is up or not."""
         if request.operation == ops.MODULE:
             zip_id = request.arguments[0].get('zip_id')
@@ -96,6 +98,23 @@ class Operations:
 
     def carry_out(self, request: ClientRequest, node: Node) -> None:
         """Start the request on `node`; `session.settled` is called at its end, perhaps at once."""
+
+        def activated(failure: ServiceError | None) -> None:
+            self._session.step(raise_error if failure else self._prepare, request, failure or node)
+
+        if self._are_made(request, activated):
+            self._prepare(request, node)
+
+    def foresee(self, request: ClientRequest) -> None:
+        """The node that the request is for may have yet to come up: what else is needed can be made meanwhile."""
+        self._ask_for_members(request)
+        self._are_made(request, lambda failure: None)
+
+    def _are_made(self, request: ClientRequest, on_outcome: OnOutcome) -> bool:
+        offer = offered(request)
+        return offer is None or self._session.jobs.activate(offer, self._session.environment, on_outcome)
+
+    def _prepare(self, request: ClientRequest, node: Node) -> None:
         in_the_way = keeping.in_the_way(node, request.operation, request.arguments)
         if in_the_way:
             keeping.end(in_the_way, lambda: self._session.step(self._carry_out, request, node))
@@ -117,8 +136,7 @@ class Operations:
         elif request.operation == ops.MODULE:
             self._run_module(request, node)
         elif request.operation == ops.COMMAND and len(request.arguments) > COMMAND_ARGUMENTS:
-            *arguments, offered = request.arguments
-            self._ask(request, node, (*arguments, True), decoded(offered))
+            self._ask(request, node, (*request.arguments[:COMMAND_ARGUMENTS], True), offered(request))
         else:
             self._ask(request, node, request.arguments)
 
@@ -186,7 +204,7 @@ class Operations:
                 if result is False:
                     node.remote_cache.was_missing(arguments[-1])
                 if exchange is not None:
-                    self._session.telling.answered(node, exchange.target_us, exchange.received_bytes)
+                    self._session.telling.answered(node, exchange.target_us, exchange.received_bytes, exchange.ran)
                 self._session.deliver(request, protocol.RESULT, result)
             self._session.advance()
 
@@ -206,17 +224,27 @@ class Operations:
         """Get the members, then run."""
         job = dict(request.arguments[0], start_s=request.timeout_s)
         zip_id = job.pop('zip_id', None)
-        offered = job.pop('offer', None)
-        offer = None if offered is None else decoded(offered)
+        job.pop('offer', None)
         found_zip = self._session.store.find(zip_id) if zip_id is not None else None
         if zip_id is not None and found_zip is None:
-            self.prepare(request)
+            self._ask_for_members(request)
             self._on_members = lambda: self._session.step(self._carry_out, request, node)
             return
         if found_zip is not None:
             job['member_list'] = found_zip.member_list
+            job['may_reuse'] = job['may_reuse'] and found_zip.may_reuse
             node.remote_cache.members(found_zip.contents)
-        self._ask(request, node, (job,), offer)
+        self._ask(request, node, (job,), offered(request))
+
+
+def offered(request: ClientRequest) -> Offer | None:
+    """What the client offers the processes of a request. DecodeError."""
+    value = None
+    if request.operation == ops.MODULE:
+        value = request.arguments[0].get('offer')
+    elif request.operation == ops.COMMAND and len(request.arguments) > COMMAND_ARGUMENTS:
+        value = request.arguments[COMMAND_ARGUMENTS]
+    return None if value is None else decoded(value)
 
 
 def raise_error(request: ClientRequest, error: Error) -> None:

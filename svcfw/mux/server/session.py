@@ -21,6 +21,7 @@ from svcfw.mux.server.members import ModuleZips
 from svcfw.mux.server.node import Node, StaleError
 from svcfw.mux.server.operations import ClientRequest, Operations, pause_until_room, raise_error
 from svcfw.mux.server.root_node import RootNode
+from svcfw.mux.server.services.activations import ServiceError
 from svcfw.mux.server.services.jobs import Jobs
 from svcfw.mux.server.telling import Telling
 from svcfw.program.router import Router
@@ -211,6 +212,8 @@ class Session:
         elif isinstance(error, StartError):
             # The agent was not asked, and may still have a failure to report: the next answer brings it.
             self.send(protocol.START_FAILED, request.number, error.args)
+        elif isinstance(error, ServiceError):  # nor for this
+            self.send(protocol.DEFERRED_FAILED, request.number, (protocol.SERVICE, error.name, 1, error.cause))
         elif isinstance(error, CallError):
             _log.error('client %d: its request failed over there: %s', self.id, error)
             self.deliver(request, protocol.LOST, f'its agent failed there ({error.typename}: {error.message})')
@@ -397,7 +400,7 @@ class Session:
         elif any(node.dead for node in self._owing):
             raise ChannelError('what came before it was done elsewhere')
         self._used = {node for node in self._used if not node.dead}
-        self._operations.prepare(request)
+        self._operations.foresee(request)
         self._when_up(request, self._root(request), self._reach)
 
     def _root(self, request: ClientRequest) -> RootNode:

@@ -37,7 +37,8 @@ class Cost(NamedTuple):
     """Of one answer: seconds in the multiplexer in total, of which for the start of contexts and for the target.
 
     sent: bytes written to the link of that host since the client's last answer, for all clients. received: the
-    answer's.
+    answer's. run: of a module, which run of its process it was (0: the only one), end: why it was the last, as a place
+    in kinds.KINDS.
     """
 
     total_s: float
@@ -45,6 +46,8 @@ class Cost(NamedTuple):
     target_s: float
     sent: int
     received: int
+    run: int = 0
+    end: int = 0
 
 
 class Reported(Protocol):
@@ -118,7 +121,7 @@ class Telling:
             self._has_started()
             self._about(node)
 
-    def answered(self, node: Reported | None, target_us: int, received: int) -> None:
+    def answered(self, node: Reported | None, target_us: int, received: int, ran: tuple[int, int] = (0, 0)) -> None:
         """The answer to the request follows; if it comes from a target, from this node."""
         if not self.is_wanted:
             return
@@ -127,7 +130,7 @@ class Telling:
             sent = node.root.sent_bytes - self._sent.get(node.root.key, 0)
             self._sent[node.root.key] = node.root.sent_bytes
         total_us = int((self._clock() - self._began) * _MICRO)
-        self._send(protocol.COST, (total_us, int(self._started_for * _MICRO), target_us, sent, received))
+        self._send(protocol.COST, (total_us, int(self._started_for * _MICRO), target_us, sent, received, *ran))
 
     def _has_started(self) -> None:
         if self._is_starting_since is not None:
@@ -157,8 +160,8 @@ def about(value: Any) -> About:
 
 def cost(value: Any) -> Cost:
     """The Cost in a COST message."""
-    total_us, start_us, target_us, sent, received = value
-    return Cost(total_us / _MICRO, start_us / _MICRO, target_us / _MICRO, sent, received)
+    total_us, start_us, target_us, *rest = value
+    return Cost(total_us / _MICRO, start_us / _MICRO, target_us / _MICRO, *rest)
 
 
 def key(node_number: int) -> str:
