@@ -37,9 +37,9 @@ class Router(CoreRouter):
         if standby:
             self.loop.ensure_standby()
 
+    # As in the base class, whose own is set; here made once the first child's program has been started: it takes 50 ms.
     @property
-    def bundle(self):  # type: ignore[override]  # what is set on others, is made here
-        """For children: the packed core (bytes). Made when the first one has been started, which takes 50 ms."""
+    def bundle(self):  # type: ignore[override]
         return bundle.packed()
 
     def __enter__(self):

@@ -48,7 +48,11 @@ def change(module):
     def changed(agent, message):
         if message.is_dead:
             return
-        operation = message.value()[0]
+        value = message.value()
+        if type(value) is bytes:
+            from svcfw.agent import packing
+            value = agent._router.codec.decode(packing.unpack(value))
+        operation = value[0]
         if on_message(agent, operation, message):
             own(agent, message)
     own, module.Agent._on_message = module.Agent._on_message, changed

@@ -57,7 +57,6 @@ class Links:
         self._watch(stream)
         # Before anything that it says: by its request the multiplexer knows what it may have.
         router.context(router.parent_ids[-1]).send(handles.AGENT, (ops.LINK, door.key, context_id))
-        # It knows the size of this one, so nothing is padded.
         second_stage = configured if door.is_prepared else router.bundle + configured
         stream.write_ahead(SIZE.pack(len(second_stage)) + second_stage)
         self._prepare(door)

@@ -340,7 +340,7 @@ class Client:
     def _close(self) -> None:
         self._socket.close()
         if self._connecting is not None:
-            self._connecting.reap()
+            self._connecting.leave()
 
     # -- messages
 
