@@ -1,4 +1,4 @@
-"""docs/sent.txt lists exactly the files of svcfw that may be sent to targets; tests/hostile/test_modules.py asks for others."""
+"""docs/sent.txt lists exactly the files that may be sent to targets; tests/hostile/test_modules.py asks for others."""
 
 from docs import make_sent
 

@@ -122,7 +122,7 @@ class TestPrompts:
 
     def test_long_names_are_compared_as_they_are_shown(self) -> None:
         talk = Dialogue('h' * 200, messages.SSH, {messages.PASSWORD: 'x'}, user='u' * 40)
-        prompt = "%s@%s's password: " % ('u' * 30, 'h' * 128)
+        prompt = f"{'u' * 30}@{'h' * 128}'s password: "
         assert isinstance(only(talk.receive(TTY, prompt.encode())), Send)
 
     def test_a_jump_host_does_not_get_it(self) -> None:
