@@ -7,6 +7,12 @@ Makes a virtual environment in build/venv on first use (and again when pyproject
     test [PYTEST ARGS]   the tests; without arguments all of them, on every core
     lint                 formatting, lint, types, layers, the floor for targets
     run COMMAND ...      anything else, such as: run ansible-doc -t connection svcfw.svcfw.svcfw
+    lock                 requirements/*.txt anew: the newest releases, with hashes (needs PyPI)
+    audit                known vulnerabilities of what they name (needs PyPI)
+    sbom                 build/sbom.json: what svcfw needs, as CycloneDX
+
+With SVCFW_LOCKED=1 the environment has what requirements/dev.txt names, and pip checks the hashes. Without, it has what
+the user's index has: a mirror need not have those very releases.
 """
 
 import hashlib
@@ -20,7 +26,21 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / 'build' / 'venv'
-PYTHON = VENV / 'bin' / 'python'
+# What lock, audit and sbom use: no part of what they look at.
+TOOLS = ROOT / 'build' / 'tools'
+REQUIREMENTS = ROOT / 'requirements'
+IS_LOCKED = os.environ.get('SVCFW_LOCKED', '') not in ('', '0')
+# uv's command for each file of requirements/. With markers for every Python and system, not only this one.
+LOCK = [
+    *('uv', 'pip', 'compile', '--quiet', '--universal', '--python-version', '3.11', '--generate-hashes', '--upgrade'),
+    *('--no-config', '--default-index', 'https://pypi.org/simple'),
+    *('--custom-compile-command', 'python3 dev.py lock'),
+]
+LOCKED = {
+    'run.txt': ['--extra', 'ansible', 'pyproject.toml'],
+    'dev.txt': ['--extra', 'dev', 'pyproject.toml', 'requirements/build.in'],
+    'tools.txt': ['requirements/tools.in'],
+}
 
 # What runs on targets has Python 3.6 as its floor. vermin knows each version's syntax and library; ruff and mypy don't.
 TARGET_CODE = [
@@ -58,6 +78,19 @@ def main() -> int:
         return in_venv(['python', '-m', 'pytest', *(rest or ALL_TESTS)], 'dev')
     if command == 'lint':
         return max(in_venv([*line, *rest], 'dev') for line in LINT)
+    if command == 'lock':
+        return max(
+            in_tools([*LOCK, *arguments, '--output-file', f'requirements/{name}']) for name, arguments in LOCKED.items()
+        )
+    if command == 'audit':
+        audited = rest or [f'requirements/{name}' for name in LOCKED]
+        return max(
+            in_tools(['pip-audit', '--strict', '--disable-pip', '--require-hashes', '--requirement', name])
+            for name in audited
+        )
+    if command == 'sbom':
+        described = ['--pyproject', 'pyproject.toml', '--output-reproducible', '--output-file', 'build/sbom.json']
+        return in_tools(['cyclonedx-py', 'requirements', *described, 'requirements/run.txt'])
     if command == 'run' and rest:
         return in_venv(rest, 'dev')
     print(__doc__)
@@ -67,25 +100,53 @@ def main() -> int:
 def in_venv(command: list[str], extra: str) -> int:
     """Run one of the virtual environment's programs in the checkout; returns its exit status."""
     prepare(extra)
-    path = f'{PYTHON.parent}{os.pathsep}{os.environ.get("PATH", os.defpath)}'
-    return subprocess.run(command, cwd=ROOT, env={**os.environ, 'PATH': path, 'VIRTUAL_ENV': str(VENV)}).returncode
+    return run_in(VENV, command)
+
+
+def in_tools(command: list[str]) -> int:
+    """The same for the tools that look at what is installed from elsewhere."""
+    wanted = REQUIREMENTS / ('tools.txt' if IS_LOCKED else 'tools.in')
+    hashes = ['--require-hashes'] if IS_LOCKED else []
+    install(TOOLS, wanted.name, [wanted], [[*hashes, '--requirement', str(wanted)]])
+    return run_in(TOOLS, command)
+
+
+def run_in(folder: Path, command: list[str]) -> int:
+    path = f'{folder / "bin"}{os.pathsep}{os.environ.get("PATH", os.defpath)}'
+    return subprocess.run(command, cwd=ROOT, env={**os.environ, 'PATH': path, 'VIRTUAL_ENV': str(folder)}).returncode
 
 
 def prepare(extra: str) -> None:
     """Make the virtual environment and install the checkout with `extra` in it, unless that is done already."""
-    done = VENV / f'installed-{extra}'
-    state = hashlib.sha256((ROOT / 'pyproject.toml').read_bytes() + sys.version.encode()).hexdigest()
+    project = ROOT / 'pyproject.toml'
+    if IS_LOCKED:
+        locked = REQUIREMENTS / 'dev.txt'
+        # pip checks no hash of a folder; hatchling, which it would fetch for the build, is there by then.
+        ourselves = ['--no-deps', '--no-build-isolation', '--editable', str(ROOT)]
+        install(VENV, 'locked', [project, locked], [['--require-hashes', '--requirement', str(locked)], ourselves])
+    else:
+        install(VENV, extra, [project], [['--editable', f'{ROOT}[{extra}]']])
+
+
+def install(folder: Path, name: str, files: list[Path], steps: list[list[str]]) -> None:
+    """Make a virtual environment by these steps of `pip install`, unless that is done and `files` have not changed."""
+    done = folder / f'installed-{name}'
+    state = hashlib.sha256(b''.join(path.read_bytes() for path in files) + sys.version.encode()).hexdigest()
     if done.exists() and done.read_text() == state:
         return
-    print(f'installing into {VENV.relative_to(ROOT)} (once) ...', flush=True)
-    if not PYTHON.exists():
-        shutil.rmtree(VENV, ignore_errors=True)
+    print(f'installing into {folder.relative_to(ROOT)} (once) ...', flush=True)
+    python = folder / 'bin' / 'python'
+    if not python.exists():
+        shutil.rmtree(folder, ignore_errors=True)
         # Without pip of its own: Debian's python3 has no ensurepip unless python3-venv is installed.
-        venv.create(VENV, with_pip=False, symlinks=True)
-    install = ['install', '--quiet', '--disable-pip-version-check', '--editable', f'{ROOT}[{extra}]']
-    status = subprocess.run([*pip(), '--python', str(PYTHON), *install], cwd=ROOT).returncode
-    if status:
-        sys.exit(status)
+        venv.create(folder, with_pip=False, symlinks=True)
+    for step in steps:
+        command = [*pip(), '--python', str(python), 'install', '--quiet', '--disable-pip-version-check', *step]
+        # A locked build runs the programs of that environment.
+        path = f'{folder / "bin"}{os.pathsep}{os.environ.get("PATH", os.defpath)}'
+        status = subprocess.run(command, cwd=ROOT, env={**os.environ, 'PATH': path}).returncode
+        if status:
+            sys.exit(status)
     done.write_text(state)
 
 

@@ -13,7 +13,8 @@ from ansible.errors import AnsibleAuthenticationFailure, AnsibleConnectionFailur
 from svcfw.core.parent.printable import lines
 from svcfw.core.wire.errors import ChannelError, Error, StartError
 from svcfw.mux import rundir
-from svcfw.mux.client.client import GONE, DeferredError
+from svcfw.mux.client.client import DeferredError
+from svcfw.mux.client.line import GONE
 from svcfw.mux.protocol import SERVICE
 
 # StartError kinds that may succeed at the next attempt; others would fail alike or lock an account.

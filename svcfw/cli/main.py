@@ -1,11 +1,11 @@
-"""The `svcfw` command: enables the short connection name, stops the multiplexer, copies files, runs a demo."""
+"""The `svcfw` command: enables the short connection name, shows and stops the multiplexer, copies files, a demo."""
 
 import argparse
 import sys
 from collections.abc import Callable, Sequence
 
 import svcfw
-from svcfw.cli import copies, demo, plugins
+from svcfw.cli import copies, demo, plugins, status
 from svcfw.core.wire.errors import Error
 from svcfw.mux.client import client
 
@@ -30,6 +30,7 @@ def parser() -> argparse.ArgumentParser:
         ('enable', enable, 'let playbooks say `connection: svcfw` (links in ~/.ansible/plugins)'),
         ('disable', disable, 'take those links away'),
         ('stop', stop, 'end the multiplexer and with it all warm contexts of this user'),
+        ('status', look, 'show contexts, and what is asked of them, by host'),
         ('demo', show, 'run a playbook against this machine, over svcfw and over the stock connection'),
     ):
         command = commands.add_parser(name, help=text, description=text)
@@ -60,6 +61,10 @@ def disable(arguments: argparse.Namespace) -> int:
 def stop(arguments: argparse.Namespace) -> int:
     print('stopped' if client.stop() else 'no multiplexer is running')
     return 0
+
+
+def look(arguments: argparse.Namespace) -> int:
+    return status.run(sys.stdout)
 
 
 def show(arguments: argparse.Namespace) -> int:

@@ -7,7 +7,7 @@ GOODBYE closes a client in order; without it, the multiplexer kills what runs fo
 from typing import NamedTuple
 
 #: Raised whenever a message changes its meaning; part of the socket's name, so that two versions do not meet.
-VERSION = 5
+VERSION = 6
 
 # From the client.
 #: (environment of the client, idle time in seconds, Spec.modules_python, its run or '', how many -v for ssh, None if it
@@ -20,6 +20,8 @@ BECOME_INPUT = 5  # bytes to type, an answer to BECOME_OUTPUT
 STOP = 6  # end the multiplexer
 #: (link, timeout_s): a request for this context will follow, of this client or another one of its run.
 BEGIN = 7
+#: None, with a number, before any greeting: what is under way, see server/status.py.
+STATUS = 8
 
 # To the client.
 WELCOME = 20  # (the multiplexer's process id, the key of its hashes, with which become keys are sent)
@@ -34,6 +36,7 @@ LOST = 28  # the reason: the context is gone
 ABOUT = 29  # before an answer, to those of a run: the fields of telling.About
 COST = 30  # the same: the fields of telling.Cost
 SAID = 31  # before an answer: what services of the run have said, a list of (level, service, text)
+ALIVE = 32  # None, every few seconds, to those who wait: the multiplexer is there, whatever it is asked takes
 
 #: In the place of an operation: a service that the request names cannot be used.
 SERVICE = 'service'

@@ -87,6 +87,15 @@ def socket_path(path: Path) -> Path:
     return path / f'mux-{identity}.sock'
 
 
+def identity(path: Path) -> tuple[int, int] | None:
+    """Of a file, whatever its name: whether a socket is still the same one."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 def listen(path: Path) -> socket.socket:
     """Bind the socket. The caller holds the lock, so a file of that name is a dead multiplexer's or a stuck one's."""
     address = socket_path(path)
@@ -113,3 +122,10 @@ def is_same_user(peer: socket.socket) -> bool:
         return True  # the folder's mode has admitted it
     _, uid, _ = _UCRED.unpack(peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
     return bool(uid == os.getuid())
+
+
+def peer_pid(peer: socket.socket) -> int:
+    """The process at the other end, of a listening socket the one that has called `listen` last; 0 if unknown."""
+    if not hasattr(socket, 'SO_PEERCRED'):
+        return 0
+    return int(_UCRED.unpack(peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))[0])

@@ -23,6 +23,10 @@ MAX_SAID_CHARS = 64 * 1024
 _MAX_LINE_CHARS = 300
 
 
+# What ssh shows of each in a prompt.
+_MAX_USER_CHARS, _MAX_HOST_CHARS = 30, 128
+
+
 class Send:
     """Write `data` (bytes, secret) to `target`, TTY or STDIN."""
 
@@ -52,15 +56,17 @@ class Dialogue:
 
     host: str, its name in errors. language: messages.Language.
     answers: {prompt kind: str or None}, secrets.
-    user: str or None; a prompt for a password of another user (a jump host's) does not get ours.
+    user: str or None; other_names: called for more names (strings) that the program may have for the host. A prompt
+    that names another user or host (a jump host's, which can have the same user) does not get the password.
     An unexpected question fails the start.
     """
 
-    def __init__(self, host, language, answers=(), user=None):
+    def __init__(self, host, language, answers=(), user=None, other_names=tuple):
         self.host = host
         self._language = language
         self._answers = dict(answers)
         self._user = user
+        self._other_names = other_names
         #: Output on the error stream, with debugging messages.
         self.said = ''
         self._kept = {TTY: '', STDOUT: '', STDERR: ''}
@@ -122,10 +128,18 @@ class Dialogue:
         if who in seen or '' in seen or (seen and not who):
             return self._fail('auth', 'the password was refused', 'Correct `password` (and `username`).')
         known = self._answers.get(kind)
-        if known is not None and who and self._user and not who.startswith(self._user[:30] + '@'):
-            cause = '%s asks for a password, which is not the one given for %s' % (who, self._user)
+        if known is not None and who and not self._is_of_host(who):
+            ours = '%s@%s' % (self._user, self.host) if self._user else self.host
+            cause = '%s asks for a password, which is not the one given for %s' % (who, ours)
             return self._fail('auth', cause, 'Let the jump host accept a key.')
         return self._give(kind, who)
+
+    def _is_of_host(self, who):
+        """Whether a prompt for `who`, 'user@host' as ssh shortens it, is that of the host which the password is for."""
+        user, _, host = who.rpartition('@')
+        if self._user and user != self._user[:_MAX_USER_CHARS]:
+            return False
+        return _is_one_of(host, [self.host]) or _is_one_of(host, self._other_names())
 
     def _on_passphrase(self, kind, key):
         known = self._answers.get(kind)
@@ -226,6 +240,10 @@ _NO_ANSWER = {
     messages.CHANGE: ('auth', 'the password has expired', messages.EXPIRED),
     messages.OTHER: ('auth', 'it asks "{what}", which has no answer here', 'Try the same login by hand.'),
 }
+
+
+def _is_one_of(host, names):
+    return host.lower() in {name[:_MAX_HOST_CHARS].lower() for name in names}
 
 
 def _lines(text):

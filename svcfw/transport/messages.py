@@ -69,8 +69,18 @@ _BAD_PYTHON = [
     )
 ]
 
+# What a shell ends with that cannot redirect to /dev/null: it has no descriptors left, and starts no Python that is
+# there (which ends with 1 if it does not start). The stock connection would start none either.
+_NO_DESCRIPTORS = (
+    'busy',
+    r'^SVCFW-(NO|BAD)-PYTHON:.*\(status 2\)',
+    'no program can be started there: too many files are open',
+    'Raise the limit of open files of its account (ulimit -n), or of the host (fs.file-max).',
+)
+
 # Patterns for the error stream of ssh (without debug lines); the first match counts. Searched lines are short.
 SSH_FAULTS = _faults(
+    _NO_DESCRIPTORS,
     (
         'nopython',
         r'^SVCFW-NO-PYTHON: tried (?P<tried>.*)',
@@ -204,4 +214,4 @@ class Language:
 
 SSH = Language('ssh', SSH_PROMPTS, SSH_FAULTS, SSH_NOTES, own_status=255)
 # A local child has no prompts; its first stage prints the same messages.
-LOCAL = Language('the child', [], SSH_FAULTS[: 1 + len(_BAD_PYTHON)], [])
+LOCAL = Language('the child', [], SSH_FAULTS[: 2 + len(_BAD_PYTHON)], [])

@@ -22,6 +22,8 @@ _WITHOUT_PASSWORD = (
     'PreferredAuthentications=gssapi-with-mic,gssapi-keyex,hostbased,publickey',
     'PasswordAuthentication=no',
 )
+#: For ssh's word on its own configuration, in which a `Match exec` may start programs.
+_ANSWER_S = 2
 _FAST_CIPHER = 'Ciphers=^aes128-gcm@openssh.com'
 
 
@@ -45,11 +47,28 @@ def launch(spec, size):
     except OSError as exc:
         raise _cannot_run(spec, exc) from exc
     answers = {messages.PASSWORD: spec.password, messages.PASSPHRASE: spec.passphrase}
-    return child, Dialogue(spec.host, messages.SSH, answers, user=spec.user)
+    names = functools.partial(_names_of_host, spec)
+    return child, Dialogue(spec.host, messages.SSH, answers, user=spec.user, other_names=names)
 
 
 def argv(spec, text):
     """The command line that runs `text` (str, for the login shell) on the host: list of str, without secrets."""
+    words = _words(spec)
+    may_share = _may_share(spec)
+    if not may_share:
+        words += _options('ControlPath=none')
+    if _may_order_ciphers(spec):
+        words += _options(_FAST_CIPHER)
+    if spec.verbosity:
+        words.append('-' + 'v' * spec.verbosity)
+    if may_share:
+        return sharing.argv(spec.ssh_executable, words, spec.host, text, spec.timeout_s)
+    # -T: a remote terminal is not 8-bit clean, whatever RequestTTY in ssh_config says.
+    return [spec.ssh_executable, *words, '-T', spec.host, text]
+
+
+def _words(spec):
+    """The options that decide where the login ends up, and how."""
     words = list(spec.ssh_args or ())
     if spec.host_key_checking is False:
         words += _options('StrictHostKeyChecking=no')
@@ -68,17 +87,24 @@ def argv(spec, text):
     if spec.password is not None:
         # A refused password stays wrong, and counts towards a lock of the account.
         words += _options('NumberOfPasswordPrompts=1')
-    may_share = _may_share(spec)
-    if not may_share:
-        words += _options('ControlPath=none')
-    if _may_order_ciphers(spec):
-        words += _options(_FAST_CIPHER)
-    if spec.verbosity:
-        words.append('-' + 'v' * spec.verbosity)
-    if may_share:
-        return sharing.argv(spec.ssh_executable, words, spec.host, text, spec.timeout_s)
-    # -T: a remote terminal is not 8-bit clean, whatever RequestTTY in ssh_config says.
-    return [spec.ssh_executable, *words, '-T', spec.host, text]
+    return words
+
+
+def _names_of_host(spec):
+    """The names by which ssh may ask for the host's password: HostName and HostKeyAlias of the user's configuration.
+
+    Takes some 10 ms; only for a prompt that does not have the name which ssh was called with.
+    """
+    try:
+        command = [spec.ssh_executable, *_words(spec), '-G', spec.host]
+        answer = subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            timeout=_ANSWER_S, env=_environment(spec), cwd=spec.cwd,
+        ).stdout.decode('utf-8', 'replace')  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return []
+    settings = [line.split(None, 1) for line in answer.splitlines()]
+    return [setting[1] for setting in settings if len(setting) == 2 and setting[0] in ('hostname', 'hostkeyalias')]
 
 
 def _user_words(spec):

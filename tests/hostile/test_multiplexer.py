@@ -18,6 +18,7 @@ from svcfw.core.parent.conduct import MAX_RECORDS, RECORDS_PER_S
 from svcfw.core.wire.errors import Error
 from svcfw.mux import rundir
 from svcfw.mux.client.client import Client, Target
+from svcfw.transport.start import LEAVE_S
 from tests.hostile.peer import FLOODS
 from tests.support.mux import Mux, link, resident_bytes
 from tests.support.timing import seconds
@@ -99,3 +100,20 @@ def test_one_hostile_host_harms_nobody(mux: Mux, monkeypatch: pytest.MonkeyPatch
     assert all(_IS_OURS.match(line) for line in mux.log.splitlines())
     assert '\x1b' not in mux.log
     assert behaviour != 'forged_lines' or mux.log.count('good is lost') > 3
+
+
+def test_its_end_is_bounded_whatever_hosts_do(mux: Mux) -> None:
+    """All of them at once, and none ends when it is told to."""
+    for behaviour in FLOODS:
+        try:
+            mux.client().facts(hostile(mux, behaviour))
+        except Error:
+            pass
+    (pid,) = mux.muxes()
+    began = time.monotonic()
+    os.kill(pid, signal.SIGTERM)
+    mux.wait_for(lambda: not mux.muxes(), 'its end')
+    took_s = time.monotonic() - began
+    print(f'ended after {took_s:.1f} s')
+    assert took_s < LEAVE_S + 1 + seconds(0.5)
+    mux.wait_until_gone()

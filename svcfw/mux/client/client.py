@@ -12,17 +12,16 @@ from typing import Any, NamedTuple, Protocol
 from svcfw.agent import ops
 from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.errors import ChannelError, Error, StartError
-from svcfw.core.wire.frames import GOODBYE, Frame, FrameReader, pack_header
+from svcfw.core.wire.frames import GOODBYE, Frame, pack_header
 from svcfw.mux import protocol, rundir
-from svcfw.mux.client import filing
+from svcfw.mux.client import filing, peer
 from svcfw.mux.client.connecting import Connecting
 from svcfw.mux.client.filing import OnProgress
+from svcfw.mux.client.line import Line
 from svcfw.mux.client.starting import MuxError
 from svcfw.mux.offer import Offer
 from svcfw.mux.server.telling import About, Cost, about, cost
 
-#: Prefix of the reason if the multiplexer is gone, not only a context.
-GONE = 'the multiplexer is gone'
 #: Time for its end: it gives its contexts 5 s.
 STOP_S = 20.0
 _READ_BYTES = 256 * 1024
@@ -125,8 +124,7 @@ class Client:
         #: Called with what services of the run have said: (level as in `logging`, service, text).
         self.on_said: Callable[[int, str, str], None] | None = None
         self._socket = sock
-        self._reader = FrameReader()
-        self._frames: list[Frame] = []
+        self._line = Line(sock)
         self._requests = 0
 
     # -- connecting
@@ -182,6 +180,7 @@ class Client:
             return False
         self.mux_pid, self._hash_key = welcome
         self._socket = connecting.socket
+        self._line = Line(self._socket, self.mux_pid)
         return True
 
     def begin_context(self, target: Target) -> None:
@@ -285,15 +284,17 @@ class Client:
         deadline = time.monotonic() + STOP_S
         try:
             self._send(protocol.STOP, 0, None)
-            while time.monotonic() < deadline:
-                self._socket.settimeout(max(0.001, deadline - time.monotonic()))
-                self._receive()
-        except ChannelError as exc:
-            if not isinstance(exc.__cause__, TimeoutError):
-                return
+            while (left_s := deadline - time.monotonic()) > 0:
+                self._socket.settimeout(left_s)
+                if not self._socket.recv(_READ_BYTES):
+                    return
+        except TimeoutError:
+            pass
+        except (ChannelError, OSError):
+            return
         finally:
             self.abort()
-        raise MuxError(f'the multiplexer does not end. Kill process {self.mux_pid}')
+        raise MuxError(f'the multiplexer does not end: {peer.described(self.mux_pid)}')
 
     # -- deferred
 
@@ -368,7 +369,7 @@ class Client:
         dialogue = target.become.dialogue if target.become else None
         try:
             while True:
-                frame = self._receive()
+                frame = self._line.receive()
                 value = _codec.decode(frame.payload)
                 if frame.handle == protocol.RESULT:
                     return value
@@ -410,22 +411,7 @@ class Client:
         self._send(protocol.REQUEST, number, (target.link, key, target.timeout_s, operation, arguments))
 
     def _send(self, handle: int, number: int, value: Any) -> None:
-        payload = _codec.encode(value)
-        try:
-            self._socket.sendall(pack_header(Frame(0, 0, 0, handle, number, 0, payload)) + payload)
-        except OSError as exc:
-            raise ChannelError(_gone(exc)) from exc
-
-    def _receive(self) -> Frame:
-        while not self._frames:
-            try:
-                data = self._socket.recv(_READ_BYTES)
-            except OSError as exc:
-                raise ChannelError(_gone(exc)) from exc
-            if not data:
-                raise ChannelError(_gone(None))
-            self._frames = self._reader.feed(data)
-        return self._frames.pop(0)
+        self._line.send(Frame(0, 0, 0, handle, number, 0, _codec.encode(value)))
 
 
 def _offering(job: dict[str, Any], offer: Offer | None) -> dict[str, Any]:
@@ -449,8 +435,3 @@ def _error(handle: int, value: Any) -> Error:
     if handle == protocol.LOST:
         return ChannelError(value)
     return MuxError(f'unexpected message {handle} from the multiplexer')
-
-
-def _gone(exc: OSError | None) -> str:
-    how = f' ({exc.strerror})' if exc else ''
-    return f'{GONE}{how}. The next task starts another one'

@@ -12,7 +12,7 @@ from typing import Any
 from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.frames import Frame, FrameReader, pack_header
 from svcfw.mux import protocol, rundir
-from svcfw.mux.client import starting
+from svcfw.mux.client import peer, starting
 from svcfw.mux.client.starting import MuxError
 
 _SOCKET_BUFFER_BYTES = 1024 * 1024
@@ -32,6 +32,8 @@ class Connecting:
         self._folder = folder
         self._hello = hello
         self._starter: subprocess.Popen[bytes] | None = None
+        self._identity: tuple[int, int] | None = None  # of the socket's file
+        self._silent = ''  # why the one that was connected to has given no welcome, if it still has the connection
 
     def begin(self, *, start: bool) -> bool:
         """Connect and greet; False if none runs and not `start`. Raises MuxError, RundirError."""
@@ -46,17 +48,19 @@ class Connecting:
     def finish(self, *, start: bool) -> tuple[int, bytes] | None:
         """Wait for the welcome, (the multiplexer's pid, its hash key). Raises MuxError, RundirError.
 
-        If this one was just ending, connects to another one, which knows nothing of what was sent to the first; None
-        if there is none and not `start`.
+        If this one was just ending, or does not answer, connects to another one, which knows nothing of what was sent
+        to the first; None if there is none and not `start`.
         """
         welcome = self._welcome()
         if welcome is None and start and self._starter is None:
             with starting.locked(rundir.lock_path(self._folder)):
-                welcome = self._welcome() if self._dial() else None
+                welcome = self._welcome() if self._may_answer() and self._dial() else None
                 if welcome is None:
-                    self._start()
+                    self._replace()
                     welcome = self._welcome()
         if welcome is None:
+            if self._silent:
+                raise MuxError(f'the multiplexer does not answer: {self._silent}')
             if not start:
                 return None
             raise MuxError(f'the multiplexer does not answer. See {rundir.log_path(self._folder)}')
@@ -86,9 +90,26 @@ class Connecting:
             self._reap()
             raise MuxError(f'the multiplexer ended before it was ready. See {rundir.log_path(self._folder)}')
 
+    def _may_answer(self) -> bool:
+        """Whether to try what listens now: if it is one that does not answer, only if another one has replaced it."""
+        return not self._silent or rundir.identity(rundir.socket_path(self._folder)) != self._identity
+
+    def _replace(self) -> None:
+        """Start one, with the lock held, in the place of one that ends or does not answer. That goes on with those
+        who are connected to it, if it ever goes on."""
+        if self._silent:
+            starting.note(
+                self._folder,
+                f'another multiplexer is started, since the one that is there does not answer: {self._silent}',
+            )
+            self._silent = ''
+        self._start()
+
     def _dial(self) -> bool:
         """Connect and greet; whether one listens."""
         path = rundir.socket_path(self._folder)
+        self._identity = rundir.identity(path)
+        self._silent = ''
         self.socket.close()
         self.socket = socket.socket(socket.AF_UNIX)
         try:
@@ -109,12 +130,15 @@ class Connecting:
     def _welcome(self) -> tuple[int, bytes] | None:
         """The welcome; None, and closed, if this multiplexer does not give one."""
         reader = FrameReader()
+        silence = peer.Silence(self.socket, starting.START_S)
         try:
-            while data := self.socket.recv(_WELCOME_BYTES):
+            while data := silence.receive(_WELCOME_BYTES):
                 for frame in reader.feed(data):
                     self._reap()
                     pid, key = _codec.decode(frame.payload)
                     return pid, key
+            if data is None:
+                self._silent = peer.described(peer.pid_of(self.socket))
         except OSError:
             pass
         except BaseException:

@@ -55,6 +55,15 @@ def locked(path: Path) -> Iterator[None]:
         os.close(fd)
 
 
+def note(folder: Path, text: str) -> None:
+    """Write a line to the log of multiplexers, which the one that it is about cannot write."""
+    try:
+        with open(rundir.log_path(folder), 'a', encoding='utf-8') as log:
+            log.write(f'{time.strftime("%Y-%m-%d %H:%M:%S")} WARNING svcfw.mux: {text}\n')
+    except OSError:
+        pass  # what matters is the one that is started
+
+
 def _environment() -> dict[str, str]:
     """What the multiplexer itself goes by. What it starts for a client gets that one's own, and for no longer."""
     kept = {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith(_KEPT_PREFIXES)}

@@ -56,6 +56,8 @@ class Node:
 
     def __init__(self, router: Router, root: 'Node | None') -> None:
         self.router = router
+        #: For users: the host, of a child also that it is one.
+        self.name = ''
         self.root = root or self
         self.context: Context | None = None
         self.facts: dict[str, Any] | None = None
@@ -79,7 +81,8 @@ class Node:
         self.key = telling.key(next(_numbers))
         self.sent_bytes = 0  # of a root: bytes written to its link
         self._last_used = router.loop.clock()
-        self._requests: set[int] = set()
+        self.began_at = router.loop.clock()
+        self._requests: dict[int, tuple[str, float]] = {}  # operation, and since when
         self._holders: set[Hashable] = set()
         self._waiting: list[OnReady] = []
         self.flow: LinkTurns = root.flow if root else LinkTurns(router.loop.clock)
@@ -114,7 +117,7 @@ class Node:
         """Send a request; `on_message` gets its messages until `finish(handle)` or a dead one. Returns the handle."""
         assert self.context is not None
         handle = self.router.add_handler(on_message, respondent=self.context)
-        self._requests.add(handle)
+        self._requests[handle] = operation, self.router.loop.clock()
         try:
             self._send(operation, session, arguments, handle)
         except BaseException:
@@ -124,7 +127,7 @@ class Node:
 
     def finish(self, handle: int) -> None:
         """The request with this handle has ended. Idempotent."""
-        self._requests.discard(handle)
+        self._requests.pop(handle, None)
         self.router.remove_handler(handle)
         self._was_used()
 
@@ -154,6 +157,14 @@ class Node:
     def is_asked(self) -> bool:
         """Whether an answer of its agent is waited for."""
         return bool(self._requests)
+
+    def calls(self) -> list[tuple[str, float]]:
+        """(operation, when it was asked for) of each request that its agent has not answered."""
+        return list(self._requests.values())
+
+    def waiters(self) -> int:
+        """How many wait for its start."""
+        return len(self._waiting)
 
     def ask_for_life(self, on_answer: Callable[[Message], None]) -> None:
         """Ask the agent what it answers at once, and what counts for no use of it. A dead message counts as well."""

@@ -161,6 +161,10 @@ class RemoteCache:
         if dropped:
             self.tell(ops.DROP, dropped)
 
+    def kept_bytes(self) -> int:
+        """Of modules and contents of small files that the agent holds, as far as is known here."""
+        return self._member_bytes + sum(self._contents.values())
+
     # -- large files
 
     def was_put(self, digest: bytes, size: int) -> None:

@@ -32,7 +32,7 @@ class RootNode(Node):
 
     def __init__(self, router: Router, spec: Spec, on_end: Callable[[], None]) -> None:
         Node.__init__(self, router, None)
-        self.host: str = spec.host
+        self.name = self.host = spec.host
         self._spec = spec
         self.way = connect.choice(spec)[1]
         #: It is lost, or did not start; one that was told to end is dead before.

@@ -24,7 +24,7 @@ from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.errors import DecodeError, Error
 from svcfw.core.wire.link import Link
 from svcfw.mux import protocol, rundir
-from svcfw.mux.server import keeping, logfile
+from svcfw.mux.server import keeping, logfile, status
 from svcfw.mux.server.members import ModuleZips
 from svcfw.mux.server.node import Node
 from svcfw.mux.server.root_node import RootNode
@@ -43,6 +43,8 @@ IDLE_CHECK_S = 1.0
 MIN_IDLE_CHECK_S = 0.05
 #: How long the failure of a context that was begun ahead stands for the first request, in place of a second attempt.
 BEGUN_S = 30.0
+#: How often clients that wait are told that the multiplexer is there; they count silence by client/line.py.
+ALIVE_S = 5.0
 #: Pause of accept() after descriptors ran out.
 ACCEPT_PAUSE_S = 0.5
 
@@ -86,12 +88,13 @@ class Server:
         self._idle_timeout_s = 60.0
         self._watchdog = Watchdog()
         self._is_tidy = True  # or there may be cycles of objects that hold what a session's requests did
-        self._idle_since = self._loop.clock()
+        self._idle_since = self._started_at = self._loop.clock()
         self._path = rundir.socket_path(folder)
         self._lock_path = rundir.lock_path(folder)
         self._listener = listener
         listener.setblocking(False)
-        self._identity = _identity(self._path)
+        listener.listen(rundir.BACKLOG)  # once more: the kernel tells clients the pid of who has done that
+        self._identity = rundir.identity(self._path)
         self.router.add_handler(self._on_agent, handles.AGENT)
 
     def run(self) -> None:
@@ -99,6 +102,7 @@ class Server:
         self._watch_signals()
         self._loop.watch(self._listener.fileno(), self._on_connect)
         self._loop.call_soon(self._look_for_idle)
+        self._loop.call_soon(self._say_alive)
         self._loop.run(self._over)
         self.router.close()
 
@@ -150,10 +154,23 @@ class Server:
         self._idle_timeout_s = float(idle_timeout_s)
         session.send(protocol.WELCOME, 0, (os.getpid(), self._hash_key))
 
+    def _say_alive(self) -> None:
+        """A client whose multiplexer is stopped, or hangs, notices by that."""
+        self._loop.call_later(ALIVE_S, self._say_alive)
+        for session in list(self._sessions.values()):
+            session.say_alive()
+
     def session_over(self, session: Session) -> None:
         self._sessions.pop(session.id, None)
-        self._is_tidy = False
-        self._idle_since = self._loop.clock()
+        if session.has_greeted:
+            self._is_tidy = False
+            self._idle_since = self._loop.clock()
+
+    def status(self, asker: Session) -> dict[str, Any]:
+        """The answer to protocol.STATUS of a session that is not counted itself."""
+        others = [session for session in self._sessions.values() if session is not asker]
+        nodes = (*self._roots.values(), *self._retired)
+        return status.status(self._loop.clock(), self._started_at, nodes, others)
 
     # -- contexts
 
@@ -309,7 +326,7 @@ class Server:
             self._loop.watch(self._listener.fileno())
             self._listener.close()
             # Another one may have replaced us if we did not answer for too long.
-            if _identity(self._path) == self._identity:
+            if rundir.identity(self._path) == self._identity:
                 self._path.unlink(missing_ok=True)
         self.jobs.end()
         self._over.set()
@@ -353,14 +370,6 @@ class Server:
             pass
         except OSError:
             self.stop()  # the folder was removed, and with it our socket
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
 
 
 def _allow_beyond(fd: int) -> None:

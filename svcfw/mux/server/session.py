@@ -31,6 +31,8 @@ _CLIENT_METHOD = {
     ops.PUT: 'put_file', ops.PUT_HELD: 'put_file', ops.FETCH: 'fetch_file', ops.COMMAND: 'run_command',
     ops.MODULE: 'run_module',
 }  # fmt: skip
+#: What ends the client's wait for its request.
+_ANSWERS = frozenset({protocol.RESULT, protocol.START_FAILED, protocol.DEFERRED_FAILED, protocol.LOST})
 #: Requests queued while a context starts; further ones stay in the socket (backpressure).
 MAX_BACKLOG_BYTES = 1024 * 1024
 #: Added to a command's time-out for the news of it, as in the stock connection.
@@ -52,6 +54,7 @@ class Multiplexer(Protocol):
     def welcome(self, session: 'Session', idle_timeout_s: int) -> None: ...
     def session_over(self, session: 'Session') -> None: ...
     def stop(self) -> None: ...
+    def status(self, asker: 'Session') -> dict[str, Any]: ...
     def root(
         self,
         link: bytes,
@@ -101,7 +104,8 @@ class Session:
         self._takes_stale = False  # from now on: the context may be changing all the time
         self._failure: Failure | None = None  # reported by an agent
         self._refusal: Error | None = None  # why a deferred operation could not be sent
-        self._has_said_goodbye = False
+        self._has_greeted = self._has_said_goodbye = False
+        self._asked = 0  # the number of the request whose answer the client waits for
         self._is_over = False
 
     # -- from the client
@@ -119,12 +123,14 @@ class Session:
             self._has_said_goodbye = self._has_said_goodbye or isinstance(event, Goodbye)
         elif event.handle == protocol.REQUEST:
             if event.reply_to:
+                self._asked = event.reply_to
                 self.telling.arrived()
             self._put_back(event)
             self.advance()
         elif event.handle == protocol.HELLO:
             environment, idle_timeout_s, self._python, run, ssh_verbosity = self._codec.decode(event.payload)
             self._environment = environment
+            self._has_greeted = True
             self.telling.run, self.telling.is_wanted = str(run), ssh_verbosity is not None
             self.telling.ssh_verbosity = int(ssh_verbosity or 0)
             self._server.welcome(self, idle_timeout_s)
@@ -133,6 +139,8 @@ class Session:
             self._server.begin(link, timeout_s, self.environment, self._python, self.telling)
         elif event.handle == protocol.STOP:
             self._server.stop()
+        elif event.handle == protocol.STATUS:
+            self.send(protocol.RESULT, event.reply_to, self._server.status(self))
         else:
             self._on_answer(event.handle, self._codec.decode(event.payload))
 
@@ -177,7 +185,15 @@ class Session:
 
     # -- to the client
 
+    def say_alive(self) -> None:
+        """Tell the client that the multiplexer is there, if it may be waiting: for an answer, or to be read from."""
+        is_waiting = self._asked or self._current or self._backlog or self._owing
+        if is_waiting and not self.stream.is_full():
+            self.send(protocol.ALIVE, 0, None)
+
     def send(self, handle: int, number: int, value: Any) -> None:
+        if handle in _ANSWERS:
+            self._asked = 0
         try:
             self.stream.send(Frame(0, 0, 0, handle, number, 0, self._codec.encode(value)))
         except ChannelError:
@@ -219,6 +235,15 @@ class Session:
             self.deliver(request, protocol.LOST, f'its agent failed there ({error.typename}: {error.message})')
         else:
             self.deliver(request, protocol.LOST, str(error))
+
+    @property
+    def has_greeted(self) -> bool:
+        """Whether it is a client that uses contexts; `svcfw status` is none."""
+        return self._has_greeted
+
+    def held_bytes(self) -> int:
+        """What is kept for the client: requests that wait, and answers that it has not taken."""
+        return self._backlog_bytes + self.stream.queued_bytes
 
     def on_failure(self, context_id: int, failure: Failure) -> None:
         """An agent reports a failed operation; only an agent that this session uses can."""

@@ -44,6 +44,10 @@ class LinkTurns:
         """Whether messages are unacknowledged or queued: puts have no answer."""
         return bool(self._waiting or self._flow.under_way)
 
+    def under_way(self) -> int:
+        """Bytes of large messages that are not acknowledged."""
+        return self._flow.under_way
+
     def stalled_s(self) -> float:
         """For how many seconds nothing was acknowledged; 0 if nothing is unacknowledged."""
         return self._clock() - self._moved_at if self._flow.under_way else 0.0

@@ -6,7 +6,8 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from svcfw.ansible.errors import translate
 from svcfw.core.wire.errors import ChannelError, StartError
 from svcfw.mux import rundir
-from svcfw.mux.client.client import GONE, DeferredError
+from svcfw.mux.client.client import DeferredError
+from svcfw.mux.client.line import GONE
 from svcfw.mux.client.starting import MuxError
 
 LOG = str(rundir.log_path(rundir.default()))

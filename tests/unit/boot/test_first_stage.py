@@ -1,4 +1,5 @@
 import os
+import resource
 import shlex
 import shutil
 import subprocess
@@ -8,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from svcfw.boot import first_stage
+from svcfw.transport import messages
+from svcfw.transport.dialogue import STDERR, Dialogue
 from tests.support.interpreters import find_python, need_python
 from tests.support.timing import seconds
 
@@ -191,3 +194,24 @@ def test_a_wrapper_is_taken_with_what_it_sets(tmp_path: Path) -> None:
 def write_script(path: Path, text: str) -> None:
     path.write_text(f'#!/bin/sh\n{text}\n')
     path.chmod(0o755)
+
+
+@pytest.mark.skipif(shutil.which('dash') is None, reason='no dash')
+def test_a_host_without_descriptors_is_not_one_without_python() -> None:
+    """dash cannot redirect with so few: whatever Python there is, it is not started."""
+    few = (11, 11)
+    command = ['dash', *first_stage.search_argv(len(REPORT))[1:]]
+    result = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds(20),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, few),
+    )  # fmt: skip
+    assert result.returncode == 127
+    for language in (messages.SSH, messages.LOCAL):
+        dialogue = Dialogue('web1', language)
+        dialogue.receive(STDERR, result.stderr.encode())
+        assert dialogue.ended(127).kind == 'busy'
+
+
+def test_a_host_without_python_is_not_one_without_descriptors(tmp_path: Path) -> None:
+    _, _, said = run(first_stage.search_argv(len(REPORT), only='/nowhere/python'), {'PATH': str(tmp_path)})
+    assert said == 'SVCFW-BAD-PYTHON: /nowhere/python\n'

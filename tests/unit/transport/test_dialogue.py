@@ -51,7 +51,7 @@ class TestPrompts:
         'prompt',
         [
             "bob@web1's password: ",
-            "bob@192.0.2.1's password: ",
+            "bob@WEB1's password: ",
             '(bob@web1) Password: ',
             'Password: ',
             'Password:',
@@ -99,6 +99,31 @@ class TestPrompts:
         assert 'password was refused' in error.cause
         assert talk.receive(TTY, PROMPT) == []
         assert talk.ended(255) is error
+
+    def test_other_names_of_the_host_are_asked_for_when_they_are_needed(self) -> None:
+        asked = []
+
+        def names() -> list[str]:
+            asked.append(1)
+            return ['192.0.2.1']
+
+        talk = dialogue(other_names=names)
+        assert isinstance(only(talk.receive(TTY, PROMPT)), Send)
+        assert asked == []
+        talk = dialogue(other_names=names)
+        assert isinstance(only(talk.receive(TTY, b"bob@192.0.2.1's password: ")), Send)
+
+    @pytest.mark.parametrize('user', ['bob', None])
+    @pytest.mark.parametrize('prompt', [b"bob@jump's password: ", b'(bob@jump) Password: ', b"bob@web12's password: "])
+    def test_a_jump_host_with_the_same_user_does_not_get_it(self, prompt: bytes, user: str | None) -> None:
+        error = error_of(dialogue(user=user).receive(TTY, prompt))
+        assert error.kind == 'auth'
+        assert 'asks for a password, which is not the one given for' in error.cause
+
+    def test_long_names_are_compared_as_they_are_shown(self) -> None:
+        talk = Dialogue('h' * 200, messages.SSH, {messages.PASSWORD: 'x'}, user='u' * 40)
+        prompt = f"{'u' * 30}@{'h' * 128}'s password: "
+        assert isinstance(only(talk.receive(TTY, prompt.encode())), Send)
 
     def test_a_jump_host_does_not_get_it(self) -> None:
         error = error_of(dialogue().receive(TTY, b"alice@jump's password: "))

@@ -1,4 +1,5 @@
 import errno
+import shutil
 from pathlib import Path
 
 import pytest
@@ -166,3 +167,12 @@ def test_the_environment_of_the_asker_decides(monkeypatch: pytest.MonkeyPatch) -
     # ssh sends some of what it finds on.
     assert set(environ) == {'SSH_AUTH_SOCK', 'SSH_ASKPASS_REQUIRE'}
     assert openssh._environment(Spec(host='web1'))['SSH_AUTH_SOCK'] == '/mine'
+
+
+@pytest.mark.skipif(shutil.which('ssh') is None, reason='no ssh')
+def test_names_by_which_ssh_asks_for_a_password(tmp_path: Path) -> None:
+    config = tmp_path / 'config'
+    config.write_text('Host web1\n  HostName web1.example.org\n  HostKeyAlias web\n  ProxyJump jump\n')
+    spec = Spec(transport='ssh', host='web1', ssh_common_args=['-F', str(config)])
+    assert set(openssh._names_of_host(spec)) == {'web1.example.org', 'web'}
+    assert openssh._names_of_host(Spec(transport='ssh', host='web1', ssh_executable='/nowhere')) == []

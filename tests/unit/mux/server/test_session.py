@@ -626,3 +626,38 @@ def test_a_client_needs_a_node_while_it_is_there_and_has_something_under_way():
         theirs.sendall(b'unread')
         theirs.close()
         assert not client.session.needs(client.node)
+
+
+def test_who_waits_is_told_that_the_multiplexer_is_there(client):
+    client.session.say_alive()
+    assert client.take() == []
+    client.ask(ops.EXPAND, '~')
+    client.session.say_alive()
+    assert client.take() == [(protocol.ALIVE, 0, None)]
+    client.node.answer('/root')
+    client.take()
+    client.session.say_alive()
+    assert client.take() == []
+
+
+def test_so_is_who_cannot_send(client):
+    client.defer(ops.MKDTEMP, '/x', None)
+    client.session.say_alive()
+    assert client.take() == [(protocol.ALIVE, 0, None)]
+
+
+def test_who_does_not_read_is_told_nothing(client):
+    client.ask(ops.EXPAND, '~')
+    client.stream.full = True
+    client.session.say_alive()
+    assert client.take() == []
+
+
+def test_what_the_multiplexer_does_itself_is_waited_for_too(client, monkeypatch):
+    answers = []
+    monkeypatch.setattr(client.server, 'reset', lambda link, on_done: answers.append(on_done))
+    client.ask(protocol.RESET)
+    client.session.say_alive()
+    assert client.take() == [(protocol.ALIVE, 0, None)]
+    answers[0](True)
+    assert client.take() == [(protocol.RESULT, 1, True)]
