@@ -104,7 +104,7 @@ class Context(object):
 
         Works without an answer of the context. Raises ValueError unless it is a descendant; TimeoutError.
         """
-        load('svcfw.transport.children').disconnect(self, timeout)
+        load(self.router.extensions[handles.CHILDREN]).disconnect(self, timeout)
 
     def on_gone(self, function):
         """Call `function(reason)` once, on the loop thread, when this context is lost; soon, if it is gone already."""

@@ -5,10 +5,10 @@ import os
 import sys
 
 import svcfw
-from svcfw.core import handles, logs
+from svcfw.core import logs
 from svcfw.core.dispatch import Dispatcher
 from svcfw.core.importer import Importer
-from svcfw.core.poolstarter import PoolStarter
+from svcfw.core.ondemand import OnDemand
 from svcfw.core.router import Router
 from svcfw.core.wire.link import Link
 
@@ -22,7 +22,7 @@ def main(config):
 
     config: dict of id (int), name (str), parents (list of int, nearest first), ids (None, or (first, last) for children
     of its own), marker (bytes, written before the first frame, so that the parent can tell frames from login output),
-    log_level (int), bundle (bytes).
+    log_level (int), bundle (bytes), extensions (Router.extensions).
     """
     svcfw.is_target = True
     setattr(svcfw, 'Router', Router)  # noqa: B010 - the program's own does not run here; types see that one
@@ -33,8 +33,9 @@ def main(config):
     router.ids = config['ids']
     Importer(router, sys.meta_path[0]).install()
     dispatcher = Dispatcher(router)
-    PoolStarter(router, on_main=dispatcher.do)
-    PoolStarter(router, handles.CHILDREN, ('svcfw.transport.children', 'children for you'), on_main=dispatcher.do)
+    router.extensions = config['extensions']
+    for handle in router.extensions:
+        OnDemand(router, handle, dispatcher.do)
     router.ended.notify = lambda _: router.loop.call_soon(lambda: _end_running_call(router.loop, dispatcher))
     stream = router.add_parent(Link(), read_fd, write_fd)
     stream.write_ahead(config['marker'])

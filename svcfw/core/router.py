@@ -63,6 +63,9 @@ class Router(object):
         self.beside = {}
         #: Who brings modules here from above (svcfw.core.importer.Importer); None at the top.
         self.importer = None
+        #: What of this context is above the core: {handle: name of the module that serves it}. Named by the layer
+        #: that starts it (svcfw.transport.start), and imported when it is needed.
+        self.extensions = {}
         #: For children: the packed core from which this context was started (bytes), and the level
         #: (int, as in `logging`) from which on their log records are wanted.
         self.bundle = None
@@ -111,11 +114,11 @@ class Router(object):
 
     def local(self, *args, **kwargs):
         """Start a child on this machine; returns its Context. As `svcfw.Router.local`."""
-        return load('svcfw.transport.children').local(self, *args, **kwargs)
+        return load(self.extensions[handles.CHILDREN]).local(self, *args, **kwargs)
 
     def ssh(self, *args, **kwargs):
         """Start a child over ssh; returns its Context. As `svcfw.Router.ssh`."""
-        return load('svcfw.transport.children').ssh(self, *args, **kwargs)
+        return load(self.extensions[handles.CHILDREN]).ssh(self, *args, **kwargs)
 
     # -- links
 

@@ -33,6 +33,7 @@ class Router:
     holders: Holders | None
     relay: Relay | None
     importer: Importer | None
+    extensions: dict[int, str]
     routes: RouteTable
     child_ids: set[int]
     ids: tuple[int, int] | None

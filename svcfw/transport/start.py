@@ -8,6 +8,7 @@ until `release()`.
 import os
 
 from svcfw.boot import first_stage
+from svcfw.core import handles
 from svcfw.core.latch import Latch
 from svcfw.core.parent.relay import relay_of
 from svcfw.core.stream import HAS_SHUT_DOWN
@@ -32,6 +33,8 @@ SHOWN_BYTES = 4 * 1024
 #: Most reads of an ended program's output: more than a pipe holds.
 MAX_LAST_READS = 20
 INFO, WARNING = 20, 30
+#: What a child has beside the core: {handle: module that serves it}, imported there when an ancestor first uses it.
+EXTENSIONS = {handles.CALL_SERVICE: 'svcfw.service.pool', handles.CHILDREN: 'svcfw.transport.children'}
 
 
 class Starter(object):
@@ -80,6 +83,7 @@ class Starter(object):
             'ids': ids,
             'marker': self._marker,
             'log_level': router.log_level,
+            'extensions': EXTENSIONS,
         }
         try:
             return first_stage.second_stage(router.bundle, config)

@@ -13,6 +13,7 @@ from svcfw.core.parent.relay import relay_of
 from svcfw.core.router import Router
 from svcfw.core.wire.frames import Frame
 from svcfw.core.wire.link import Link
+from svcfw.transport.start import EXTENSIONS
 from tests.support.timing import seconds
 
 LONG = seconds(20)
@@ -24,6 +25,7 @@ class Served:
     def __init__(self, own_id: int = 0, parent_ids: tuple[int, ...] = (), name: str = 'master') -> None:
         self.logged: list[tuple[int, str]] = []
         self.router = Router(lambda router, level, text: self.logged.append((level, text)), own_id, parent_ids, name)
+        self.router.extensions = EXTENSIONS
         self._over = Waiter(self.router.loop)
         self._thread = threading.Thread(target=self.router.loop.run, args=(self._over,), daemon=True)
         self._thread.start()

@@ -1,4 +1,4 @@
-"""Temporary handlers for parts of a child context that are created on first use."""
+"""Parts of a child context that are above the core: each is imported when an ancestor first writes to its handle."""
 
 import _thread
 import sys
@@ -7,20 +7,18 @@ from svcfw.core import handles, load, logs
 from svcfw.core.dispatch import call_error
 from svcfw.core.message import has_parent_authority
 
-_POOL = 'svcfw.service.pool', 'pool of services'
 
+class OnDemand(object):
+    """A temporary handler for one of `router.extensions`, until the extension has its own.
 
-class PoolStarter(object):
-    """Creates the service pool when an ancestor first calls a service; or another owner of a handle.
-
-    what: (module, name for users); module.start_in_child(router, [(message, time of arrival), ...]) takes over.
-    on_main(function): queues it for the main thread (Dispatcher.do).
+    handle: of the extension; its module's start_in_child(router, [(message, time of arrival), ...]) takes over, on the
+    loop thread. on_main(function): queues it for the main thread (Dispatcher.do).
     """
 
-    def __init__(self, router, handle=handles.CALL_SERVICE, what=_POOL, on_main=None):
+    def __init__(self, router, handle=handles.CALL_SERVICE, on_main=None):
         self._on_main = on_main
         self._router = router
-        self._what = what
+        self._handle = handle
         self._has_begun = False
         #: (message, time of arrival) of each call.
         self._waiting = []
@@ -32,7 +30,7 @@ class PoolStarter(object):
         if message.is_dead:
             return
         if not has_parent_authority(message):
-            message.refuse('%s has no %s' % (self._router.name, self._what[1]))
+            message.refuse('%s has no %s yet' % (self._router.name, self._router.extensions[self._handle]))
             return
         self._waiting.append((message, self._router.loop.clock()))
         if not self._has_begun:
@@ -58,7 +56,7 @@ class PoolStarter(object):
         """Import it: the parent may have to be asked, which must not block the loop."""
         try:
             logs.install(self._router)
-            module = load(self._what[0])
+            module = load(self._router.extensions[self._handle])
         except Exception as e:
             failure = call_error(e)
             self._router.loop.call_soon(lambda: self._give_up(failure))
