@@ -38,13 +38,15 @@ class Programs(object):
         self._templates = Templates(router.loop)
         self._commands.on_sigchld = self._templates.reap
 
-    def command(self, message, session_id, executable, text, stdin, terminal, variables):
-        program = executable or self._shell
+    def command(self, message, session_id, request, variables):
+        """Start a Command (requests.py); variables: what comes to its environment (dict of str)."""
+        program = request.executable or self._shell
         # sshd starts a login shell under its bare name, with which its messages begin.
-        name = executable or os.path.basename(program)
+        name = request.executable or os.path.basename(program)
+        terminal = request.terminal
         job = self._new_job(message, session_id, self._commands, ends_at_exit=terminal is not None)
         try:
-            self._commands.start(job, [name, '-c', text], stdin, terminal, program, variables)
+            self._commands.start(job, [name, '-c', request.text], request.stdin, terminal, program, variables)
         except (OSError, ValueError) as e:
             self._on_over(job)
             status = _NOT_FOUND if getattr(e, 'errno', 0) == errno.ENOENT else _NOT_RUN

@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from svcfw.agent import ops
+from svcfw.agent import requests
+from svcfw.agent.requests import Request
 from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.errors import ChannelError, Error, StartError
 from svcfw.core.wire.frames import GOODBYE, Frame, FrameReader, pack_header
@@ -18,6 +19,7 @@ from svcfw.mux.client import filing, starting
 from svcfw.mux.client.filing import OnProgress
 from svcfw.mux.client.starting import MuxError
 from svcfw.mux.offer import Offer
+from svcfw.mux.requests import Command, Facts, HostOut, Reset, Summary
 from svcfw.mux.server.telling import About, Cost, about, cost
 
 #: Prefix of the reason if the multiplexer is gone, not only a context.
@@ -189,11 +191,11 @@ class Client:
 
     def facts(self, target: Target) -> dict[str, Any]:
         """home, user, uid, python, version, shell of the login account."""
-        return dict(self._ask(target, protocol.FACTS, ()))
+        return dict(self._ask(target, Facts()))
 
     def expand_user(self, target: Target, name: str) -> str:
         """'~' or '~name' as the target's shell expands it."""
-        return str(self._ask(target, ops.EXPAND, (name,)))
+        return str(self._ask(target, requests.Expand(name)))
 
     def run_module(self, target: Target, payload: Any, env: dict[str, str], offer: Offer | None = None) -> Result:
         """Run a module (svcfw.ansible.payloads.payload.Payload) with these additions to its environment.
@@ -206,14 +208,14 @@ class Client:
             'secrets': None if payload.secrets is None else list(payload.secrets),
             'interpreter': list(payload.interpreter), 'env': env, 'zip_id': payload.zip_id,
         }  # fmt: skip
-        return self._run(target, ops.MODULE, (_offering(job, offer),), payload.members)
+        return self._run(target, requests.Module(_offering(job, offer)), payload.members)
 
     def run_source(
         self, target: Target, source: bytes, interpreter: list[str], env: dict[str, str], offer: Offer | None = None
     ) -> Result:
         """Run the source of a Python program as `interpreter` would that reads it from stdin. offer: as above."""
         job = {'kind': 'source', 'source': source, 'interpreter': list(interpreter), 'env': env}
-        return self._run(target, ops.MODULE, (_offering(job, offer),))
+        return self._run(target, requests.Module(_offering(job, offer)))
 
     def run_command(
         self,
@@ -229,8 +231,8 @@ class Client:
         offer: what the processes of it may ask the controller for, until the run ends.
         """
         terminal = os.environ.get('TERM', '') if tty else None
-        arguments = (executable, text, stdin or b'', terminal)
-        return self._run(target, ops.COMMAND, arguments if offer is None else (*arguments, tuple(offer)))
+        offered = None if offer is None else tuple(offer)
+        return self._run(target, Command(executable, text, stdin or b'', terminal, offered))
 
     def fetch_file(self, target: Target, remote_path: str, local_path: str, on_progress: OnProgress = _unseen) -> int:
         """Copy a file of the target to an existing one; returns its permission bits. OSError for the local file."""
@@ -238,20 +240,20 @@ class Client:
 
     def summary(self, run: tuple[int, int]) -> tuple[list[tuple[int, str, str]], list[protocol.Method]]:
         """What services of a run (as in Offer) have said that nobody has shown, and what their methods did."""
-        lines, methods = self._ask(Target(b''), protocol.SUMMARY, (run,))
+        lines, methods = self._ask(Target(b''), Summary(run))
         return lines, [protocol.Method(*method) for method in methods]
 
     def host_is_out(self, run: tuple[int, int], host: str) -> None:
         """Tell the services of a run that a host, by its name in the inventory, takes no further part in it."""
-        self._ask(Target(b''), protocol.HOST_OUT, (run, host))
+        self._ask(Target(b''), HostOut(run, host))
 
     def flush(self, target: Target) -> None:
         """Wait until all deferred operations are done."""
-        self._ask(target, ops.FLUSH, ())
+        self._ask(target, requests.Flush())
 
     def reset(self, target: Target) -> bool:
         """End the target's context with all its children; True if there was one."""
-        return bool(self._ask(target, protocol.RESET, ()))
+        return bool(self._ask(target, Reset()))
 
     def stop(self) -> None:
         """End the multiplexer and all contexts; returns when they have ended. MuxError if it does not end."""
@@ -279,17 +281,17 @@ class Client:
 
     def mkdtemp(self, target: Target, path: str, umask: int | None) -> None:
         """Make a folder that must not exist, and its missing parents."""
-        self._defer(target, ops.MKDTEMP, (path, umask))
+        self._defer(target, requests.Mkdtemp(path, umask))
 
     def chmod(self, target: Target, paths: list[str], mode: str) -> None:
         """As chmod; the only supported mode is 'u+rwx'."""
         if mode != 'u+rwx':
             raise ValueError(f"unsupported mode {mode!r}: expected 'u+rwx'")
-        self._defer(target, ops.CHMOD, (paths,))
+        self._defer(target, requests.Chmod(paths))
 
     def remove(self, target: Target, path: str, recursive: bool) -> None:
         """As rm; never fails here."""
-        self._defer(target, ops.REMOVE, (path, recursive))
+        self._defer(target, requests.Remove(path, recursive))
 
     # -- the end
 
@@ -312,11 +314,9 @@ class Client:
 
     # -- messages
 
-    def _run(
-        self, target: Target, operation: str, arguments: tuple[Any, ...], members: Callable[[], Any] | None = None
-    ) -> Result:
+    def _run(self, target: Target, request: Request, members: Callable[[], Any] | None = None) -> Result:
         parts: list[tuple[bytes, bytes]] = []
-        rc, stdout, stderr = self._ask(target, operation, arguments, members, lambda *part: parts.append(part))
+        rc, stdout, stderr = self._ask(target, request, members, lambda *part: parts.append(part))
         if parts:
             stdout = b''.join([part[0] for part in parts]) + stdout
             stderr = b''.join([part[1] for part in parts]) + stderr
@@ -325,14 +325,13 @@ class Client:
     def _ask(
         self,
         target: Target,
-        operation: str,
-        arguments: tuple[Any, ...],
+        request: Request,
         members: Callable[[], Any] | None = None,
         on_part: Callable[[bytes, bytes], None] | None = None,
     ) -> Any:
         """Send a request and answer the multiplexer's questions until the result arrives."""
         self._requests += 1
-        self._request(target, operation, arguments, self._requests)
+        self._request(target, request, self._requests)
         dialogue = target.become.dialogue if target.become else None
         try:
             while True:
@@ -366,15 +365,15 @@ class Client:
             if dialogue:
                 dialogue.end()
 
-    def _defer(self, target: Target, operation: str, arguments: tuple[Any, ...]) -> None:
-        self._request(target, operation, arguments, 0)
+    def _defer(self, target: Target, request: Request) -> None:
+        self._request(target, request, 0)
 
-    def _request(self, target: Target, operation: str, arguments: tuple[Any, ...], number: int) -> None:
+    def _request(self, target: Target, request: Request, number: int) -> None:
         key = None
         if target.become:
             # It holds a password, which is kept there by nobody, and only typed.
             key = hashlib.blake2b(target.become.key, key=self._hash_key).digest()
-        self._send(protocol.REQUEST, number, (target.link, key, target.timeout_s, operation, arguments))
+        self._send(protocol.REQUEST, number, (target.link, key, target.timeout_s, request.operation, request.values()))
 
     def _send(self, handle: int, number: int, value: Any) -> None:
         payload = _codec.encode(value)

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Hashable
 from typing import Any
 
-from svcfw.agent import ops
+from svcfw.agent import ops, requests
 from svcfw.boot import first_stage
 from svcfw.core import handles
 from svcfw.core.context import Context
@@ -27,10 +27,10 @@ _numbers = itertools.count(1)
 OnReady = Callable[[Error | None], None]
 
 #: Operations on which later failures must not depend go through the root's agent, which knows of its own failures.
-_FREE = frozenset({
-    ops.MEMBERS, ops.FORGET, ops.CONTENT, ops.DROP, ops.PASS, ops.GRANT, ops.CHILD_INPUT, ops.END, ops.ANYWAY,
-    ops.DISMISS, ops.TIMED,
-})  # fmt: skip
+_FREE = (
+    requests.Members, requests.Forget, requests.Content, requests.Drop, requests.Pass, requests.Grant,
+    requests.ChildInput, requests.End, requests.Anyway, requests.Dismiss, requests.Timed,
+)  # fmt: skip
 _FACTS = {'home': str, 'user': str, 'uid': int, 'python': str, 'version': tuple, 'shell': str}
 
 
@@ -81,7 +81,7 @@ class Node:
         self._waiting: list[OnReady] = []
         self.flow: LinkTurns = root.flow if root else LinkTurns(router.loop.clock)
         self.remote_cache: RemoteCache = RemoteCache(
-            lambda operation, *arguments: self.tell(operation, 0, arguments),
+            lambda request: self.tell(0, request),
             self.flow,
             root.remote_cache if root else None,
             lambda: self.context.id,  # type: ignore[union-attr]
@@ -104,15 +104,13 @@ class Node:
 
     # -- messages to the agent
 
-    def request(
-        self, operation: str, session: int, arguments: tuple[Any, ...], on_message: Callable[[Message], None]
-    ) -> int:
+    def request(self, session: int, request: requests.Request, on_message: Callable[[Message], None]) -> int:
         """Send a request; `on_message` gets its messages until `finish(handle)` or a dead one. Returns the handle."""
         assert self.context is not None
         handle = self.router.add_handler(on_message, respondent=self.context)
         self._requests.add(handle)
         try:
-            self._send(operation, session, arguments, handle)
+            self._send(session, request, handle)
         except BaseException:
             self.finish(handle)
             raise
@@ -124,19 +122,19 @@ class Node:
         self.router.remove_handler(handle)
         self._was_used()
 
-    def tell(self, operation: str, session: int, arguments: tuple[Any, ...]) -> None:
+    def tell(self, session: int, request: requests.Request) -> None:
         """Send a request without answer. No-op if the context is gone."""
-        self._send(operation, session, arguments, 0)
+        self._send(session, request, 0)
 
-    def _send(self, operation: str, session: int, arguments: tuple[Any, ...], reply_to: int) -> None:
+    def _send(self, session: int, request: requests.Request, reply_to: int) -> None:
         assert self.context is not None
         self._last_used = self.router.loop.clock()
-        request = self.router.codec.encode((operation, session, arguments))
-        if self is self.root or operation in _FREE:
-            self._transmit(self.context.id, request, reply_to)
+        encoded = self.router.codec.encode(request.sent_by(session))
+        if self is self.root or isinstance(request, _FREE):
+            self._transmit(self.context.id, encoded, reply_to)
         else:
-            relay = self.router.codec.encode((ops.RELAY, session, (self.context.id, request)))
-            self._transmit(self.root.context.id, relay, reply_to)  # type: ignore[union-attr]
+            relay = requests.Relay(self.context.id, encoded).sent_by(session)
+            self._transmit(self.root.context.id, self.router.codec.encode(relay), reply_to)  # type: ignore[union-attr]
 
     def _transmit(self, context_id: int, request: bytes, reply_to: int) -> None:
         own_id = self.router.own_id
@@ -153,7 +151,7 @@ class Node:
         """Ask the agent what it answers at once, and what counts for no use of it. A dead message counts as well."""
         assert self.context is not None
         handle = self.router.add_handler(on_answer, respondent=self.context, once=True)
-        request = self.router.codec.encode((ops.FLUSH, 0, ()))
+        request = self.router.codec.encode(requests.Flush().sent_by(0))
         self.router.send(
             Frame(self.context.id, self.router.own_id, self.router.own_id, handles.AGENT, handle, 0, request)
         )

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from svcfw.agent import ops
+from svcfw.agent import ops, requests
 from svcfw.core.stream import Stream
 from svcfw.core.wire.errors import CallError, ChannelError, Error, StartError
 from svcfw.mux import protocol
 from svcfw.mux.offer import Offer, decoded
+from svcfw.mux.requests import BY_OPERATION, Command, Large, PutPart, PutWhole
 from svcfw.mux.server import keeping
 from svcfw.mux.server.exchange import Exchange
 from svcfw.mux.server.members import ModuleZips
@@ -16,19 +17,18 @@ from svcfw.mux.server.services.jobs import Jobs
 from svcfw.mux.server.telling import Telling
 from svcfw.program.router import Router
 
-#: Of ops.COMMAND; a client adds what it offers the processes.
-COMMAND_ARGUMENTS = 4
-_UNANSWERED = frozenset({ops.MKDTEMP, ops.CHMOD, ops.REMOVE})
+_UNANSWERED = (requests.Mkdtemp, requests.Chmod, requests.Remove)
 
 
 class ClientRequest:
-    """One request of the client: its target and operation."""
+    """One request of the client: its target, and what it asks for (`content`). Raises DecodeError, ValueError."""
 
     def __init__(self, number: int, value: Any) -> None:
         self.number = number
         #: Whether a stale context has refused it.
         self.was_stale = False
-        self.link, self.become_key, self.timeout_s, self.operation, self.arguments = value
+        self.link, self.become_key, self.timeout_s, operation, values = value
+        self.content: requests.Request = requests.decoded(operation, values, BY_OPERATION)
 
     @property
     def is_waited_for(self) -> bool:
@@ -82,7 +82,7 @@ class Operations:
 
     def carry_out(self, request: ClientRequest, node: Node) -> None:
         """Start the request on `node`; `session.settled` is called at its end, perhaps at once."""
-        in_the_way = keeping.in_the_way(node, request.operation, request.arguments)
+        in_the_way = keeping.in_the_way(node, request.content)
         if in_the_way:
             keeping.end(in_the_way, lambda: self._session.step(self._carry_out, request, node))
         else:
@@ -90,59 +90,52 @@ class Operations:
 
     def _carry_out(self, request: ClientRequest, node: Node) -> None:
         self._session.uses(node)
-        if request.operation in _UNANSWERED:
-            self._tell(request, node, request.operation, request.arguments)
-        elif request.operation == protocol.PUT_WHOLE:
-            self._put_whole(request, node, *request.arguments)
-        elif request.operation == protocol.PUT_PART:
-            node.flow.when_room(lambda: self._session.step(self._put_part, request, node, *request.arguments))
-        elif request.operation == protocol.LARGE:
+        content = request.content
+        if isinstance(content, _UNANSWERED):
+            self._tell(request, node, content)
+        elif isinstance(content, PutWhole):
+            self._put_whole(request, node, content)
+        elif isinstance(content, PutPart):
+            node.flow.when_room(lambda: self._session.step(self._put_part, request, node, content))
+        elif isinstance(content, Large):
             self._session.settled(request)
             self._session.telling.answered(node, 0, 0)
-            self._session.send(protocol.RESULT, request.number, node.remote_cache.large(*request.arguments))
-        elif request.operation == ops.MODULE:
-            self._run_module(request, node)
-        elif request.operation == ops.COMMAND and len(request.arguments) > COMMAND_ARGUMENTS:
-            *arguments, offered = request.arguments
-            self._ask(request, node, (*arguments, True), decoded(offered))
+            self._session.send(protocol.RESULT, request.number, node.remote_cache.large(content.size))
+        elif isinstance(content, requests.Module):
+            self._run_module(request, node, content.job)
+        elif isinstance(content, Command):
+            offer = None if content.offer is None else decoded(content.offer)
+            command = requests.Command(
+                content.executable, content.text, content.stdin, content.terminal, offer is not None
+            )
+            self._ask(request, node, command, offer)
         else:
-            self._ask(request, node, request.arguments)
+            self._ask(request, node, content)
 
-    def _put_whole(
-        self, request: ClientRequest, node: Node, path: str, mode: int, digest: bytes, content: bytes
-    ) -> None:
+    def _put_whole(self, request: ClientRequest, node: Node, file: PutWhole) -> None:
         def put() -> None:
-            self._session.step(self._tell, request, node, ops.PUT_HELD, (path, mode, digest))
+            self._session.step(self._tell, request, node, requests.PutHeld(file.path, file.mode, file.digest))
 
-        node.remote_cache.content(digest, content, put)
+        node.remote_cache.content(file.digest, file.content, put)
 
-    def _put_part(
-        self,
-        request: ClientRequest,
-        node: Node,
-        path: str,
-        mode: int,
-        data: bytes,
-        flags: int,
-        digest: bytes,
-        size: int,
-    ) -> None:
+    def _put_part(self, request: ClientRequest, node: Node, part: PutPart) -> None:
         """Send one message's worth of data, and the rest in turn."""
         size_now = node.flow.chunk_bytes()
-        chunk, rest = data[:size_now], data[size_now:]
-        if rest:
-            node.tell(ops.PUT, self._session.id, (path, mode, chunk, flags & ~ops.PUT_LAST, b''))
-            rest_of_it = (path, mode, rest, flags & ~ops.PUT_FIRST, digest, size)
-            node.flow.when_room(lambda: self._session.step(self._put_part, request, node, *rest_of_it))
+        chunk, data = part.data[:size_now], part.data[size_now:]
+        if data:
+            flags = part.flags & ~ops.PUT_LAST
+            node.tell(self._session.id, requests.Put(part.path, part.mode, chunk, flags, b''))
+            rest = PutPart(part.path, part.mode, data, part.flags & ~ops.PUT_FIRST, part.digest, part.size)
+            node.flow.when_room(lambda: self._session.step(self._put_part, request, node, rest))
             return
-        self._tell(request, node, ops.PUT, (path, mode, chunk, flags, digest))
-        if size:
-            node.remote_cache.was_put(digest, size)
+        self._tell(request, node, requests.Put(part.path, part.mode, chunk, part.flags, part.digest))
+        if part.size:
+            node.remote_cache.was_put(part.digest, part.size)
 
-    def _tell(self, request: ClientRequest, node: Node, operation: str, arguments: tuple[Any, ...]) -> None:
+    def _tell(self, request: ClientRequest, node: Node, content: requests.Request) -> None:
         """Send an operation without answer; the next request may start."""
-        node.tell(operation, self._session.id, arguments)
-        if operation != ops.REMOVE:
+        node.tell(self._session.id, content)
+        if not isinstance(content, requests.Remove):
             self._session.owes(node)
         self._backpressure(node)
         self._session.settled(request)
@@ -153,7 +146,7 @@ class Operations:
         if target is not None and target.is_full():
             pause_until_room(self._session.stream, target)
 
-    def _ask(self, request: ClientRequest, node: Node, arguments: tuple[Any, ...], offer: Offer | None = None) -> None:
+    def _ask(self, request: ClientRequest, node: Node, content: requests.Request, offer: Offer | None = None) -> None:
         def part(stdout: bytes, stderr: bytes) -> None:
             self._session.send(protocol.PART, request.number, (stdout, stderr))
 
@@ -169,17 +162,17 @@ class Operations:
             else:
                 if offer is not None:
                     self._session.tell_lines(request, offer)
-                if result is False:
-                    node.remote_cache.was_missing(arguments[-1])
+                if result is False and isinstance(content, requests.PutKept):
+                    node.remote_cache.was_missing(content.digest)
                 if exchange is not None:
                     self._session.telling.answered(node, exchange.target_us, exchange.received_bytes)
                 self._session.deliver(request, protocol.RESULT, result)
             self._session.advance()
 
-        self._exchange = Exchange(node, self._session.id, self._session.stream, request.operation, arguments, part, end)
+        self._exchange = Exchange(node, self._session.id, self._session.stream, content, part, end)
         if offer is not None and node.context is not None:
             # What a command leaves running, as an async one does, may go on asking until the run ends.
-            if request.operation == ops.MODULE:
+            if isinstance(content, requests.Module):
                 self._job = (node.context.id, self._exchange.handle)
             self._session.jobs.begins(node, self._exchange.handle, offer, self._session.environment)
 
@@ -188,9 +181,9 @@ class Operations:
         if job is not None:
             self._session.jobs.is_over(*job)
 
-    def _run_module(self, request: ClientRequest, node: Node) -> None:
+    def _run_module(self, request: ClientRequest, node: Node, described: dict[str, Any]) -> None:
         """Get the members, then run."""
-        job = dict(request.arguments[0], start_s=request.timeout_s)
+        job = dict(described, start_s=request.timeout_s)
         zip_id = job.pop('zip_id', None)
         offered = job.pop('offer', None)
         offer = None if offered is None else decoded(offered)
@@ -207,7 +200,7 @@ class Operations:
         if found_zip is not None:
             job['member_list'] = found_zip.member_list
             node.remote_cache.members(found_zip.contents)
-        self._ask(request, node, (job,), offer)
+        self._ask(request, node, requests.Module(job), offer)
 
 
 def raise_error(request: ClientRequest, error: Error) -> None:

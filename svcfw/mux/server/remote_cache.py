@@ -8,6 +8,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 from svcfw.agent import ops
+from svcfw.agent.requests import Content as ContentPart
+from svcfw.agent.requests import Drop, Forget, Members, Pass, Request
 from svcfw.mux.server.members import Content
 from svcfw.mux.server.turns import LinkTurns
 
@@ -20,8 +22,8 @@ MEMBERS_BYTES = 1024 * 1024
 #: Large files that an agent may still have; the agent is asked whether it has.
 MAX_LARGE = 64
 
-#: tell(operation, arguments): sends an operation without answer.
-Tell = Callable[..., None]
+#: tell(request): sends one without answer.
+Tell = Callable[[Request], None]
 
 
 class RemoteCache:
@@ -53,7 +55,7 @@ class RemoteCache:
         """Send what the agent lacks of a module's (digest, content), before the request that needs them."""
         lacking = self._lacking(members)
         if self._member_bytes + sum(map(len, lacking.values())) > MAX_MEMBER_BYTES:
-            self.tell(ops.FORGET)
+            self.tell(Forget())
             self._members.clear()
             self._member_bytes = 0
             lacking = self._lacking(members)
@@ -75,15 +77,15 @@ class RemoteCache:
 
     def _give_members(self, batch: list[Content]) -> None:
         if self._above is None:
-            self.tell(ops.MEMBERS, batch)
+            self.tell(Members(batch))
         else:
             self._above.members(batch)
             self._pass_on(ops.MEMBERS, [digest for digest, _ in batch])
 
-    def _pass_on(self, operation: str, digests: list[bytes]) -> None:
+    def _pass_on(self, kind: str, digests: list[bytes]) -> None:
         assert self._above is not None
         assert self._context_id is not None
-        self._above.tell(ops.PASS, self._context_id(), operation, digests)
+        self._above.tell(Pass(self._context_id(), kind, digests))
 
     # -- contents of files, of at most ops.HELD_BYTES
 
@@ -108,7 +110,7 @@ class RemoteCache:
     def _send_part(self, digest: bytes, content: bytes, start: int) -> None:
         def send() -> None:
             end = start + self._flow.chunk_bytes()
-            self.tell(ops.CONTENT, digest, content[start:end], end >= len(content))
+            self.tell(ContentPart(digest, content[start:end], end >= len(content)))
             if end < len(content):
                 self._send_part(digest, content, end)
             else:
@@ -136,7 +138,7 @@ class RemoteCache:
         while self._contents and sum(self._contents.values()) > maximum:
             dropped.append(self._contents.popitem(last=False)[0])
         if dropped:
-            self.tell(ops.DROP, dropped)
+            self.tell(Drop(dropped))
 
     # -- large files
 

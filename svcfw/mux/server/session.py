@@ -7,13 +7,14 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from svcfw.agent import ops
+from svcfw.agent import ops, requests
 from svcfw.core.stream import Stream
 from svcfw.core.wire.errors import CallError, ChannelError, DecodeError, Error, StartError
 from svcfw.core.wire.frames import Frame
 from svcfw.core.wire.link import Goodbye
 from svcfw.mux import protocol
 from svcfw.mux.offer import Offer
+from svcfw.mux.requests import Facts, HostOut, Reset, Summary
 from svcfw.mux.server import keeping
 from svcfw.mux.server.child_node import ChildNode
 from svcfw.mux.server.exchange import Exchange
@@ -163,7 +164,7 @@ class Session:
             self._child.given_up = True
         for node in self._used:
             if node.facts is not None and not node.dead:
-                node.tell(ops.END, self.id, ())
+                node.tell(self.id, requests.End())
         self._forgive()
         self._server.session_over(self)
 
@@ -199,7 +200,7 @@ class Session:
 
     def fail(self, request: ClientRequest, error: Error) -> None:
         if not request.is_waited_for:
-            if request.operation != ops.REMOVE and self._refusal is None:
+            if not isinstance(request.content, requests.Remove) and self._refusal is None:
                 self._refusal = error
         elif isinstance(error, StartError):
             # The agent was not asked, and may still have a failure to report: the next answer brings it.
@@ -225,7 +226,7 @@ class Session:
         """The client uses this node, which is up: it gets failures there, and tells the agent when it leaves."""
         self._used.add(node)
         if self._takes_stale or node.is_last_resort():
-            node.tell(ops.ANYWAY, self.id, ())
+            node.tell(self.id, requests.Anyway())
 
     def hold(self, request: ClientRequest, node: Node) -> None:
         """Prevent this node's end until the request is settled."""
@@ -354,29 +355,29 @@ class Session:
                 self._refusal = result
             self.step(self._begin, request)
 
-        node.tell(ops.ANYWAY, self.id, ())
+        node.tell(self.id, requests.Anyway())
         if node is not node.root:
-            node.root.tell(ops.ANYWAY, self.id, ())
-        Exchange(node, self.id, self.stream, ops.FLUSH, (), lambda *part: None, end)
+            node.root.tell(self.id, requests.Anyway())
+        Exchange(node, self.id, self.stream, requests.Flush(), lambda *part: None, end)
 
     def _begin(self, request: ClientRequest) -> None:
         if self._environment is None:
             raise DecodeError('a request before the greeting')
         elsewhere = next((node for node in self._owing if node.is_retired and not node.dead), None)
-        if request.operation == protocol.RESET:
+        content = request.content
+        if isinstance(content, Reset):
             self._refusal = self._failure = None
             self._forgive()
             self.settled(request)
             self._server.reset(request.link, lambda existed: self.send(protocol.RESULT, request.number, existed))
             return
-        if request.operation == protocol.SUMMARY:
+        if isinstance(content, Summary):
             self.settled(request)
-            (run,) = request.arguments
-            self.jobs.summary(run, lambda value: self.send(protocol.RESULT, request.number, value))
+            self.jobs.summary(content.run, lambda value: self.send(protocol.RESULT, request.number, value))
             return
-        if request.operation == protocol.HOST_OUT:
+        if isinstance(content, HostOut):
             self.settled(request)
-            self.jobs.host_is_out(*request.arguments)
+            self.jobs.host_is_out(content.run, content.host)
             self.send(protocol.RESULT, request.number, None)
             return
         if elsewhere is not None:
@@ -443,7 +444,7 @@ class Session:
     def _reach(self, request: ClientRequest, root: Node) -> None:
         """Find or start the child of the become account, then perform the request."""
         self.uses(root)
-        if request.operation == protocol.FACTS:
+        if isinstance(request.content, Facts):
             self.settled(request)
             self.telling.answered(root, 0, 0)
             self.send(protocol.RESULT, request.number, root.facts)
@@ -485,7 +486,7 @@ class Session:
 
         def carry_out(request: ClientRequest, child: Node) -> None:
             if folder and child.facts['home'] == root.facts['home']:  # type: ignore[index]
-                root.tell(ops.ENSURE, self.id, (folder, 0o077))
+                root.tell(self.id, requests.Ensure(folder, 0o077))
             self._operations.carry_out(request, child)
 
         self._when_up(request, child, carry_out)

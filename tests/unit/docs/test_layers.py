@@ -21,9 +21,7 @@ def levels() -> dict[str, int]:
     """{layer: its height} of the contract for import-linter."""
     contracts = tomllib.loads((ROOT / 'pyproject.toml').read_text())['tool']['importlinter']['contracts']
     (layers,) = [contract['layers'] for contract in contracts if contract['type'] == 'layers']
-    return {
-        name.strip(): height for height, layer in enumerate(reversed(layers)) for name in layer.split('|')
-    }
+    return {name.strip(): height for height, layer in enumerate(reversed(layers)) for name in layer.split('|')}
 
 
 def level_of(module: str, heights: dict[str, int]) -> int | None:

@@ -31,7 +31,7 @@ def test_an_answer_comes_with_the_number_of_its_request(client):
 
 
 def test_parts_come_before_the_result(client):
-    client.ask(ops.COMMAND, None, 'x', b'', None)
+    client.ask(ops.COMMAND, None, 'x', b'', None, None)
     client.node.answer((ops.PART, b'a', b'b'))
     client.node.answer((ops.DONE, 3, b'c', b'd'))
     assert client.take() == [(protocol.PART, 1, (b'a', b'b')), (protocol.RESULT, 1, (3, b'c', b'd'))]
@@ -382,7 +382,7 @@ def test_a_request_holds_its_context_while_the_client_is_asked(client):
 
 
 def test_what_runs_for_a_client_ends_with_it(client):
-    client.ask(ops.COMMAND, None, 'x', b'', None)
+    client.ask(ops.COMMAND, None, 'x', b'', None, None)
     client.leave(goodbye=False)
     assert client.node.asked == {}
     assert client.node.told == [(ops.END, 7, ())]
@@ -403,7 +403,7 @@ def test_a_goodbye_waits_for_what_was_not_waited_for():
 @pytest.mark.parametrize('goodbye', [False, True])
 def test_a_client_that_leaves_while_it_waits_has_nothing_begun(goodbye):
     client = FakeClient(up=False)
-    client.ask(ops.COMMAND, None, 'x', b'', None)
+    client.ask(ops.COMMAND, None, 'x', b'', None, None)
     client.leave(goodbye=goodbye)
     assert client.server.calls[-1] == 'over'
     client.node.come_up()
@@ -446,9 +446,9 @@ def test_what_is_not_waited_for_starts_no_child(client):
 def test_a_request_waits_for_the_end_of_contexts_that_are_in_its_way(client, monkeypatch):
     child = FakeNode(2)
     ends = []
-    monkeypatch.setattr(keeping, 'in_the_way', lambda node, operation, arguments: [child])
+    monkeypatch.setattr(keeping, 'in_the_way', lambda node, request: [child])
     monkeypatch.setattr(keeping, 'end', lambda children, then: ends.append((children, then)))
-    client.ask(ops.COMMAND, None, 'userdel app', b'', False)
+    client.ask(ops.COMMAND, None, 'userdel app', b'', None, None)
     client.ask(ops.FLUSH, number=2)
     assert client.node.asked == {}
     assert len(client.node.holders) == 1
