@@ -10,7 +10,7 @@ from collections import deque
 from svcfw.agent import files, login_files, ops, private
 from svcfw.agent.download import DownloadJob
 from svcfw.agent.programs import Programs
-from svcfw.agent.puts import Copy, Puts
+from svcfw.agent.puts import CopyJob, Puts
 from svcfw.agent.requests import Content, Members, decoded
 from svcfw.agent.standing import Standing
 from svcfw.core import handles
@@ -328,8 +328,8 @@ class Agent(object):
         self._puts.put_held(request)
 
     def _put_kept(self, message, session_id, request):
-        copy = Copy(self._loop, message, session_id, self._puts, request, self._over,
-                    lambda e: self._fail(message, session_id, ops.PUT, e))  # fmt: skip
+        copy = CopyJob(self._loop, message, session_id, self._puts, request, self._over,
+                       lambda e: self._fail(message, session_id, ops.PUT, e))  # fmt: skip
         self._jobs[copy.key] = copy
         try:
             copy.begin()

@@ -10,7 +10,8 @@ from svcfw.core.wire import limits
 from svcfw.core.wire.errors import CallError, ChannelError, StartError
 from svcfw.files.disk.paths import encoded
 from svcfw.transport import failures, messages, process
-from svcfw.transport.dialogue import STDIN, STDOUT, TTY, Dialogue, Fail, Send
+from svcfw.transport.contract import Dialogue
+from svcfw.transport.dialogue import STDIN, STDOUT, TTY, Fail, LoginDialogue, Send
 from svcfw.transport.start import Starter
 
 _OVERFULL = 'See whether the host has memory and processes left, or raise the timeout.'
@@ -48,7 +49,7 @@ class Children(object):
         self._starting.pop(child.key, None)
 
 
-class _Child(object):
+class _Child(Dialogue):
     """One child being started; as its dialogue it passes the command's output to the requester."""
 
     def __init__(self, router, message, session, request, on_over):
@@ -71,7 +72,7 @@ class _Child(object):
         self._starter = None
         self._deadline = None
         self._is_linked = self._is_over = False
-        self._words = Dialogue(request.name, messages.LOCAL)
+        self._words = LoginDialogue(request.name, messages.LOCAL)
 
     def begin(self):
         try:
@@ -104,7 +105,7 @@ class _Child(object):
         # What it starts may be the login shell of the account.
         return process.spawn(argv, tty=self._has_tty, env=environment, cwd=folder, pipes_in=True), self
 
-    # -- interface of a dialogue, for the starter
+    # -- the dialogue, for the starter
 
     def receive(self, source, data):
         self._words.receive(source, data)

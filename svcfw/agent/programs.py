@@ -9,7 +9,7 @@ import socket
 
 from svcfw.agent import ops
 from svcfw.agent.jobs.commands import Commands
-from svcfw.agent.jobs.job import Job
+from svcfw.agent.jobs.job import ProcessJob
 from svcfw.agent.links.door import Door
 from svcfw.agent.template.template import TemplateGone
 from svcfw.agent.template.templates import Templates, UnfitInterpreter
@@ -87,7 +87,7 @@ class Programs(object):
         return dict(description, members=self._member_lists[digest])
 
     def _new_job(self, message, session_id, runner, ends_at_exit=False):
-        job = Job(self._loop, message, session_id, runner.send_signal, self._on_over, ends_at_exit)
+        job = ProcessJob(self._loop, message, session_id, runner.send_signal, self._on_over, ends_at_exit)
         self._jobs[job.key] = job
         return job
 

@@ -6,6 +6,7 @@ import os
 from svcfw.agent import ops
 from svcfw.agent.contents import Contents, Kept
 from svcfw.agent.files import Failure
+from svcfw.agent.jobs.job import Job
 from svcfw.files.disk.upload import Upload
 
 #: Bytes copied in one turn of the loop, so that nothing else waits for long.
@@ -74,8 +75,8 @@ def _writing(path):
         raise Failure(path, "cannot write '%s'" % path, e)
 
 
-class Copy(object):
-    """Copies a large file from an earlier one; has the interface of a Job. Answers `message`, a requests.PutKept.
+class CopyJob(Job):
+    """Copies a large file from an earlier one. Answers `message`, a requests.PutKept.
 
     begin() raises Failure. on_over(copy) is called at the end, on_failed(Failure) after a failure.
     """
@@ -107,16 +108,9 @@ class Copy(object):
         self._fd = fd
         self._step()
 
-    def grant(self, credit):
-        """No-op: a copy sends no output."""
-
     def kill(self):
-        """The requester is gone."""
         self._close()
         self._on_over(self)
-
-    def kill_now(self):
-        """No-op: nothing runs after `kill`."""
 
     def _step(self):
         if self._fd < 0:

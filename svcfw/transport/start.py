@@ -40,8 +40,8 @@ EXTENSIONS = {handles.CALL_SERVICE: 'svcfw.service.pool', handles.CHILDREN: 'svc
 class Starter(object):
     """One child from its start to its end. Everything runs on the router's loop thread.
 
-    router; name (str) of the child; launch(size) -> (Process, dialogue), `size` the length of the second stage: see
-    openssh.launch. on_ready(context) or on_failed(StartError) is called once. hold_back: send nothing else until
+    router; name (str) of the child; launch(size): see svcfw.transport.contract, `size` the length of the second
+    stage. on_ready(context) or on_failed(StartError) is called once. hold_back: send nothing else until
     `release()`. `router.starters` has it until its process is gone. Raises what `launch` raises, and ChannelError for a
     router that was shut down.
     """

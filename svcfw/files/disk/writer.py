@@ -6,6 +6,7 @@ import hashlib
 import os
 import stat
 
+from svcfw.files.contract import ContentWriter, zeros
 from svcfw.files.disk import descriptors, metadata
 from svcfw.files.disk.accounts import Accounts
 from svcfw.files.disk.descriptors import COPY_BYTES
@@ -15,7 +16,6 @@ from svcfw.service.errors import TransferError
 
 #: An interrupted transfer keeps what has arrived from this size on, for the next one to resume.
 MIN_RESUMED_BYTES = 1024 * 1024
-_ZEROS = bytes(COPY_BYTES)
 _REOPEN = os.O_RDWR | os.O_NOFOLLOW | descriptors.SAFELY
 
 
@@ -55,7 +55,7 @@ class Wanted(object):
         return cls(**value)
 
 
-class Writer(object):
+class Writer(ContentWriter):
     """Writes a file to `path` (str or bytes); a symlink there is followed. For one thread at a time.
 
     token: identifies the version of the content (bytes); what an interrupted transfer of the same version left is
@@ -94,9 +94,8 @@ class Writer(object):
         """Append `n` zero bytes, as a hole."""
         os.ftruncate(self._fd, self.offset + n)
         self.offset += n
-        while n:
-            self._hash.update(_ZEROS[: min(n, COPY_BYTES)])
-            n -= min(n, COPY_BYTES)
+        for part in zeros(n):
+            self._hash.update(part)
 
     def copy(self, fd, offset, n):
         """Append `n` bytes of another descriptor at `offset`. Raises TransferError if it has fewer."""

@@ -6,6 +6,7 @@ a Pack; an index says which content is where in which Pack, so that each is aske
 
 import _thread
 
+from svcfw.files.contract import ContentReader
 from svcfw.files.messages.file_parts import FilePlace
 from svcfw.files.messages.tree_parts import numbers as packed
 from svcfw.files.store.store import MEMORY_BYTES
@@ -166,10 +167,8 @@ class RelayedContents(object):
             raise
 
 
-class Kept(object):
-    """One content of a RelayedContents, with the face of a Source. It goes on with another source if one fails."""
-
-    failure = None
+class Kept(ContentReader):
+    """One content of a RelayedContents. It continues with another source if one fails; its receiver checks it."""
 
     def __init__(self, contents, number, size, digest):
         self._owner = contents
@@ -190,7 +189,7 @@ class Kept(object):
             self._source.follow(wake)
 
     def read(self, n, most=0):
-        """As Source.read; None if it has not come yet. TransferError if it will not."""
+        """As of ContentReader."""
         n = min(n, self.size - self.offset)
         if not n:
             return b''
@@ -220,7 +219,6 @@ class Kept(object):
             self._source.follow(self._wake)
 
     def whole(self):
-        """All of it (bytes), for a small one; None if it has not all come yet."""
         data = b''
         while self.offset < self.size:
             part = self.read(self.size)
@@ -235,11 +233,7 @@ class Kept(object):
             self._source.skip(-self.offset)
         self.offset = 0
 
-    def check(self):
-        """Who receives it checks it."""
-
     def close(self):
-        """Idempotent."""
         self._close_source()
         self._stored = None
 

@@ -6,7 +6,7 @@ import pytest
 
 from svcfw.core.wire.values import Secret
 from svcfw.transport import messages
-from svcfw.transport.dialogue import MAX_KEPT_CHARS, MAX_SAID_CHARS, STDERR, STDOUT, TTY, Dialogue, Fail, Send
+from svcfw.transport.dialogue import MAX_KEPT_CHARS, MAX_SAID_CHARS, STDERR, STDOUT, TTY, Fail, LoginDialogue, Send
 
 PROMPT = b"bob@web1's password: "
 CHANGED = """\
@@ -30,9 +30,9 @@ UNKNOWN = (
 )
 
 
-def dialogue(password: str | None = 'open sesame', passphrase: str | None = None, **more: object) -> Dialogue:
+def dialogue(password: str | None = 'open sesame', passphrase: str | None = None, **more: object) -> LoginDialogue:
     answers = {messages.PASSWORD: password, messages.PASSPHRASE: passphrase}
-    return Dialogue('web1', messages.SSH, answers, **{'user': 'bob', **more})
+    return LoginDialogue('web1', messages.SSH, answers, **{'user': 'bob', **more})
 
 
 def only(actions: list) -> object:
@@ -355,7 +355,7 @@ class TestOtherEndings:
         assert 'rm' not in talk.ended(255).remedy.partition(': ')[2].split()
 
     def test_a_local_child_has_words_of_its_own(self) -> None:
-        talk = Dialogue('localhost', messages.LOCAL)
+        talk = LoginDialogue('localhost', messages.LOCAL)
         talk.receive(STDERR, b'SVCFW-NO-PYTHON: tried /usr/bin/python2(2.7)\n')
         assert talk.ended(1).kind == 'nopython'
 

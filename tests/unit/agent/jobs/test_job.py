@@ -10,7 +10,7 @@ import pytest
 from svcfw.agent import ops, start_folder
 from svcfw.agent.jobs import job as jobs
 from svcfw.agent.jobs.commands import Commands
-from svcfw.agent.jobs.job import Job
+from svcfw.agent.jobs.job import ProcessJob
 from svcfw.core.wire.limits import WINDOW_BYTES
 from tests.support.mux import is_running
 from tests.unit.agent.fakes import FakeMessage, FakeRouter
@@ -39,7 +39,7 @@ class Run:
         self.router = router
         self.message = FakeMessage()
         self.over = 0
-        self.job = Job(router.loop, self.message, 7, commands.send_signal, self.on_over, ends_at_exit=tty)
+        self.job = ProcessJob(router.loop, self.message, 7, commands.send_signal, self.on_over, ends_at_exit=tty)
         commands.start(self.job, argv or ['/bin/sh', '-c', text], stdin, term if tty else None, program)
 
     def on_over(self, job):
@@ -184,7 +184,7 @@ def test_nothing_is_left_open(router, run):
 
 @pytest.mark.parametrize('tty', [False, True])
 def test_what_cannot_be_run(router, commands, tty):
-    job = Job(router.loop, FakeMessage(), 7, commands.send_signal, print)
+    job = ProcessJob(router.loop, FakeMessage(), 7, commands.send_signal, print)
     before = len(os.listdir('/proc/self/fd'))
     with pytest.raises(ValueError, match='null'):
         commands.start(job, ['/bin/sh', '-c', 'a\0b'], b'', '' if tty else None)
