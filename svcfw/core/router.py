@@ -4,19 +4,14 @@ import _thread
 import os
 
 from svcfw.core import forks, handles, load
-from svcfw.core.context import Context, Sender
+from svcfw.core.context import Context, codec_for
 from svcfw.core.latch import Latch
 from svcfw.core.loop import Loop
-from svcfw.core.message import Message, has_parent_authority, shaped
+from svcfw.core.message import Message, has_parent_authority
 from svcfw.core.stream import Stream
-from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.errors import ChannelError, ProtocolError, TimeoutError
 from svcfw.core.wire.frames import DEAD, Frame
 from svcfw.core.wire.link import Goodbye
-
-#: Extension tags of the codec.
-CONTEXT_TAG = 0x40
-SENDER_TAG = 0x41
 
 
 class _NoRoutes(object):
@@ -42,54 +37,45 @@ class Router(object):
         self.name = name
         self.log = log
         self.loop = Loop(self._on_loop_error)
-        self.codec = Codec(
-            [
-                (CONTEXT_TAG, Context, lambda context: (context.id, context.name), self._decode_context),
-                (SENDER_TAG, Sender, self._encode_sender, self._decode_sender),
-            ]
-        )
-        self.closed = None
-        self._pid = os.getpid()  # type: object
-        forks.watch(self)
-        #: The service pool of this context (svcfw.service.Pool), if there is one.
-        self.services = None
-        #: Shared state of file transfers (svcfw.files.transfers.Transfers), once there are any.
-        self.transfers = None
-        #: Contexts that may write to handles here (a Holders), once there is a Sender for one.
-        self.holders = None
-        #: The relay for children (svcfw.core.parent.relay.Relay), once there are any.
-        self.relay = None
-        #: What one above attests of others that may speak to this context (svcfw.core.beside): {id: dict}.
-        self.beside = {}
-        #: Who brings modules here from above (svcfw.core.importer.Importer); None at the top.
-        self.importer = None
-        #: What of this context is above the core: {handle: name of the module that serves it}. Named by the layer
-        #: that starts it (svcfw.transport.start), and imported when it is needed.
-        self.extensions = {}
-        #: For children: the packed core from which this context was started (bytes), and the level
-        #: (int, as in `logging`) from which on their log records are wanted.
-        self.bundle = None
+        self.codec = codec_for(self)
+        #: What others attach, each once it exists: the service pool of this context (svcfw.service.Pool), the shared
+        #: state of file transfers (svcfw.files.transfers.Transfers), the contexts that may write to handles here
+        #: (Holders), the relay for children (svcfw.core.parent.relay.Relay), and who brings modules from above
+        #: (Importer).
+        self.services = self.transfers = self.holders = self.relay = self.importer = None
+        #: Set by who starts this context: (first, last) of the ids for children that were granted to it; the packed
+        #: core from which it was started; the level (as in `logging`) from which on log records are wanted.
+        self.ids = self.bundle = None
         self.log_level = 30
-        #: The children's starters (svcfw.transport.start) until their processes have ended (set).
-        self.starters = set()
         #: Whether this process's log records go to the root already; see logs.install.
         self.forwards_logging = False
+        self.closed = None
+        #: None in a fork's copy.
+        self._pid = os.getpid()  # type: object
+        forks.watch(self)
+        #: What one above attests of others that may speak to this context (svcfw.core.beside): {id: dict}.
+        self.beside = {}
+        #: What of this context is above the core: {handle: name of the module that serves it}. Named by the layer that
+        #: starts it (svcfw.transport.start), and imported when it is needed.
+        self.extensions = {}
+        #: The children's starters (svcfw.transport.start) until their processes have ended.
+        self.starters = set()
         self._lock = _thread.allocate_lock()
         #: The route to each descendant, and which of them are children; changed by the driving thread.
         self.routes = _NoRoutes()
         self.child_ids = set()
-        #: (first, last) of the ids for children that were granted to this context at its start; None for none.
-        self.ids = None
         self._parent_link = None
-        self._contexts = {}
+        #: {id: Context} of those that this context has used. What a peer names alone is not kept here.
+        self.contexts = {}
         #: {handle: (function, policy, respondent's id, once)}; see add_handler.
         self._handlers = {}
         self._next_handle = handles.FIRST_DYNAMIC
+        #: {id: [function]}; see on_gone.
+        self._on_gone = {}
         self._on_shutdown = []
         #: The thread that runs the functions of `on_shutdown` now; `ended` is closed when they have run.
         self._ending_thread = None
         self.ended = Latch(self.loop)
-        self._on_gone = {}
         self.add_handler(self._on_shutdown_request, handles.SHUTDOWN, has_parent_authority)
 
     # -- contexts
@@ -97,9 +83,9 @@ class Router(object):
     def context(self, context_id, name=None):
         """The Context object for an id; always the same one."""
         with self._lock:
-            known = self._contexts.get(context_id)
+            known = self.contexts.get(context_id)
             if known is None:
-                known = self._contexts[context_id] = Context(self, context_id, name)
+                known = self.contexts[context_id] = Context(self, context_id, name)
         if name and not known.name:
             known.name = name
         return known
@@ -145,7 +131,8 @@ class Router(object):
 
     def link_for(self, context_id):
         """The link that leads to a context (opaque, hashable); None for this one, and without a route."""
-        return self._stream_for(context_id)
+        stream = self.routes.link_for(context_id)
+        return stream if stream is not None else self._parent_link
 
     def neighbour(self, context):
         """The child by way of which a context is reached, or that is it; None without a route."""
@@ -206,11 +193,6 @@ class Router(object):
             return self.codec.encode(value)
         return self.holders.encode(context_id, value, self)
 
-    def _encode_sender(self, sender):
-        if self.holders is not None and sender.context.id == self.own_id:
-            self.holders.encoded(sender.handle)
-        return sender.context, sender.handle
-
     # -- sending
 
     def send(self, frame):
@@ -220,18 +202,14 @@ class Router(object):
         if frame.dst == self.own_id:
             self.loop.call_soon(lambda: self.deliver(frame))
             return
-        stream = self._stream_for(frame.dst)
+        stream = self.link_for(frame.dst)
         try:
             if stream is None:
-                known = self._contexts.get(frame.dst)
+                known = self.contexts.get(frame.dst)
                 raise ChannelError('there is no route to %s' % (known or 'context %d' % frame.dst))
             stream.send(frame)
         except ChannelError as e:
             self.bounce(frame, str(e))
-
-    def _stream_for(self, context_id):
-        stream = self.routes.link_for(context_id)
-        return stream if stream is not None else self._parent_link
 
     def bounce(self, frame, reason):
         """Send a dead message to the sender of a frame that expects an answer, in the name of its destination."""
@@ -301,9 +279,7 @@ class Router(object):
         if frame.src == self.own_id:
             return True
         is_neighbour = frame.src in self.child_ids or frame.src in self.parent_ids
-        return (
-            is_neighbour and bool(frame.flags & DEAD) and self._stream_for(frame.src) is self._stream_for(respondent_id)
-        )
+        return is_neighbour and bool(frame.flags & DEAD) and self.link_for(frame.src) is self.link_for(respondent_id)
 
     # -- the tree
 
@@ -326,7 +302,7 @@ class Router(object):
         with self._lock:
             lost = [handle for handle, entry in list(self._handlers.items()) if entry[2] == context_id]
             callbacks = self._on_gone.pop(context_id, [])
-            self._contexts.pop(context_id, None)
+            self.contexts.pop(context_id, None)
         self.child_ids.discard(context_id)
         deserted = [] if self.holders is None else self.holders.drop(context_id)
         self._kill_handlers(lost + deserted, reason)
@@ -417,13 +393,3 @@ class Router(object):
 
     def _on_loop_error(self, error):
         self.log(self, 40, '%s: %s: %s' % (self.name, type(error).__name__, error))
-
-    # -- values on the wire
-
-    def _decode_context(self, value):
-        context_id, name = shaped(value, (int, (str, type(None))))
-        # Not cached: a peer could fill the memory with names.
-        return self._contexts.get(context_id) or Context(self, context_id, name)
-
-    def _decode_sender(self, value):
-        return Sender(*shaped(value, (Context, int)))

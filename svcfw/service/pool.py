@@ -454,7 +454,7 @@ def call(context, service_name, method_name, timeout=None, **arguments):
 
 
 def start_in_child(router, waiting):
-    """Create the pool of a child context and pass it the messages received so far. Called by svcfw.core.ondemand."""
+    """Create the pool of a child context and pass it the messages received so far. Called by svcfw.core.entry."""
     with making:
         pool = router.services or Pool(router)
     for msg, arrived in waiting:

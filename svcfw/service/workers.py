@@ -3,7 +3,7 @@
 import collections
 import threading
 
-from svcfw.core.loop import Waiter
+from svcfw.core.waiter import Waiter
 from svcfw.core.wire.errors import ChannelError
 
 #: A short item that has taken this long is not short: another thread is woken for what waits.

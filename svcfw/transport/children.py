@@ -1,7 +1,7 @@
 """Starts and disconnects children: of this context, and of other contexts on behalf of this one.
 
 Implements `local`, `ssh` and `disconnect` of Router and Context, in every context. `ChildrenForOthers` is the callee's
-side, created on the first request from an ancestor (svcfw.core.ondemand).
+side, created on the first request from an ancestor (svcfw.core.entry).
 """
 
 from svcfw.core import handles
@@ -164,7 +164,7 @@ class ChildrenForOthers(object):
 
 
 def start_in_child(router, waiting):
-    """Replace the temporary handler. Called by svcfw.core.ondemand."""
+    """Replace the temporary handler. Called by svcfw.core.entry."""
     children = ChildrenForOthers(router)
     for message, _ in waiting:
         children.accept(message)

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from svcfw.core.context import Context
-from svcfw.core.loop import Waiter
 from svcfw.core.parent.relay import relay_of
 from svcfw.core.router import Router
+from svcfw.core.waiter import Waiter
 from svcfw.core.wire.frames import Frame
 from svcfw.core.wire.link import Link
 from svcfw.transport.start import EXTENSIONS
@@ -27,7 +27,7 @@ class Served:
         self.router = Router(lambda router, level, text: self.logged.append((level, text)), own_id, parent_ids, name)
         self.router.extensions = EXTENSIONS
         self._over = Waiter(self.router.loop)
-        self._thread = threading.Thread(target=self.router.loop.run, args=(self._over,), daemon=True)
+        self._thread = threading.Thread(target=self.router.loop.wait, args=(self._over,), daemon=True)
         self._thread.start()
 
     def do(self, function: Callable[[], Any]) -> Any:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from svcfw.core.loop import Loop, Waiter
+from svcfw.core.loop import Loop
+from svcfw.core.waiter import Waiter
 from svcfw.core.wire.errors import ChannelError
 from tests.support.routers import LONG
 

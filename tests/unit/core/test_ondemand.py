@@ -7,7 +7,7 @@ import pytest
 
 from svcfw.core import handles
 from svcfw.core.context import Context
-from svcfw.core.ondemand import OnDemand
+from svcfw.core.entry import OnDemand
 from svcfw.core.wire.errors import CallError, ChannelError
 from tests.support.routers import LONG, tree
 from tests.unit.service import importable
