@@ -65,8 +65,8 @@ class Loop(object):
         #: theirs (svcfw.core.parent.gathering).
         self.busy = 0
         self.gathers = lambda: False
-        #: How often a thread has begun to drive, by which the standby sees whether others do; the standby's Waiter, once
-        #: there is one; whether it sleeps until it is woken.
+        #: How often a thread has begun to drive, by which the standby sees whether others do; the standby's Waiter,
+        #: once there is one; whether it sleeps until it is woken.
         self._turns = 0
         self._standby = None
         self._standby_parked = False

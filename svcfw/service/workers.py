@@ -35,6 +35,24 @@ class WorkQueue(object):
         raise NotImplementedError
 
 
+class Deferred(WorkQueue):
+    """Queue of functions to be called."""
+
+    def put(self, function, args, kwargs):
+        """The lock is held."""
+        self.waiting.append(_Call(function, args, kwargs))
+
+    def run(self, item):
+        item.function(*item.args, **item.kwargs)
+
+
+class _Call(object):
+    def __init__(self, function, args, kwargs):
+        self.function = function
+        self.args = args
+        self.kwargs = kwargs
+
+
 class Workers(object):
     """The threads. `schedule` gives them work; a thread that finishes an item looks for the next.
 

@@ -34,7 +34,7 @@ SHOWN_BYTES = 4 * 1024
 MAX_LAST_READS = 20
 INFO, WARNING = 20, 30
 #: What a child has beside the core: {handle: module that serves it}, imported there when an ancestor first uses it.
-EXTENSIONS = {handles.CALL_SERVICE: 'svcfw.service.pool', handles.CHILDREN: 'svcfw.transport.children'}
+EXTENSIONS = {handles.CALL_SERVICE: 'svcfw.service.starting', handles.CHILDREN: 'svcfw.transport.children'}
 
 
 class Starter(object):
