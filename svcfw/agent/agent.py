@@ -9,6 +9,7 @@ from collections import deque
 
 from svcfw.agent import files, login_files, ops, private
 from svcfw.agent.download import DownloadJob
+from svcfw.agent.jobs.output import Timed
 from svcfw.agent.programs import Programs
 from svcfw.agent.puts import CopyJob, Puts
 from svcfw.agent.requests import Content, Members, decoded
@@ -62,23 +63,6 @@ class _ClientState(object):
         self.failed = False
         self.is_timed = False
         self.takes_stale = False
-
-
-class _Timed(object):
-    """A request whose result includes its duration here."""
-
-    def __init__(self, message, clock):
-        self._message = message
-        self._clock = clock
-        self._began = clock()
-
-    def __getattr__(self, name):
-        return getattr(self._message, name)
-
-    def reply(self, value):
-        if type(value) is tuple and value[0] == ops.DONE:
-            value += (int((self._clock() - self._began) * 1000000),)
-        self._message.reply(value)
 
 
 class Agent(object):
@@ -200,7 +184,7 @@ class Agent(object):
         if self._refused(message, session) or (operation != ops.FLUSH and self._is_stale(message, session)):
             return
         if session.is_timed:
-            message = _Timed(message, self._loop.clock)
+            message = Timed(message, self._loop.clock)
         try:
             self._answered[operation](message, session.number, decoded(operation, values))
         except files.Failure as e:

@@ -10,9 +10,11 @@ from svcfw.mux import protocol
 from svcfw.mux.offer import Offer, decoded
 from svcfw.mux.requests import BY_OPERATION, Command, Large, PutPart, PutWhole
 from svcfw.mux.server import keeping
+from svcfw.mux.server.debts import Debts
 from svcfw.mux.server.exchange import Exchange
 from svcfw.mux.server.members import ModuleZips
 from svcfw.mux.server.node import Node, StaleError
+from svcfw.mux.server.root_node import RootNode
 from svcfw.mux.server.services.jobs import Jobs
 from svcfw.mux.server.telling import Telling
 from svcfw.program.router import Router
@@ -35,12 +37,37 @@ class ClientRequest:
         return bool(self.number)
 
 
+class Multiplexer(Protocol):
+    """What a session needs of the Server: the contexts of links, and word of its own beginning and end."""
+
+    router: Router
+    store: ModuleZips
+    jobs: Jobs
+
+    def welcome(self, session: Any, idle_timeout_s: int) -> None: ...
+    def session_over(self, session: Any) -> None: ...
+    def stop(self) -> None: ...
+    def root(
+        self,
+        link: bytes,
+        timeout_s: float,
+        environment: dict[str, str],
+        python: str | None = None,
+        telling: Telling | None = None,
+    ) -> RootNode: ...
+    def current(self, link: bytes) -> RootNode | None: ...
+    def reset(self, link: bytes, on_done: Callable[[bool], None]) -> None: ...
+    def replace(self, stale: Node, link: bytes, start: Callable[[], RootNode]) -> None: ...
+    def retire(self, node: Node) -> None: ...
+
+
 class Requester(Protocol):
     """The session whose requests are performed, as `Operations` sees it. Its methods are those of Session."""
 
     id: int
     stream: Stream
     telling: Telling
+    debts: Debts
     #: The router of the multiplexer, the module zips that it holds, and the jobs whose modules may call services.
     router: Router
     store: ModuleZips
@@ -51,12 +78,9 @@ class Requester(Protocol):
     def step(self, function: Callable[..., None], request: ClientRequest, *arguments: Any) -> None: ...
     def settled(self, request: ClientRequest) -> None: ...
     def advance(self) -> None: ...
-    def uses(self, node: Node) -> None: ...
-    def owes(self, node: Node) -> None: ...
     def send(self, handle: int, number: int, value: Any) -> None: ...
     def deliver(self, request: ClientRequest, handle: int, value: Any) -> None: ...
     def fail(self, request: ClientRequest, error: Error) -> None: ...
-    def tell_lines(self, request: ClientRequest, offer: Offer) -> None: ...
 
 
 class Operations:
@@ -89,7 +113,7 @@ class Operations:
             self._carry_out(request, node)
 
     def _carry_out(self, request: ClientRequest, node: Node) -> None:
-        self._session.uses(node)
+        self._session.debts.uses(node)
         content = request.content
         if isinstance(content, _UNANSWERED):
             self._tell(request, node, content)
@@ -136,7 +160,7 @@ class Operations:
         """Send an operation without answer; the next request may start."""
         node.tell(self._session.id, content)
         if not isinstance(content, requests.Remove):
-            self._session.owes(node)
+            self._session.debts.owes(node)
         self._backpressure(node)
         self._session.settled(request)
 
@@ -160,8 +184,9 @@ class Operations:
             if isinstance(result, (ChannelError, CallError, StartError)):
                 self._session.fail(request, result)
             else:
-                if offer is not None:
-                    self._session.tell_lines(request, offer)
+                said = [] if offer is None else self._session.jobs.lines(offer)
+                if said:
+                    self._session.send(protocol.SAID, request.number, said)
                 if result is False and isinstance(content, requests.PutKept):
                     node.remote_cache.was_missing(content.digest)
                 if exchange is not None:

@@ -287,7 +287,7 @@ class Server:
             return
         session = self._sessions.get(value[0])
         if session is not None:
-            session.on_failure(message.src_id, value[1:])
+            session.debts.on_failure(message.src_id, value[1:])
 
     # -- the end
 

@@ -102,7 +102,7 @@ def test_a_client_that_does_not_read_is_not_read_either(client):
 def test_a_failure_takes_the_place_of_the_next_answer(client):
     client.defer(ops.MKDTEMP, '/x', None)
     client.ask(ops.FLUSH)
-    client.session.on_failure(1, FAILURE)
+    client.session.debts.on_failure(1, FAILURE)
     client.node.answer(ChannelError('refused'))
     client.ask(ops.FLUSH, number=2)
     client.node.answer(None)
@@ -111,7 +111,7 @@ def test_a_failure_takes_the_place_of_the_next_answer(client):
 
 def test_operations_have_the_names_of_the_clients_methods(client):
     client.defer(protocol.PUT_PART, '/x', 0, b'', 3, b'', 0)
-    client.session.on_failure(1, ('put', '/x', 1, 'c'))
+    client.session.debts.on_failure(1, ('put', '/x', 1, 'c'))
     client.ask(ops.FLUSH)
     client.node.answer(ChannelError('refused'))
     assert client.take() == [(protocol.DEFERRED_FAILED, 1, ('put_file', '/x', 1, 'c'))]
@@ -179,7 +179,7 @@ def test_large_files_are_remembered_until_they_are_missed(client):
 
 def test_a_content_that_could_not_be_put_is_in_doubt(client):
     client.defer(protocol.PUT_WHOLE, '/x', 0o600, b'digest', b'content')
-    client.session.on_failure(1, (ops.PUT_HELD, '/x', 1, 'c'))
+    client.session.debts.on_failure(1, (ops.PUT_HELD, '/x', 1, 'c'))
     client.ask(ops.FLUSH)
     client.node.answer(ChannelError('refused'))
     assert client.take() == [(protocol.DEFERRED_FAILED, 1, ('put_file', '/x', 1, 'c'))]
@@ -191,15 +191,15 @@ def test_a_content_that_could_not_be_put_is_in_doubt(client):
 
 def test_only_contexts_that_one_uses_can_report_failures(client):
     client.ask(ops.FLUSH)
-    client.session.on_failure(2, FAILURE)
+    client.session.debts.on_failure(2, FAILURE)
     client.node.answer(None)
     assert client.take() == [(protocol.RESULT, 1, None)]
 
 
 def test_the_first_failure_counts(client):
     client.ask(ops.FLUSH)
-    client.session.on_failure(1, FAILURE)
-    client.session.on_failure(1, ('chmod', '/y', 1, 'other'))
+    client.session.debts.on_failure(1, FAILURE)
+    client.session.debts.on_failure(1, ('chmod', '/y', 1, 'other'))
     client.node.answer(ChannelError('refused'))
     assert client.take() == [(protocol.DEFERRED_FAILED, 1, FAILURE)]
 
@@ -251,7 +251,7 @@ def test_remove_is_nothing_to_rely_on(client):
 
 def test_reset_forgives_everything(client):
     client.defer(ops.MKDTEMP, '/x', None)
-    client.session.on_failure(1, FAILURE)
+    client.session.debts.on_failure(1, FAILURE)
     client.ask(protocol.RESET)
     client.ask(ops.FLUSH, number=2)
     client.node.answer(None)
@@ -342,12 +342,12 @@ def test_a_retired_context_does_what_it_was_told_before_another_is_asked(client)
     old.is_retired = True
     client.defer(ops.MKDTEMP, '/x/y', None)
     client.ask(ops.EXPAND, '~')
-    assert client.session in old.holders
+    assert client.session.debts in old.holders
     assert new.told == []
     ((operation, _, _),) = old.asked.values()
     assert operation == ops.FLUSH
     old.answer(None)
-    assert client.session not in old.holders
+    assert client.session.debts not in old.holders
     assert [told[0] for told in new.told] == [ops.MKDTEMP]
     new.answer('/home')
     assert client.take() == [(protocol.RESULT, 1, '/home')]
@@ -358,7 +358,7 @@ def test_what_failed_in_a_retired_context_holds_back_what_follows_elsewhere(clie
     old, new = follow(client)
     old.is_retired = True
     client.defer(ops.MKDTEMP, '/x/y', None)
-    client.session.on_failure(1, FAILURE)
+    client.session.debts.on_failure(1, FAILURE)
     old.answer(ChannelError('refused'))
     client.defer(ops.MKDTEMP, '/x/z', None)
     client.ask(ops.EXPAND, '~')
