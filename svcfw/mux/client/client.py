@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from svcfw.agent import requests
 from svcfw.agent.requests import Request
@@ -18,9 +18,14 @@ from svcfw.mux import protocol, rundir
 from svcfw.mux.client import filing, starting
 from svcfw.mux.client.filing import OnProgress
 from svcfw.mux.client.starting import MuxError
+from svcfw.mux.client.target import Become, BecomeDialogue, DeferredError, Result, Target
 from svcfw.mux.offer import Offer
 from svcfw.mux.requests import Command, Facts, HostOut, Reset, Summary
 from svcfw.mux.server.telling import About, Cost, about, cost
+
+__all__ = [
+    'Become', 'BecomeDialogue', 'Client', 'DeferredError', 'Interest', 'MuxError', 'Result', 'Target', 'stop',
+]  # fmt: skip
 
 #: Prefix of the reason if the multiplexer is gone, not only a context.
 GONE = 'the multiplexer is gone'
@@ -34,72 +39,6 @@ _codec = Codec()
 
 def _unseen(done: int, total: int) -> None:
     """Ignore progress."""
-
-
-class DeferredError(Error):
-    """A deferred operation has failed; later ones were not performed.
-
-    op: the Client's method; path: its first path; status: the shell tool's exit status; cause: its message.
-    """
-
-    def __init__(self, op: str, path: str, status: int, cause: str) -> None:
-        Error.__init__(self, op, path, status, cause)
-        self.op = op
-        self.path = path
-        self.status = status
-        self.cause = cause
-
-    def __str__(self) -> str:
-        return f'{self.op}: {self.cause}'
-
-
-class Result(NamedTuple):
-    """Exit status and output of a command or module."""
-
-    rc: int
-    stdout: bytes
-    stderr: bytes
-
-
-class BecomeDialogue(Protocol):
-    """Called back while a child of another account starts; an exception ends the request."""
-
-    def build(self, boot_command: str) -> str: ...
-
-    def receive(self, output: bytes) -> bytes | None: ...
-
-    def said(self) -> bytes: ...
-
-    def end(self) -> None: ...
-
-
-class Become(NamedTuple):
-    """Another account of the target. `key` identifies it, password included; equal bytes share one child.
-
-    need_tty: None: give the command a terminal only if it asks for one. has_password: whether a password can be typed
-    on it. `folder`: a folder that the login account has to have (it may begin with ~), in case the other account has
-    the same home and would create it as its own.
-    """
-
-    key: bytes
-    dialogue: BecomeDialogue
-    need_tty: bool | None = False
-    folder: str = ''
-    has_password: bool = False
-
-    def __repr__(self) -> str:
-        return '<Become>'  # the key holds a password
-
-
-class Target(NamedTuple):
-    """A place for operations: `link` as made by svcfw.ansible.options.encode_link, and the account there."""
-
-    link: bytes
-    become: Become | None = None
-    timeout_s: int = 10
-
-    def __repr__(self) -> str:
-        return '<Target>'  # the link holds a password
 
 
 class Interest(NamedTuple):
