@@ -6,30 +6,12 @@ from svcfw.agent.requests import Fetch, Module
 from svcfw.mux.requests import Command
 from svcfw.mux.server import keeping
 from svcfw.mux.server.keeping import KEEP_S, MAX_AGE_S, MAX_KEPT
-from tests.unit.mux.server.fakes import FakeNode
-
-
-class Timer:
-    def __init__(self, function):
-        self.function = function
-        self.is_cancelled = False
-
-    def cancel(self):
-        self.is_cancelled = True
-
-
-class Loop:
-    def __init__(self):
-        self.timers = []
-
-    def call_later(self, seconds, function):
-        self.timers.append(Timer(function))
-        return self.timers[-1]
+from tests.unit.mux.server.fakes import FakeLoop, FakeNode
 
 
 class Router:
     def __init__(self):
-        self.loop = Loop()
+        self.loop = FakeLoop()
 
 
 class Child(FakeNode):

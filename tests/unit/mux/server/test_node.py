@@ -14,41 +14,10 @@ from svcfw.mux.server.child_node import ChildNode
 from svcfw.mux.server.node import Node, StaleError
 from svcfw.mux.server.root_node import RootNode
 from svcfw.transport.spec import Spec
-from tests.unit.mux.server.fakes import FakeMessage, bare
+from tests.unit.mux.server.fakes import FakeLoop, FakeMessage, bare
 
 FACTS = {'home': '/', 'user': 'u', 'uid': 0, 'python': '/p', 'version': (3, 6, 1), 'shell': '/bin/sh'}
 ERROR = StartError('refused', 'h', 'c', 'r')
-
-
-class Timer:
-    def __init__(self, function):
-        self.function = function
-        self.is_cancelled = False
-
-    def cancel(self):
-        self.is_cancelled = True
-
-
-class Loop:
-    def __init__(self):
-        self.now = 0.0
-        self.soon = []
-        self.timers = []
-
-    def clock(self):
-        return self.now
-
-    def turn(self):
-        soon, self.soon = self.soon, []
-        for function in soon:
-            function()
-
-    def call_soon(self, function):
-        self.soon.append(function)
-
-    def call_later(self, seconds, function):
-        self.timers.append(Timer(function))
-        return self.timers[-1]
 
 
 class Context:
@@ -74,7 +43,7 @@ class Responder:
 
 class Router:
     def __init__(self):
-        self.loop = Loop()
+        self.loop = FakeLoop()
         self.codec = Codec()
         self.bundle = b'core'
         self.responder = Responder()
