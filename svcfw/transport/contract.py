@@ -7,7 +7,7 @@ A transport is a module with one function:
 It begins to start the first stage for `spec` (spec.Spec), which reads `size` bytes from its stdin, and returns at once;
 it raises StartError for what is found to be wrong by then. svcfw.transport.connect chooses the transport, and
 svcfw.transport.start drives both objects, on the loop's thread alone, until the link is up or the start has failed.
-
+docs/topics/transports.md shows how to add one.
 """
 
 
