@@ -75,7 +75,7 @@ def _take_stdio():
 
 
 def _end_running_call(loop, dispatcher):
-    """The context has ended while the main thread computes: nobody waits for the result, so the process ends.
+    """The context has ended while the main thread computes: no caller is left for the result, so the process ends.
 
     By SIGTERM, for a program that cleans up, and by force after a while.
     """

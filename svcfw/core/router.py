@@ -264,7 +264,7 @@ class Router(object):
                     self.remove_handler(frame.handle)
                 function(message)
             except Exception as e:
-                # The sender may have sent a malformed value; it harms nobody else, and gets an answer.
+                # The sender may have sent a malformed value; it harms no other context, and gets an answer.
                 if not message.is_dead:
                     text = '%r: %s: %s' % (message, type(e).__name__, e)
                     self._refuse(frame, text, 40, isinstance(e, ProtocolError))
@@ -298,7 +298,7 @@ class Router(object):
             self.loop.call_soon(lambda: function('%s is gone' % context))
 
     def gone(self, context_id, reason, tells=True):
-        """A context is lost, below or beside: whoever waits for it is told. tells: the parent too. Driving thread."""
+        """A context is lost, below or beside: wake all that wait for it. tells: the parent too. Driving thread."""
         with self._lock:
             lost = [handle for handle, entry in list(self._handlers.items()) if entry[2] == context_id]
             callbacks = self._on_gone.pop(context_id, [])

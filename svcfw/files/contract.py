@@ -74,8 +74,8 @@ class ContentReader(object):
 class ContentWriter(object):
     """A content that is received; `offset`: how many bytes of it there are.
 
-    All methods raise OSError and TransferError, after which the owner gives it up: how it is finished or abandoned is
-    the owner's business, with whom the implementation agrees.
+    All methods raise OSError and TransferError, after which its owner abandons it. How it is finished or abandoned is
+    between the owner and the implementation.
     """
 
     offset = 0

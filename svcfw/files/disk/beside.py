@@ -8,9 +8,9 @@ from svcfw.files.disk import descriptors
 class Beside(object):
     """A new file; `fd`, its open descriptor, is the file's, -1 once closed. For one thread at a time.
 
-    temporary, name: of the file until `put_in_place`, and from then on; the same where nobody can see it before.
-    folder: a descriptor that both are relative to, which has to stay open; None: they are paths. mode: of the new file,
-    less the umask. fd: of a file that is there under the temporary name already, or will be; None: it is created.
+    temporary, name: of the file until `put_in_place`, and from then on; the same where the folder is hidden until it is
+    complete. folder: a descriptor that both are relative to, which has to stay open; None: they are paths. mode: of the
+    new file, less the umask. fd: of a file that has the temporary name already, or will get it; None: it is created.
     The constructor, `put_in_place` and `close` raise OSError; then, too, the owner calls `abandon`.
     """
 
@@ -47,4 +47,4 @@ class Beside(object):
         try:
             self.close()
         except OSError:
-            pass  # whoever gives it up has a reason already
+            pass  # it is abandoned after another error

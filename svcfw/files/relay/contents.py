@@ -1,7 +1,7 @@
-"""RelayedContents: contents of a folder for a context behind this one, from what is here, on its way, or asked for.
+"""RelayedContents: contents of a folder for a context behind this one: stored here, arriving, or to be requested.
 
-Who relays a folder asks its sender only for what nobody else has asked for. That comes as one sequence of contents into
-a Pack; an index says which content is where in which Pack, so that each is asked for once, however many relays want it.
+A relay requests from its sender only contents that no other relay has requested. They arrive as one sequence in a Pack;
+an index has the Pack and the offset of each content, so each is requested once for any number of relays.
 """
 
 import _thread
@@ -12,8 +12,8 @@ from svcfw.files.messages.tree_parts import numbers as packed
 from svcfw.files.store.store import MEMORY_BYTES
 from svcfw.service.errors import TransferError
 
-#: What the sender is told: that nothing else will be asked for. The rest: a Sender, to which contents are to be sent;
-#: numbers (packed) of entries, whose contents are to follow in this order; how far it is (int).
+#: Messages to the sender of a folder: ENOUGH, nothing else will be requested; a Sender, to which it sends contents;
+#: numbers (packed) of entries, whose contents are to follow in this order; progress (int).
 ENOUGH = None
 
 
@@ -84,8 +84,8 @@ class Packs(object):
 class RelayedContents(object):
     """The contents for one relay of the folder that `listing` (Listing) tells of. For one thread at a time.
 
-    spools: what keeps them; store: the Store here; tell: Sender to who sends the folder; receive(place, over): begins a
-    Receiving, and returns the Sender to it.
+    spools: where they are kept; store: the Store here; tell: Sender to the sender of the folder; receive(place, over):
+    begins a Receiving, and returns the Sender to it.
     """
 
     def __init__(self, packs, spools, store, listing, tell, receive):
@@ -120,7 +120,7 @@ class RelayedContents(object):
         return self._contents.pop(number)
 
     def check(self, number, source):
-        """Who receives it checks it."""
+        """No-op: the receiver checks it."""
 
     def stored(self, size, digest):
         """A content that the store has (bytes), or None."""

@@ -19,7 +19,7 @@ class Spool(ContentWriter):
     fd: a file for the content, closed with the Spool; None: memory.
     """
 
-    #: Whether it is kept for a while also in memory, or when it has failed, once nobody reads it any more.
+    #: Whether it is kept for a while after its last reader, also in memory and after a failure.
     is_kept = False
 
     def __init__(self, digest, size, fd=None):
@@ -143,7 +143,7 @@ class Spool(ContentWriter):
 
 
 class Pack(Spool):
-    """Contents one after the other, as they are asked for; each is checked by who receives it.
+    """Contents one after the other, in the order of the requests; the receiver of each checks it.
 
     size: what was asked for so far; most: what that may come to; places: {SHA-256: where the content begins}.
     """
@@ -156,7 +156,7 @@ class Pack(Spool):
         self.places = {}
 
     def _count(self, data):
-        """Each content is checked by who receives it."""
+        """No-op: the receiver of each content checks it."""
 
     def finish(self, digest=None):
         """All has come that was asked for. TransferError if it has not."""

@@ -31,7 +31,7 @@ from svcfw.service.errors import TransferError
 ATTEMPTS = 4
 #: What it may have told us that we have not looked at yet.
 MAX_TOLD = 10000
-#: How often it may ask for each content: again where who sends it to others has failed.
+#: Requests for each content: repeated if the sender that another relay had asked has failed.
 MAX_ASKED = 8
 
 

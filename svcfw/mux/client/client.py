@@ -178,7 +178,7 @@ class Client:
         return filing.fetch(partial(self._ask, target), remote_path, local_path, on_progress)
 
     def summary(self, run: tuple[int, int]) -> tuple[list[tuple[int, str, str]], list[protocol.Method]]:
-        """What services of a run (as in Offer) have said that nobody has shown, and what their methods did."""
+        """What services of a run (as in Offer) have printed that no task has shown, and what their methods did."""
         lines, methods = self._ask(Target(b''), Summary(run))
         return lines, [protocol.Method(*method) for method in methods]
 
@@ -310,7 +310,7 @@ class Client:
     def _request(self, target: Target, request: Request, number: int) -> None:
         key = None
         if target.become:
-            # It holds a password, which is kept there by nobody, and only typed.
+            # It holds a password, which the multiplexer does not keep: it is only typed.
             key = hashlib.blake2b(target.become.key, key=self._hash_key).digest()
         self._send(protocol.REQUEST, number, (target.link, key, target.timeout_s, request.operation, request.values()))
 

@@ -1,8 +1,8 @@
 """Debts: what one client's operations hold, and what has become of those that it does not wait for.
 
 A deferred operation is sent and forgotten by its client; the node it went to must not end before it is done. If it
-fails, the agent reports that apart from any answer; if its node is gone, nobody reports anything. Either is told with
-the next answer that the client waits for, and what follows in the same session is dropped until then.
+fails, the agent reports that apart from any answer; if its node is gone, no report comes. The next answer that the
+client waits for brings either, and what follows in the same session is dropped until then.
 """
 
 from collections.abc import Hashable

@@ -16,7 +16,7 @@ from svcfw.mux.server.child_node import ChildNode
 from svcfw.mux.server.node import Node
 
 #: After its last use, except for root. A start takes at most some 2 % of this, so slower tasks hardly notice.
-#: Root's is kept as long as the login's: nobody removes root, and nearly every play uses it.
+#: Root's is kept as long as the login's: root is never removed, and nearly every play uses it.
 KEEP_S = 10.0
 #: From its start, for any account, used or not: bounds what a context cannot see of itself; costs less than 0.1 %.
 MAX_AGE_S = 300.0

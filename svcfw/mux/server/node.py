@@ -48,7 +48,7 @@ class StaleError(ChannelError):
 class Node:
     """A context with an agent. `facts` is None until the agent answers; `dead` is the reason once it will not any more.
 
-    A *retired* one gets no new requests: they go to a new one. It ends when nobody holds it any more.
+    A *retired* one gets no new requests: they go to a new one. It ends when no request or session holds it any more.
     Everything runs on the loop thread.
     """
 

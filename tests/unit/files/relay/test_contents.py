@@ -124,7 +124,7 @@ def test_what_nobody_takes_any_more_is_not_sent(side):
     sent(begun, CONTENTS[1])
     contents.close()
     assert tell.told[-1] is None
-    with pytest.raises(TransferError, match='nobody takes it'):
+    with pytest.raises(TransferError, match='no receiver is left'):
         sent(begun, CONTENTS[2])
     assert contents.failure is None
 

@@ -110,12 +110,12 @@ def test_what_nobody_takes_any_more_need_not_come(spools):
     one.close()
     spool.write(data[:10])
     other.close()
-    with pytest.raises(TransferError, match='nobody takes it any more'):
+    with pytest.raises(TransferError, match='no receiver is left'):
         spool.write(data[10:])
     assert spools.open(digest) is None
     again, is_new = spools.begin(digest, 5000)
     assert is_new
-    spools.filled(spool, 'nobody takes it any more')
+    spools.filled(spool, 'no receiver is left')
     assert spool.fd == -1
     assert spools.begin(digest, 5000) == (again, False)
 
