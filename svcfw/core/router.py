@@ -1,4 +1,8 @@
-"""Router: brings each frame to its handler or link, and refuses frames that may not pass."""
+"""Router: brings each frame to its handler or link, and refuses frames that may not pass.
+
+A frame for this context goes to the handler of its handle, on the driving thread; one for another context to the link
+behind which that is, else to the parent. What needs children (routes, rights) is with svcfw.core.parent.relay.
+"""
 
 import _thread
 import os

@@ -107,8 +107,8 @@ class Invoker(WorkQueue):
         mine = self.enqueue(request)
         while mine is not None and self._run_one(mine, request):
             pass
-        with self._lock:
-            if self.waiting:
+        if self.waiting:  # what comes from now on is scheduled by whatever brings it
+            with self._lock:
                 self._workers.schedule(self)
 
     def _run_one(self, mine, request):
@@ -126,7 +126,7 @@ class Invoker(WorkQueue):
         if next_one is None:
             return self._wait_for_change(mine, request)
         self._workers.carry_out(self, next_one)
-        return True
+        return next_one is not mine
 
     def _next_before(self, mine):
         """What may start now, and has to before `mine` can (perhaps `mine` itself); None. The lock is held."""

@@ -1,5 +1,9 @@
 """Node: one context with an agent, from its start to its end, and its children of other accounts.
 
+It starts at once; `when_ready` calls back when the agent has answered, or the start has failed. Requests to the agent of
+a child travel through that of its root, so that they keep their order with the root's; what must pass a failure there
+goes straight (_FREE). Requests, sessions and waiting callbacks hold a node; a retired one leaves when nothing does.
+
 The base of root_node.py (the context of a login) and child_node.py (of another account below it).
 """
 
@@ -54,12 +58,14 @@ class Node:
 
     def __init__(self, router: Router, root: 'Node | None') -> None:
         self.router = router
+        #: The node of the login's context: this one, or the one below which it is.
         self.root = root or self
         self.context: Context | None = None
         self.facts: dict[str, Any] | None = None
         self.dead: str | None = None
         #: It ends because it was told to, after all earlier requests.
         self.has_left = False
+        #: {become key: node}; retired ones until they have ended.
         self.children: dict[Hashable, Node] = {}
         self._retired_children: set[Node] = set()
         self._is_retired = False
@@ -73,12 +79,14 @@ class Node:
         self.run = ''
         #: Of a root: the transport and the reason, as text for users.
         self.way = ''
+        #: Names it to clients; never used again.
         self.key = telling.key(next(_numbers))
         self.sent_bytes = 0  # of a root: bytes written to its link
-        self._last_used = router.loop.clock()
+        #: What keeps it from ending: handles of requests, holders, callbacks of `when_ready`.
         self._requests: set[int] = set()
         self._holders: set[Hashable] = set()
         self._waiting: list[OnReady] = []
+        self._last_used = router.loop.clock()
         self.flow: LinkTurns = root.flow if root else LinkTurns(router.loop.clock)
         self.remote_cache: RemoteCache = RemoteCache(
             lambda request: self.tell(0, request),

@@ -1,4 +1,9 @@
-"""Session: one client of the multiplexer. Its requests start in order; while one waits, so do later ones."""
+"""Session: one client of the multiplexer. Its requests start in order; while one waits, so do later ones.
+
+A request goes through: `_begin` (what the multiplexer answers itself, failures of earlier ones), `_when_up` (its node),
+`_reach` (the child of the become account, whose command the client builds), Operations (the agent). Each step runs by
+`step`, which turns what it raises into the answer, or begins anew where a stale context has refused.
+"""
 
 import logging
 import os
