@@ -1,8 +1,8 @@
 """Node: one context with an agent, from its start to its end, and its children of other accounts.
 
-It starts at once; `when_ready` calls back when the agent has answered, or the start has failed. Requests to the agent of
-a child travel through that of its root, so that they keep their order with the root's; what must pass a failure there
-goes straight (_FREE). Requests, sessions and waiting callbacks hold a node; a retired one leaves when nothing does.
+It starts at once; `when_ready` calls back when the agent has answered, or the start has failed. Requests to the agent
+of a child travel through that of its root, so that they keep their order with the root's; what has to pass a failure
+there goes straight (_FREE). Requests, sessions and waiting callbacks hold a node; a retired one leaves when none does.
 
 The base of root_node.py (the context of a login) and child_node.py (of another account below it).
 """
