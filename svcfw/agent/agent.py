@@ -297,7 +297,7 @@ class Agent(object):
                 self._links = links.Links(self._router, self._programs.prepare_for)
             self._links.open(door)
         except Exception:
-            door.close()  # whoever has knocked hears of it
+            door.close()  # the process that has knocked reads end-of-file
             raise
 
     # -- files

@@ -95,7 +95,7 @@ class Connection(ssh.Connection):
     def get_option(self, option: str, hostvars: Any = None) -> Any:
         """Also one that only a later stock connection has: code that ours inherits finds what it is set to.
 
-        On this machine tasks run as who runs the play. By that core tells whether become leads to somebody else, and
+        On this machine tasks run as the account that runs the play. By that core tells whether become changes it, and
         whose home `~` is.
         """
         if option == 'remote_user' and self._account_here is not None:

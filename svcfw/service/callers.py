@@ -1,4 +1,4 @@
-"""Both ends of a call: `call`, with a deadline; `caller`, what is known of who calls.
+"""Both ends of a call: `call`, with a deadline; `caller`, what is known of the caller.
 
 That is attested by a context above both, never stated by the caller itself.
 """

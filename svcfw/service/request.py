@@ -60,7 +60,7 @@ class Request(Message):
 
     @property
     def cancelled(self):
-        """Whether nobody waits for the answer: the caller gave up, is gone, or its deadline has passed."""
+        """Whether the answer has no use: the caller gave up, is gone, or its deadline has passed."""
         if not self._cancelled:
             is_late = self.deadline is not None and self.router.loop.clock() >= self.deadline
             self._cancelled = is_late or not self._is_caller_there()

@@ -203,7 +203,7 @@ class Workers(object):
                     if not is_short:
                         self._loop.hand_on()
                     self.carry_out(queue, item)
-                    item = None  # its finalizer may matter to somebody
+                    item = None  # its finalizer may answer a caller
                     with self.lock:
                         self._busy -= 1
                         self._short -= is_short

@@ -58,7 +58,7 @@ def _start(router, spec, name, via):
 
 def _start_elsewhere(router, spec, name, via):
     outcome = Latch(router.loop)
-    relay_of(router)  # who has none yet has no routes either
+    relay_of(router)  # a router without one has no routes yet
     known = frozenset(router.routes.behind(router.routes.link_for(via.id)))
 
     def answered(message):

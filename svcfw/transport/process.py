@@ -2,7 +2,7 @@
 
 Also for contexts that start children. Any thread may call; nothing blocks.
 
-Stdin and stdout are one socketpair: a write carries 2-4 times what a pipe takes. Where a shell of somebody's own may
+Stdin and stdout are one socketpair: a write carries 2-4 times what a pipe takes. Where a user's own shell may
 look at its stdin, that is a pipe: bash takes any socket for a remote login (rsh's), and reads ~/.bashrc. The terminal,
 where one is wanted, is none of the standard streams, so those stay clean for eight bits; ssh, sudo and doas open
 /dev/tty for what they ask of a person, and that is it.

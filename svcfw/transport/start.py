@@ -321,7 +321,7 @@ def start_and_wait(router, name, launch, timeout_s):
     router.loop.call_soon(start)
     try:
         result = outcome.get(timeout_s + LEAVE_S)
-    except BaseException:  # Ctrl-C: nobody gets the result
+    except BaseException:  # Ctrl-C: the result has no receiver
         router.loop.call_soon(lambda: [starter.leave() for starter in router.starters.intersection(starters)])
         raise
     if isinstance(result, Exception):

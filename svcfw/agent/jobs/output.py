@@ -12,7 +12,7 @@ WINDOW_BYTES = 2 * PART_BYTES
 class Output(object):
     """The answer to one request. on_room(): called when it accepts data again after `is_full()`.
 
-    Whoever writes asks `is_full()` after each write of at most limits.READ_BYTES: then a part is smaller than the
+    The writer checks `is_full()` after each write of at most limits.READ_BYTES: then a part is smaller than the
     receiver's window, and no more than a part is held.
     """
 

@@ -1,6 +1,7 @@
 """Jobs with real processes: their output, their input, their end."""
 
 import gc
+import inspect
 import os
 import signal
 import sys
@@ -8,9 +9,11 @@ import sys
 import pytest
 
 from svcfw.agent import ops, start_folder
+from svcfw.agent.download import DownloadJob
 from svcfw.agent.jobs import job as jobs
 from svcfw.agent.jobs.commands import Commands
-from svcfw.agent.jobs.job import ProcessJob
+from svcfw.agent.jobs.job import Job, ProcessJob
+from svcfw.agent.puts import CopyJob
 from svcfw.core.wire.limits import WINDOW_BYTES
 from tests.support.mux import is_running
 from tests.unit.agent.fakes import FakeMessage, FakeRouter
@@ -251,3 +254,11 @@ def test_a_terminal_has_the_name_that_was_given_and_says_which_it_is_to_who_came
     _, out, _ = run(text, tty=True, term='xterm').result()
     assert out.split()[::2] == [b'0', b'xterm']
     assert run('echo "$SSH_TTY" $TERM', term='xterm').result()[1] == b' before\n'
+
+
+@pytest.mark.parametrize('kind', [ProcessJob, DownloadJob, CopyJob])
+def test_each_job_does_what_the_agent_asks_of_any(kind):
+    assert issubclass(kind, Job)
+    for name in ('grant', 'kill', 'kill_now'):
+        own, base = (list(inspect.signature(getattr(each, name)).parameters) for each in (kind, Job))
+        assert own == base
