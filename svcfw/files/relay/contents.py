@@ -32,7 +32,7 @@ class Packs(object):
     def claim(self, files, own, most):
         """Find contents, or have them kept in a Pack to come.
 
-        Returns ({number: SpoolSource at its beginning}, the Pack, numbers of those that it has to be filled with).
+        Returns ({number: SpoolReader at its beginning}, the Pack, numbers of those that it has to be filled with).
 
         files: [(number, size, digest)]; own: the caller's Pack, None to have one made that may come to `most` bytes.
         NoRoomError: nothing has been claimed.
@@ -82,7 +82,7 @@ class Packs(object):
 
 
 class RelayedContents(object):
-    """The contents for one relay of the folder that `listing` (Listing) tells of. For one thread at a time.
+    """The contents for one relay of the folder that `listing` (Listing) describes. For one thread at a time.
 
     spools: where they are kept; store: the Store here; tell: Sender to the sender of the folder; receive(place, over):
     begins a Receiving, and returns the Sender to it.
@@ -103,11 +103,11 @@ class RelayedContents(object):
 
     @property
     def failure(self):
-        """Why the sender does not send what was asked for, or did not until this was closed (str); None."""
+        """Why the sender cannot send what was requested (str), also after the end; None if it can."""
         return self._last_failure if self._own is None or self._is_closed else self._own.failure
 
     def want(self, numbers):
-        """Have these contents (numbers of entries) come, unless they are here. NoRoomError."""
+        """Request these contents (numbers of entries), unless they are stored here. NoRoomError."""
         files = [(number, *self._listing.files[number]) for number in numbers if number not in self._contents]
         for number, size, digest in files:
             self._contents[number] = Kept(self, number, size, digest)
@@ -116,7 +116,7 @@ class RelayedContents(object):
             self._contents[number].take_from(source)
 
     def open(self, number):
-        """What was wanted (Kept), to be closed by the caller."""
+        """A content requested by `want` (Kept); the caller closes it."""
         return self._contents.pop(number)
 
     def check(self, number, source):
@@ -127,13 +127,13 @@ class RelayedContents(object):
         return self._store.get(digest) if size <= MEMORY_BYTES else None
 
     def again(self, number, size, digest):
-        """Another source of a content whose sender has failed; TransferError if that is our own."""
+        """Another source for a content whose sender has failed; TransferError if that was this relay's sender."""
         if self.failure is not None:
             raise TransferError(self.failure)
         return self._claim([(number, size, digest)])[number]
 
     def close(self):
-        """Nothing is wanted any more. Idempotent."""
+        """Request nothing more, and release all contents. Idempotent."""
         if not self._is_closed:
             self._last_failure = self.failure
             self._is_closed = True
@@ -180,7 +180,7 @@ class Kept(ContentReader):
         self.offset = 0
 
     def take_from(self, source):
-        """Use this SpoolSource, which is at the beginning of the content."""
+        """Use this SpoolReader, which is at the beginning of the content."""
         self._source = source
 
     def follow(self, wake):
@@ -244,13 +244,13 @@ class Kept(ContentReader):
 
 
 class PackPlace(FilePlace):
-    """Where contents come that were asked for."""
+    """Writes requested contents to a Pack."""
 
     def __init__(self, pack, most):
         FilePlace.__init__(self, pack, None, most)
 
     def end(self, digest=None, size=None):
-        """All has come. TransferError."""
+        """All has arrived. Raises TransferError if it has not."""
         self._writer.finish()
 
 

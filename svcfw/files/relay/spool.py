@@ -126,7 +126,7 @@ class Spool(ContentWriter):
         return bytes(data)
 
     def _is_sound(self, offset):
-        """Whether what has come at `offset` is of use although not all will: not before the whole was checked."""
+        """Whether bytes at `offset` may be used after a failure: no, because only the whole is verified."""
         return False
 
     def content(self):
@@ -159,13 +159,13 @@ class Pack(Spool):
         """No-op: the receiver of each content checks it."""
 
     def finish(self, digest=None):
-        """All has come that was asked for. TransferError if it has not."""
+        """All requested contents have arrived. Raises TransferError if they have not."""
         if self.offset != self.size:
             raise TransferError('%d of %d bytes have come' % (self.offset, self.size))
         self._complete()
 
     def fail(self, reason):
-        """The rest will not come. What has is good."""
+        """The rest will not arrive. Contents that have arrived stay valid."""
         if self.offset < self.size:
             Spool.fail(self, reason)
 

@@ -36,13 +36,13 @@ class Spools(object):
             return None if fd is _NOWHERE else (self._add(Spool(digest, size, fd)), True)
 
     def begin_pack(self, most):
-        """A new Pack, which may come to `most` bytes; None where there is no room. As for `begin`."""
+        """A new Pack of at most `most` bytes; None where there is no room. As for `begin`."""
         with self._lock:
             fd = self._place(most, 0)
             return None if fd is _NOWHERE else self._add(Pack(most, fd))
 
     def grow(self, pack, n):
-        """Whether there is room for `n` bytes more in a Pack, which are to come now."""
+        """Reserve room for `n` bytes more in a Pack; returns whether there is."""
         with self._lock:
             if (
                 not pack.is_filling

@@ -1,4 +1,4 @@
-"""A folder that is relayed, taken apart into messages as svcfw.files.messages.tree_parts does with one that is here."""
+"""RelayedTreeParts: encodes a relayed folder as messages, as svcfw.files.messages.tree_parts does a local one."""
 
 import collections
 
@@ -15,14 +15,14 @@ from svcfw.files.messages.tree_parts import (
 )
 from svcfw.files.sending import ASKED, END, WAIT
 
-#: Of how many contents it is known that they are wanted, before they are sent.
+#: Contents that the receiver has requested and that are not sent yet; more parts of the manifest wait for them.
 MAX_WANTED = 2000
 
 
 class RelayedTreeParts(object):
-    """The parts of the folder that `listing` (Listing) tells of, whose contents come from `contents` (RelayedContents).
+    """The parts of the folder that `listing` (Listing) describes; it closes `contents` (RelayedContents), their source.
 
-    It closes them.     transfers, context_id, lacks_all, done, is_starved: as of TreeParts.
+    transfers, context_id, lacks_all, done, is_starved: as of TreeParts.
     """
 
     def __init__(self, listing, contents, transfers, context_id, lacks_all):
