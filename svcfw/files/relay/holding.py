@@ -209,7 +209,7 @@ class Holding(object):
         self._when_answered(target.call_service_async(SERVICE, 'begin_put_tree', path=path, **options), begun, over)
 
     def _listing(self, digest):
-        """The Listing packed as the content of this digest, shared by all relays of the folder; None if it is not held."""
+        """The Listing packed as the content of this digest, shared by all its relays; None if it is not held."""
         known = self._known_listing
         listing = known[1]() if known is not None and known[0] == digest else None
         if listing is None:
