@@ -8,7 +8,6 @@ A request goes through: `_begin` (what the multiplexer answers itself, failures 
 import logging
 import os
 import select
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -24,12 +23,17 @@ from svcfw.mux.server.child_node import ChildNode
 from svcfw.mux.server.debts import Debts
 from svcfw.mux.server.exchange import Exchange
 from svcfw.mux.server.node import Node, StaleError
-from svcfw.mux.server.operations import ClientRequest, Multiplexer, Operations, pause_until_room, raise_error
+from svcfw.mux.server.operations import (
+    Backlog,
+    ClientRequest,
+    Multiplexer,
+    Operations,
+    pause_until_room,
+    raise_error,
+)
 from svcfw.mux.server.root_node import RootNode
 from svcfw.mux.server.telling import Telling
 
-#: Requests queued while a context starts; further ones stay in the socket (backpressure).
-MAX_BACKLOG_BYTES = 1024 * 1024
 #: Added to a command's time-out for the news of it, as in the stock connection.
 BECOME_GRACE_S = 2
 
@@ -52,10 +56,8 @@ class Session:
         #: From the greeting: the client's environment, None before it and after the end, and Spec.modules_python.
         self._environment: dict[str, str] | None = None
         self._python: str | None = None
-        #: Requests that wait for the current one, which is starting or waiting; whether reading is paused for them.
-        self._backlog: deque[Frame] = deque()
-        self._backlog_bytes = 0
-        self._is_paused = False
+        #: Requests that wait for the current one, which is starting or waiting.
+        self._backlog = Backlog(self._codec)
         self._current: ClientRequest | None = None
         self._is_advancing = False
         self.debts = Debts(session_id)
@@ -86,7 +88,7 @@ class Session:
         elif event.handle == protocol.REQUEST:
             if event.reply_to:
                 self.telling.arrived()
-            self._put_back(event)
+            self._backlog.put(event, self.stream)
             self.advance()
         elif event.handle == protocol.HELLO:
             environment, idle_timeout_s, self._python, run, ssh_verbosity = self._codec.decode(event.payload)
@@ -183,21 +185,6 @@ class Session:
 
     # -- the queue of requests
 
-    def _put_back(self, frame: Frame) -> None:
-        self._backlog.append(frame)
-        self._backlog_bytes += len(frame.payload)
-        if self._backlog_bytes > MAX_BACKLOG_BYTES and not self._is_paused:
-            self._is_paused = True
-            self.stream.pause_reading()
-
-    def _take(self) -> ClientRequest:
-        frame = self._backlog.popleft()
-        self._backlog_bytes -= len(frame.payload)
-        if self._is_paused and not self._backlog:
-            self._is_paused = False
-            self.stream.resume_reading()
-        return ClientRequest(frame.reply_to, self._codec.decode(frame.payload))
-
     def advance(self) -> None:
         """Start requests until one has to wait."""
         if self._is_advancing:
@@ -206,7 +193,7 @@ class Session:
         try:
             while self._backlog and self._current is None:
                 try:
-                    self._current = request = self._take()
+                    self._current = request = self._backlog.take(self.stream)
                 except (Error, TypeError, ValueError) as exc:
                     self._break_off(f'it sent what is no request: {exc}')
                     return

@@ -10,7 +10,7 @@ from svcfw.mux import protocol
 from svcfw.mux.server import keeping
 from svcfw.mux.server import session as session_module
 from svcfw.mux.server.child_node import ChildNode
-from svcfw.mux.server.session import MAX_BACKLOG_BYTES
+from svcfw.mux.server.operations import MAX_BACKLOG_BYTES
 from tests.unit.mux.server.fakes import FakeClient, FakeNode
 
 ERROR = StartError('refused', 'h', 'c', 'r')
