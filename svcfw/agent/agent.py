@@ -8,7 +8,7 @@ import time
 from collections import deque
 
 from svcfw.agent import files, login_files, ops, private
-from svcfw.agent.download import DownloadJob
+from svcfw.agent.jobs.download import DownloadJob
 from svcfw.agent.jobs.output import Timed
 from svcfw.agent.programs import Programs
 from svcfw.agent.puts import CopyJob, Puts

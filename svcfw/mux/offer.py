@@ -16,7 +16,7 @@ class Offer(NamedTuple):
     run: (process id, time of start) of the run's main process, which its worker processes have in common; python,
     path, folder: that process's interpreter, sys.path and working folder; places: folders in which services are looked
     for before all others; services: names of those that the job may call; files: paths of files and folders that it
-    may fetch; facts: what services are told of the caller (see svcfw.service.caller).
+    may fetch; facts: what services hear of the caller (see svcfw.service.caller).
     """
 
     run: tuple[int, int]

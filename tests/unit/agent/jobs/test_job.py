@@ -9,9 +9,9 @@ import sys
 import pytest
 
 from svcfw.agent import ops, start_folder
-from svcfw.agent.download import DownloadJob
 from svcfw.agent.jobs import job as jobs
 from svcfw.agent.jobs.commands import Commands
+from svcfw.agent.jobs.download import DownloadJob
 from svcfw.agent.jobs.job import Job, ProcessJob
 from svcfw.agent.puts import CopyJob
 from svcfw.core.wire.limits import WINDOW_BYTES
