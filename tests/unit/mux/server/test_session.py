@@ -604,3 +604,11 @@ def test_a_client_needs_a_node_while_it_is_there_and_has_something_under_way():
         theirs.sendall(b'unread')
         theirs.close()
         assert not client.session.needs(client.node)
+
+
+@pytest.mark.parametrize('operation', [ops.GRANT, ops.CHILD, ops.RELAY, 'format the disk'])
+def test_one_that_asks_for_what_is_no_clients_is_cut_off(client, operation):
+    client.ask(operation, 1, b'')
+    assert client.stream.closed
+    assert client.node.asked == {}
+    assert client.node.told == []
