@@ -19,7 +19,7 @@ from svcfw.files.relay.spool import Spool, SpoolReader
 from svcfw.files.relay.spools import Spools
 from svcfw.files.store.store import Store
 from tests.support.contents import FakeReader, FakeWriter
-from tests.unit.files.relay.test_spools import Loop, loop  # noqa: F401
+from tests.support.loops import StillLoop
 
 CONTENT = b'begin' * 500 + bytes(3000) + b'end'
 SHA256 = hashlib.sha256(CONTENT).digest()
@@ -32,7 +32,7 @@ def spooled() -> Spool:
     return spool
 
 
-def kept(loop: Loop) -> Kept:  # noqa: F811
+def kept(loop: StillLoop) -> Kept:
     store, listing = Store(), Listing()
     store.put(SHA256, CONTENT)
     listing.files[1] = len(CONTENT), SHA256
@@ -43,8 +43,13 @@ def kept(loop: Loop) -> Kept:  # noqa: F811
     return opened
 
 
+@pytest.fixture
+def loop() -> StillLoop:
+    return StillLoop()
+
+
 @pytest.fixture(params=['file', 'memory', 'relayed', 'of a folder', 'fake'])
-def reader(request: pytest.FixtureRequest, tmp_path: Path, loop: Loop) -> Iterator[ContentReader]:  # noqa: F811
+def reader(request: pytest.FixtureRequest, tmp_path: Path, loop: StillLoop) -> Iterator[ContentReader]:
     (tmp_path / 'file').write_bytes(CONTENT)
     made: dict[str, Callable[[], ContentReader]] = {
         'file': lambda: Reader(str(tmp_path / 'file')),
@@ -91,7 +96,7 @@ def test_it_is_closed_as_often_as_one_likes(reader: ContentReader) -> None:
     reader.close()
 
 
-def test_small_ones_are_read_at_once(tmp_path: Path, loop: Loop) -> None:  # noqa: F811
+def test_small_ones_are_read_at_once(tmp_path: Path, loop: StillLoop) -> None:
     (tmp_path / 'file').write_bytes(CONTENT)
     for made in (Reader(str(tmp_path / 'file')), Content(CONTENT, SHA256, {}), kept(loop), FakeReader(CONTENT)):
         with made as opened:

@@ -7,13 +7,7 @@ import pytest
 from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.frames import DEAD, ERROR
 from svcfw.service.results import ResultCache, Results, call_key
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.support.loops import Clock
 
 
 def cache(**bounds: Any) -> tuple[ResultCache, Clock]:

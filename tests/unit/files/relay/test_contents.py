@@ -10,7 +10,7 @@ from svcfw.files.relay.listing import Listing
 from svcfw.files.relay.spools import Spools
 from svcfw.files.store.store import Store
 from svcfw.service.errors import TransferError
-from tests.unit.files.relay.test_spools import Loop, loop  # noqa: F401
+from tests.unit.files.relay.test_spools import loop  # noqa: F401
 
 CONTENTS = {1: b'one' * 10, 2: b'two' * 20, 3: b'', 4: b'four' * 5}
 

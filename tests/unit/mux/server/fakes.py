@@ -21,39 +21,6 @@ def bare(operation: str) -> Request:
     return type('Bare', (Request,), {'__slots__': (), 'operation': operation})()
 
 
-class FakeTimer:
-    def __init__(self, function: Callable[[], None]) -> None:
-        self.function = function
-        self.is_cancelled = False
-
-    def cancel(self) -> None:
-        self.is_cancelled = True
-
-
-class FakeLoop:
-    """Time stands still, and what is called later is kept, until the test says otherwise."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.soon: list[Callable[[], None]] = []
-        self.timers: list[FakeTimer] = []
-
-    def clock(self) -> float:
-        return self.now
-
-    def turn(self) -> None:
-        soon, self.soon = self.soon, []
-        for function in soon:
-            function()
-
-    def call_soon(self, function: Callable[[], None]) -> None:
-        self.soon.append(function)
-
-    def call_later(self, seconds: float, function: Callable[[], None]) -> FakeTimer:
-        self.timers.append(FakeTimer(function))
-        return self.timers[-1]
-
-
 class FakeStream:
     """One side of a link; what was sent is kept, decoded, as (handle, number, value)."""
 

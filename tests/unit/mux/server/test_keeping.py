@@ -6,12 +6,13 @@ from svcfw.agent.requests import Fetch, Module
 from svcfw.mux.requests import Command
 from svcfw.mux.server import keeping
 from svcfw.mux.server.keeping import KEEP_S, MAX_AGE_S, MAX_KEPT
-from tests.unit.mux.server.fakes import FakeLoop, FakeNode
+from tests.support.loops import StillLoop
+from tests.unit.mux.server.fakes import FakeNode
 
 
 class Router:
     def __init__(self):
-        self.loop = FakeLoop()
+        self.loop = StillLoop()
 
 
 class Child(FakeNode):

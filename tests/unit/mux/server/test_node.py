@@ -14,7 +14,8 @@ from svcfw.mux.server.child_node import ChildNode
 from svcfw.mux.server.node import Node, StaleError
 from svcfw.mux.server.root_node import RootNode
 from svcfw.transport.spec import Spec
-from tests.unit.mux.server.fakes import FakeLoop, FakeMessage, bare
+from tests.support.loops import StillLoop
+from tests.unit.mux.server.fakes import FakeMessage, bare
 
 FACTS = {'home': '/', 'user': 'u', 'uid': 0, 'python': '/p', 'version': (3, 6, 1), 'shell': '/bin/sh'}
 ERROR = StartError('refused', 'h', 'c', 'r')
@@ -43,7 +44,7 @@ class Responder:
 
 class Router:
     def __init__(self):
-        self.loop = FakeLoop()
+        self.loop = StillLoop()
         self.codec = Codec()
         self.bundle = b'core'
         self.responder = Responder()
@@ -232,7 +233,7 @@ def test_it_is_idle_when_nothing_is_asked_of_it(root):
     assert root.is_idle()
     handle = root.request(7, requests.Flush(), print)
     assert not root.is_idle()
-    root.router.loop.now = 50.0
+    root.router.loop.clock.now = 50.0
     root.finish(handle)
     root.finish(handle)
     assert root.is_idle()
@@ -463,7 +464,7 @@ def test_a_root_that_is_reinstated(root):
     root.router.loop.turn()
     assert not root.dead
     assert root.is_last_resort()
-    root.router.loop.now = module.LAST_RESORT_S
+    root.router.loop.clock.now = module.LAST_RESORT_S
     assert not root.is_last_resort()
 
 
@@ -563,12 +564,12 @@ def test_a_host_that_takes_nothing_is_given_up(root, is_retired, is_needed, limi
     def look():
         root.end_if_stalled(lambda node: is_needed)
 
-    root.router.loop.now += 2 * limit_s
+    root.router.loop.clock.now += 2 * limit_s
     look()  # nothing is under way
     root.tell(7, requests.Put('/file', 0o600, bytes(10_000), 0, b''))
-    root.router.loop.now += limit_s
+    root.router.loop.clock.now += limit_s
     look()
     assert closed == []
-    root.router.loop.now += 1
+    root.router.loop.clock.now += 1
     look()
     assert closed == [f'h: it has taken nothing for {limit_s + 1:.0f} s. See whether it, or a disk there, hangs.']
