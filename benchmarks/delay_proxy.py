@@ -3,7 +3,8 @@
 `python -m benchmarks.delay_proxy 127.0.0.1:2222 10.0.0.1:22 25` prints `ready` and listens until it is ended. With a
 fourth argument it passes on that many Mbit/s for each connection and direction, and queues what comes faster without
 bound, as a bad router does; without (0), bandwidth is that of the machine. A fifth is a file that from then on holds
-how many bytes have been passed on, both ways, as an integer of 8 bytes in the machine's order.
+how many bytes have been passed on in each direction, first to the server, and how often something went there after
+something had come back; as integers of 8 bytes in the machine's order.
 """
 
 import asyncio
@@ -25,16 +26,25 @@ def uncounted(n: int) -> None:
     """In the place of a counter."""
 
 
-def counter(path: Path) -> Callable[[int], None]:
-    """A function that adds to the number which the file holds: 0 at first."""
-    path.write_bytes(bytes(8))
+def counters(path: Path) -> tuple[Callable[[int], None], Callable[[int], None]]:
+    """Functions that add to the numbers which the file holds: 0 at first."""
+    path.write_bytes(bytes(24))
     with path.open('r+b') as file:
-        total = memoryview(mmap.mmap(file.fileno(), 8)).cast('Q')
+        totals = memoryview(mmap.mmap(file.fileno(), 24)).cast('Q')
+    came_back = False
 
-    def count(n: int) -> None:
-        total[0] += n
+    def count_there(n: int) -> None:
+        nonlocal came_back
+        totals[0] += n
+        totals[2] += came_back
+        came_back = False
 
-    return count
+    def count_back(n: int) -> None:
+        nonlocal came_back
+        totals[1] += n
+        came_back = True
+
+    return count_there, count_back
 
 
 async def forward(
@@ -85,7 +95,8 @@ async def serve(
     to: tuple[str, int],
     delay_s: float,
     rate: float = math.inf,
-    count: Callable[[int], None] = uncounted,
+    count_there: Callable[[int], None] = uncounted,
+    count_back: Callable[[int], None] = uncounted,
 ) -> None:
     """Accept connections on `listen` for ever and join each with one to `to`; `rate` is bytes a second."""
 
@@ -96,7 +107,8 @@ async def serve(
             writer.close()
             return
         await asyncio.gather(
-            forward(reader, far_writer, delay_s, rate, count), forward(far_reader, writer, delay_s, rate, count)
+            forward(reader, far_writer, delay_s, rate, count_there),
+            forward(far_reader, writer, delay_s, rate, count_back),
         )
 
     server = await asyncio.start_server(accept, *listen, limit=READ_BYTES)
@@ -113,9 +125,9 @@ def address(text: str) -> tuple[str, int]:
 def main() -> None:
     listen, to, delay_ms, *more = sys.argv[1:]
     rate = float(more[0]) * 1e6 / 8 if more else 0
-    count = counter(Path(more[1])) if len(more) > 1 else uncounted
+    counts = counters(Path(more[1])) if len(more) > 1 else (uncounted, uncounted)
     try:
-        asyncio.run(serve(address(listen), address(to), float(delay_ms) / 1000, rate or math.inf, count))
+        asyncio.run(serve(address(listen), address(to), float(delay_ms) / 1000, rate or math.inf, *counts))
     except KeyboardInterrupt:
         pass
 

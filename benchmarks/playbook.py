@@ -1,180 +1,110 @@
-"""Compares connections on whole ansible-playbook runs: wall time, CPU time of the controller and of the target.
+"""Compares connections on whole runs of ansible: wall time, CPU time of the controller and of the targets.
 
-    python -m benchmarks.playbook [--core 2.19] [--rounds 3] [--delays 0,25] [--plays loop,mixed] [--only svcfw,mitogen]
+    python -m benchmarks.playbook [--core 2.19] [--rounds 3] [--delays 0,25] [--scenarios A,B] [--only svcfw,mitogen]
+                                  [--json FILE] [--plots FOLDER] [--small]
 
 Each round runs every contestant once, one after the other, so that a change of the machine's speed hits all of them.
-docs/benchmarks.md explains the columns and records results. Needs root, for the target host and the CPU accounts.
+docs/benchmarks.md explains scenarios and columns, and records results. Needs root, for the hosts and the CPU accounts.
 """
 
 import argparse
+import datetime
+import json
 import os
+import platform
 import statistics
-import subprocess
 import tempfile
-import time
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from benchmarks.cgroup import Cgroup
-from tests.support.ansible import Controller, Inventory, connection_vars
-from tests.support.flow import line
-from tests.support.hosts import Farm, Host, running_farm
-from tests.support.sshd import LOOPBACK
-from tests.support.venvs import Core, need_core, need_package, site_packages
+from benchmarks.runs import Cost, running_bench
+from benchmarks.scenarios import SCENARIOS, Contestant, Scenario, contestants, small
+from tests.support.hosts import Farm, running_farm
+from tests.support.venvs import Core, need_core, need_package
 
-PLAYS = Path(__file__).with_name('plays')
-
-
-@dataclass(frozen=True)
-class Contestant:
-    """A way to run a playbook. `connection`: see connection_vars; `again`: twice more, first without its processes."""
-
-    name: str
-    connection: str = 'ssh'
-    env: tuple[tuple[str, str], ...] = ()
-    prefix: str = ''
-    again: bool = False
-
-
-@dataclass(frozen=True)
-class Cost:
-    """One run's seconds."""
-
-    wall: float
-    controller: float
-    target: float
-
-
-def contestants(core: Core) -> list[Contestant]:
-    strategies = site_packages(core) / 'ansible_mitogen' / 'plugins' / 'strategy'
-    mitogen = (('ANSIBLE_STRATEGY', 'mitogen_linear'), ('ANSIBLE_STRATEGY_PLUGINS', str(strategies)))
-    return [
-        Contestant('floor', prefix='floor-'),
-        Contestant('ssh'),
-        Contestant('ssh+pipelining', env=(('ANSIBLE_PIPELINING', '1'),)),
-        Contestant('mitogen', env=mitogen),
-        Contestant('svcfw', connection='svcfw-ssh', again=True),
-    ]
-
-
-class Bench:
-    """One target host and one controller, and what it takes to run and account one playbook between them."""
-
-    def __init__(self, core: Core, host: Host, target: Cgroup, delay_ms: float, directory: Path) -> None:
-        self._core = core
-        self._host = host
-        self._target = target
-        self._delay_ms = delay_ms
-        self._directory = directory
-        self._runs = 0
-
-    def measure(self, contestant: Contestant, play: str) -> list[tuple[str, Cost]]:
-        """Run `play`, and again as the contestant wants it. Returns (display name, cost) for each run."""
-        self._runs += 1
-        directory = self._directory / str(self._runs)
-        controller = Controller(self._core, directory, dict(contestant.env))
-        name = contestant.name
-        names = [f'{name} first', name, f'{name} warm'] if contestant.again else [name]
-        with Cgroup('controller') as cgroup, self._line() as (address, port):
-            inventory = {'target': {**self._inventory(address, port), **connection_vars(contestant.connection)}}
-            if contestant.again:
-                # The short name: ansible loads the plugin once, not once for each task.
-                enable = [self._core.script('svcfw'), 'enable']
-                subprocess.run(enable, env=controller.env, check=True, stdout=subprocess.DEVNULL)
-                inventory['target']['ansible_connection'] = 'svcfw'
-            costs = []
-            for number, name in enumerate(names):
-                cost = self._run(controller, cgroup, inventory, f'{contestant.prefix}{play}', f'{self._runs}-{number}')
-                costs.append((name, cost))
-                if name.endswith(' first'):
-                    controller.stop_mux()
-            return costs
-
-    def _inventory(self, address: str, port: int) -> dict[str, object]:
-        known_hosts = self._directory / 'known_hosts'
-        _, kind, key = self._host.known_hosts.read_text().split()
-        known_hosts.write_text(f'[{address}]:{port} {kind} {key}\n')
-        return {
-            'ansible_host': address,
-            'ansible_port': port,
-            'ansible_user': 'plain',
-            'ansible_ssh_private_key_file': str(self._host.key),
-            'ansible_ssh_common_args': f'-F /dev/null -o UserKnownHostsFile={known_hosts}',
-            'ansible_python_interpreter': '/usr/bin/python3',
-        }
-
-    def _run(self, controller: Controller, cgroup: Cgroup, inventory: Inventory, play: str, name: str) -> Cost:
-        controller_before, target_before = cgroup.cpu_s(), self._target.cpu_s()
-        started = time.monotonic()
-        process = controller.start(PLAYS / f'{play}.yml', inventory, enter=cgroup.enter, work=f'/home/plain/{name}')
-        run = controller.finish(process, 1800)
-        wall = time.monotonic() - started
-        if run.rc:
-            raise SystemExit(f'{play} failed:\n{run.output}')
-        return Cost(wall, cgroup.cpu_s() - controller_before, self._target.cpu_s() - target_before)
-
-    @contextmanager
-    def _line(self) -> Iterator[tuple[str, int]]:
-        """Address and port that lead to the host over a line with the delay; its own where there is none."""
-        if not self._delay_ms:
-            yield self._host.address, self._host.port
-            return
-        with line(self._host.address, self._host.port, self._delay_ms) as port:
-            yield LOOPBACK, port
+KINDS = ('wall', 'controller', 'target')
+BASE = 'mitogen'
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--core', default='2.19')
-    parser.add_argument('--rounds', type=int, default=3)
-    parser.add_argument('--delays', default='0,25', help='one-way delays in ms')
-    parser.add_argument('--plays', default='loop,mixed')
-    parser.add_argument('--only', help='names of contestants')
-    options = parser.parse_args()
+    options = parse()
     core = need_core(options.core)
     need_package(core, 'ansible_mitogen', 'mitogen==0.3.54')
     chosen = [each for each in contestants(core) if not options.only or each.name in options.only.split(',')]
-    load = os.getloadavg()[0]
-    print(
-        f'ansible-core {core.line}, {os.cpu_count()} CPUs, load {load:.1f} before, {options.rounds} rounds', flush=True
-    )
+    about = {
+        'core': core.line, 'cpus': os.cpu_count(), 'kernel': platform.release(), 'rounds': options.rounds,
+        'date': datetime.date.today().isoformat(), 'load_before': os.getloadavg()[0],
+    }  # fmt: skip
+    print(', '.join(f'{name} {value}' for name, value in about.items()), flush=True)
+    measured = []
     with tempfile.TemporaryDirectory(prefix='svcfw-bench-') as top, running_farm(Path(top, 'farm')) as farm:
-        for delay in options.delays.split(','):
-            for play in options.plays.split(','):
-                measure(core, farm, float(delay), play, chosen, options.rounds, Path(top, f'{play}-{delay}'))
+        for delay in map(float, options.delays.split(',')):
+            for name in options.scenarios.split(','):
+                scenario = small(SCENARIOS[name]) if options.small else SCENARIOS[name]
+                for hosts in scenario.hosts:
+                    directory = Path(top, f'{name}-{hosts}-{delay:g}')
+                    measured.append(measure(core, farm, scenario, hosts, delay, chosen, options.rounds, directory))
+    result = {**about, 'load_after': os.getloadavg()[0], 'measured': measured}
+    if options.json:
+        Path(options.json).write_text(json.dumps(result, indent=1) + '\n')
+    if options.plots:
+        from benchmarks import plots  # matplotlib is an extra
+
+        plots.draw(result, Path(options.plots))
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--core', default='2.19')
+    parser.add_argument('--rounds', type=int, default=3)
+    parser.add_argument('--delays', default='0', help='one-way delays in ms')
+    parser.add_argument('--scenarios', default='A,B', help=f'of {",".join(SCENARIOS)}')
+    parser.add_argument('--only', help='names of contestants')
+    parser.add_argument('--json', help='file for all figures of all rounds')
+    parser.add_argument('--plots', help='folder for plots')
+    parser.add_argument('--small', action='store_true', help='few hosts and files, for a try')
+    options = parser.parse_args()
+    if unknown := set(options.scenarios.split(',')) - set(SCENARIOS):
+        parser.error(f'no such scenario: {", ".join(sorted(unknown))}')
+    return options
 
 
 def measure(
-    core: Core, farm: Farm, delay_ms: float, play: str, chosen: list[Contestant], rounds: int, directory: Path
-) -> None:
-    """All rounds of one play at one delay, and their table."""
+    core: Core, farm: Farm, scenario: Scenario, hosts: int, delay_ms: float, chosen: list[Contestant], rounds: int,
+    directory: Path,
+) -> dict[str, Any]:  # fmt: skip
+    """All rounds of one scenario with so many hosts at one delay, and their table; what --json writes of it."""
     costs: dict[str, list[Cost]] = defaultdict(list)
-    directory.mkdir()
-    with ExitStack() as stack:
-        target = stack.enter_context(Cgroup('target'))
-        host = farm.host('target', cgroup=target.path)
-        stack.callback(host.stop)
-        bench = Bench(core, host, target, delay_ms, directory)
+    loads = []
+    with running_bench(core, farm, scenario, hosts, directory) as bench:
         for _ in range(rounds):
             for contestant in chosen:
-                for name, cost in bench.measure(contestant, play):
+                if contestant.is_floor and not scenario.has_floor:
+                    continue
+                loads.append(round(os.getloadavg()[0], 2))
+                for name, cost in bench.measure(contestant, delay_ms):
                     costs[name].append(cost)
-    print(f'\n{play}, {delay_ms:g} ms one way (medians, seconds; ratios to mitogen)')
+        if len(bench.made) > 1:
+            print(f'{scenario.name}: contestants have left different files: {sorted(map(sorted, bench.made.values()))}')
+    print(f'\n{scenario.name}, {hosts} hosts, {delay_ms:g} ms one way (medians, seconds; ratios to {BASE})')
     print(table(costs), flush=True)
+    return {
+        'scenario': scenario.name, 'hosts': hosts, 'delay_ms': delay_ms, 'same_files': len(bench.made) < 2,
+        'loads': loads, 'costs': {name: [asdict(cost) for cost in each] for name, each in costs.items()},
+    }  # fmt: skip
 
 
 def table(costs: dict[str, list[Cost]]) -> str:
     """Medians of every contestant, with their ratios to Mitogen's where that took part."""
-    kinds = ('wall', 'controller', 'target')
-    medians = {name: {k: statistics.median(getattr(c, k) for c in runs) for k in kinds} for name, runs in costs.items()}
-    base = medians.get('mitogen')
-    lines = [f'{"":16}' + ''.join(f'{kind:>18}' for kind in kinds)]
+    medians = {name: {k: statistics.median(getattr(c, k) for c in runs) for k in KINDS} for name, runs in costs.items()}
+    base = medians.get(BASE)
+    width = max(map(len, medians), default=0) + 2
+    lines = [f'{"":{width}}' + ''.join(f'{kind:>18}' for kind in KINDS)]
     for name, values in medians.items():
-        cells = [f'{values[kind]:10.2f}' + (f' ({values[kind] / base[kind]:4.2f})' if base else '') for kind in kinds]
-        lines.append(f'{name:16}' + ''.join(f'{cell:>18}' for cell in cells))
+        cells = [f'{values[kind]:10.2f}' + (f' ({values[kind] / base[kind]:4.2f})' if base else '') for kind in KINDS]
+        lines.append(f'{name:{width}}' + ''.join(f'{cell:>18}' for cell in cells))
     return '\n'.join(lines)
 
 

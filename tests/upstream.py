@@ -3,6 +3,7 @@
     python3 dev.py run python -m tests.upstream                  # every target, over both connections
     python3 dev.py run python -m tests.upstream --core 2.19 --target become --target copy
     python3 dev.py run python -m tests.upstream --short --connection svcfw
+    python3 dev.py run python -m tests.upstream --connection strategy    # ssh, with our strategies
 
 The targets come out of the source distribution of the installed release; `upstream.toml` beside this file says which
 are run, and of each other one why it is not. Needs root, and PyPI for the first run. What each target printed is kept
@@ -21,6 +22,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from tests.support.core_place import LED
 from tests.support.core_runs import Verdict, run_target
 from tests.support.core_source import need_source
 from tests.support.core_targets import Target, names
@@ -28,7 +30,8 @@ from tests.support.hosts import CHECKOUT
 from tests.support.venvs import Core, need_core
 
 # Name of a column -> what ansible_connection is.
-CONNECTIONS = {'ssh': 'ssh', 'svcfw': 'svcfw.svcfw.svcfw'}
+CONNECTIONS = {'ssh': 'ssh', 'svcfw': 'svcfw.svcfw.svcfw', 'strategy': LED}
+BOTH = ['ssh', 'svcfw']
 LIST = Path(__file__).with_suffix('.toml')
 
 
@@ -37,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     core = need_core(options.core)
     source = need_source(core)
     chosen = options.target or listed('short' if options.short else 'run', source)
-    connections = [options.connection] if options.connection else list(CONNECTIONS)
+    connections = [options.connection] if options.connection else BOTH
     verdicts: list[Verdict] = []
     for verdict in run_all(core, source, chosen, connections, options.jobs):
         print(line(verdict), flush=True)
@@ -98,7 +101,7 @@ def column_of(verdict: Verdict) -> str:
 def worse(verdicts: Sequence[Verdict]) -> list[Verdict]:
     """Those over svcfw that failed where ssh passed or was not asked."""
     failed_anyway = {verdict.target for verdict in verdicts if column_of(verdict) == 'ssh' and not verdict.passed}
-    return [v for v in verdicts if column_of(v) == 'svcfw' and not v.passed and v.target not in failed_anyway]
+    return [v for v in verdicts if column_of(v) != 'ssh' and not v.passed and v.target not in failed_anyway]
 
 
 def line(verdict: Verdict) -> str:

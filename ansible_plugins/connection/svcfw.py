@@ -79,6 +79,21 @@ options:
     vars:
       - name: ansible_svcfw_payload_cache
       - name: svcfw_payload_cache
+  svcfw_reuse:
+    description:
+      - Run modules in processes that are forked ahead, and some of core's own again in the same process as long as it
+        is as it was before (see docs/performance.md). C(-vvv) shows it.
+      - C(false) forks a process for each module when it is to run.
+    type: boolean
+    default: true
+    env:
+      - name: ANSIBLE_SVCFW_REUSE
+    ini:
+      - section: svcfw_connection
+        key: reuse
+    vars:
+      - name: ansible_svcfw_reuse
+      - name: svcfw_reuse
   svcfw_services:
     description:
       - Services that modules on this host may call, by their names, C(module.Class). A module on it that calls another
@@ -126,6 +141,35 @@ options:
     vars:
       - name: ansible_svcfw_files
       - name: svcfw_files
+  svcfw_uploads:
+    description:
+      - Folders of the controller in which modules on this host may write files while they run, for example
+        C(/srv/reports/{{ inventory_hostname }}). One that is not there is made, if the folder above it is there.
+      - Folders in it have to be there. No link in it is followed, no owner is set, and no bit to execute a file.
+      - Hosts for which the same folder is named can replace each other's files.
+    type: list
+    elements: string
+    default: []
+    env:
+      - name: ANSIBLE_SVCFW_UPLOADS
+    ini:
+      - section: svcfw_connection
+        key: uploads
+    vars:
+      - name: ansible_svcfw_uploads
+      - name: svcfw_uploads
+  svcfw_upload_bytes:
+    description: How many bytes all modules on this host together may write on the controller in one run.
+    type: integer
+    default: 1073741824
+    env:
+      - name: ANSIBLE_SVCFW_UPLOAD_BYTES
+    ini:
+      - section: svcfw_connection
+        key: upload_bytes
+    vars:
+      - name: ansible_svcfw_upload_bytes
+      - name: svcfw_upload_bytes
   svcfw_inventory_hostname:
     description: What services are told of the host. Not to be set.
     type: string
@@ -492,4 +536,7 @@ options:
       - name: scp_extra_args
 """
 
+from svcfw.ansible import definitions  # noqa: E402
 from svcfw.ansible.connection import Connection  # noqa: E402, F401
+
+definitions.offer(__name__)

@@ -16,6 +16,7 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 import atexit
+import contextlib
 import os
 import socket
 import struct
@@ -38,8 +39,10 @@ _BESIDE = 114
 _ATTRIBUTE, _VARIABLE = 'svcfw_link', 'SVCFW_LINK'
 _ADVICE = (
     'It needs `connection: svcfw.svcfw.svcfw`, a Python from 3.6 on, and, for async tasks and modules that travel as '
-    'files, something in ansible_svcfw_services or ansible_svcfw_files'
+    'files, something in ansible_svcfw_services, ansible_svcfw_files or ansible_svcfw_uploads'
 )
+#: Of errors that have no text of their own.
+_MEANINGS = {'MemoryError': "it needs more than the half of the controller's memory that all services of a run have"}
 #: How long the end of a module waits for what it has sent to be taken.
 _DRAIN_S = 5.0
 
@@ -58,6 +61,7 @@ class Services(object):
     def __init__(self, module):
         """Ends the module by fail_json where it does not run over svcfw."""
         self._module = module
+        self._store = None
         if not self.available():
             module.fail_json(msg='Services of the controller cannot be had over this connection. %s.' % _ADVICE)
 
@@ -101,6 +105,13 @@ class Services(object):
         router = self._controller().router
         return _load('svcfw.core.receivers.channel').Receiver(router)
 
+    def sender(self, service_name, method_name, **arguments):
+        """Call a method that returns a svcfw.Sender, and return that: what is sent to it arrives at the service."""
+        sender = self.call(service_name, method_name, **arguments)
+        if not hasattr(sender, 'send'):
+            raise TypeError('%s.%s returned %r, not a Sender' % (service_name, method_name, sender))
+        return sender
+
     # -- files of the controller
 
     def fetch(self, path, to, preserves=False, is_durable=False, on_progress=None):
@@ -110,20 +121,46 @@ class Services(object):
         original. A transfer that was cut off is gone on with. on_progress(bytes done, bytes in all).
         """
         controller = self._controller()
-        return _files().fetch(controller, path, to, preserves, is_durable, on_progress)
+        with self._shared():
+            return _files().fetch(controller, path, to, preserves, is_durable, on_progress)
+
+    def moved(self, to, place):
+        """Tell that what was fetched to the temporary file `to` is at `place` now.
+
+        Other modules of this account that fetch the same copy it from there. As long as it is in module.tmpdir they do
+        not.
+        """
+        if self._store is not None:
+            self._store.moved(to, place)
 
     def get(self, path, out_fp, on_progress=None):
         """The same to a binary file object."""
         controller = self._controller()
-        return _files().get(controller, path, out_fp, on_progress)
+        with self._shared():
+            return _files().get(controller, path, out_fp, on_progress)
 
     def put(self, path, to, **options):
-        """Copy this host's file `path` to the file `to` of the controller: as svcfw.service.FileService.put.
+        """Copy this host's file `path` to the file `to` of the controller, below what ansible_svcfw_uploads names.
 
-        The controller takes files from nobody below it, so this is refused unless a policy there says otherwise.
+        As svcfw.service.FileService.put, but that the owner is the controller's, and no bit to execute it is set. A
+        transfer that was cut off is gone on with by the next for the same file.
         """
         controller = self._controller()
         return _files().put(controller, path, to, **options)
+
+    @contextlib.contextmanager
+    def _shared(self):
+        """During a transfer to here: what modules of this account fetch, they have from each other."""
+        router = self._controller().router
+        if self._store is None:
+            shared = _load('svcfw.files.store.shared')
+            # None until the module has asked for one.
+            self._store = shared.SharedStore(router.parent(), lambda: getattr(self._module, '_tmpdir', None))
+            _load('svcfw.files.transfers').Transfers.of(router).store = self._store
+        try:
+            yield
+        finally:
+            self._store.give_up()
 
     def _controller(self):
         global _context
@@ -252,7 +289,8 @@ def _text(error):
     about = getattr(error, 'about', '')
     kind = getattr(error, 'typename', '')
     if kind and type(error).__name__ == 'CallError':
-        text = '%s: %s' % (kind.rpartition('.')[2], error.message)
+        kind = kind.rpartition('.')[2]
+        text = '%s: %s' % (kind, error.message or _MEANINGS.get(kind, ''))
     else:
         text = getattr(error, 'reason', '') or str(error)
     return '%s: %s' % (about, text) if about and not text.startswith(about) else text

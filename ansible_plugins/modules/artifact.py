@@ -144,6 +144,7 @@ def bring(module, dest, checksum):
             if not has(module, fresh, sha256):
                 module.fail_json(msg='%s: it has changed on the controller meanwhile' % module.params['src'])
             module.atomic_move(fresh, dest, unsafe_writes=module.params['unsafe_writes'])
+            services.moved(fresh, dest)
     return True, checksum or sha256
 
 

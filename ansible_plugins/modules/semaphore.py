@@ -13,8 +13,10 @@ description:
     than there are O(slots) hold one at any time; others wait, in the order in which they have asked.
   - A semaphore is known by its O(name) in the whole run, in all its plays, and ends with it, however the run ends.
   - A host that waits keeps one of the run's forks. So that others can get on and release theirs, the play needs
-    C(strategy=host_pinned), or C(strategy=free) and more forks than hosts that wait. With C(strategy=linear) a host
-    that would have to wait fails at once, since all others would wait for it; C(serial) helps there.
+    C(strategy=host_pinned), or C(strategy=free) and more forks than hosts that wait.
+  - With C(strategy=linear) a host that would have to wait fails at once. There those who hold the slots are not taken
+    on to the task that releases them before all hosts have ended this one, which no module can change. C(serial), with
+    as many hosts as there are slots, does what is wanted there, without this module.
   - A host that fails with a slot in its hands keeps it until the run ends, unless the playbook releases it in C(always)
     of a block, which is the way to use it. A host that has become unreachable is not taken through C(always). With
     P(svcfw.svcfw.services#callback) among C(callbacks_enabled) it loses its slot as soon as it is out of the run.

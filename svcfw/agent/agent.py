@@ -7,7 +7,7 @@ import sys
 import time
 from collections import deque
 
-from svcfw.agent import files, login_files, ops, private
+from svcfw.agent import files, login_files, ops, packing, private
 from svcfw.agent.jobs.download import DownloadJob
 from svcfw.agent.jobs.output import Timed
 from svcfw.agent.programs import Programs
@@ -90,7 +90,7 @@ class Agent(object):
         self._held = deque()
         self._answered = {  # type: dict
             ops.COMMAND: self._command,
-            ops.MODULE: self._module,
+            ops.MODULE: lambda message, session_id, request: self._programs.module(message, session_id, request.job),
             ops.FETCH: self._fetch,
             ops.EXPAND: self._expand,
             ops.CHILD: self._child,
@@ -106,7 +106,7 @@ class Agent(object):
             ops.REMOVE: self._remove,
         }
         self._always = {  # type: dict
-            ops.MEMBERS: lambda request: self._programs.members.update(request.contents),
+            ops.MEMBERS: lambda request: self._programs.add_members(request.sizes, request.packed),
             ops.FORGET: lambda request: self._programs.forget(),
             ops.CONTENT: lambda request: self._puts.contents.add(request.digest, request.data, request.is_last),
             ops.DROP: lambda request: self._puts.contents.drop(request.digests),
@@ -155,7 +155,10 @@ class Agent(object):
 
     def _take(self, message):
         try:
-            self._carry_out(message, *message.value())
+            value = message.value()
+            if type(value) is bytes:
+                value = self._router.codec.decode(packing.unpack(value))
+            self._carry_out(message, *value)
         finally:
             if len(message.frame.payload) >= ops.ACK_BYTES:
                 self._acknowledged += len(message.frame.payload)
@@ -276,9 +279,6 @@ class Agent(object):
 
     # -- programs
 
-    def _module(self, message, session_id, request):
-        self._programs.module(message, session_id, request.job)
-
     def _command(self, message, session_id, request):
         variables = {}
         if request.may_link:
@@ -354,8 +354,8 @@ class Agent(object):
         """Give a child members or contents that this agent holds: they cross the link to this host once."""
         child = self._router.context(request.context_id)
         if request.kind == ops.MEMBERS:
-            members = [(digest, self._programs.members[digest]) for digest in request.digests]
-            child.send(handles.AGENT, Members(members).sent_by(0))
+            members = Members(*self._programs.packed_members(request.digests))
+            child.send(handles.AGENT, members.sent_by(0))
             return
         for digest in request.digests:
             content = self._puts.contents.get(digest)

@@ -6,6 +6,7 @@ Modules run in forks of a template (templates.py), commands as children of the a
 import errno
 import os
 import socket
+import zlib
 
 from svcfw.agent import ops
 from svcfw.agent.jobs.commands import Commands
@@ -38,6 +39,19 @@ class Programs(object):
         self._templates = Templates(router.loop)
         self._commands.on_sigchld = self._templates.reap
 
+    def add_members(self, sizes, packed):
+        """Hold these contents: list of (digest, size), and all of them in this order, by zlib."""
+        data, start = zlib.decompress(packed), 0
+        for digest, size in sizes:
+            self.members[digest] = data[start : start + size]
+            start += size
+
+    def packed_members(self, digests):
+        """The fields of Members for a child, which is on this host: packed without effort."""
+        contents = [self.members[digest] for digest in digests]
+        sizes = [(digest, len(content)) for digest, content in zip(digests, contents)]
+        return sizes, zlib.compress(b''.join(contents), 0)
+
     def command(self, message, session_id, request, variables):
         """Start a Command (requests.py); variables: what comes to its environment (dict of str)."""
         program = request.executable or self._shell
@@ -58,8 +72,9 @@ class Programs(object):
         try:
             fds += os.pipe()
             fds += os.pipe()
-            fds += [end.detach() for end in socket.socketpair()]
-            self._templates.run(job, self._with_members(description), self.members, (fds[1], fds[3], fds[5]))
+            if not description.get('may_reuse'):  # core's own have no use for it
+                fds += [end.detach() for end in socket.socketpair()]
+            self._templates.run(job, self._with_members(description), self.members, fds[1::2])
         except Exception as e:
             self._on_over(job)
             for fd in fds:
@@ -71,9 +86,10 @@ class Programs(object):
                 raise
             message.reply((ops.DONE, 1, b'', _text('cannot start the module: %s\n' % e)))
             return
-        for fd in (fds[1], fds[3], fds[5]):
+        for fd in fds[1::2]:
             os.close(fd)
-        job.let_in_by(Door(self._loop, fds[4], job.key, self._on_knock))
+        if len(fds) > 4:
+            job.let_in_by(Door(self._loop, fds[4], job.key, self._on_knock))
         job.read_from(fds[0], 1)
         job.read_from(fds[2], 2)
 

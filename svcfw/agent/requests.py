@@ -157,11 +157,14 @@ class Remove(Request):
 
 
 class Members(Request):
-    """Hold these (digest, content), a list, for later modules, whose jobs name the digest of their member list."""
+    """Hold these contents for later modules, whose jobs name the digest of their member list.
+
+    sizes: list of (digest, size); packed: zlib of the contents, one after the other in this order.
+    """
 
     operation = ops.MEMBERS
-    __slots__ = ('contents',)
-    types = (list,)
+    __slots__ = ('sizes', 'packed')
+    types = (list, bytes)
 
 
 class Forget(Request):

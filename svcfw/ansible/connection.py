@@ -8,7 +8,8 @@ in_data: it holds the tasks' secrets.
 import functools
 import logging
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar
 
@@ -17,7 +18,7 @@ from ansible.errors import AnsibleError, AnsibleFileNotFound
 from ansible.plugins.connection import ssh
 from ansible.utils.display import Display
 
-from svcfw.ansible import agent_keys, become, here, options, shell_commands
+from svcfw.ansible import agent_keys, become, definitions, here, options, shell_commands
 from svcfw.ansible.deferred import DeferredOperations
 from svcfw.ansible.errors import translate
 from svcfw.ansible.options import played, text
@@ -44,6 +45,7 @@ class Connection(ssh.Connection):
 
     # Replaced in tests.
     connect_client = staticmethod(Client.connect)
+    begin_client = staticmethod(Client.begin)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -82,6 +84,7 @@ class Connection(ssh.Connection):
         self.task_variables = var_options
         self._given.options(task_keys=task_keys, var_options=var_options, direct=direct)
         super().set_options(task_keys=task_keys, var_options=var_options, direct=direct)
+        definitions.keep(self._load_name)
         self._name_transport()
         if self.get_option('svcfw_payload_cache'):
             self._payloads.offer()
@@ -135,7 +138,11 @@ class Connection(ssh.Connection):
             self._link = None
 
     def is_pipelining_enabled(self, wrap_async: bool = False) -> bool:
-        """Called by core from 2.19 on. Here neither su nor a terminal prevents pipelining of modules."""
+        """Called by core from 2.19 on. Here neither su nor a terminal prevents pipelining of modules.
+
+        Core asks before it builds a module, which takes up to 0.3 s the first time: the login begins now.
+        """
+        self.begin()
         keeps_files = getattr(constants, 'DEFAULT_KEEP_REMOTE_FILES', None)
         if keeps_files is None:
             self._turn_off('modules through su', 'this ansible-core has no DEFAULT_KEEP_REMOTE_FILES')
@@ -158,6 +165,8 @@ class Connection(ssh.Connection):
             try:
                 answer = self._blocking(lambda: self._commands.execute(text(cmd), in_data or None, sudoable))
             except NeedsStock as exc:
+                if in_data:
+                    self._commands.require_no_condition()
                 self._say_stock(exc)
             else:
                 self._told.ends(answer)
@@ -227,6 +236,27 @@ class Connection(ssh.Connection):
         self._more.files += files
         self._more.facts.update(facts or {})
 
+    def begin(self) -> None:
+        """Have the login account's context started, if there is none, and wait for nothing.
+
+        Raises nothing: what prevents it is an error of the first operation.
+        """
+        try:
+            self._connect()
+            if not self._is_stock:
+                self._session.begin(self._target())
+        except (Error, AnsibleError, OSError):
+            pass
+
+    @contextmanager
+    def on_condition(self, condition: dict[str, Any]) -> Iterator[None]:
+        """For an action: modules run only if this holds (svcfw.agent.warm.condition). ConditionIgnored: none ran."""
+        self._commands.condition = condition
+        try:
+            yield
+        finally:
+            self._commands.condition = None
+
     def uses_context(self) -> bool:
         """Whether tasks run in a context of the multiplexer, as far as known."""
         self._connect()
@@ -278,11 +308,12 @@ class Connection(ssh.Connection):
             'idle_timeout_s': options.idle_timeout_s(self),
             'start': start,
             'python': self._modules_python,
+            'run': self._told.run(),
         }
         interest = self._told.interest(options.ssh_verbosity(self))
         if interest is not None:
             wishes['interest'] = interest
-        client = self.connect_client(**wishes)
+        client = self.begin_client(**wishes) if start else self.connect_client(**wishes)
         if client is not None:
             client.on_said = self._told.service
         return client

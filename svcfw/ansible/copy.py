@@ -12,16 +12,15 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from importlib.util import module_from_spec, spec_from_file_location
 from typing import Any, NamedTuple
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
-from ansible.plugins import action
 from ansible.utils.display import Display
 from ansible.utils.hashing import checksum
 
 from svcfw.ansible.connection import Connection
+from svcfw.ansible.copies.one_trip import OneTrip, Stock
 
 #: Names of our module: in the collection, and where `svcfw enable` has linked it.
 MODULES = ('svcfw.svcfw.svcfw_copy_tree', 'svcfw_copy_tree')
@@ -39,18 +38,7 @@ _DEFAULTS = {'force': True, 'backup': False, 'remote_src': False}
 _display = Display()
 
 
-def _stock_class() -> Any:
-    """Stock's action class, loaded from its file: ansible-core would load a plugin of this name instead of the
-    module."""
-    spec = spec_from_file_location('svcfw.ansible.stock_copy', f'{action.__path__[0]}/copy.py')
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.ActionModule
-
-
-_Stock: Any = _stock_class()
+_Stock = Stock
 
 
 class _NotPlain(Exception):
@@ -90,7 +78,7 @@ class _Steps:
         self.modules: list[dict[str, Any]] = []
 
 
-class ActionModule(_Stock):
+class ActionModule(OneTrip):
     """One `copy` task on one host."""
 
     _steps: _Steps | None = None

@@ -14,6 +14,7 @@ from svcfw.core.parent.printable import lines
 from svcfw.core.wire.errors import ChannelError, Error, StartError
 from svcfw.mux import rundir
 from svcfw.mux.client.client import GONE, DeferredError
+from svcfw.mux.protocol import SERVICE
 
 # StartError kinds that may succeed at the next attempt; others would fail alike or lock an account.
 RETRIED_KINDS = frozenset({'refused', 'timeout', 'died', 'busy'})
@@ -110,6 +111,8 @@ def _deferred_error(error: DeferredError, command: str, local_path: str) -> Ansi
     if error.op in ('put_file', 'fetch_file'):
         ends = (local_path, path) if error.op == 'put_file' else (path, local_path)
         return AnsibleError(f'failed to transfer file to {ends[0]} {ends[1]}:\n\n{cause}')
+    if error.op == SERVICE:
+        return AnsibleError(f'{path} is in ansible_svcfw_services, and cannot be used: {cause}. The task was not begun')
     if error.op == 'chmod':
         return AnsibleError(f'Failed to set permissions on remote files (rc: {error.status}, err: {cause})')
     if error.op == 'mkdtemp':

@@ -37,6 +37,16 @@ class MuxCalls:
         self._owner_pid = 0
         self._has_deferred = False
         self._up_link: bytes | None = None
+        self._begun_link: bytes | None = None
+
+    def begin(self, target: Target) -> None:
+        """Have the context of `target` started, unless it is known to be up or was begun. Waits for nothing.
+
+        Raises MuxError, RundirError, ChannelError; the next call is made all the same.
+        """
+        if target.link not in (self._up_link, self._begun_link):
+            self._guarded(lambda client: client.begin_context(target))
+            self._begun_link = target.link
 
     def call(self, target: Target, operation: Callable[[Client], Answer]) -> Answer:
         """The result of `operation`, a blocking call for `target`.
@@ -88,7 +98,7 @@ class MuxCalls:
 
     def reset(self, target: Target) -> bool:
         """End the context of `target`, true if there was one; does not start a multiplexer."""
-        self._up_link = None
+        self._up_link = self._begun_link = None
         if self._current() is None:
             self._adopt(self._connect(start=False))
         return self._client is not None and self._guarded(lambda client: client.reset(target))
@@ -134,7 +144,7 @@ class MuxCalls:
     def _release(self) -> Client | None:
         client = self._current()
         self._client = None
-        self._up_link = None
+        self._up_link = self._begun_link = None
         self._has_deferred = False
         return client
 

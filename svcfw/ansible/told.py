@@ -22,6 +22,7 @@ from pathlib import Path
 
 from ansible import constants
 
+from svcfw.agent.warm.reuse.kinds import KINDS
 from svcfw.ansible.options import text
 from svcfw.ansible.progress import Progress
 from svcfw.core.parent import printable
@@ -35,7 +36,7 @@ SSH_VERBOSITY = 3
 _LEVELS = ('L0', 'L1', 'L2', 'L3')
 _FOLDER = 'svcfw-told'
 #: In this order; the rest of the time was spent on the controller.
-_NOTHING = Cost(0.0, 0.0, 0.0, 0, 0)
+_NOTHING = (0.0, 0.0, 0.0, 0, 0)
 
 #: show(how many -v, line)
 Show = Callable[[int, str], None]
@@ -72,7 +73,12 @@ class Told:
         if not self._verbosity():
             return None
         wanted = ssh_verbosity or (SSH_VERBOSITY if self._verbosity() > 3 else 0)
-        return Interest(_run_folder() or f'run of {os.getppid()}', self.hear, wanted)
+        return Interest(self.hear, wanted)
+
+    @staticmethod
+    def run() -> str:
+        """What all processes of this run have in common, and no others."""
+        return _run_folder() or f'run of {os.getppid()}'
 
     # -- how an operation runs
 
@@ -109,7 +115,8 @@ class Told:
             return
         if result is not None:
             self._show(3, str(result) if not self.no_log else _CENSORED.format(result[0]))
-        self._show(3, f'svcfw: {_spent(total_s, self._costs)}{"; " + self._way if self._way else ""}')
+        way = '; '.join(filter(None, [self._way, *map(_process, self._costs)]))
+        self._show(3, f'svcfw: {_spent(total_s, self._costs)}{"; " + way if way else ""}')
 
     def retries(self, error: Exception, pause_s: float) -> None:
         self._show(2, f'svcfw: trying again in {pause_s:.0f} s: {printable.lines(str(error))}')
@@ -180,8 +187,17 @@ def _short(word: str) -> str:
     return word if len(word) <= MAX_WORD_CHARS or word.startswith('-') else word[:MAX_WORD_CHARS] + '...'
 
 
+def _process(cost: Cost) -> str:
+    """Which run of its process a module's was, and why it was the last."""
+    # The numbers come from the target.
+    why = KINDS[cost.end] if 0 <= cost.end < len(KINDS) else ''
+    same = f'same process, run {cost.run}' if cost.run > 1 else ''
+    return ', '.join(filter(None, [same, f'no further run in it: {why}' if why else '']))
+
+
 def _spent(total_s: float, costs: list[Cost]) -> str:
-    in_mux_s, start_s, target_s, sent, received = (sum(column) for column in zip(*costs, _NOTHING, strict=True))
+    columns = zip(*(cost[: len(_NOTHING)] for cost in costs), _NOTHING, strict=True)
+    in_mux_s, start_s, target_s, sent, received = map(sum, columns)
     parts = {
         'controller': total_s - in_mux_s,
         'start': start_s,

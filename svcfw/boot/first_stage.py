@@ -75,25 +75,32 @@ _PLAIN = frozenset('abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567
 _PLAIN_CODES = frozenset(map(ord, _PLAIN | frozenset(' ;:&|<>={}@()')))
 _UNSAFE = frozenset("'\\!\n\r\0")
 
-# The configuration is padded to this size, so that the size of the whole is known when the command line is written.
+# The second stage is padded to this size, so that the command line can be written, and a login begin, before there is a
+# bundle: a process that has just started needs 50 ms for it. Little of it is padding; tests/unit/boot/test_bundle.py
+# holds both limits.
+STAGE_BYTES = 19600
+# What of it there is for the configuration at least.
 CONFIG_BYTES = 512
 
 
-def second_stage(bundle, config):
-    """The first bytes in the pipe of a new child, always `second_stage_size(bundle)` of them.
+def configuration(config):
+    """A configuration as `second_stage` takes it: bytes. Raises ValueError if it is too large.
 
-    bundle: bytes, of `bundle.packed`. config: dict, names to None, bool, numbers, str, bytes and containers of these:
-    the argument of `svcfw.core.entry.main` on the host. Raises ValueError if it is too large.
+    config: dict, names to None, bool, numbers, str, bytes and containers of these: the argument of
+    `svcfw.core.entry.main` on the host.
     """
     data = ascii(config).encode()
     if len(data) > CONFIG_BYTES:
         raise ValueError('configuration too large: %d bytes, limit %d' % (len(data), CONFIG_BYTES))
-    return bundle + data.ljust(CONFIG_BYTES)
+    return data
 
 
-def second_stage_size(bundle):
-    """Length (int) of the result of `second_stage`."""
-    return len(bundle) + CONFIG_BYTES
+def second_stage(bundle, configured):
+    """The first bytes in the pipe of a new child, STAGE_BYTES of them.
+
+    bundle: bytes, of `bundle.packed`. configured: of `configuration`.
+    """
+    return bundle + configured.ljust(STAGE_BYTES - len(bundle))
 
 
 def argv(python, size):

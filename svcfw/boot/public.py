@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,9 +22,13 @@ def names() -> frozenset[str]:
 
 
 def _below(folder: str) -> Iterator[str]:
-    for path in (_PACKAGE / folder).rglob('*.py'):
-        parts = path.relative_to(_PACKAGE.parent).with_suffix('').parts
-        yield '.'.join(parts[:-1] if parts[-1] == '__init__' else parts)
+    # By strings: pathlib takes 8 ms more.
+    root = str(_PACKAGE.parent)
+    for path, _, files in os.walk(_PACKAGE / folder):
+        package = path[len(root) + 1 :].replace(os.sep, '.')
+        for name, extension in map(os.path.splitext, files):
+            if extension == '.py':
+                yield package if name == '__init__' else f'{package}.{name}'
 
 
 def _is_kept(name: str) -> bool:

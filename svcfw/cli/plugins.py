@@ -12,6 +12,9 @@ from pathlib import Path
 # Endings of paths of installed plugins and those of a checkout; a link to such a path is one of ours.
 _ROOTS = ('ansible_collections/svcfw/svcfw/plugins', 'ansible_plugins')
 
+# Their short names begin so: core has plugins of the same names.
+_PREFIXES = {'strategy': 'svcfw_'}
+
 # Modules, and their actions, that take no short name: somebody's own module may have it already.
 _FULL_NAME_ONLY = ('artifact', 'semaphore', 'service_call')
 
@@ -40,7 +43,7 @@ def enable(plugins: Path, into: Path) -> list[Path]:
 
     Raises Refused, before anything is made, if a file or a foreign link has the name.
     """
-    wanted = {into / plugin.relative_to(plugins): plugin for plugin in plugin_files(plugins)}
+    wanted = {into / plugin.parent.name / _link_name(plugin): plugin for plugin in plugin_files(plugins)}
     for link in wanted:
         if os.path.lexists(link) and not is_ours(link):
             raise Refused(f'{link} is not a link to a svcfw plugin. Move it away first')
@@ -66,9 +69,16 @@ def plugin_files(plugins: Path) -> Iterator[Path]:
     return (path for path in sorted(plugins.glob('*/*.py')) if path.stem not in ('__init__', *_FULL_NAME_ONLY))
 
 
+def _link_name(plugin: Path) -> str:
+    """What `plugin` is called where it has a short name."""
+    return _PREFIXES.get(plugin.parent.name, '') + plugin.name
+
+
 def is_ours(link: Path) -> bool:
     """Whether `link` is a symlink to a plugin of some svcfw, existing or not."""
     if not link.is_symlink():
         return False
     target = Path(os.readlink(link))
-    return target.name == link.name and str(target.parent).endswith(tuple(f'{r}/{link.parent.name}' for r in _ROOTS))
+    return _link_name(target) == link.name and str(target.parent).endswith(
+        tuple(f'{r}/{link.parent.name}' for r in _ROOTS)
+    )

@@ -10,9 +10,11 @@ from svcfw.core.wire.frames import Frame
 #: Handles, fixed as those of svcfw.core.handles: what a context above says of them, and what one of them sends to
 #: another, for the context above both to pass on.
 ADMIT, BESIDE = 113, 114
-#: A line that a service has said, for the run that it serves, and a file that it lets one of its callers fetch: see
-#: svcfw.mux.server.services.
+#: A line that a service has said, for the run that it serves, and a file that it lets one of its callers fetch, or
+#: write: see svcfw.mux.server.services.
 SERVICE_LINE, SERVICE_FILE = 115, 116
+#: What the children of one context ask it for, and tell it, of contents: see svcfw.files.store.shared.
+SHARED = 117
 
 
 def listen(router):

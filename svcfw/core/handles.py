@@ -14,7 +14,7 @@ CALL_SERVICE = 110
 CANCEL_SERVICE = 111
 #: Starts and disconnects children (svcfw.transport.children).
 CHILDREN = 112
-# 113 to 116 are those of svcfw.core.beside, which few contexts know.
+# 113 to 117 are those of svcfw.core.beside, which few contexts know.
 #: The operations of the Ansible layer (svcfw.agent.agent).
 AGENT = 120
 FIRST_DYNAMIC = 1000

@@ -35,6 +35,8 @@ class Router(object):
     Handlers run on the thread that drives `loop`. Public methods may be called by any thread unless they say otherwise.
     """
 
+    bundle = None  # for children: the packed core from which this context was started (bytes)
+
     def __init__(self, log, own_id=0, parent_ids=(), name='master'):
         self.own_id = own_id
         self.parent_ids = tuple(parent_ids)
@@ -44,12 +46,11 @@ class Router(object):
         self.codec = codec_for(self)
         #: What others attach, each once it exists: the service pool of this context (svcfw.service.Pool), the shared
         #: state of file transfers (svcfw.files.transfers.Transfers), the contexts that may write to handles here
-        #: (Holders), the relay for children (svcfw.core.parent.relay.Relay), and who brings modules from above
-        #: (Importer).
+        #: (Holders), the relay for children (svcfw.core.parent.relay.Relay), the Importer of modules from above.
         self.services = self.transfers = self.holders = self.relay = self.importer = None
-        #: Set by who starts this context: (first, last) of the ids for children that were granted to it; the packed
-        #: core from which it was started; the level (as in `logging`) from which on log records are wanted.
-        self.ids = self.bundle = None
+        #: Set by who starts this context: (first, last) of the ids for children that were granted to it; the level (as
+        #: in `logging`) from which on log records are wanted.
+        self.ids = None
         self.log_level = 30
         #: Whether this process's log records go to the root already; see logs.install.
         self.forwards_logging = False

@@ -42,6 +42,9 @@ class FileService(Service):
     the destination and renamed.
     """
 
+    #: The size up to which `look` answers with a content.
+    _inline_bytes = INLINE_BYTES
+
     put = staticmethod(client.put)
     get = staticmethod(client.get)
     fetch = staticmethod(client.fetch)
@@ -88,8 +91,9 @@ class FileService(Service):
             digest = self._transfers.known_digest(source)
             answer = dict(source.metadata, token=source.token, digest=digest, content=None)
             if hashes or source.size <= HASHED_BYTES:
-                answer['digest'] = digest = self._transfers.digest(source)
-                if source.size <= INLINE_BYTES and not self._transfers.was_given(msg.src_id, digest):
+                with self._transfers.alone(source.token):  # many may ask for a large one at once
+                    answer['digest'] = digest = self._transfers.digest(source)
+                if source.size <= self._inline_bytes and not self._transfers.was_given(msg.src_id, digest):
                     answer['content'] = source.whole()
                     self._transfers.has_given(msg.src_id, digest)
             return answer
@@ -170,10 +174,11 @@ class FileService(Service):
         self._transfers.keep(digest, path)
         return {'is_done': True}
 
-    def _take(self, writer, path, size, wanted, msg):
+    def _take(self, writer, path, size, wanted, msg, compares=True):
+        """Answer as `begin_put` where the content has to come. compares: tell the sender of what is here."""
         if writer.offset > size:
             writer.restart()
-        present = None if writer.offset else _present(path, size)
+        present = None if writer.offset or not compares else _present(path, size)
         copies = None if present is None else present.fileno()
 
         def finish(digest):
@@ -200,7 +205,7 @@ class FileService(Service):
             'into': into,
             'offset': writer.offset,
             'signature': packed,
-            'same_size': list(self._transfers.store.of_size(size)),
+            'same_size': list(self._transfers.store.of_size(size)) if compares else [],
         }
 
     # -- folders

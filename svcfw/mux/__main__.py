@@ -1,4 +1,4 @@
-"""The multiplexer's process: `__main__.py FOLDER READY_FD`. Writes one byte to READY_FD once it listens."""
+"""The multiplexer's process: `__main__.py FOLDER FD`, where FD is the socket in FOLDER that listens already."""
 
 import os
 import sys

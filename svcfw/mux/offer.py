@@ -16,7 +16,8 @@ class Offer(NamedTuple):
     run: (process id, time of start) of the run's main process, which its worker processes have in common; python,
     path, folder: that process's interpreter, sys.path and working folder; places: folders in which services are looked
     for before all others; services: names of those that the job may call; files: paths of files and folders that it
-    may fetch; facts: what services hear of the caller (see svcfw.service.caller).
+    may fetch; uploads: folders in which it may write files, all jobs of its host no more than upload_bytes in a run;
+    facts: what services hear of the caller (see svcfw.service.caller).
     """
 
     run: tuple[int, int]
@@ -26,12 +27,14 @@ class Offer(NamedTuple):
     places: list[str]
     services: list[str]
     files: list[str]
+    uploads: list[str]
+    upload_bytes: int
     facts: dict[str, str | None]
 
 
 def decoded(value: Any) -> Offer:
     """The Offer that a client has sent as a tuple. DecodeError."""
-    kinds = (tuple, str, list, str, list, list, list, dict)
+    kinds = (tuple, str, list, str, list, list, list, list, int, dict)
     if type(value) is not tuple or tuple(map(type, value)) != kinds or tuple(map(type, value[0])) != (int, int):
         raise DecodeError('that is no offer')
     return Offer(*value)

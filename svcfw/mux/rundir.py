@@ -18,6 +18,8 @@ _UCRED = struct.Struct('3i')
 _MAX_SOCKET_PATH_BYTES = 103
 
 
+#: Of the socket: all workers connect at once.
+BACKLOG = 512
 #: What to do about it.
 ELSEWHERE = 'Set XDG_RUNTIME_DIR to a folder of yours with room in it'
 
@@ -83,6 +85,16 @@ def socket_path(path: Path) -> Path:
     here = Path(__file__).resolve().parent
     identity = hashlib.sha256(f'{svcfw.__version__} {protocol.VERSION} {here}'.encode()).hexdigest()[:12]
     return path / f'mux-{identity}.sock'
+
+
+def listen(path: Path) -> socket.socket:
+    """Bind the socket. The caller holds the lock, so a file of that name is a dead multiplexer's or a stuck one's."""
+    address = socket_path(path)
+    address.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(address))
+    listener.listen(BACKLOG)
+    return listener
 
 
 def lock_path(path: Path) -> Path:

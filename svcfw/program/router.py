@@ -27,7 +27,6 @@ class Router(CoreRouter):
         CoreRouter.__init__(self, lambda router, level, text: _log.log(level, '%s', printable.lines(text)))
         self.loop.gathers = Gathering(self.loop).begins
         self.extensions = EXTENSIONS
-        self.bundle = bundle.packed()
         self.log_level = logging.getLogger().getEffectiveLevel()
         self.responder = Responder(self)
         relay_of(self)
@@ -38,6 +37,11 @@ class Router(CoreRouter):
         self.add_handler(_has_no_pool, handles.CALL_SERVICE)  # until there is a pool
         if standby:
             self.loop.ensure_standby()
+
+    @property
+    def bundle(self):  # type: ignore[override]
+        """For children: the packed core (bytes). Made when the first one has been started, which takes 50 ms."""
+        return bundle.packed()
 
     def __enter__(self):
         return self

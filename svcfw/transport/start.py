@@ -63,8 +63,8 @@ class Starter(object):
         self._is_leaving = False
         self._lost = self._last_line = ''
         ids = relay.reserve_ids(CHILD_IDS)
-        self._second_stage = self._make_second_stage(ids)
-        self._process, self.dialogue = launch(len(self._second_stage))
+        self._configured = self._configure(ids)
+        self._process, self.dialogue = launch(first_stage.STAGE_BYTES)
         if router.parent_ids and not relay.has_starters:
             leaving.with_context(router, LEAVE_S)
         relay.has_starters = True
@@ -74,7 +74,7 @@ class Starter(object):
             self.release()
         self._deadline = self._loop.call_later(timeout_s, self._on_timeout)
 
-    def _make_second_stage(self, ids):
+    def _configure(self, ids):
         router = self._router
         config = {
             'id': self.context.id,
@@ -86,7 +86,7 @@ class Starter(object):
             'extensions': EXTENSIONS,
         }
         try:
-            return first_stage.second_stage(router.bundle, config)
+            return first_stage.configuration(config)
         except ValueError as e:
             raise StartError('option', self.context.name, str(e), 'Shorten its name.') from e
 
@@ -119,9 +119,9 @@ class Starter(object):
 
     def release(self):
         """Send the second stage: no other program reads the child's input any more."""
-        if self._second_stage:
-            second_stage, self._second_stage = self._second_stage, b''
-            self.stream.write_ahead(second_stage)
+        if self._configured:
+            configured, self._configured = self._configured, b''
+            self.stream.write_ahead(first_stage.second_stage(self._router.bundle, configured))
 
     def give_up(self, error):
         """End the start; calls on_failed(error) unless the start has ended already."""

@@ -1,5 +1,6 @@
 """Modules call services of the controller: what may be called, who is told to call, what faults do."""
 
+import hashlib
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from svcfw.mux.service_host import memory
 from tests.support.ansible import Controller, Run, connection_vars, copy_playbook
 from tests.support.hosts import Farm, Host
 from tests.support.interpreters import need_python
@@ -246,11 +248,58 @@ def test_a_large_file_is_fetched_whole(asker: Asker, host: Host, tmp_path: Path)
     assert host.path('/tmp/large').read_bytes() == content
 
 
-def test_a_module_may_put_nothing_on_the_controller(asker: Asker, host: Host, tmp_path: Path) -> None:
+def test_a_host_writes_only_where_the_controller_says(asker: Asker, farm: Farm, tmp_path: Path) -> None:
+    """Neither elsewhere, nor by links, nor what can be executed; nothing where nothing is named."""
+    (tmp_path / 'a').mkdir()
+    (tmp_path / 'a' / 'link').symlink_to(tmp_path / 'secret')
+    (tmp_path / 'secret').write_text('a secret')
     asker.variables['ansible_svcfw_files'] = [str(tmp_path)]
-    refused = asker.ask(host, {'put': {'path': '/etc/hostname', 'to': str(tmp_path / 'mine')}})[0]
-    assert 'AllowParents' in refused['error']
-    assert not (tmp_path / 'mine').exists()
+    inventory = {
+        'a': svcfw(farm.host('a'), ansible_svcfw_uploads=[str(tmp_path / '{{ inventory_hostname }}')]),
+        'b': svcfw(farm.host('b'), ansible_svcfw_uploads=[str(tmp_path / '{{ inventory_hostname }}')]),
+        'c': svcfw(farm.host('c')),
+    }
+    puts = [
+        {'put': {'path': '/tmp/report', 'to': f'{tmp_path}/{name}', **options}}
+        for name, options in [
+            ('a/report', {}), ('a/link', {}), ('secret', {}), ('a/../secret', {}), ('b/report', {}), ('a/x/report', {}),
+            ('a/mine', {'owner': 'root', 'mode': 0o4777}),
+        ]
+    ]  # fmt: skip
+    run = asker.play(inventory, asker.tasks({'write': {'path': '/tmp/report', 'content': 'of a host'}}, *puts))
+    _, done, link, outside, above, other, deep, odd = answers(run, 'a')
+    assert done is None
+    assert odd is None
+    assert 'a/link is a link' in link['error']
+    assert 'is no folder' in deep['error']
+    for refused in (outside, above, other):
+        assert 'this host may not write it. Name a folder above it in ansible_svcfw_uploads' in refused['error']
+    assert (tmp_path / 'a' / 'report').read_text() == (tmp_path / 'b' / 'report').read_text() == 'of a host'
+    assert (tmp_path / 'a' / 'mine').stat().st_mode & 0o7777 == 0o666
+    assert (tmp_path / 'secret').read_text() == 'a secret'
+    assert sorted(path.name for path in (tmp_path / 'a').iterdir()) == ['link', 'mine', 'report']
+    for refused in answers(run, 'c')[1:]:
+        assert 'nothing is in ansible_svcfw_uploads here' in refused['error']
+
+
+def test_a_large_file_is_put_whole_and_no_more_than_may_be(asker: Asker, host: Host, tmp_path: Path) -> None:
+    asker.variables |= {'ansible_svcfw_uploads': [str(tmp_path)], 'ansible_svcfw_upload_bytes': 30 << 20}
+    put = {'put': {'path': '/tmp/large', 'to': str(tmp_path / 'large')}}
+    digest, done, more = asker.ask(host, {'write': {'path': '/tmp/large', 'size': 20 << 20}}, put, put)
+    assert done is None
+    assert hashlib.sha256((tmp_path / 'large').read_bytes()).hexdigest() == digest
+    assert 'web1 has put 20971520 bytes in this run, and may put 31457280' in more['error']
+    assert not [path.name for path in tmp_path.iterdir() if path.name.startswith('.svcfw-')]
+
+
+def test_a_service_lets_its_caller_write_a_file(asker: Asker, host: Host, tmp_path: Path) -> None:
+    puts = [{'put': {'path': '/tmp/report', 'to': str(tmp_path / name)}} for name in ('report', 'other')]
+    steps = {'write': {'path': '/tmp/report', 'content': 'of a host'}}, call('take', path=str(tmp_path / 'report'))
+    _, path, done, refused = asker.ask(host, *steps, *puts)
+    assert path == str(tmp_path / 'report')
+    assert done is None
+    assert (tmp_path / 'report').read_text() == 'of a host'
+    assert 'this host may not write it' in refused['error']
 
 
 # --- over another connection
@@ -270,14 +319,9 @@ def test_another_connection_says_what_to_do(asker: Asker, host: Host, connection
 
 
 def test_what_cannot_be_done_is_told_to_the_caller(asker: Asker, host: Host) -> None:
-    services = ['office.Office', 'nowhere.Nothing', 'misspelt.Service', 'office.Broken', 'office.Nothing', 'os.path']
-    asker.variables['ansible_svcfw_services'] = services
+    asker.variables['ansible_svcfw_services'] = ['office.Office', 'nowhere.Nothing']
     steps = [
         call('ask', 'nowhere.Nothing'),
-        call('ask', 'misspelt.Service'),
-        call('ask', 'office.Broken'),
-        call('ask', 'office.Nothing'),
-        call('getcwd', 'os.path'),
         call('unknown'),
         call('add', number=1, unknown=2),
         call('odd'),
@@ -287,13 +331,48 @@ def test_what_cannot_be_done_is_told_to_the_caller(asker: Asker, host: Host) -> 
     ]
     *errors, last = asker.ask(host, *steps)
     parts = [
-        "No module named 'nowhere'", 'SyntaxError', 'it cannot be made', 'module office has no attribute Nothing',
-        'is not a subclass of svcfw.service.Service', 'unknown', 'unknown argument unknown', 'Office',
-        'a failure of its own', 'above the limit',
+        "No module named 'nowhere'", 'unknown', 'unknown argument unknown', 'Office', 'a failure of its own',
+        'above the limit',
     ]  # fmt: skip
     for answer, part in zip(errors, parts, strict=True):
         assert part in answer['error'], answer
     assert last == 1
+
+
+@pytest.mark.parametrize(
+    ('name', 'why'),
+    [
+        ('misspelt.Service', 'SyntaxError: invalid syntax (misspelt.py, line 1)'),
+        ('office.Broken', 'RuntimeError: it cannot be made'),
+        ('office.Nothing', 'RefusedError: no service office.Nothing: module office has no attribute Nothing'),
+        ('os.path', 'RefusedError: os.path is not a subclass of svcfw.service.Service'),
+        ('office.Importing', "ModuleNotFoundError: No module named 'nowhere'"),
+    ],
+)
+def test_a_service_that_cannot_be_used_fails_the_tasks_that_name_it(
+    asker: Asker, farm: Farm, name: str, why: str
+) -> None:
+    """Before anything is done on the host, and whether they call it or not."""
+    inventory = {
+        'a': svcfw(farm.host('a'), ansible_svcfw_services=['office.Office', name]),
+        'b': svcfw(farm.host('b'), ansible_svcfw_services=['office.Office']),
+    }
+    tasks = [{'name': 'touch', 'file': {'path': '/tmp/touched', 'state': 'touch'}}, *asker.tasks(call('add'))]
+    asker.variables = {}
+    run = asker.play(inventory, tasks)
+    event = run.result('touch', 'a')
+    assert event['kind'] == 'failed', run.output
+    assert f'{name} is in ansible_svcfw_services, and cannot be used: {why}' in event['result']['msg']
+    assert not farm.host('a').path('/tmp/touched').exists()
+    assert answers(run, 'b') == [1], run.output
+
+
+def test_a_service_is_made_before_the_first_task_and_once(asker: Asker, farm: Farm) -> None:
+    """By its log line: in a run in which no module calls it."""
+    asker.variables['ansible_svcfw_services'] = ['office.Telling']
+    inventory = {f'h{i}': svcfw(farm.host(f'h{i}')) for i in range(3)}
+    run = asker.play(inventory, [{'name': 'first', 'ping': {}}, {'name': 'second', 'ping': {}}])
+    assert run.output.count('office.Telling: it is made') == 1, run.output
 
 
 def test_an_error_that_nobody_catches_ends_the_module_in_a_sentence(asker: Asker, host: Host) -> None:
@@ -304,10 +383,41 @@ def test_an_error_that_nobody_catches_ends_the_module_in_a_sentence(asker: Asker
 
 
 def test_a_service_that_exits_is_told_of_and_not_started_again(asker: Asker, host: Host) -> None:
-    first, second = asker.ask(host, call('leave'), call('add'))
+    # Tasks that call none of them go on.
+    tasks = [*asker.tasks(call('leave'), call('add')), {'name': 'after', 'ping': {}}]
+    run = asker.play({'web1': svcfw(host)}, tasks)
+    first, second = answers(run, 'web1')
     assert first['error'].startswith('office.Office.leave: the process in which the services of this run live has')
     assert 'not started again before the next run' in second['error']
+    assert run.result('after')['kind'] == 'ok', run.output
     assert asker.ask(host, call('add')) == [1]
+
+
+def test_a_service_that_eats_memory_harms_its_own_callers(asker: Asker, farm: Farm) -> None:
+    """Its process has half of what there is; here less, since the machine needs the rest."""
+    inventory = {f'h{i}': svcfw(farm.host(f'h{i}')) for i in range(2)}
+    tasks = [
+        {'name': 'eat', 'ask': {'steps': [call('eat', limit=1 << 30)], 'ends': True}, 'ignore_errors': True,
+         'when': 'inventory_hostname == "h0"'},
+        *asker.tasks(call('limits'), call('add')),
+    ]  # fmt: skip
+    run = asker.play(inventory, tasks)
+    assert run.result('eat', 'h0')['result']['msg'].startswith('office.Office.eat: MemoryError: it needs more than')
+    assert [answers(run, name)[0] for name in inventory] == 2 * [[1 << 30, 500]]
+    assert sorted(answers(run, name)[1] for name in inventory) == [1, 2]
+    usual = asker.ask(farm.host('h0'), call('limits'))[0]
+    assert usual == [memory.there() // memory.PART, 500]
+
+
+def test_a_method_that_hangs_keeps_its_own_callers_waiting(asker: Asker, farm: Farm) -> None:
+    inventory = {f'h{i}': svcfw(farm.host(f'h{i}')) for i in range(2)}
+    hang = {'call': {'service': 'office.Office', 'method': 'hang', 'timeout': 3}}
+    tasks = [{'name': 'ask', 'ask': {'steps': [hang, call('add')]}}]
+    run = asker.play(inventory, tasks)
+    for name in inventory:
+        late, count = answers(run, name)
+        assert 'hang has not answered within 3 s' in late['error']
+        assert count in (1, 2)
 
 
 def test_a_killed_service_host_ends_the_calls_of_all_its_hosts(asker: Asker, farm: Farm) -> None:

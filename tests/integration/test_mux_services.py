@@ -122,6 +122,11 @@ def run() -> Iterator['subprocess.Popen[bytes]']:
     process.wait()
 
 
+def module(body: str) -> bytes:
+    """The source of a module with this body."""
+    return (MODULE_UTILS + MODULE.replace('BODY', '\n'.join(f'    {line}' for line in body.splitlines()))).encode()
+
+
 class Site:
     """The services, and what one run's hosts are offered of them."""
 
@@ -136,14 +141,14 @@ class Site:
         """What a host is offered; `fields` of Offer."""
         places = [str(self.folder / 'services')]
         usual: dict[str, Any] = {'services': ['office.Office', 'office.Slow'], 'files': []}
+        usual |= {'uploads': [], 'upload_bytes': 1 << 30}
         facts = {'inventory_hostname': host}
         return Offer(self.run, sys.executable, sys.path, str(self.folder), places, facts=facts, **{**usual, **fields})
 
     def ask(self, body: str, target: Target = HERE, offer: Offer | None = None, client: Client | None = None) -> Any:
         """What the module with this body answers, or its last words."""
-        source = MODULE_UTILS + MODULE.replace('BODY', '\n'.join(f'    {line}' for line in body.splitlines()))
         used = client or self.mux.client()
-        result = used.run_source(target, source.encode(), [sys.executable], {}, offer=offer or self.offer())
+        result = used.run_source(target, module(body), [sys.executable], {}, offer=offer or self.offer())
         lines = result.stdout.splitlines()
         assert lines, result.stderr.decode()
         return json.loads(lines[-1])
@@ -405,6 +410,55 @@ def test_a_link_that_is_lost_in_mid_fetch_is_told_and_leaves_nothing(site: Site,
     site.mux.wait_for(lambda: fds(client.mux_pid) <= before + 1, 'the end of what it held')
     assert site.answer(call('add'), Target(link(host='other')), site.offer('other'), client) == 2
     check_others(site.mux)
+
+
+def test_a_put_that_is_cut_off_is_resumed_by_the_same_host_alone(site: Site, tmp_path: Path) -> None:
+    (tmp_path / 'large').write_bytes(os.urandom(MiB) * 40)
+    (tmp_path / 'to').mkdir()
+    body = f"""
+def report(done, total):
+    steps.append(done)
+    if len(steps) > 1 and done > {20 * MiB} and {{stops}}:
+        import os
+        os._exit(1)
+
+steps = []
+services.put({str(tmp_path / 'large')!r}, {str(tmp_path / 'to' / 'large')!r}, on_progress=report)
+answer = steps[0]
+"""
+    may = {'uploads': [str(tmp_path / 'to')], 'upload_bytes': 119 * MiB}
+    offers = {name: site.offer(name, **may) for name in ('here', 'other')}
+    client = site.mux.client()
+    client.run_source(HERE, module(body.format(stops=1)), [sys.executable], {}, offer=offers['here'])
+    site.mux.wait_for(lambda: [path.stat().st_size >= MiB for path in (tmp_path / 'to').iterdir()], 'what is kept')
+    other = Target(link(host='other'))
+    assert site.answer(body.format(stops=0), other, offers['other']) < MiB
+    (kept,) = [path for path in (tmp_path / 'to').iterdir() if path.name != 'large']
+    kept_bytes = kept.stat().st_size
+    (tmp_path / 'to' / 'large').unlink()
+    assert site.answer(body.format(stops=0), HERE, offers['here']) >= kept_bytes > MiB
+    assert (tmp_path / 'to' / 'large').read_bytes() == (tmp_path / 'large').read_bytes()
+    assert os.listdir(tmp_path / 'to') == ['large']
+    # What had come counts once: three of 40 MiB are within 119, and a fourth is not.
+    assert site.answer(body.format(stops=0), HERE, offers['here']) < MiB
+    assert 'in this run, and may put' in site.ask(body.format(stops=0), HERE, offers['here'])['failed']
+
+
+def test_a_host_hears_nothing_of_what_the_controller_has(site: Site, tmp_path: Path) -> None:
+    """Neither which contents there are, nor blocks of the present file, which may be another host's."""
+    (tmp_path / 'to').mkdir()
+    secret = os.urandom(4 * MiB)
+    (tmp_path / 'to' / 'present').write_bytes(secret)
+    body = f"""
+import hashlib
+top = services._controller()
+arguments = dict(path={str(tmp_path / 'to' / 'present')!r}, size={4 * MiB}, token=b'x', wanted={{}}, data=None)
+said = top.call_service('svcfw.files.service.FileService', 'begin_put', digest=b'y' * 32, **arguments)
+answer = [said['is_done'], said['offset'], said['signature'], said['same_size']]
+"""
+    assert site.answer(body, HERE, site.offer(uploads=[str(tmp_path / 'to')])) == [False, 0, None, []]
+    site.mux.wait_for(lambda: os.listdir(tmp_path / 'to') == ['present'], 'the end of what was begun')
+    assert (tmp_path / 'to' / 'present').read_bytes() == secret
 
 
 def test_a_module_has_one_descriptor_more_and_what_it_starts_has_none(site: Site) -> None:

@@ -1,18 +1,25 @@
 """The collection's modules that ask ready services of the controller."""
 
+import ast
 import hashlib
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import yaml
 
-from tests.integration.test_module_services import Asker, call, svcfw
+from tests.integration.test_module_services import Asker, answers_of, call, svcfw
 from tests.support.ansible import Controller
 from tests.support.artifact_server import ArtifactServer
-from tests.support.hosts import Farm, Host
+from tests.support.flow import line
+from tests.support.hosts import CHECKOUT, Farm, Host
 from tests.support.interpreters import need_python
+from tests.support.sshd import LOOPBACK
 from tests.support.timing import seconds, wait_until
 from tests.support.venvs import need_core
 
@@ -106,6 +113,58 @@ def test_all_hosts_get_what_was_downloaded_once(
         assert path.read_bytes() == content
         assert path.stat().st_mode & 0o7777 == 0o640
     assert server.downloads == ['/app.tar']
+
+
+#: For ssh: a host that is reached by a port that no file knows.
+UNKNOWN = '-F /dev/null -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null'
+
+
+def counting(stack: ExitStack, host: Host, folder: Path) -> tuple[int, Path]:
+    """A port that leads to a host, and the file that holds how many bytes have gone that way."""
+    counter = folder / f'{host.address}.bytes'
+    return stack.enter_context(line(host.address, host.port, 0, counter=str(counter))), counter
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(('hosts', 'aliases'), [(1, 100), (20, 1)])
+def test_each_link_carries_a_content_once(
+    asker: Asker, farm: Farm, server: ArtifactServer, tmp_path: Path, hosts: int, aliases: int
+) -> None:
+    """However many names of the inventory lead to an account; the service that they call executes once, too."""
+    size = 2 << 20
+    server.files['/app.tar'] = content = os.urandom(size)
+    asker.controller.env['ANSIBLE_FORKS'] = '100'
+    asker.variables['ansible_svcfw_services'] = ['office.Office', 'office.Slow']
+    asker.variables['ansible_svcfw_files'] = [str(tmp_path / 'large')]
+    (tmp_path / 'large').write_bytes(os.urandom(size))
+    machines = [farm.host(f'h{i}') for i in range(hosts)]
+    with ExitStack() as stack:
+        ways = [counting(stack, machine, tmp_path) for machine in machines]
+        inventory = {
+            f'h{i}-{alias}': {
+                **svcfw(machine), 'ansible_host': LOOPBACK, 'ansible_port': port, 'ansible_ssh_common_args': UNKNOWN,
+            }
+            for i, (machine, (port, _)) in enumerate(zip(machines, ways, strict=True)) for alias in range(aliases)
+        }  # fmt: skip
+        asker.play(inventory, [{'name': 'warm', 'ping': {}}])
+        before = [int.from_bytes(counter.read_bytes(), sys.byteorder) for _, counter in ways]
+        place = '/tmp/{{ inventory_hostname }}'
+        fetch = {'fetch': {'path': str(tmp_path / 'large'), 'to': f'{place}.large'}}
+        gather = call('gather', 'office.Slow', number=len(inventory))
+        tasks = [artifact(server, dest=place), *asker.tasks(fetch, call('add'), gather)]
+        run = asker.play(inventory, tasks)
+        carried = [
+            int.from_bytes(counter.read_bytes(), sys.byteorder) - earlier
+            for (_, counter), earlier in zip(ways, before, strict=True)
+        ]
+    assert server.downloads == ['/app.tar']
+    for name in inventory:
+        path = machines[int(name[1:].partition('-')[0])].path(f'/tmp/{name}')
+        assert path.read_bytes() == content, run.output
+        assert path.with_name(f'{name}.large').read_bytes() == (tmp_path / 'large').read_bytes()
+    assert [answers_of(event)[2] for event in run.results('ask')] == len(inventory) * [1], run.output
+    for each in carried:  # both contents, the modules once, some KiB for each run of one
+        assert 2 * size < each < 2 * size + (1 << 20) + aliases * (20 << 10)
 
 
 def test_a_later_run_asks_whether_it_has_changed_and_with_a_checksum_does_not(
@@ -223,6 +282,9 @@ def test_a_host_that_would_wait_in_vain_fails_at_once(asker: Asker, farm: Farm) 
     failed = [event['result']['msg'] for event in run.results('hold') if event['kind'] == 'failed']
     assert len(failed) == 1, run.output
     assert 'with the strategy linear it would not be released' in failed[0]
+    assert 'Use `strategy: host_pinned` or `free`, or take no more hosts at a time than there are slots' in failed[0]
+    run = asker.play(inventory, counted(slots=2), serial=2)  # what it says to do
+    assert [event['kind'] for event in run.results('release')] == 3 * ['ok'], run.output
     asker.controller.env['ANSIBLE_FORKS'] = '2'
     run = asker.play(inventory, [semaphore(timeout=3)], strategy='free')
     failed = [event['result']['msg'] for event in run.results('hold') if event['kind'] == 'failed']
@@ -278,3 +340,53 @@ def test_all_three_run_on_the_oldest_interpreter(asker: Asker, host: Host, serve
     server.files['/app.tar'] = b'one'
     run = asker.play({'web1': svcfw(host)}, [service_call('add'), artifact(server), semaphore()])
     assert [run.result(name)['kind'] for name in ('call', 'artifact', 'hold')] == ['ok'] * 3, run.output
+
+
+@pytest.mark.parametrize('line', ['2.16', '2.19', '2.21'])
+@pytest.mark.parametrize('name', ['artifact', 'semaphore', 'service_call'])
+def test_each_has_a_page_with_what_its_options_and_results_are(controller: Controller, name: str, line: str) -> None:
+    """As core shows it; and the page names every option that the module takes, and its examples name no other."""
+    core = controller.core = need_core(line)
+    command = [core.script('ansible-doc'), '--json', f'svcfw.svcfw.{name}']
+    done = subprocess.run(command, env=controller.env, capture_output=True, text=True, check=True)
+    page = json.loads(done.stdout)[f'svcfw.svcfw.{name}']
+    shown = subprocess.run(command[:1] + command[2:], env=controller.env, capture_output=True, text=True, check=True)
+    assert all(option in shown.stdout for option in page['doc']['options'])
+    assert 'ERROR' not in shown.stderr + done.stderr
+    taken = taken_options(Path(CHECKOUT) / 'ansible_plugins' / 'modules' / f'{name}.py')
+    options = page['doc']['options']
+    assert set(options) >= taken
+    assert set(options) - taken <= COMMON
+    assert all(option['description'] for option in options.values())
+    assert all(value['description'] for value in page['return'].values())
+    used = {
+        option
+        for play in yaml.safe_load(page['examples'])
+        for task in tasks_of(play)
+        for option in task.get(f'svcfw.svcfw.{name}', {})
+    }
+    assert used
+    assert used <= set(options)
+    assert 'check_mode' in page['doc']['attributes']
+
+
+#: Options of all modules with files, which a fragment of core describes.
+COMMON = {'mode', 'owner', 'group', 'seuser', 'serole', 'setype', 'selevel', 'unsafe_writes', 'attributes'}
+
+
+def taken_options(path: Path) -> set[str]:
+    """The names in a module's argument_spec; those with an underscore are the action's."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.keyword) and node.arg == 'argument_spec':
+            assert isinstance(node.value, ast.Call)
+            return {str(each.arg) for each in node.value.keywords if not str(each.arg).startswith('_')}
+    raise AssertionError('no argument_spec')
+
+
+def tasks_of(tasks: object) -> list[dict[str, dict[str, object]]]:
+    """All tasks of a play or a list of these, blocks taken apart."""
+    if isinstance(tasks, list):
+        return [task for each in tasks for task in tasks_of(each)]
+    assert isinstance(tasks, dict)
+    inner = [tasks_of(tasks[key]) for key in ('tasks', 'block', 'always', 'rescue') if key in tasks]
+    return [task for each in inner for task in each] or [tasks]

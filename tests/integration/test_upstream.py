@@ -32,6 +32,15 @@ def test_a_target_passes(name: str, tmp_path: Path) -> None:
     assert verdict.logins, 'it never logged in'
 
 
+@pytest.mark.parametrize('name', ['strategy_linear', 'strategy_free', 'strategy_host_pinned', 'delegate_to'])
+def test_a_target_passes_with_our_strategies(name: str, tmp_path: Path) -> None:
+    core = need_core('2.21')
+    source = need_source(core)
+    target = Target.load(source, name)
+    verdict = run_target(target, source, core, CONNECTIONS['strategy'], tmp_path / 'hosts', tmp_path / 'log')
+    assert verdict.passed, verdict.log.read_text(errors='replace')
+
+
 def test_every_target_of_the_release_is_run_or_left_out_with_a_reason() -> None:
     assert unlisted(need_source(need_core('2.19'))) == []
 

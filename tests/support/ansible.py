@@ -120,8 +120,7 @@ class Controller:
 
         `enter` is called in the new process before its exec.
         """
-        hosts = self.directory / 'inventory.json'
-        hosts.write_text(json.dumps({'all': {'hosts': inventory}}))
+        hosts = self.write_inventory(inventory)
         (self.directory / 'events.jsonl').write_text('')
         command = [self.core.script('ansible-playbook'), '-i', str(hosts), *args]
         if variables:
@@ -138,6 +137,12 @@ class Controller:
             start_new_session=True,
             preexec_fn=enter,
         )
+
+    def write_inventory(self, inventory: Inventory) -> Path:
+        """The inventory as a file."""
+        hosts = self.directory / 'inventory.json'
+        hosts.write_text(json.dumps({'all': {'hosts': inventory}}))
+        return hosts
 
     def finish(self, process: 'subprocess.Popen[str]', timeout_s: float = 300) -> Run:
         """Wait for a started run; AssertionError with its output so far if it is not done after `timeout_s` (unscaled).

@@ -28,6 +28,10 @@ INVENTORY = f'{INTEGRATION}/inventory'
 INJECTOR = f'{TREE}/test/lib/ansible_test/_util/target/injector'
 SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
+# In the place of a connection: that of ssh, with our strategies in the place of core's.
+LED = 'ssh, led by a strategy'
+STRATEGY = re.compile(r'(strategy:\s*|ANSIBLE_STRATEGY=)(linear|free|host_pinned)\b')
+
 # What pip and package managers on the controller need of this machine.
 PASSED_ON = re.compile(r'PIP_.*|SSL_CERT_.*|REQUESTS_CA_BUNDLE|(http|https|no)_proxy', re.I)
 
@@ -72,10 +76,11 @@ class Place:
     """A controller with the release's tests, and the host that they work on: itself for those that share its files."""
 
     def __init__(self, core: Core, source: Path, connection: str, target: Target, farm: Farm) -> None:
-        """Starts the hosts in `farm`, whose owner ends them. `connection`: what ansible_connection is to be."""
+        """Starts the hosts in `farm`, whose owner ends them. `connection`: what ansible_connection is to be, or LED."""
         self._core = core
         self._source = source
-        self._connection = connection
+        self._is_led = connection == LED
+        self._connection = 'ssh' if self._is_led else connection
         self._target = target
         self._own_network = target.name in OWN_ADDRESSES
         names = ['controller'] if target.is_on_controller else ['controller', 'testhost']
@@ -90,6 +95,8 @@ class Place:
         self._write(f'{INTEGRATION}/integration.cfg', '')
         for file in filter(is_inventory, target.directory.rglob('*')):
             self._put_under_test(file.relative_to(source))
+        for file in target.directory.rglob('*') if self._is_led else ():
+            self._lead(file.relative_to(source))
 
     def in_order(self) -> list[Target]:
         """What is to be run, the target itself last."""
@@ -166,6 +173,7 @@ class Place:
             'ANSIBLE_TEST_CI': '',
             'ANSIBLE_TEST_COVERAGE': '',
             'ANSIBLE_TEST_ANSIBLE_VERSION': self._source.name.partition('-')[2],
+            **({'ANSIBLE_STRATEGY': 'svcfw.svcfw.linear'} if self._is_led else {}),
             **target.environment,
         }
 
@@ -202,6 +210,16 @@ class Place:
         """Have an inventory of a target's own use the connection under test where it says local or ssh."""
         text = (self._source / file).read_text()
         changed = re.sub(r'(ansible_connection\s*[=:]\s*)(local|ssh)\b', rf'\g<1>{self._connection}', text)
+        if changed != text:
+            self._write(f'{TREE}/{file}', changed)
+
+    def _lead(self, file: Path) -> None:
+        """Have a file of a target's own name our strategies where it names core's."""
+        try:
+            text = (self._source / file).read_text()
+        except (OSError, UnicodeDecodeError):
+            return
+        changed = STRATEGY.sub(r'\1svcfw.svcfw.\2', text)
         if changed != text:
             self._write(f'{TREE}/{file}', changed)
 

@@ -28,6 +28,7 @@ class FakeMux:
         self.boots: list[str] = []
         self.typed: list[bytes] = []
         self.connects: list[dict[str, Any]] = []
+        self.begun: list[bytes] = []  # links of contexts that clients had started ahead
 
     def connect(self, **options: Any) -> 'FakeClient | None':
         """As Client.connect."""
@@ -36,6 +37,8 @@ class FakeMux:
             return None
         self.is_running = True
         return FakeClient(self)
+
+    begin = connect  # as Client.begin
 
     def named(self, *methods: str) -> list[tuple[Any, ...]]:
         """The calls of these methods, in order."""
@@ -60,6 +63,9 @@ class FakeClient:
         self._mux = mux
         self.is_closed = False
 
+    def begin_context(self, target: Target) -> None:
+        self._mux.begun.append(target.link)
+
     # -- blocking --------------------------------------------------------------------------------------------------
 
     def facts(self, target: Target) -> dict[str, Any]:
@@ -70,7 +76,7 @@ class FakeClient:
         self._block(target, 'expand_user', name)
         return self._mux.homes.get(name, name)
 
-    def run_module(self, target: Target, payload: Any, env: dict[str, str]) -> Result:
+    def run_module(self, target: Target, payload: Any, env: dict[str, str], **process: Any) -> Result:
         return self._run(target, 'run_module', payload, env)
 
     def run_source(self, target: Target, source: bytes, interpreter: list[str], env: dict[str, str]) -> Result:

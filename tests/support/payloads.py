@@ -39,11 +39,15 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: `status` as subprocess gives a return code (minus the signal), None if nobody knows."""
+    """How a run ended: `status` as subprocess gives a return code (minus the signal), None if nobody knows.
+
+    ran: as of template.Exited.
+    """
 
     status: int | None
     stdout: bytes
     stderr: bytes
+    ran: tuple[int, ...] = ()
 
     @property
     def result(self) -> dict[str, Any]:
@@ -112,7 +116,11 @@ def run_warm(jobs: Iterable[dict[str, Any]], python: str, base_env: Mapping[str,
     assert done.returncode == 0, done.stderr.decode()
     results, report = pickle.loads(done.stdout)
     assert not report['leaked'], 'the agent has other descriptors than before'
-    return [Outcome(status if status is None else _code(status), stdout, stderr) for status, stdout, stderr in results]
+    assert not report['left'], 'processes of jobs have outlived their template'
+    return [
+        Outcome(status if status is None else _code(status), stdout, stderr, ran)
+        for status, stdout, stderr, ran in results
+    ]
 
 
 def _code(status: int) -> int:

@@ -1,17 +1,22 @@
 """An agent's part, for tests, under any Python from 3.6 on: takes jobs on stdin, runs them in a template, one by one.
 
-Input and output are pickled: a list of jobs in; a list of (status, stdout, stderr) and a report of the driver out.
+Input and output are pickled: a list of jobs in; a list of (status, stdout, stderr, ran) and a report of the driver
+out.
 """
 
 import os
 import pickle
 import select
 import sys
+import time
+
+#: Of the processes in which jobs ran.
+PIDS = set()
 
 
 def run(template, job_id, job):
-    """(wait status, stdout, stderr) of one job; the status is None if the template died."""
-    from svcfw.agent.template.template import Exited, Lost
+    """(wait status, stdout, stderr, ran) of one job; the status is None if the template died."""
+    from svcfw.agent.template.template import Exited, Lost, Started
 
     job = dict(job)
     contents = job.pop('contents', [])
@@ -24,7 +29,7 @@ def run(template, job_id, job):
     for _, write_end in pipes:
         os.close(write_end)
     outputs = {read_end: [] for read_end, _ in pipes}
-    live, ended, status = set(outputs), False, None
+    live, ended, status, ran = set(outputs), False, None, ()
     while live or not ended:
         readable, writable, _ = select.select(
             [template.fileno()] * (not ended) + list(live), [template.fileno()] if template.wants_write() else [], []
@@ -33,8 +38,10 @@ def run(template, job_id, job):
             template.flush()
         if not ended and template.fileno() in readable:
             for event in template.receive():
+                if isinstance(event, Started):
+                    PIDS.add(event.pid)
                 if isinstance(event, Exited):
-                    ended, status = True, event.status
+                    ended, status, ran = True, event.status, event.ran
                 ended = ended or isinstance(event, Lost)
         for fd in live.intersection(readable):
             data = os.read(fd, 65536)
@@ -43,7 +50,15 @@ def run(template, job_id, job):
                 live.remove(fd)
                 os.close(fd)
     stdout, stderr = (b''.join(outputs[read_end]) for read_end, _ in pipes)
-    return status, stdout, stderr
+    return status, stdout, stderr, ran
+
+
+def _is_alive(pid):
+    try:
+        with open(os.path.join('/proc', str(pid), 'stat')) as file:
+            return file.read().rpartition(')')[2].split()[0] not in 'ZX'
+    except OSError:
+        return False
 
 
 def main():
@@ -59,7 +74,10 @@ def main():
     template.close()
     while not template.reap():
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-    report = {'leaked': sorted(os.listdir('/proc/self/fd')) != fds}
+    deadline = time.time() + 10
+    while any(map(_is_alive, PIDS)) and time.time() < deadline:
+        time.sleep(0.01)
+    report = {'leaked': sorted(os.listdir('/proc/self/fd')) != fds, 'left': list(filter(_is_alive, PIDS))}
     sys.stdout.buffer.write(pickle.dumps((results, report), 2))
     sys.stdout.flush()
     sys.path.append(checkout)

@@ -73,6 +73,7 @@ class ProcessJob(Job):
         self._stdin_fd = -1
         self._stdin = memoryview(b'')
         self._status = None
+        self._ran = ()
         self._is_over = False
 
     def read_from(self, fd, number):
@@ -95,9 +96,10 @@ class ProcessJob(Job):
         self._stdin_fd, self._stdin = fd, memoryview(data)
         self._on_stdin_writable()
 
-    def exited(self, status):
-        """The process has ended with this exit status."""
+    def exited(self, status, ran=()):
+        """The process has ended with this exit status. ran: as of template.Exited."""
         self._status = status
+        self._ran = ran
         self._close_stdin()
         if self._ends_at_exit:
             # All it wrote is there; a process left behind may hold the terminal open, or print, for ever.
@@ -210,5 +212,5 @@ class ProcessJob(Job):
         if self._status is not None and not self._fds and not self._is_over:
             self._is_over = True
             if not self.is_killed:
-                self._output.finish(self._status)
+                self._output.finish(self._status, self._ran)
             self._on_over(self)

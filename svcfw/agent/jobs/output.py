@@ -39,9 +39,9 @@ class Output(object):
             if not self.is_full():
                 self._on_room()
 
-    def finish(self, number):
+    def finish(self, number, ran=()):
         """Send the rest and the result."""
-        self._message.reply((ops.DONE, number, bytes(self._held[1]), bytes(self._held[2])))
+        self._message.reply((ops.DONE, number, bytes(self._held[1]), bytes(self._held[2])) + ran)
 
     def _size(self):
         return len(self._held[1]) + len(self._held[2])

@@ -7,6 +7,7 @@ from, and becomes a context within the running module. It has no children, and e
 import struct
 
 from svcfw.agent import ops
+from svcfw.agent.links.keeper import Keeper
 from svcfw.boot import first_stage
 from svcfw.core import handles
 from svcfw.core.parent.relay import relay_of
@@ -31,6 +32,7 @@ class Links:
         self._router = router
         self._prepare_for = prepare_for
         self._relay = relay_of(router)
+        self._keeper = Keeper(router)
 
     def open(self, door):
         """Make a context of the job behind `door`, unless it is over by now."""
@@ -46,7 +48,7 @@ class Links:
             'log_level': router.log_level,
             'max_bytes': MAX_FRAME_BYTES - _ENVELOPE_BYTES,
         }
-        second_stage = first_stage.second_stage(router.bundle, config)
+        configured = first_stage.configuration(config)
         fd = door.hand_over()
         link = self._relay.link(None, MAX_FRAME_BYTES)
         door.stream = stream = self._relay.add_child(
@@ -55,8 +57,8 @@ class Links:
         self._watch(stream)
         # Before anything that it says: by its request the multiplexer knows what it may have.
         router.context(router.parent_ids[-1]).send(handles.AGENT, (ops.LINK, door.key, context_id))
-        if door.is_prepared:
-            second_stage = second_stage[len(router.bundle) :]
+        # It knows the size of this one, so nothing is padded.
+        second_stage = configured if door.is_prepared else router.bundle + configured
         stream.write_ahead(SIZE.pack(len(second_stage)) + second_stage)
         self._prepare(door)
 
@@ -66,7 +68,7 @@ class Links:
         used = {
             name: loaded[name] for name in loaded if name.startswith(_USED_BY_JOBS) and not name.startswith(_AGENTS_OWN)
         }
-        self._prepare_for(door.key, first_stage.second_stage(self._router.bundle, {}), used)
+        self._prepare_for(door.key, self._router.bundle + first_stage.configuration({}), used)
 
     def _watch(self, stream, waits_since=None):
         """Look now and then whether the module takes what is sent to it."""

@@ -30,13 +30,17 @@ class Started(object):
 
 
 class Exited(object):
-    """Job `job_id` has ended; `status` (int) is that of waitpid. Output may still have to be read."""
+    """Job `job_id` has ended; `status` (int) is that of waitpid. Output may still have to be read.
 
-    __slots__ = ('job_id', 'status')
+    ran: (which run of its process it was, place in kinds.KINDS of why it was the last), or ().
+    """
 
-    def __init__(self, job_id, status):
+    __slots__ = ('job_id', 'status', 'ran')
+
+    def __init__(self, job_id, status, ran=()):
         self.job_id = job_id
         self.status = status
+        self.ran = ran
 
 
 class Lost(object):
@@ -75,6 +79,7 @@ class Template(object):
         self._member_lists = set()
         self._prepared = set()
         self._jobs = {}
+        self._ran = {}
         self._watch = None
         self._is_spent = False
         self._socket, theirs = socket.socketpair()
@@ -127,8 +132,9 @@ class Template(object):
 
         `job` is a dict: kind ('module' or 'source'), interpreter (list of words), env (dict of str); for a module also
         format, module, fqn, params (bytes or str), profile, secrets (list of str, None if not to be handed over),
-        rlimit_nofile, members (list of (name, digest)); for a source also source (bytes). A job may have a
-        `member_list`, a name for its members, which are then sent once.
+        rlimit_nofile, members (list of (name, digest)), condition (see warm/condition.py), can_rehearse (whether core
+        is one for which a process may be forked ahead), may_reuse (whether others may run in its process); for a source
+        also source (bytes). A job may have a `member_list`, a name for its members, which are then sent once.
         Raises ValueError if a member was not given with `add`.
         """
         if self.knows(job):
@@ -153,7 +159,7 @@ class Template(object):
         if new or not self._prepared:
             stage = b'' if self._prepared else second_stage
             self._prepared.update(sources)
-            self._send(pipe.PREPARE, pipe.pack_code(stage, new))
+            self._send(pipe.PREPARE, pipe.pack(stage, new))
 
     def kill(self, job_id, signal_number):
         """Send a signal to the process group of a job. No-op if it has ended."""
@@ -240,9 +246,11 @@ class Template(object):
                 yield Started(job_id, value)
             elif kind == pipe.SPENT:
                 self._is_spent = True
+            elif kind == pipe.RAN:
+                self._ran[job_id] = (value & 0xFFFF, value >> 16)
             else:
                 self._jobs.pop(job_id, None)
-                yield Exited(job_id, value)
+                yield Exited(job_id, value, self._ran.pop(job_id, ()))
 
     def _take_greeting(self):
         """Whether the greeting is complete: the paths that affect the interpreter, watched from now on."""

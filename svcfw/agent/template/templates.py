@@ -177,7 +177,7 @@ class Templates(object):
 
     def _on_event(self, template, event):
         if isinstance(event, Exited):
-            self._jobs.pop(event.job_id)[0].exited(exit_status(event.status))
+            self._jobs.pop(event.job_id)[0].exited(exit_status(event.status), event.ran)
         elif isinstance(event, Lost):
             self._lose(self._jobs.pop(event.job_id)[0], event.pid)
         elif isinstance(event, Unfit):

@@ -56,18 +56,22 @@ def leave_agent(keep):
     _fresh_hooks()
 
 
-def take_stdio(stdout_fd, stderr_fd, start):
-    """In a job's child: a new session, stdin at end-of-file, the job's output, and streams on them.
+def become_leader(start):
+    """In a fork of the template: a new session, and the signals of a new interpreter.
 
-    The old stream objects stay referenced: freed, they would write what they still hold into the job's output.
+    The old stream objects stay referenced: freed, they would write what they still hold into a job's output.
     """
     os.setsid()
-    os.dup2(stdout_fd, 1)
-    os.dup2(stderr_fd, 2)
     start.replaced = (sys.stdin, sys.stdout, sys.stderr, sys.__stdin__, sys.__stdout__, sys.__stderr__)
-    open_streams(start)
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+
+
+def take_output(stdout_fd, stderr_fd, start):
+    """Make these the output of this process; new streams are on them, and stdin is at its end."""
+    os.dup2(stdout_fd, 1)
+    os.dup2(stderr_fd, 2)
+    open_streams(start)
 
 
 def open_streams(start, errors=None):
@@ -135,7 +139,7 @@ def _fresh_hooks():
     for name in [name for name in sys.modules if name.partition('.')[0] == 'svcfw']:
         del sys.modules[name]  # no module of a payload can import it; running code keeps what it uses
     sys.excepthook, sys.displayhook = sys.__excepthook__, sys.__displayhook__
-    _clear_exit_functions()
+    clear_exit_functions()
     logging = sys.modules.get('logging')
     if logging is not None:
         del logging.root.handlers[:]
@@ -149,7 +153,7 @@ def _is_of_svcfw(finder):
     return cls.__module__.partition('.')[0] in ('svcfw', '__main__')
 
 
-def _clear_exit_functions():
+def clear_exit_functions():
     """Clear exit functions, which are the agent's; two modules rely on having registered theirs once."""
     atexit._clear()
     logging = sys.modules.get('logging')

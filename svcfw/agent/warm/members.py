@@ -14,6 +14,10 @@ class Members(object):
         """Keep `content` (bytes) under its digest (32 bytes), which the caller has verified."""
         self._contents[digest] = content
 
+    def digests(self):
+        """Those of all contents (list of bytes)."""
+        return list(self._contents)
+
     def content(self, digest):
         """The content (bytes); KeyError if it was never added."""
         return self._contents[digest]
@@ -39,6 +43,22 @@ class Members(object):
             return
         if not raised:
             self._codes[key] = code
+
+    def of(self, digests):
+        """What there is of these digests (iterable of bytes), for `take_in` (list)."""
+        wanted = set(digests)
+        codes = {digest: [] for digest in wanted}
+        for (digest, filename), code in self._codes.items():
+            if digest in wanted:
+                codes[digest].append((filename, code))
+        return [(digest, self._contents[digest], codes[digest]) for digest in wanted]
+
+    def take_in(self, entries):
+        """Keep what `of` gave in another process."""
+        for digest, content, codes in entries:
+            self._contents[digest] = content
+            for filename, code in codes:
+                self._codes[(digest, filename)] = code
 
     def _compile(self, digest, filename):
         return compile(self._contents[digest], filename, 'exec', dont_inherit=True)

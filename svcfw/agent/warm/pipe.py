@@ -19,7 +19,11 @@ EVENT = struct.Struct('>BIi')
 
 ADD, RUN, KILL, PREPARE = 1, 2, 3, 4
 #: SPENT: jobs go the cold way from now on, since what was imported for them is no longer what there is.
-STARTED, EXITED, READY, SPENT = 1, 2, 3, 4
+#: RAN: how a run that others may follow in its process went; from a worker, too, then with a body
+#: (`pack`).
+STARTED, EXITED, READY, SPENT, RAN = 1, 2, 3, 4, 5
+#: Characters of what a worker says.
+MAX_TEXT = 16 * 1024
 _MARSHAL_VERSION = 2
 
 _FD_BYTES = array.array('i').itemsize
@@ -37,14 +41,19 @@ def unpack_job(body):
     return marshal.loads(body)
 
 
-def pack_code(second_stage, sources):
-    """A PREPARE message's body, as of `Prepared.add`."""
-    return marshal.dumps((second_stage, sources), _MARSHAL_VERSION)
+def pack(*values):
+    """The body of a PREPARE message (as of `Prepared.add`), and of RAN and ADD between the template and its workers."""
+    return marshal.dumps(values, _MARSHAL_VERSION)
 
 
-def unpack_code(body):
-    """(second stage, sources) as given to `pack_code`."""
+def unpack(body):
+    """The values (tuple) given to `pack`."""
     return marshal.loads(body)
+
+
+def message(kind, body):
+    """The whole message (bytes)."""
+    return HEADER.pack(len(body), kind) + body
 
 
 def _plain(value):

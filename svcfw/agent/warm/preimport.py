@@ -3,7 +3,8 @@
 A module's own work takes a few milliseconds, the import of `module_utils` some fifty even from compiled code.
 """
 
-import importlib
+import importlib.util
+import os
 import sys
 
 _COMMON = {
@@ -18,6 +19,7 @@ class Preimport(object):
     def __init__(self, finder):
         self._finder = finder
         self._digests = {}
+        self._learned = {}
         self._tried = False
         self._judged = None
         self._fits = False
@@ -43,17 +45,39 @@ class Preimport(object):
             sys.path.remove(self._finder.root)
         self._digests = self._finder.digests([name for name in sys.modules if _is_ansible(name)])
 
+    def learn(self, names):
+        """Import what a run has imported (list of str), if it is of its payload or of the standard library.
+
+        The finder serves the members of that run, whose names it knows from what the run said.
+        """
+        sys.path.insert(0, self._finder.root)
+        try:
+            for name in names:
+                if name not in sys.modules and (self._finder.digests([name]) or _is_standard(name)):
+                    _import_or_not(name)
+        finally:
+            sys.path.remove(self._finder.root)
+        new = [name for name in sys.modules if _is_ansible(name) and name not in self._digests]
+        self._learned.update(self._finder.digests(new))
+
     def judge(self, member_list):
         """Before the fork: check whether the member list that the finder serves has exactly the imported modules."""
         if member_list is not self._judged:
             self._judged = member_list
             self._fits = bool(self._digests) and self._finder.carries(self._digests)
 
-    def settle(self, member_list):
-        """In the child of a job: keep the imported modules only if the job's payload has exactly those."""
+    def settle(self, member_list, is_core=False):
+        """In the child of a job: keep the imported modules only if the job's payload has exactly those.
+
+        is_core: it is one of core's own, which does not mind what others of its files are imported.
+        """
         self.judge(member_list)
-        if not self._fits:
+        digests = self._finder.digests(self._learned)
+        if not self._fits or any(digests[name] != self._learned[name] for name in digests):
             _forget()
+        elif not is_core:
+            for name in self._learned.keys() - digests.keys():
+                _forget_one(name)
 
     def forget_all(self):
         """Remove every `ansible` module from the interpreter."""
@@ -72,6 +96,27 @@ def _forget():
         del sys.modules[name]
     # `ansible.module_utils.six` puts an importer there
     sys.meta_path[:] = [finder for finder in sys.meta_path if not _is_ansible(type(finder).__module__)]
+
+
+def _forget_one(name):
+    parent, _, stem = name.rpartition('.')
+    if sys.modules.pop(name, None) is not None:
+        vars(sys.modules.get(parent, sys)).pop(stem, None)
+
+
+def _import_or_not(name):
+    try:
+        importlib.import_module(name)
+    except BaseException:
+        sys.modules.pop(name, None)
+
+
+def _is_standard(name):
+    top = name.partition('.')[0]
+    if top in sys.builtin_module_names or top in getattr(sys, 'stdlib_module_names', ()):  # since 3.10
+        return True
+    origin = str(getattr(importlib.util.find_spec(top), 'origin', ''))
+    return origin.startswith(os.path.dirname(os.__file__) + os.sep) and '-packages' + os.sep not in origin
 
 
 def _is_ansible(name):

@@ -12,33 +12,49 @@ import sys
 from importlib.machinery import BuiltinImporter
 
 from svcfw.agent import interpreter, start_folder
-from svcfw.agent.warm import child, cold, environment, importable, zip_file
+from svcfw.agent.warm import child, cold, condition, environment, importable, zip_file
 
 _EXIT_FLUSH_FAILED = 120
 _FREEZES = getattr(gc, 'freeze', None) is not None  # since 3.7
 
 
-def run(job, folder, members, finder, preimport, start):
+class Tools(object):
+    """What runs are made with: the template's Members, MemoryFinder and Preimport, and a StartState."""
+
+    def __init__(self, members, finder, preimport, start):
+        self.members = members
+        self.finder = finder
+        self.preimport = preimport
+        self.start = start
+
+
+def run(job, folder, tools):
     """Run `job` and exit; never returns. `folder` is where its zip is written, or None if it needs none."""
-    root = importable.Root(finder.root, job, members)
-    status = _guard(_program, job, folder, root, members, finder, preimport, start)
-    os._exit(_finish(status, root))
+    os._exit(finish(*attempt(job, tools, folder)))
 
 
-def _program(job, folder, root, members, finder, preimport, start):
+def attempt(job, tools, folder=None):
+    """Run `job`; returns the status for `finish`, and the importable.Root that is to be removed."""
+    root = importable.Root(tools.finder.root, job, tools.members)
+    return _guard(_program, job, folder, root, tools), root
+
+
+def _program(job, folder, root, tools):
     _restore_folder()
-    zip_path = zip_file.write(folder, job, members) if folder else None
+    if job.get('condition') is not None:
+        condition.require(job['condition'])
+    zip_path = zip_file.write(folder, job, tools.members) if folder else None
     if job['cold']:
         _limit_files(job)
         cold.start(job, zip_path)
     errors = environment.apply(job['env'])
     if errors:
-        child.open_streams(start, errors)
-    _look_started(job, start)
+        child.open_streams(tools.start, errors)
+    _look_started(job, tools.start)
     if job['kind'] == 'source':
-        _run_source(job, finder, preimport, start)
+        _run_source(job, tools)
     else:
-        _run_module(job, zip_path, root, finder, preimport, start)
+        _run_module(job, zip_path, root, tools)
 
 
 def _restore_folder():
@@ -88,16 +104,17 @@ def _look_started(job, start):
 # --- the two kinds of jobs ------------------------------------------------------------------------------------------
 
 
-def _run_module(job, zip_path, root, finder, preimport, start):
+def _run_module(job, zip_path, root, tools):
+    finder, preimport = tools.finder, tools.preimport
     _limit_files(job)
     # The name of a program read from stdin makes the current folder look like the script's own.
-    sys.path[:] = [path for path in start.path if path not in ('', '.', os.getcwd())]
+    sys.path[:] = [path for path in tools.start.path if path not in ('', '.', os.getcwd())]
     if zip_path and zip_file.has_resources(job):
         finder.use([], None)
         preimport.settle([])
     else:
         finder.use(job['members'], job['fqn'], *([zip_path] if zip_path else []))
-        preimport.settle(job['members'])
+        preimport.settle(job['members'], is_core=job.get('may_reuse', False))
     sys.path.insert(0, zip_path or root)
     params = job['params'] if isinstance(job['params'], bytes) else job['params'].encode('utf-8')
     (_run_v2 if job['format'] == 'v2' else _run_v1)(job, params, zip_path or finder.root)
@@ -125,11 +142,11 @@ def _run_v1(job, params, root):
     sys.exit(1)
 
 
-def _run_source(job, finder, preimport, start):
+def _run_source(job, tools):
     """As `python3 < source`: the source itself imports what it needs of `ansible`."""
-    sys.meta_path.remove(finder)
-    preimport.forget_all()
-    sys.path[:] = [''] + start.path
+    sys.meta_path.remove(tools.finder)
+    tools.preimport.forget_all()
+    sys.path[:] = [''] + tools.start.path
     main = type(sys)('__main__')
     main.__dict__.update(
         __builtins__=sys.modules['builtins'],
@@ -181,7 +198,7 @@ def _without_ours(traceback):
     return inner or traceback
 
 
-def _finish(status, root):
+def finish(status, root):
     """End the interpreter in its own order: threads, exit functions, objects, streams. Returns the status."""
     threading = sys.modules.get('threading')
     for end in (getattr(threading, '_shutdown', None), atexit._run_exitfuncs, _collect, root.remove):

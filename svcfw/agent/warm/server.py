@@ -15,10 +15,22 @@ import sys
 import time
 
 from svcfw.agent import private, site_state
-from svcfw.agent.warm import child, environment, finder, members, pipe, preimport, prepared, runner, zip_file
+from svcfw.agent.warm import (
+    child,
+    environment,
+    finder,
+    members,
+    pipe,
+    preimport,
+    prepared,
+    runner,
+    zip_file,
+)
+from svcfw.agent.warm.reuse import kinds, worker, workers
 
 #: Seconds between SIGTERM and SIGKILL.
 KILL_AFTER_S = 5.0
+_IMPORTS = (kinds.KINDS.index('the first run'), kinds.KINDS.index('an import'))
 # Objects since the last collection that are worth another one (20 ms) where there is no gc.freeze.
 _NEW_OBJECTS = 5000
 
@@ -52,6 +64,9 @@ class TemplateServer(object):
         self._member_lists = {}
         self._foreign = None
         self._prepared = prepared.Prepared()
+        self._tools = runner.Tools(self._members, self._finder, self._preimport, start)
+        self._workers = workers.Workers(self._members, self._member_lists)
+        self._last_job = None  # for whose kind a spare is to be forked
         self._kill_at = None
         self._events = bytearray()
         self._wake_read, self._wake_write = os.pipe()
@@ -75,9 +90,12 @@ class TemplateServer(object):
         self._report()
         while self._jobs or not self._receiver.ended:
             self._wait()
+            self._hear_workers()
             self._reap()
             self._take_messages()
             self._report()
+            if not self._jobs and not self._receiver.ended:
+                self._fork_spare()
             if self._receiver.ended:
                 self._end_jobs()
 
@@ -86,6 +104,8 @@ class TemplateServer(object):
         poll.register(self._wake_read, select.POLLIN)
         if not self._receiver.ended:
             poll.register(self._socket, select.POLLIN | (select.POLLOUT if self._events else 0))
+        for sock in self._workers.sockets():
+            poll.register(sock, select.POLLIN)
         poll.poll(None if self._kill_at is None else max(0, self._kill_at - time.monotonic()) * 1000)
         try:
             os.read(self._wake_read, 4096)
@@ -103,7 +123,7 @@ class TemplateServer(object):
                 elif kind == pipe.RUN:
                     self._start_job(*pipe.unpack_job(body))
                 elif kind == pipe.PREPARE:
-                    self._prepare(*pipe.unpack_code(body))
+                    self._prepare(*pipe.unpack(body))
                 elif kind == pipe.KILL:
                     self._kill(*struct.unpack('>II', body))
             if not messages:
@@ -118,30 +138,84 @@ class TemplateServer(object):
         _freeze()
 
     def _start_job(self, job_id, job):
-        stdout_fd, stderr_fd = self._receiver.take_fds(2)
-        link_fds = self._receiver.take_fds(1 if job.pop('has_link', False) else 0)
+        has_link = job.setdefault('has_link', False)
+        fds = self._receiver.take_fds(3 if has_link else 2)
         folder = None
         try:
             self._fill_in_members(job)
-            if job['kind'] == 'module':
+            is_module = job['kind'] == 'module'
+            if is_module:
                 self._warm_up(job)
             job['cold'] = self._is_spent() or bool(environment.needs_cold(job['env'], job['interpreter']))
-            if job['kind'] == 'module' and (zip_file.needed(job) or job['cold']):
+            if is_module and (zip_file.needed(job) or job['cold']):
                 folder = zip_file.make_folder(job)
-            pid = os.fork()
+            can_be_spare = is_module and job.get('can_rehearse') and not job['cold'] and folder is None
+            job['may_reuse'] = bool(can_be_spare and job.get('may_reuse'))
+            self._last_job = job if can_be_spare else None
+            pid = self._fork_or_find(job_id, job, fds, folder)
         except Exception as exc:  # disk full, limit of processes, a malformed job: only this job fails
-            os.write(stderr_fd, ('cannot start the module: %s\n' % exc).encode('utf-8', 'backslashreplace'))
+            os.write(fds[1], ('cannot start the module: %s\n' % exc).encode('utf-8', 'backslashreplace'))
             self._forget_job(folder)
             self._event(pipe.EXITED, job_id, 1 << 8)
         else:
-            if pid == 0:
-                job['link'] = (link_fds[0], self._prepared) if link_fds else None
-                self._be_child(job, folder, stdout_fd, stderr_fd)
             self._jobs[pid] = (job_id, folder)
             self._event(pipe.STARTED, job_id, pid)
         finally:
-            for fd in [stdout_fd, stderr_fd] + link_fds:
+            for fd in fds:
                 os.close(fd)
+
+    def _fork_or_find(self, job_id, job, fds, folder):
+        """The pid of the process that runs the job."""
+        if self._last_job is not None:
+            pid = self._workers.take(job_id, job, fds)
+            if pid is not None:
+                return pid
+        if job['may_reuse']:
+            return self._workers.fork(
+                lambda sock: self._be_worker(sock, lambda one: one.run_first(job, fds)), True, is_busy=True
+            )
+        pid = os.fork()
+        if pid == 0:
+            try:
+                self._leave()
+                self._run_once(job, fds, folder)
+            finally:
+                os._exit(1)
+        return pid
+
+    def _fork_spare(self):
+        """Fork a process for a job like the last one."""
+        job, self._last_job = self._last_job, None
+        if job is None or not self._workers.wants_spare(job['may_reuse']):
+            return
+        is_reused, profile = job['may_reuse'], job['profile']
+        try:
+            self._workers.fork(lambda sock: self._be_worker(sock, lambda one: one.serve(is_reused, profile)), is_reused)
+        except OSError:
+            pass  # the next job may have more luck
+
+    def _be_worker(self, sock, live):
+        try:
+            self._leave()
+            live(worker.Worker(sock, self._tools, self._member_lists, self._run_once))
+        finally:
+            os._exit(1)
+
+    def _leave(self):
+        """In a fork: what only the template needs."""
+        private.show()
+        child.become_leader(self._start)
+        self._socket.close()
+        for fd in [self._wake_read, self._wake_write] + self._receiver.other_fds():
+            os.close(fd)
+
+    def _run_once(self, job, fds, folder=None):
+        """The rest of a forked process's life."""
+        child.take_output(fds[0], fds[1], self._start)
+        for fd in fds[:2]:
+            os.close(fd)
+        job['link'] = (fds[2], self._prepared) if len(fds) > 2 else None
+        runner.run(job, folder, self._tools)
 
     def _fill_in_members(self, job):
         """Complete a job's members: a member list comes with them once, the same list object represents it from then
@@ -167,19 +241,6 @@ class TemplateServer(object):
         self._event(pipe.SPENT, 0, 0)
         return True
 
-    def _be_child(self, job, folder, stdout_fd, stderr_fd):
-        """The rest of the forked process's life."""
-        try:
-            private.show()
-            child.take_stdio(stdout_fd, stderr_fd, self._start)
-            self._socket.close()
-            for fd in [self._wake_read, self._wake_write, stdout_fd, stderr_fd] + self._receiver.other_fds():
-                if fd > 2:
-                    os.close(fd)
-            runner.run(job, folder, self._members, self._finder, self._preimport, self._start)
-        finally:
-            os._exit(1)
-
     def _kill(self, job_id, signal_number):
         for pid, (running, _) in self._jobs.items():
             if running == job_id:
@@ -199,14 +260,27 @@ class TemplateServer(object):
 
     # --- ends of jobs ---
 
+    def _hear_workers(self):
+        for ran in self._workers.reports():
+            if ran.kind in _IMPORTS:
+                self._preimport.learn(ran.more.split())
+                _freeze()
+            job_id, _ = self._jobs[ran.pid]
+            self._event(pipe.RAN, job_id, ran.runs | ran.kind << 16)
+            if not ran.kind:
+                del self._jobs[ran.pid]
+                self._event(pipe.EXITED, job_id, 0)
+
     def _reap(self):
-        while self._jobs:
+        while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
                 return
             if pid == 0:
                 return
+            self._hear_workers()  # of the one that has ended, too
+            self._workers.ended(pid)
             job_id, folder = self._jobs.pop(pid, (None, None))
             self._forget_job(folder)
             if job_id is not None:

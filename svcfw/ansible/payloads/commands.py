@@ -17,8 +17,8 @@ from ansible import constants
 from svcfw.ansible import become, options
 from svcfw.ansible.deferred import DeferredOperations, Other
 from svcfw.ansible.options import played, text
-from svcfw.ansible.payloads import payload
-from svcfw.ansible.payloads.payload_cache import PayloadCache
+from svcfw.ansible.payloads import audited, payload
+from svcfw.ansible.payloads.payload_cache import PayloadCache, core_version
 from svcfw.ansible.recorded import Recorded
 from svcfw.ansible.services import offering
 from svcfw.ansible.session import MuxCalls
@@ -34,6 +34,10 @@ Answer = tuple[int, bytes, bytes]
 
 class NeedsStock(Exception):
     """The stock connection has to run this command; the text says why."""
+
+
+class ConditionIgnored(Exception):
+    """A module was not run, since it was to run on a condition alone."""
 
 
 class Commands:
@@ -64,6 +68,8 @@ class Commands:
         self._payloads = payloads
         self._more = more
         self._target = target
+        #: On which modules run from now on, alone (svcfw.agent.warm.condition); None: they run in any case.
+        self.condition: dict[str, Any] | None = None
 
     def execute(self, cmd: str, in_data: bytes | None, sudoable: bool) -> Answer:
         """Run a command. NeedsStock; what the multiplexer's client raises."""
@@ -140,6 +146,8 @@ class Commands:
             self._told.level('L2', f'no warm interpreter: {exc}')
             result = None
         if result is None:
+            if in_data is not None:
+                self.require_no_condition()
             if in_data is None:
                 self._told.way('L2, commands that are no modules run as they are')
             tty = self._wants_tty(in_data, sudoable)
@@ -174,12 +182,14 @@ class Commands:
         if matched is not None:
             found, environment = matched
             self._told.level('L0', 'modules run from memory')
-            result = self._session.call(
-                target, lambda client: client.run_module(target, found, environment, **_given(offered))
-            )
+            more = {**_given(offered), **self._process(found.fqn)}
+            if self.condition is not None:
+                more['condition'] = self.condition
+            result = self._session.call(target, lambda client: client.run_module(target, found, environment, **more))
             if self._plugin.get_option('svcfw_payload_cache'):
                 self._payloads.keep(found.fqn)
             return result
+        self.require_no_condition()
         python = payload.match_python_inner(inner)
         if python is not None:
             variables, words = python
@@ -189,6 +199,21 @@ class Commands:
             )
         self._told.level('L2', 'input for something else than a Python without arguments')
         return None
+
+    def _process(self, fqn: str) -> dict[str, Any]:
+        """How a module may run: in a process forked ahead, in one that has run others."""
+        is_wanted = self._plugin.get_option('svcfw_reuse') and audited.knows_core(core_version)
+        is_known = audited.knows(fqn)
+        return {
+            'can_rehearse': is_wanted,
+            'may_reuse': is_wanted and is_known,
+            'is_core': audited.is_core if is_known else None,
+        }
+
+    def require_no_condition(self) -> None:
+        """Only L0 knows of conditions. Raises ConditionIgnored."""
+        if self.condition is not None:
+            raise ConditionIgnored
 
     def _becomes(self, target: Target) -> str | None:
         """The account that a task at this target becomes."""

@@ -1,5 +1,6 @@
-"""What a task offers its module of the controller: the services that it may call, and the files that it may fetch."""
+"""What a task offers its module of the controller: services that it may call, files that it may fetch or write."""
 
+import multiprocessing
 import os
 import sys
 from typing import Any
@@ -31,10 +32,14 @@ def offer(plugin: Any, more: More, become_account: str | None, module: str | Non
     """
     services = _list(plugin, 'svcfw_services') + more.services
     files = _list(plugin, 'svcfw_files') + more.files
-    if not services and not files:
+    uploads = _list(plugin, 'svcfw_uploads')
+    if not services and not files and not uploads:
         return None
-    main_process = os.getppid()  # each task has a process of its own
-    run = (main_process, start_time(main_process))
+    main_process = _main_process()
+    try:
+        run = (main_process, start_time(main_process))
+    except OSError:
+        return None  # the run is over: this process has been left behind
     config = getattr(collection_loader, 'AnsibleCollectionConfig', None)
     collections = [text(path) for path in getattr(config, 'collection_paths', None) or ()]
     facts = {
@@ -47,8 +52,27 @@ def offer(plugin: Any, more: More, become_account: str | None, module: str | Non
         'run': '{}.{}'.format(*run),
     }
     path = [text(place) for place in sys.path] + collections
-    absolute = [os.path.abspath(os.path.expanduser(each)) for each in files]
-    return Offer(run, sys.executable, path, os.getcwd(), _places(plugin), services, absolute, facts)
+    return Offer(
+        run,
+        sys.executable,
+        path,
+        os.getcwd(),
+        _places(plugin),
+        services,
+        _absolute(files),
+        _absolute(uploads),
+        int(plugin.get_option('svcfw_upload_bytes')),
+        facts,
+    )
+
+
+def _main_process() -> int:
+    """The process id of the run's main process; each task has a process of its own, which that has forked.
+
+    As it was then: getppid() names another one once the main process has been killed.
+    """
+    parent = multiprocessing.parent_process()
+    return os.getppid() if parent is None or parent.pid is None else parent.pid
 
 
 def _places(plugin: Any) -> list[str]:
@@ -59,6 +83,10 @@ def _places(plugin: Any) -> list[str]:
     if playbook:
         places.append(os.path.join(playbook, 'collections'))
     return [os.path.abspath(place) for place in places if os.path.isdir(place)]
+
+
+def _absolute(paths: list[str]) -> list[str]:
+    return [os.path.abspath(os.path.expanduser(each)) for each in paths]
 
 
 def _optional(plugin: Any, name: str) -> str | None:

@@ -15,7 +15,8 @@ from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.errors import ChannelError, Error, StartError
 from svcfw.core.wire.frames import GOODBYE, Frame, FrameReader, pack_header
 from svcfw.mux import protocol, rundir
-from svcfw.mux.client import filing, starting
+from svcfw.mux.client import filing
+from svcfw.mux.client.connecting import Connecting
 from svcfw.mux.client.filing import OnProgress
 from svcfw.mux.client.starting import MuxError
 from svcfw.mux.client.target import Become, BecomeDialogue, DeferredError, Result, Target
@@ -32,7 +33,6 @@ GONE = 'the multiplexer is gone'
 #: Time for its end: it gives its contexts 5 s.
 STOP_S = 20.0
 _READ_BYTES = 256 * 1024
-_SOCKET_BUFFER_BYTES = 1024 * 1024
 
 _codec = Codec()
 
@@ -44,11 +44,9 @@ def _unseen(done: int, total: int) -> None:
 class Interest(NamedTuple):
     """What a client wants to be told beside its answers: see telling.py.
 
-    run: common to all processes of one run of ansible, and to no other. ssh_verbosity: number of -v for an ssh program
-    that is started for it.
+    ssh_verbosity: number of -v for an ssh program that is started for it.
     """
 
-    run: str
     hear: Callable[[About | Cost], None]
     ssh_verbosity: int = 0
 
@@ -63,6 +61,7 @@ class Client:
     def __init__(self, sock: socket.socket, interest: Interest | None = None) -> None:
         self.mux_pid = 0
         self._hash_key = b''
+        self._connecting: Connecting | None = None  # until it is welcomed
         self._interest = interest
         #: Called with what services of the run have said: (level as in `logging`, service, text).
         self.on_said: Callable[[int, str, str], None] | None = None
@@ -81,50 +80,57 @@ class Client:
         start: bool = True,
         interest: Interest | None = None,
         python: str | None = None,
+        run: str = '',
     ) -> 'Client | None':
         """A client of this user's multiplexer, which is started if need be; None if none runs and not `start`.
 
         idle_timeout_s: how long the multiplexer survives its last use. python: Spec.modules_python for contexts started
-        for this client. Raises MuxError if it cannot be started, RundirError.
+        for this client. run: common to all processes of one run of ansible, and to no other. Raises MuxError if it
+        cannot be started, RundirError.
         """
-        folder = runtime_dir or rundir.default()
-        rundir.prepare(folder)
-        path = rundir.socket_path(folder)
-        client = cls._try(path, idle_timeout_s, interest, python)
-        if client is not None or not start:
-            return client
-        with starting.locked(rundir.lock_path(folder)):
-            client = cls._try(path, idle_timeout_s, interest, python)
-            if client is None:
-                starting.spawn(folder)
-                client = cls._try(path, idle_timeout_s, interest, python)
-        if client is None:
-            raise MuxError(f'the multiplexer does not answer. See {rundir.log_path(folder)}')
-        return client
+        client = cls.begin(idle_timeout_s, runtime_dir, start, interest, python, run)
+        return client if client is not None and client._finish(start=start) else None
 
     @classmethod
-    def _try(cls, path: Path, idle_timeout_s: int, interest: Interest | None, python: str | None) -> 'Client | None':
-        sock = socket.socket(socket.AF_UNIX)
-        try:
-            sock.settimeout(starting.START_S)
-            sock.connect(str(path))
-            if not rundir.is_same_user(sock):
-                raise rundir.RundirError(f'{path} is served by another user. {rundir.ELSEWHERE}')
-            client = cls(sock, interest)
-            # Programs that it starts for this client (ssh, a ProxyCommand) get this client's environment.
-            run, ssh_verbosity = ('', 0) if interest is None else (interest.run, interest.ssh_verbosity)
-            client._send(protocol.HELLO, 0, (dict(os.environ), int(idle_timeout_s), python, run, ssh_verbosity))
-            client.mux_pid, client._hash_key = _codec.decode(client._receive().payload)
-        except (OSError, ChannelError):
-            sock.close()  # no listener, or one that was about to end
+    def begin(
+        cls,
+        idle_timeout_s: int = 60,
+        runtime_dir: Path | None = None,
+        start: bool = True,
+        interest: Interest | None = None,
+        python: str | None = None,
+        run: str = '',
+    ) -> 'Client | None':
+        """The same, without waiting until the multiplexer answers: the first request does."""
+        folder = runtime_dir or rundir.default()
+        rundir.prepare(folder)
+        # Programs that it starts for this client (ssh, a ProxyCommand) get this client's environment.
+        ssh_verbosity = None if interest is None else interest.ssh_verbosity
+        connecting = Connecting(folder, (dict(os.environ), int(idle_timeout_s), python, run, ssh_verbosity))
+        if not connecting.begin(start=start):
             return None
-        except BaseException:
-            sock.close()
-            raise
-        sock.settimeout(None)
-        for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
-            sock.setsockopt(socket.SOL_SOCKET, option, _SOCKET_BUFFER_BYTES)
+        client = cls(connecting.socket, interest)
+        client._connecting = connecting
         return client
+
+    def _finish(self, *, start: bool = True) -> bool:
+        """Wait until the multiplexer answers; False if it was just ending, and not `start`."""
+        connecting, self._connecting = self._connecting, None
+        if connecting is None:
+            return True
+        welcome = connecting.finish(start=start)
+        if welcome is None:
+            return False
+        self.mux_pid, self._hash_key = welcome
+        self._socket = connecting.socket
+        return True
+
+    def begin_context(self, target: Target) -> None:
+        """Have the login account's context started, if there is none; an error of it is for the next request.
+
+        Waits for nothing. Lost with a multiplexer that is just ending.
+        """
+        self._send(protocol.BEGIN, 0, (target.link, target.timeout_s))
 
     # -- blocking
 
@@ -136,18 +142,39 @@ class Client:
         """'~' or '~name' as the target's shell expands it."""
         return str(self._ask(target, requests.Expand(name)))
 
-    def run_module(self, target: Target, payload: Any, env: dict[str, str], offer: Offer | None = None) -> Result:
+    def run_module(
+        self,
+        target: Target,
+        payload: Any,
+        env: dict[str, str],
+        offer: Offer | None = None,
+        condition: dict[str, Any] | None = None,
+        *,
+        can_rehearse: bool = False,
+        may_reuse: bool = False,
+        is_core: Callable[[Any], bool] | None = None,
+    ) -> Result:
         """Run a module (svcfw.ansible.payloads.payload.Payload) with these additions to its environment.
 
-        offer: what it may ask the controller for.
+        offer: what it may ask the controller for. condition: see svcfw.agent.warm.condition. can_rehearse: its process
+        may be forked ahead. may_reuse: it may run in a process that has run others, if is_core(its members) says that
+        they are core's own.
         """
         job = {
             'kind': 'module', 'format': payload.format, 'module': payload.module, 'fqn': payload.fqn,
             'params': payload.params, 'profile': payload.profile, 'rlimit_nofile': payload.rlimit_nofile,
             'secrets': None if payload.secrets is None else list(payload.secrets),
             'interpreter': list(payload.interpreter), 'env': env, 'zip_id': payload.zip_id,
+            'can_rehearse': can_rehearse, 'may_reuse': may_reuse,
         }  # fmt: skip
-        return self._run(target, requests.Module(_offering(job, offer)), payload.members)
+        if condition is not None:
+            job['condition'] = condition
+
+        def members() -> tuple[bool, Any]:
+            found = payload.members()
+            return is_core is not None and is_core(found), found
+
+        return self._run(target, requests.Module(_offering(job, offer)), members)
 
     def run_source(
         self, target: Target, source: bytes, interpreter: list[str], env: dict[str, str], offer: Offer | None = None
@@ -240,7 +267,7 @@ class Client:
             self._socket.sendall(pack_header(Frame(0, 0, 0, 0, 0, GOODBYE)))
         except OSError:
             pass
-        self._socket.close()
+        self._close()
 
     def abort(self) -> None:
         """Close at once: what runs for this client is killed."""
@@ -249,7 +276,12 @@ class Client:
             self._socket.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
+        self._close()
+
+    def _close(self) -> None:
         self._socket.close()
+        if self._connecting is not None:
+            self._connecting.reap()
 
     # -- messages
 
@@ -308,6 +340,7 @@ class Client:
         self._request(target, request, 0)
 
     def _request(self, target: Target, request: Request, number: int) -> None:
+        self._finish()
         key = None
         if target.become:
             # It holds a password, which the multiplexer does not keep: it is only typed.

@@ -1,8 +1,10 @@
-"""Starts a multiplexer, for the first client that finds none."""
+"""Starts a multiplexer, for the first client that finds none.
+
+The starter binds the socket, so that clients can connect and ask at once, while the multiplexer is still importing.
+"""
 
 import fcntl
 import os
-import select
 import subprocess
 import sys
 import time
@@ -55,38 +57,31 @@ def _environment() -> dict[str, str]:
     return {**kept, **_WIPING}
 
 
-def spawn(folder: Path) -> None:
-    """Start a multiplexer and wait until it listens. Raises MuxError."""
+def spawn(folder: Path) -> 'subprocess.Popen[bytes]':
+    """Start a multiplexer; clients may connect when this returns. Raises MuxError. The caller holds the lock.
+
+    The process returned ends at once and is to be waited for; one that cannot start closes the socket.
+    """
     main = Path(__file__).parents[1] / '__main__.py'
     try:
         log_fd = os.open(rundir.log_path(folder), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as exc:
         raise MuxError(f'cannot write {rundir.log_path(folder)} ({exc.strerror}). {rundir.ELSEWHERE}') from exc
-    ready_r, ready_w = os.pipe()
     try:
-        # A new session and its own standard streams: workers are killed by process group, and a pipe that
-        # ansible-playbook reads must not stay open. It forks at once, so that init adopts it.
-        subprocess.run(
-            [sys.executable, str(main), str(folder), str(ready_w)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=log_fd,
-            start_new_session=True,
-            pass_fds=[ready_w],
-            cwd='/',
-            env=_environment(),
-            check=True,
-            timeout=START_S,
-        )
-        os.close(ready_w)
-        ready_w = -1
-        is_ready = select.select([ready_r], [], [], START_S)[0] and os.read(ready_r, 1)
+        with rundir.listen(folder) as listener:
+            # A new session and its own standard streams: workers are killed by process group, and a pipe that
+            # ansible-playbook reads must not stay open. It forks at once, so that init adopts it.
+            return subprocess.Popen(
+                [sys.executable, str(main), str(folder), str(listener.fileno())],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=log_fd,
+                start_new_session=True,
+                pass_fds=[listener.fileno()],
+                cwd='/',
+                env=_environment(),
+            )
     except (OSError, subprocess.SubprocessError) as exc:
         raise MuxError(f'cannot start the multiplexer: {exc}. See {rundir.log_path(folder)}') from exc
     finally:
         os.close(log_fd)
-        os.close(ready_r)
-        if ready_w >= 0:
-            os.close(ready_w)
-    if not is_ready:
-        raise MuxError(f'the multiplexer ended before it was ready. See {rundir.log_path(folder)}')

@@ -18,7 +18,8 @@ MAX_PARTS = 2000
 _ANSWERS = {ops.EXPAND: str, ops.PUT_KEPT: bool}
 _PART = (str, bytes, bytes)
 _DONE = (str, int, bytes, bytes)
-_TIMED_DONE = (*_DONE, int)
+_DONES = frozenset({_DONE, (*_DONE, int)})  # with the time
+_MODULE_DONES = _DONES | {(*_DONE, int, int), (*_DONE, int, int, int)}  # with its run
 _UNFIT = (str, str)
 
 #: on_part(stdout, stderr); on_end(value or the Error that ended it).
@@ -48,6 +49,8 @@ class Exchange:
         #: At its end: its duration on the target, if the agent was asked to tell, and the bytes of output.
         self.target_us = 0
         self.received_bytes = 0
+        #: Of a module: which run of its process it was, and why it was the last (kinds.KINDS).
+        self.ran = (0, 0)
         self._handle = node.request(session, request, self._on_message)
 
     @property
@@ -87,8 +90,11 @@ class Exchange:
 
     def _result(self, value: Any) -> Any:
         if self._operation in _WITH_OUTPUT:
-            if _shape(value) in (_DONE, _TIMED_DONE) and value[0] == ops.DONE:
-                self.target_us = value[4] if len(value) > len(_DONE) else 0
+            shapes = _MODULE_DONES if self._operation == ops.MODULE else _DONES
+            if _shape(value) in shapes and value[0] == ops.DONE:
+                more = value[len(_DONE) :]
+                self.ran = more[:2] if len(more) > 1 else (0, 0)
+                self.target_us = more[-1] if len(more) % 2 else 0
                 self.received_bytes += len(value[2]) + len(value[3])
                 return value[1:4]
             if self._operation == ops.MODULE and _shape(value) == _UNFIT and value[0] == ops.UNFIT:

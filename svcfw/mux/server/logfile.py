@@ -1,7 +1,6 @@
 """The multiplexer's log: of bounded size, with text from targets escaped so that it cannot look like a record."""
 
 import logging
-import logging.handlers
 import os
 from pathlib import Path
 
@@ -18,9 +17,25 @@ class Formatter(logging.Formatter):
         return printable.lines(super().format(record))
 
 
+class Handler(logging.FileHandler):
+    """Appends to a file; one that gets too long is renamed, and replaces the one before it.
+
+    As logging.handlers.RotatingFileHandler, whose module takes 3 ms to import.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        super().emit(record)
+        try:
+            if self.stream is not None and self.stream.tell() > MAX_LOG_BYTES:
+                self.close()
+                os.replace(self.baseFilename, f'{self.baseFilename}.1')
+        except OSError:
+            self.handleError(record)
+
+
 def configure(folder: Path) -> None:
     """Log to the folder, from the level in SVCFW_LOG on (default WARNING)."""
-    handler = logging.handlers.RotatingFileHandler(rundir.log_path(folder), maxBytes=MAX_LOG_BYTES, backupCount=1)
+    handler = Handler(rundir.log_path(folder))
     handler.setFormatter(Formatter('%(asctime)s %(levelname)s %(name)s: %(message)s'))
     level = logging.getLevelNamesMapping().get(os.environ.get('SVCFW_LOG', '').upper(), logging.WARNING)
     logging.basicConfig(handlers=[handler], level=level)

@@ -5,7 +5,7 @@ A zip's member list, the encoded list of (name, digest) of its members, is store
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from svcfw.core.wire.codec import Codec
 
@@ -20,12 +20,15 @@ Member = tuple[str, bytes, bytes]
 Content = tuple[bytes, bytes]
 
 
-@dataclass(frozen=True)
-class Zip:
-    """`member_list`: its digest; `contents`: all that a target needs to run the zip, the member list first."""
+class Zip(NamedTuple):
+    """`member_list`: its digest; `contents`: all that a target needs to run the zip, the member list first.
+
+    may_reuse: what the client has found of its members (audited.py).
+    """
 
     member_list: bytes
     contents: list[Content]
+    may_reuse: bool
 
 
 class ModuleZips:
@@ -36,7 +39,7 @@ class ModuleZips:
         self._contents: dict[bytes, bytes] = {}
         self._bytes = 0
 
-    def add(self, zip_id: str, members: Iterable[Member]) -> None:
+    def add(self, zip_id: str, members: Iterable[Member], may_reuse: bool = False) -> None:
         """Keep a zip's members."""
         if self._bytes > MAX_BYTES:
             self._zips.clear()
@@ -55,7 +58,7 @@ class ModuleZips:
                 self._bytes += len(content)
             self._bytes += ENTRY_BYTES
             contents.append((digest, self._contents[digest]))
-        self._zips[zip_id] = Zip(contents[0][0], contents)
+        self._zips[zip_id] = Zip(contents[0][0], contents, may_reuse)
 
     def find(self, zip_id: str) -> Zip | None:
         """A zip, or None if unknown. It stays complete whatever is dropped later."""

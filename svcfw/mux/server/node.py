@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Hashable
 from typing import Any
 
-from svcfw.agent import ops, requests
+from svcfw.agent import ops, packing, requests
 from svcfw.boot import first_stage
 from svcfw.core import handles
 from svcfw.core.context import Context
@@ -35,6 +35,8 @@ _FREE = (
     requests.Members, requests.Forget, requests.Content, requests.Drop, requests.Pass, requests.Grant,
     requests.ChildInput, requests.End, requests.Anyway, requests.Dismiss, requests.Timed,
 )  # fmt: skip
+#: Those whose fields are mostly text, and much the same each time.
+_TEXTS = (requests.Module, requests.Command)
 _FACTS = {'home': str, 'user': str, 'uid': int, 'python': str, 'version': tuple, 'shell': str}
 
 
@@ -63,6 +65,7 @@ class Node:
         self.context: Context | None = None
         self.facts: dict[str, Any] | None = None
         self.dead: str | None = None
+        self.failure: Error | None = None  # if its start has failed
         #: It ends because it was told to, after all earlier requests.
         self.has_left = False
         #: {become key: node}; retired ones until they have ended.
@@ -97,8 +100,8 @@ class Node:
 
     def when_ready(self, callback: OnReady) -> None:
         """Call back once the agent answers or the start has failed; perhaps at once."""
-        if self.facts is not None:
-            callback(None)
+        if self.facts is not None or self.failure is not None:
+            callback(self.failure)
         else:
             self._waiting.append(callback)
 
@@ -106,8 +109,9 @@ class Node:
         """Text for `sh -c` that starts a child of this node's context under another account; prints `marker` first."""
         assert self.facts is not None
         # The other account may not be able to reach our interpreter (below a home with mode 0700): then it searches.
-        size = first_stage.second_stage_size(self.router.bundle)
-        search = first_stage.nested_text(size, [self.facts['python']] if self.facts['python'] else [])
+        search = first_stage.nested_text(
+            first_stage.STAGE_BYTES, [self.facts['python']] if self.facts['python'] else []
+        )
         return f'echo {marker}; exec {search}'
 
     # -- messages to the agent
@@ -138,13 +142,16 @@ class Node:
         assert self.context is not None
         self._last_used = self.router.loop.clock()
         encoded = self.router.codec.encode(request.sent_by(session))
+        is_text = isinstance(request, _TEXTS)
         if self is self.root or isinstance(request, _FREE):
-            self._transmit(self.context.id, encoded, reply_to)
+            self._transmit(self.context.id, encoded, reply_to, is_text)
         else:
-            relay = requests.Relay(self.context.id, encoded).sent_by(session)
-            self._transmit(self.root.context.id, self.router.codec.encode(relay), reply_to)  # type: ignore[union-attr]
+            relay = self.router.codec.encode(requests.Relay(self.context.id, encoded).sent_by(session))
+            self._transmit(self.root.context.id, relay, reply_to, is_text)  # type: ignore[union-attr]
 
-    def _transmit(self, context_id: int, request: bytes, reply_to: int) -> None:
+    def _transmit(self, context_id: int, request: bytes, reply_to: int, is_text: bool) -> None:
+        if is_text and packing.is_packed(request):
+            request = self.router.codec.encode(packing.pack(request))
         own_id = self.router.own_id
         self.router.send(Frame(context_id, own_id, own_id, handles.AGENT, reply_to, 0, request))
         self.root.sent_bytes += len(request)
@@ -278,6 +285,7 @@ class Node:
 
     def fail(self, error: Error) -> None:
         """The start has failed."""
+        self.failure = self.failure or error
         self.dead = self.dead or str(error)
         self._answer(error)
 

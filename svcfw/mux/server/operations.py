@@ -12,12 +12,13 @@ from svcfw.core.wire.frames import Frame
 from svcfw.mux import protocol
 from svcfw.mux.offer import Offer, decoded
 from svcfw.mux.requests import BY_OPERATION, Command, Large, PutPart, PutWhole
-from svcfw.mux.server import keeping
+from svcfw.mux.server import keeping, remote_cache
 from svcfw.mux.server.debts import Debts
 from svcfw.mux.server.exchange import Exchange
 from svcfw.mux.server.members import ModuleZips
 from svcfw.mux.server.node import Node, StaleError
 from svcfw.mux.server.root_node import RootNode
+from svcfw.mux.server.services.activations import OnOutcome, ServiceError
 from svcfw.mux.server.services.jobs import Jobs
 from svcfw.mux.server.telling import Telling
 from svcfw.program.router import Router
@@ -92,6 +93,9 @@ class Multiplexer(Protocol):
         python: str | None = None,
         telling: Telling | None = None,
     ) -> RootNode: ...
+    def begin(
+        self, link: bytes, timeout_s: float, environment: dict[str, str], python: str | None, telling: Telling
+    ) -> None: ...
     def current(self, link: bytes) -> RootNode | None: ...
     def reset(self, link: bytes, on_done: Callable[[bool], None]) -> None: ...
     def replace(self, stale: Node, link: bytes, start: Callable[[], RootNode]) -> None: ...
@@ -126,7 +130,8 @@ class Operations:
     def __init__(self, session: Requester) -> None:
         self._session = session
         self._exchange: Exchange | None = None
-        self._on_members: Callable[[Any], None] | None = None
+        self._awaited = ''  # the zip whose members the client was asked for, and what is to be done with them then
+        self._on_members: Callable[[], None] | None = None
         self._job: tuple[int, int] | None = None  # whose module may ask for what its client offers
 
     def close(self) -> None:
@@ -137,12 +142,43 @@ class Operations:
 
     def members_arrived(self, value: Any) -> None:
         """The client has sent a module's members; ignored if it was not asked to."""
+        zip_id, self._awaited = self._awaited, ''
         on_members, self._on_members = self._on_members, None
-        if on_members:
-            on_members(value)
+        if zip_id:
+            may_reuse, members = value
+            self._session.store.add(zip_id, members, may_reuse)
+            if on_members is None:  # its context still starts
+                remote_cache.pack_ahead(self._session.store.find(zip_id).contents)  # type: ignore[union-attr]
+            else:
+                on_members()
+
+    def _ask_for_members(self, request: ClientRequest) -> None:
+        """Ask the client at once for what a module consists of, if need be, whether its context is up or not."""
+        if isinstance(request.content, requests.Module):
+            zip_id = request.content.job.get('zip_id')
+            if zip_id and zip_id != self._awaited and self._session.store.find(zip_id) is None:
+                self._awaited = zip_id
+                self._session.send(protocol.NEED_MEMBERS, request.number, None)
 
     def carry_out(self, request: ClientRequest, node: Node) -> None:
         """Start the request on `node`; `session.settled` is called at its end, perhaps at once."""
+
+        def activated(failure: ServiceError | None) -> None:
+            self._session.step(raise_error if failure else self._prepare, request, failure or node)
+
+        if self._are_made(request, activated):
+            self._prepare(request, node)
+
+    def foresee(self, request: ClientRequest) -> None:
+        """The node that the request is for may have yet to come up: what else is needed can be made meanwhile."""
+        self._ask_for_members(request)
+        self._are_made(request, lambda failure: None)
+
+    def _are_made(self, request: ClientRequest, on_outcome: OnOutcome) -> bool:
+        offer = offered(request.content)
+        return offer is None or self._session.jobs.activate(offer, self._session.environment, on_outcome)
+
+    def _prepare(self, request: ClientRequest, node: Node) -> None:
         in_the_way = keeping.in_the_way(node, request.content)
         if in_the_way:
             keeping.end(in_the_way, lambda: self._session.step(self._carry_out, request, node))
@@ -163,13 +199,12 @@ class Operations:
             self._session.telling.answered(node, 0, 0)
             self._session.send(protocol.RESULT, request.number, node.remote_cache.large(content.size))
         elif isinstance(content, requests.Module):
-            self._run_module(request, node, content.job)
+            self._run_module(request, node, content)
         elif isinstance(content, Command):
-            offer = None if content.offer is None else decoded(content.offer)
             command = requests.Command(
-                content.executable, content.text, content.stdin, content.terminal, offer is not None
+                content.executable, content.text, content.stdin, content.terminal, content.offer is not None
             )
-            self._ask(request, node, command, offer)
+            self._ask(request, node, command, offered(content))
         else:
             self._ask(request, node, content)
 
@@ -227,7 +262,7 @@ class Operations:
                 if result is False and isinstance(content, requests.PutKept):
                     node.remote_cache.was_missing(content.digest)
                 if exchange is not None:
-                    self._session.telling.answered(node, exchange.target_us, exchange.received_bytes)
+                    self._session.telling.answered(node, exchange.target_us, exchange.received_bytes, exchange.ran)
                 self._session.deliver(request, protocol.RESULT, result)
             self._session.advance()
 
@@ -243,26 +278,31 @@ class Operations:
         if job is not None:
             self._session.jobs.is_over(*job)
 
-    def _run_module(self, request: ClientRequest, node: Node, described: dict[str, Any]) -> None:
+    def _run_module(self, request: ClientRequest, node: Node, described: requests.Module) -> None:
         """Get the members, then run."""
-        job = dict(described, start_s=request.timeout_s)
+        job = dict(described.job, start_s=request.timeout_s)
         zip_id = job.pop('zip_id', None)
-        offered = job.pop('offer', None)
-        offer = None if offered is None else decoded(offered)
+        job.pop('offer', None)
         found_zip = self._session.store.find(zip_id) if zip_id is not None else None
         if zip_id is not None and found_zip is None:
-
-            def arrived(value: Any) -> None:
-                self._session.store.add(zip_id, value)
-                self._session.step(self._carry_out, request, node)
-
-            self._on_members = arrived
-            self._session.send(protocol.NEED_MEMBERS, request.number, None)
+            self._ask_for_members(request)
+            self._on_members = lambda: self._session.step(self._carry_out, request, node)
             return
         if found_zip is not None:
             job['member_list'] = found_zip.member_list
+            job['may_reuse'] = job['may_reuse'] and found_zip.may_reuse
             node.remote_cache.members(found_zip.contents)
-        self._ask(request, node, requests.Module(job), offer)
+        self._ask(request, node, requests.Module(job), offered(described))
+
+
+def offered(content: requests.Request) -> Offer | None:
+    """What the client offers the processes of a request. DecodeError."""
+    value = None
+    if isinstance(content, requests.Module):
+        value = content.job.get('offer')
+    elif isinstance(content, Command):
+        value = content.offer
+    return None if value is None else decoded(value)
 
 
 def raise_error(request: ClientRequest, error: Error) -> None:

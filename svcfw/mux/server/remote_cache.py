@@ -4,8 +4,10 @@ The agent of a child context gets them from the login account's agent: what both
 once.
 """
 
+import zlib
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 
 from svcfw.agent import ops
 from svcfw.agent.requests import Content as ContentPart
@@ -22,8 +24,38 @@ MEMBERS_BYTES = 1024 * 1024
 #: Large files that an agent may still have; the agent is asked whether it has.
 MAX_LARGE = 64
 
+#: Batches whose packed form is kept: hosts that go through the same tasks lack the same.
+MAX_PACKED = 32
+
 #: tell(request): sends one without answer.
 Tell = Callable[[Request], None]
+
+
+def batches(members: Iterable[Content]) -> Iterator[list[Content]]:
+    """The members that are sent in one message each."""
+    batch: list[Content] = []
+    batch_bytes = 0
+    for digest, content in members:
+        batch.append((digest, content))
+        batch_bytes += len(content)
+        if batch_bytes >= MEMBERS_BYTES:
+            yield batch
+            batch, batch_bytes = [], 0
+    if batch:
+        yield batch
+
+
+@lru_cache(MAX_PACKED)
+def packed(batch: tuple[Content, ...]) -> Members:
+    """The request with these. Packing takes 10 ms for a first module's, which are a quarter of their size then."""
+    sizes = [(digest, len(content)) for digest, content in batch]
+    return Members(sizes, zlib.compress(b''.join(each[1] for each in batch)))
+
+
+def pack_ahead(members: Sequence[Content]) -> None:
+    """Have what a new agent will be sent packed by then."""
+    for batch in batches(dict(members).items()):
+        packed(tuple(batch))
 
 
 class RemoteCache:
@@ -59,15 +91,7 @@ class RemoteCache:
             self._members.clear()
             self._member_bytes = 0
             lacking = self._lacking(members)
-        batch: list[Content] = []
-        batch_bytes = 0
-        for digest, content in lacking.items():
-            batch.append((digest, content))
-            batch_bytes += len(content)
-            if batch_bytes >= MEMBERS_BYTES:
-                self._give_members(batch)
-                batch, batch_bytes = [], 0
-        if batch:
+        for batch in batches(lacking.items()):
             self._give_members(batch)
         self._members.update(lacking)
         self._member_bytes += sum(map(len, lacking.values()))
@@ -77,7 +101,7 @@ class RemoteCache:
 
     def _give_members(self, batch: list[Content]) -> None:
         if self._above is None:
-            self.tell(Members(batch))
+            self.tell(packed(tuple(batch)))
         else:
             self._above.members(batch)
             self._pass_on(ops.MEMBERS, [digest for digest, _ in batch])

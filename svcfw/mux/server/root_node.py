@@ -37,6 +37,8 @@ class RootNode(Node):
         self.way = connect.choice(spec)[1]
         #: It is lost, or did not start; one that was told to end is dead before.
         self.is_over = False
+        #: It was begun ahead, and nobody has asked for it so far.
+        self.is_unasked = False
         self._on_end = on_end
         self._is_linked = False
         self._starter: Starter | None = None

@@ -8,7 +8,6 @@ import itertools
 import logging
 import os
 import resource
-import secrets
 import signal
 import socket
 from collections.abc import Callable
@@ -39,28 +38,26 @@ from svcfw.transport.spec import Spec
 
 #: Payload of one frame from a target, of which up to three copies are in memory. Agents send parts below 1 MiB.
 MAX_AGENT_FRAME_BYTES = 8 * 1024 * 1024
-#: Backlog of the socket: all workers connect at once.
-BACKLOG = 512
 #: Interval of checks for idle contexts; shorter where short time-outs need it.
 IDLE_CHECK_S = 1.0
 MIN_IDLE_CHECK_S = 0.05
+#: How long the failure of a context that was begun ahead stands for the first request, in place of a second attempt.
+BEGUN_S = 30.0
 #: Pause of accept() after descriptors ran out.
 ACCEPT_PAUSE_S = 0.5
 
 _log = logging.getLogger('svcfw.mux')
 
 
-def serve(folder: Path, ready_fd: int) -> None:
-    """Run the process: listen in `folder`, write a byte to `ready_fd`, serve, leave nothing."""
+def serve(folder: Path, listener_fd: int) -> None:
+    """Run the process: serve those who connect to the socket in `folder`, leave nothing."""
     # No umask of our own: local children inherit it, and other users cannot enter this folder anyhow.
     logfile.configure(folder)
     private.hide()
     if displaced := rundir.displaced(folder):
         _log.warning('%s', displaced)
     try:
-        server = Server(folder)
-        os.write(ready_fd, b'1')
-        os.close(ready_fd)
+        server = Server(folder, socket.socket(fileno=listener_fd))
         gc.freeze()  # each collection looks at what has come since alone
         server.run()
     except Exception:
@@ -71,7 +68,7 @@ def serve(folder: Path, ready_fd: int) -> None:
 class Server:
     """One multiplexer. Everything runs on the main thread, which drives the router's loop."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, listener: socket.socket) -> None:
         self.router = Router(standby=False)
         relay_of(self.router).max_frame_bytes = MAX_AGENT_FRAME_BYTES
         self.store = ModuleZips()
@@ -79,9 +76,10 @@ class Server:
         self._loop = self.router.loop
         self._over = Waiter(self._loop)
         # Links hold passwords: they are identified by a hash with a secret key.
-        self._hash_key = secrets.token_bytes(32)
+        self._hash_key = os.urandom(32)
         self._roots: dict[bytes, RootNode] = {}
         self._retired: set[RootNode] = set()  # needed by earlier requests
+        self._failed: dict[bytes, tuple[float, RootNode]] = {}  # begun ahead, and when they failed
         self._flows: dict[int, LinkTurns] = {}  # by the id of a root's context
         self._sessions: dict[int, Session] = {}
         self._session_ids = itertools.count(1)  # 0 is the multiplexer itself
@@ -91,7 +89,8 @@ class Server:
         self._idle_since = self._loop.clock()
         self._path = rundir.socket_path(folder)
         self._lock_path = rundir.lock_path(folder)
-        self._listener = self._listen()
+        self._listener = listener
+        listener.setblocking(False)
         self._identity = _identity(self._path)
         self.router.add_handler(self._on_agent, handles.AGENT)
 
@@ -121,17 +120,8 @@ class Server:
 
     # -- clients
 
-    def _listen(self) -> socket.socket:
-        """Bind the socket. The starter holds the lock, so an existing file belongs to a dead multiplexer."""
-        self._path.unlink(missing_ok=True)
-        listener = socket.socket(socket.AF_UNIX)
-        listener.bind(str(self._path))
-        listener.listen(BACKLOG)
-        listener.setblocking(False)
-        return listener
-
     def _on_connect(self) -> None:
-        for _ in range(BACKLOG):
+        for _ in range(rundir.BACKLOG):
             try:
                 client, _ = self._listener.accept()
             except (BlockingIOError, ConnectionAbortedError):
@@ -182,6 +172,9 @@ class Server:
         key = self._key(link)
         node = self._roots.get(key)
         if node is None or node.dead:
+            _, begun = self._failed.pop(key, (0.0, None))
+            if begun is not None and telling is not None and begun.run == telling.run:
+                return begun
             fields: dict[str, Any] = Codec().decode(link)
             if type(fields) is not dict or type(fields.get('env')) is not dict:
                 raise DecodeError('that is no link')
@@ -195,7 +188,23 @@ class Server:
             node.run = telling.run if telling else ''
             self._roots[key] = node
             self._follow(node)
+        node.is_unasked = False
         return node
+
+    def begin(
+        self, link: bytes, timeout_s: float, environment: dict[str, str], python: str | None, telling: Telling
+    ) -> None:
+        """Start the context for a link, if there is none. Arguments as of `root`.
+
+        If that fails, the next request of the same run gets the error: a refused login is not repeated behind the
+        user's back, since some servers count them.
+        """
+        key = self._key(link)
+        if key in self._failed or (key in self._roots and not self._roots[key].dead):
+            return
+        node = self.root(link, timeout_s, environment, python, telling)
+        node.is_unasked = True
+        node.when_ready(lambda error: None)  # it is not idle before
 
     def _follow(self, node: RootNode) -> None:
         """Register the flow for acknowledgements of a root, as long as it exists."""
@@ -210,6 +219,7 @@ class Server:
 
         One that others still need ends with their last request, and is not waited for.
         """
+        self._failed.pop(self._key(link), None)
         node = self._roots.get(self._key(link))
         if node is None or node.dead or node.context is None:
             on_done(False)
@@ -260,6 +270,8 @@ class Server:
         node = self._roots.get(key)
         if node is not None and node.dead:
             del self._roots[key]
+            if node.is_unasked and node.failure is not None:
+                self._failed[key] = self._loop.clock(), node
         self._retired = {node for node in self._retired if not node.is_over}
 
     def _on_agent(self, message: Message) -> None:
@@ -309,6 +321,7 @@ class Server:
         if not self._is_tidy:
             self._is_tidy = True
             gc.collect()
+        self._failed = {key: value for key, value in self._failed.items() if now - value[0] < BEGUN_S}
         for node in (*self._roots.values(), *self._retired):
             node.end_if_stalled(self._is_needed)
         for node in list(self._roots.values()):

@@ -32,6 +32,7 @@ from svcfw.mux.server.operations import (
     raise_error,
 )
 from svcfw.mux.server.root_node import RootNode
+from svcfw.mux.server.services.activations import ServiceError
 from svcfw.mux.server.telling import Telling
 
 #: Added to a command's time-out for the news of it, as in the stock connection.
@@ -93,8 +94,12 @@ class Session:
         elif event.handle == protocol.HELLO:
             environment, idle_timeout_s, self._python, run, ssh_verbosity = self._codec.decode(event.payload)
             self._environment = environment
-            self.telling.run, self.telling.ssh_verbosity = str(run), int(ssh_verbosity)
+            self.telling.run, self.telling.is_wanted = str(run), ssh_verbosity is not None
+            self.telling.ssh_verbosity = int(ssh_verbosity or 0)
             self._server.welcome(self, idle_timeout_s)
+        elif event.handle == protocol.BEGIN:
+            link, timeout_s = self._codec.decode(event.payload)
+            self._server.begin(link, timeout_s, self.environment, self._python, self.telling)
         elif event.handle == protocol.STOP:
             self._server.stop()
         else:
@@ -166,6 +171,8 @@ class Session:
         elif isinstance(error, StartError):
             # The agent was not asked, and may still have a failure to report: the next answer brings it.
             self.send(protocol.START_FAILED, request.number, error.args)
+        elif isinstance(error, ServiceError):  # nor for this
+            self.send(protocol.DEFERRED_FAILED, request.number, (protocol.SERVICE, error.name, 1, error.cause))
         elif isinstance(error, CallError):
             _log.error('client %d: its request failed over there: %s', self.id, error)
             self.deliver(request, protocol.LOST, f'its agent failed there ({error.typename}: {error.message})')
@@ -293,6 +300,7 @@ class Session:
         else:
             self.debts.require_alive()
         self.debts.forget_dead()
+        self._operations.foresee(request)
         self._when_up(request, self._root(request), self._reach)
 
     def _root(self, request: ClientRequest) -> RootNode:

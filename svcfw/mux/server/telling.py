@@ -1,6 +1,6 @@
 """Telling: what a client is told beside its answers, if it wants: which contexts it uses, and each answer's cost.
 
-Nothing is measured or sent for a client that has named no run. Times are differences of one clock: the target's clock
+Nothing is measured or sent for a client that does not want it. Times are differences of one clock: the target's clock
 is never compared with ours.
 """
 
@@ -37,7 +37,8 @@ class Cost(NamedTuple):
     """Of one answer: seconds in the multiplexer in total, of which for the start of contexts and for the target.
 
     sent: bytes written to the link of that host since the client's last answer, for all clients. received: the
-    answer's.
+    answer's. run: of a module, which run of its process it was (0: the only one), end: why it was the last, as a place
+    in kinds.KINDS.
     """
 
     total_s: float
@@ -45,6 +46,8 @@ class Cost(NamedTuple):
     target_s: float
     sent: int
     received: int
+    run: int = 0
+    end: int = 0
 
 
 class Reported(Protocol):
@@ -76,7 +79,9 @@ class Telling:
     """One session's part. send(handle, value): to the client; session: its number at agents."""
 
     def __init__(self, session: int, clock: Callable[[], float], send: Callable[[int, Any], None]) -> None:
+        #: The client's run; whether it wants to be told, too.
         self.run = ''
+        self.is_wanted = False
         self.ssh_verbosity = 0
         self._session = session
         self._clock = clock
@@ -90,20 +95,20 @@ class Telling:
 
     def arrived(self) -> None:
         """A request with an answer has arrived."""
-        if self.run:
+        if self.is_wanted:
             self._began = self._clock()
             self._started_for = 0.0
 
     def waits(self, root: Reported | None = None) -> None:
         """The request needs a node that is not up yet, a root if given; `is_up` or `failed` follows."""
-        if self.run:
+        if self.is_wanted:
             self._is_starting_since = self._is_starting_since or self._clock()
             if root is not None:
                 self._sent.setdefault(root.key, 0)  # all that is sent to it is for this client
 
     def is_up(self, node: Reported) -> None:
         """The node can be used."""
-        if self.run:
+        if self.is_wanted:
             self._has_started()
             self._about(node)
             if node.key not in self._timed:
@@ -112,20 +117,20 @@ class Telling:
 
     def failed(self, node: Reported) -> None:
         """The node cannot be started."""
-        if self.run:
+        if self.is_wanted:
             self._has_started()
             self._about(node)
 
-    def answered(self, node: Reported | None, target_us: int, received: int) -> None:
+    def answered(self, node: Reported | None, target_us: int, received: int, ran: tuple[int, int] = (0, 0)) -> None:
         """The answer to the request follows; if it comes from a target, from this node."""
-        if not self.run:
+        if not self.is_wanted:
             return
         sent = 0
         if node is not None:
             sent = node.root.sent_bytes - self._sent.get(node.root.key, 0)
             self._sent[node.root.key] = node.root.sent_bytes
         total_us = int((self._clock() - self._began) * _MICRO)
-        self._send(protocol.COST, (total_us, int(self._started_for * _MICRO), target_us, sent, received))
+        self._send(protocol.COST, (total_us, int(self._started_for * _MICRO), target_us, sent, received, *ran))
 
     def _has_started(self) -> None:
         if self._is_starting_since is not None:
@@ -155,8 +160,8 @@ def about(value: Any) -> About:
 
 def cost(value: Any) -> Cost:
     """The Cost in a COST message."""
-    total_us, start_us, target_us, sent, received = value
-    return Cost(total_us / _MICRO, start_us / _MICRO, target_us / _MICRO, sent, received)
+    total_us, start_us, target_us, *rest = value
+    return Cost(total_us / _MICRO, start_us / _MICRO, target_us / _MICRO, *rest)
 
 
 def key(node_number: int) -> str:

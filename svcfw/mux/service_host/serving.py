@@ -16,7 +16,10 @@ from svcfw.core import beside
 from svcfw.core.dispatch import takes_router
 from svcfw.core.message import Message
 from svcfw.core.router import Router
+from svcfw.mux.service_host import memory
 from svcfw.service.activator import Activator
+from svcfw.service.exposed import arg_spec, expose
+from svcfw.service.policy import AllowParents
 from svcfw.service.pool import Pool
 from svcfw.service.service import Service
 
@@ -28,7 +31,7 @@ _NOBODY = 'services'
 
 
 class _Activator(Activator):
-    """The multiplexer passes on only calls of services that the caller may call: those are made when first called."""
+    """The multiplexer passes on only calls of services that the caller may call: that is permission enough."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,17 +49,38 @@ class _Activator(Activator):
 _activator = _Activator()
 
 
+class Maker(Service):
+    """Makes services before they are called. On threads of the pool, so that one that hangs holds up no other."""
+
+    @classmethod
+    def name(cls) -> str:
+        return f'{cls.__module__}.{cls.__qualname__}'
+
+    @expose(policy=AllowParents())  # type: ignore[untyped-decorator]
+    @arg_spec(spec={'name': str})  # type: ignore[untyped-decorator]
+    def make(self, name: str) -> bool:
+        """Make the service `name`, unless it is there. False where no module of this name can be found as yet."""
+        try:
+            self.router.services.get_service(name)
+        except ModuleNotFoundError as exc:
+            if exc.name and f'{name}.'.startswith(f'{exc.name}.'):
+                return False
+            raise
+        return True
+
+
 @takes_router  # type: ignore[untyped-decorator]
 def start(path: list[str], level: int, router: Router) -> None:
     """Make this context a service host: `path` becomes sys.path; records from `level` on are told."""
     sys.path[:] = path
+    memory.limit()
     lines = _Lines(router)
     router.log = lambda router, level, text: lines.tell(level, text)
     router.forwards_logging = True
     logging.basicConfig(level=level, handlers=[_Handler(lines)], format='%(message)s', force=True)
     sys.stdout = sys.stderr = _Output(lines)
     beside.listen(router)
-    Pool(router, size=POOL_SIZE, activator=_activator)
+    Pool(router, services=[Maker(router)], size=POOL_SIZE, activator=_activator)
     router.on_shutdown(_end_processes)
 
 
@@ -71,12 +95,17 @@ def stats(router: Router) -> dict[str, Any]:
     return {} if router.services is None else router.services.stats()
 
 
-def host_is_out(host: str) -> None:
-    """Tell the services that have a method of this name."""
+def answer() -> None:
+    """Asked whether this process serves."""
+
+
+@takes_router  # type: ignore[untyped-decorator]
+def host_is_out(host: str, router: Router) -> None:
+    """Tell the services that have a method of this name, on threads of the pool: it may take long."""
     for service in list(_activator.services):
         tell = getattr(service, 'host_is_out', None)
-        if tell is not None:
-            tell(host)
+        if tell is not None and router.services is not None:
+            router.services.defer(tell, host)
 
 
 def _end_processes() -> None:

@@ -5,6 +5,7 @@ import os
 import signal
 import stat
 import sys
+import zlib
 from types import SimpleNamespace
 
 import pytest
@@ -124,7 +125,13 @@ def test_other_sessions_go_on(served, tmp_path):
 
 @pytest.mark.parametrize(
     'operation',
-    [(ops.GRANT, 1, 1), (ops.MEMBERS, []), (ops.FORGET,), (ops.CHILD_INPUT, 1, b''), (ops.MKDTEMP, '/', None)],
+    [
+        (ops.GRANT, 1, 1),
+        (ops.MEMBERS, [], zlib.compress(b'')),
+        (ops.FORGET,),
+        (ops.CHILD_INPUT, 1, b''),
+        (ops.MKDTEMP, '/', None),
+    ],
 )
 def test_only_what_is_answered_ends_a_failure(served, tmp_path, operation):
     served.tell(ops.MKDTEMP, str(tmp_path), None)
@@ -283,11 +290,11 @@ def test_a_copy_ends_with_its_session(served, tmp_path):
 def test_children_are_given_what_is_held_here(served):
     digest = sha256(b'abc')
     served.tell(ops.CONTENT, digest, b'abc', True)
-    served.tell(ops.MEMBERS, [(b'm', b'member')])
+    served.tell(ops.MEMBERS, [(b'm', 6)], zlib.compress(b'member'))
     served.tell(ops.PASS, 9, ops.CONTENT, [digest])
     served.tell(ops.PASS, 9, ops.MEMBERS, [b'm'])
     assert served.router.parent.sent == [
-        (ops.CONTENT, 0, (digest, b'abc', True)), (ops.MEMBERS, 0, ([(b'm', b'member')],)),
+        (ops.CONTENT, 0, (digest, b'abc', True)), (ops.MEMBERS, 0, ([(b'm', 6)], zlib.compress(b'member', 0))),
     ]  # fmt: skip
 
 
@@ -376,7 +383,7 @@ def test_modules_run_in_one_template(served):
 
 
 def test_members_are_kept_until_they_are_to_be_forgotten(served):
-    served.tell(ops.MEMBERS, [(b'd' * 32, b'content')])
+    served.tell(ops.MEMBERS, [(b'd' * 32, 7)], zlib.compress(b'content'))
     first = served.result(served.ask(ops.MODULE, source('import os; print(os.getppid())')))
     served.tell(ops.FORGET)
     assert served.agent._programs.members == {}

@@ -21,7 +21,7 @@ def make_connection(mux: FakeMux, **variables: Any) -> Any:
     play_context = PlayContext()
     play_context.remote_addr = 'target'
     connection = connection_loader.get('svcfw', play_context, ansible_playbook_pid='1')
-    connection.connect_client = mux.connect
+    connection.connect_client = connection.begin_client = mux.connect
     given = {'inventory_hostname': 'target', 'ansible_user': 'me', **variables}
     connection.set_options(var_options=given)
     connection._shell.set_options(var_options=given)

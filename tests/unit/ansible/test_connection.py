@@ -11,6 +11,7 @@ from ansible.errors import (
     AnsibleConnectionFailure,
     AnsibleError,
     AnsibleFileNotFound,
+    AnsibleOptionsError,
 )
 from ansible.plugins.connection import ssh
 from ansible.plugins.loader import become_loader, connection_loader
@@ -765,7 +766,8 @@ def test_reboots_short_time_out_is_the_same_place(connection, mux):
 
 def test_the_idle_time_is_told_when_connecting(connect, mux):
     connect(svcfw_idle_timeout=7).exec_command('id')
-    assert mux.connects == [{'idle_timeout_s': 7, 'start': True, 'python': None}]
+    (options,) = mux.connects
+    assert options['idle_timeout_s'] == 7
 
 
 def test_nothing_is_replaced_that_the_stock_connection_uses_within_itself():
@@ -922,3 +924,24 @@ def test_a_folder_that_core_chooses_later_counts(on_this_machine, mux):
     on_this_machine.cwd = b'/usr'
     on_this_machine.exec_command('id')
     assert b'/usr' in mux.targets[-1].link
+
+
+def test_a_login_begins_when_core_asks_for_pipelining(connect, mux):
+    connection = connect()
+    connection.is_pipelining_enabled()
+    assert len(mux.begun) == 1
+    connection.exec_command('id')
+    assert mux.targets[0].link == mux.begun[0]
+    assert len(mux.connects) == 1
+
+
+def test_no_login_begins_where_the_stock_connection_works(connect, mux):
+    connect(ansible_ssh_pkcs11_provider='/lib/p11.so').begin()
+    assert mux.connects == []
+
+
+def test_a_bad_option_is_no_error_before_the_operation(connect, mux):
+    connection = connect(svcfw_idle_timeout=-1)
+    connection.begin()
+    with pytest.raises(AnsibleOptionsError):
+        connection.exec_command('id')

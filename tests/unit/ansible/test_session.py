@@ -113,3 +113,19 @@ def test_a_client_that_came_with_a_fork_is_not_used(session, mux, monkeypatch):
     run(session)
     assert len(mux.connects) == 2
     assert mux.named('close', 'abort') == []
+
+
+def test_a_context_is_begun_once_and_nobody_waits(session, mux):
+    session.begin(TARGET)
+    session.begin(TARGET)
+    assert (mux.begun, mux.calls, len(mux.connects)) == ([TARGET.link], [], 1)
+    run(session)
+    session.begin(TARGET)
+    assert (mux.begun, len(mux.connects)) == ([TARGET.link], 1)
+
+
+def test_what_prevents_it_is_the_next_calls_error(session, mux):
+    mux.raises = [refused()]
+    session.begin(TARGET)
+    with pytest.raises(StartError):
+        run(session)

@@ -152,10 +152,10 @@ def test_results_are_shown_as_stock_shows_them():
 
 @pytest.mark.parametrize(('verbosity', 'given', 'asked'), [(1, 0, 0), (3, 0, 0), (4, 0, 3), (1, 2, 2), (5, 1, 1)])
 def test_what_is_asked_of_ssh(verbosity, given, asked, run_folder):
-    interest = User(verbosity).task().interest(given)
-    assert interest.ssh_verbosity == asked
-    assert interest.run == str(run_folder)
-    assert type(interest.run) is str
+    task = User(verbosity).task()
+    assert task.interest(given).ssh_verbosity == asked
+    assert task.run() == str(run_folder)
+    assert type(task.run()) is str
 
 
 def test_nothing_is_asked_for_that_nobody_hears():

@@ -58,10 +58,14 @@ def clear_caches() -> None:
 
 
 def test_both_stages_fit_the_limit() -> None:
-    config = {'name': 'x' * 60, 'id': 1, 'parents': (0,), 'ids': (2, 65), 'marker': b'm' * 40}
-    second = first_stage.second_stage(bundle.packed(), config)
-    assert len(second) == first_stage.second_stage_size(bundle.packed())
-    assert len(second) + len(first_stage.text(len(second))) < MAX_BYTES
+    assert len(bundle.packed()) + first_stage.CONFIG_BYTES <= first_stage.STAGE_BYTES
+    assert first_stage.STAGE_BYTES + len(first_stage.text(first_stage.STAGE_BYTES)) < MAX_BYTES
+
+
+@pytest.mark.parametrize('name', ['', 'x' * 400])
+def test_the_second_stage_is_as_long_as_the_first_expects(name: str) -> None:
+    second = first_stage.second_stage(bundle.packed(), first_stage.configuration({'name': name}))
+    assert len(second) == first_stage.STAGE_BYTES
 
 
 def test_it_holds_what_the_entry_imports_and_no_more() -> None:
@@ -75,20 +79,20 @@ def test_it_holds_what_the_entry_imports_and_no_more() -> None:
 
 def test_a_configuration_beyond_its_size_is_refused() -> None:
     with pytest.raises(ValueError, match='limit 512'):
-        first_stage.second_stage(b'', {'name': 'x' * 512})
+        first_stage.configuration({'name': 'x' * 512})
 
 
 def test_configuration_of_any_plain_value_arrives() -> None:
     config = {'name': "quo'te\n\u00e9\udcff", 'marker': b'\0\xff\n', 'ids': (1, 2), 'none': None, 'f': 0.5}
     unpacker = zlib.decompressobj()
-    unpacker.decompress(first_stage.second_stage(bundle.packed(), config))
+    unpacker.decompress(first_stage.second_stage(bundle.packed(), first_stage.configuration(config)))
     assert eval(unpacker.unused_data) == config
 
 
 @pytest.mark.parametrize('version', ['3.6', '3.8', '3.13'])
 @pytest.mark.usefixtures('small_package')
 def test_a_python_starts_from_it(version: str, tmp_path: Path) -> None:
-    second = first_stage.second_stage(bundle.packed(), {'name': 'child'})
+    second = first_stage.second_stage(bundle.packed(), first_stage.configuration({'name': 'child'}))
     # Whatever lies in the current directory is not imported (see also tests of the first stage).
     (tmp_path / 'zlib.py').write_text('raise SystemExit("imported from the current directory")')
     result = subprocess.run(

@@ -9,7 +9,7 @@ from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.errors import DecodeError
 from svcfw.mux.offer import Offer, decoded, start_time
 
-OFFER = Offer((1, 2), 'python', ['a'], '/', [], ['a.B'], ['/srv'], {'inventory_hostname': 'h', 'module': None})
+OFFER = Offer((1, 2), 'python', ['a'], '/', [], ['a.B'], ['/srv'], [], 1, {'inventory_hostname': 'h', 'module': None})
 
 
 def test_it_travels() -> None:

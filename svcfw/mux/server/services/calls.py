@@ -24,6 +24,9 @@ class OpenCalls:
         self._calls: dict[Key, _Call] = {}
         self._of: dict[int, list[int]] = {}  # by module: how many, and of how many bytes
 
+    def __bool__(self) -> bool:
+        return bool(self._calls)
+
     def add(self, key: Key, what: str, size: int) -> None:
         """One is passed on. `what`: the service and method, for errors. ChannelError where there are too many."""
         count, total = self._of.get(key[0], (0, 0))

@@ -10,9 +10,11 @@ from svcfw.core.parent.relay import relay_of
 from svcfw.core.stream import Stream
 from svcfw.core.wire.errors import ChannelError, DecodeError, Error
 from svcfw.core.wire.frames import Frame
+from svcfw.files.transfers import INLINE_BYTES
 from svcfw.mux.server.services.files import FILES, ControllerFiles
 from svcfw.mux.server.services.linked import Linked
 from svcfw.mux.server.services.run import Runs
+from svcfw.mux.server.services.uploads import Uploads
 from svcfw.program.router import Router
 from svcfw.service.errors import RefusedError, refusal
 from svcfw.service.pool import Pool
@@ -21,8 +23,8 @@ from svcfw.service.pool import Pool
 POOL_SIZE = 4
 #: Files that services may let one module have.
 MAX_FILES = 10000
-#: Requests for files hold a path and some numbers, and wait in memory.
-MAX_REQUEST_BYTES = 16 * 1024
+#: Requests for files hold a path, some numbers and perhaps a small content, and wait in memory.
+MAX_REQUEST_BYTES = 16 * 1024 + INLINE_BYTES
 
 
 class Desk(Pool):
@@ -33,7 +35,7 @@ class Desk(Pool):
         #: Why others that are there still may ask for nothing any more.
         self._unlinked: dict[int, str] = {}
         self._runs = runs
-        files = ControllerFiles(router, self._granted)
+        files = ControllerFiles(router, self._granted, self._uploads)
         super().__init__(router, services=[files], size=POOL_SIZE)
         router.add_handler(self._on_beside, beside.BESIDE)
         router.add_handler(self._on_line, beside.SERVICE_LINE)
@@ -68,7 +70,7 @@ class Desk(Pool):
         try:
             name, method = _envelope(msg)
             if name == FILES:
-                if not self._granted(msg.src_id):
+                if not self._granted(msg.src_id) and self._uploads(msg.src_id) is None:
                     raise RefusedError('this host may not have it: nothing is in ansible_svcfw_files here')
                 if len(msg.frame.payload) > MAX_REQUEST_BYTES:
                     raise RefusedError(f'a request of {len(msg.frame.payload)} bytes is none for files')
@@ -132,18 +134,27 @@ class Desk(Pool):
             run.says(*shaped(msg.small_value(), (int, str, str)))
 
     def _on_file(self, msg: Message) -> None:
-        """A service lets a caller of its run have a file."""
+        """A service lets a caller of its run have a file, or write one."""
         run = self._runs.by_host(msg.src_id)
         if run is None or msg.is_dead:
             return
-        context_id, path = shaped(msg.small_value(), (int, str))
+        context_id, path, writes = shaped(msg.small_value(), (int, str, bool))
         linked = self.linked.get(context_id)
-        if linked is not None and linked.run is run and len(linked.files) < MAX_FILES:
-            linked.files.append(path)
+        if linked is not None and linked.run is run:
+            files = linked.written if writes else linked.files
+            if len(files) < MAX_FILES:
+                files.append(path)
 
     def _granted(self, context_id: int) -> list[str]:
         linked = self.linked.get(context_id)
         return [] if linked is None else linked.offer.files + linked.files
+
+    def _uploads(self, context_id: int) -> Uploads | None:
+        linked = self.linked.get(context_id)
+        if linked is None or not linked.offer.uploads + linked.written:
+            return None
+        host = str(linked.offer.facts.get('inventory_hostname'))
+        return Uploads(linked.offer.uploads, linked.written, linked.run.quota, host, linked.offer.upload_bytes)
 
 
 def _envelope(msg: Message) -> tuple[str, str]:

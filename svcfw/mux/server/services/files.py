@@ -1,6 +1,7 @@
-"""Files of the controller for modules: FileService, by what each job's offer names."""
+"""Files of the controller for modules, to fetch and to write: FileService, by what each job's offer names."""
 
 import collections
+import hashlib
 import os
 import re
 import threading
@@ -11,20 +12,27 @@ from svcfw.core.message import Message
 from svcfw.core.wire.errors import Error
 from svcfw.files.calls import SERVICE as FILES
 from svcfw.files.disk.paths import encoded
+from svcfw.files.disk.writer import Wanted, Writer
 from svcfw.files.service import FileService
+from svcfw.mux.server.services.uploads import MAX_PARTS, Uploads, is_at
 from svcfw.program.router import Router
-from svcfw.service.errors import RefusedError, TransferError
+from svcfw.service.errors import RefusedError, TransferError, transfer_error
+from svcfw.service.exposed import arg_spec, expose
 from svcfw.service.invoker import Invoker
+from svcfw.service.policy import AllowAny
 from svcfw.service.request import Request
 
 __all__ = ['FILES', 'ControllerFiles']
 
 #: Requests of one module that may wait, so that others need not wait for long.
 MAX_WAITING_OF_ONE = 64
-#: Parts of a path.
-MAX_PARTS = 200
+#: Larger contents are sent to one of the modules of an account, from which the others have it: see SharedStore.
+INLINE_BYTES = 8 * 1024
 #: What FileService calls a file that it has opened, to see where that is.
 _OPEN_FILE = re.compile(rb'/proc/self/fd/\d+')
+#: The arguments of a put, as FileService has them.
+_PUT: dict[str, Any] = {'path': str, 'size': int, 'token': bytes, 'wanted': dict}
+_PUT |= {'digest': (bytes, type(None)), 'data': (bytes, type(None))}
 
 
 class _FairInvoker(Invoker):
@@ -80,13 +88,20 @@ class _FairInvoker(Invoker):
 
 
 class ControllerFiles(FileService):
-    """FileService of the controller: each module may fetch what its job's offer names."""
+    """FileService of the controller: each module may fetch what its job's offer names, and write where that says.
+
+    uploads(context id): where a module may write now, None: nowhere. Any thread.
+    """
 
     invoker_class = _FairInvoker
+    _inline_bytes = INLINE_BYTES
 
-    def __init__(self, router: Router, granted: Callable[[int], list[str]]) -> None:
+    def __init__(
+        self, router: Router, granted: Callable[[int], list[str]], uploads: Callable[[int], Uploads | None]
+    ) -> None:
         super().__init__(router)
         self._grants: Any = _Granted(granted)
+        self._uploads = uploads
 
     @classmethod
     def name(cls) -> str:
@@ -96,6 +111,58 @@ class ControllerFiles(FileService):
         if self._grants.find(path, msg.src_id) is None:
             raise TransferError('this host may not have it. Name it, or a folder above it, in ansible_svcfw_files')
         return super()._open(path, msg)
+
+    @expose(policy=AllowAny())  # type: ignore[untyped-decorator]
+    @arg_spec(spec=_PUT)  # type: ignore[untyped-decorator]
+    def begin_put(
+        self,
+        path: str,
+        size: int,
+        token: bytes,
+        digest: bytes | None,
+        data: bytes | None,
+        wanted: dict[str, Any],
+        msg: Message,
+    ) -> Any:
+        """As that of FileService, where the sender may write. It hears nothing of what is here: neither which contents
+        the controller has, nor of the present file, which may be another host's."""
+        uploads = self._uploads(msg.src_id)
+        if uploads is None:
+            raise TransferError('this host may write nothing: nothing is in ansible_svcfw_uploads here')
+        place = uploads.place(path)
+        size = size if data is None else len(data)
+        try:
+            # Each host resumes what itself has begun.
+            own = None if data is not None else hashlib.sha256(uploads.host.encode() + b'\0' + token).digest()
+            writer = _Upload(place, own, lambda: self._uploads(msg.src_id) is not None)
+        except OSError as exc:
+            raise transfer_error(exc) from exc
+        try:
+            uploads.require_there(writer.fileno(), place)
+            uploads.charge(size, writer.offset)
+            attributes = Wanted(mode=uploads.mode(place, wanted), durable=wanted.get('durable') is True)
+            if data is None:
+                return self._take(writer, place, size, attributes, msg, compares=False)
+            writer.restart()
+            writer.write(data)
+            writer.finish(digest, attributes)
+        except Exception as exc:
+            writer.discard()
+            raise transfer_error(exc) from exc
+        return {'is_done': True}
+
+
+class _Upload(Writer):
+    """Puts nothing in its place once its module may ask for nothing any more."""
+
+    def __init__(self, path: str, token: bytes | None, is_allowed: Callable[[], bool]) -> None:
+        super().__init__(path, token)
+        self._is_allowed = is_allowed
+
+    def finish(self, digest: bytes | None, wanted: Wanted) -> Any:
+        if not self._is_allowed():
+            raise TransferError('the module has ended')
+        return super().finish(digest, wanted)
 
 
 class _Granted:
@@ -113,12 +180,8 @@ class _Granted:
         for granted in map(encoded, self._granted(context_id)):
             place = os.path.realpath(granted)
             # By its name first: to resolve one that leads nowhere near costs a look at the disk for each of its parts.
-            if is_open or _is_at(asked, place) or _is_at(asked, os.path.normpath(granted)):
+            if is_open or is_at(asked, place) or is_at(asked, os.path.normpath(granted)):
                 real = os.path.realpath(asked)
-                if _is_at(real, place):
+                if is_at(real, place):
                     return real
         return None
-
-
-def _is_at(path: bytes, place: bytes) -> bool:
-    return path == place or path.startswith(place.rstrip(b'/') + b'/')

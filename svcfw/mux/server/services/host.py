@@ -30,6 +30,7 @@ STATS_S = 2.0
 #: How long its exit functions may take once its link is gone.
 LEFT_OVER_S = 1.0
 _SERVING = 'svcfw.mux.service_host.serving'
+_MAKER = f'{_SERVING}.Maker'
 #: What users' services, which are found there and not sent, may import of ours beyond what runs on targets; and the
 #: services that come with the collection.
 _FOR_SERVICES = (
@@ -104,6 +105,18 @@ class ServiceHost:
         self._require_room(link.queued_bytes)
         link.send(frame)
 
+    def make(self, name: str, on_reply: Callable[[Message], None]) -> None:
+        """Have a service made: see serving.Maker.make, whose answer, or a dead message, `on_reply` is called with."""
+        router = self._router
+        arguments = router.encode_for(self.context.id, {'name': name})
+        payload = router.codec.encode((_MAKER, 'make', None, arguments))
+        reply_to = router.add_handler(on_reply, respondent=self.context, once=True)
+        frame = Frame(self.context.id, router.own_id, router.own_id, handles.CALL_SERVICE, reply_to, 0, payload)
+        try:
+            self.send(frame)
+        except ChannelError as exc:
+            router.bounce(frame, str(exc))
+
     def stats(self, on_stats: Callable[[dict[str, Any]], None]) -> None:
         """Call back with what Pool.stats says there; empty where it does not answer soon."""
         if self.dead is not None:
@@ -124,6 +137,10 @@ class ServiceHost:
 
         deadline = self._router.loop.call_later(STATS_S, lambda: answer({}))
         self._call('stats', (), on_reply)
+
+    def ask(self, on_answer: Callable[[], None]) -> None:
+        """Call back when it answers: not while a thread of it keeps the interpreter."""
+        self._call('answer', (), lambda message: on_answer())
 
     def host_is_out(self, host: str) -> None:
         """Tell services that ask for it that a host, by its name in the inventory, takes no further part in the run."""

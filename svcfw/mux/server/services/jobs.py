@@ -8,6 +8,7 @@ from svcfw.core import load
 from svcfw.core.wire.errors import DecodeError
 from svcfw.mux.offer import Offer
 from svcfw.mux.server.node import Node
+from svcfw.mux.server.services.activations import OnOutcome
 from svcfw.mux.server.services.linked import Linked
 from svcfw.mux.server.services.run import Line, Run, Runs
 from svcfw.program.router import Router
@@ -43,6 +44,20 @@ class Jobs:
         #: By the agent's context and the handle of the request.
         self._jobs: dict[Key, _Job] = {}
 
+    def activate(self, offer: Offer, environment: dict[str, str], on_outcome: OnOutcome) -> bool:
+        """Before a job begins: have the services made that it may call. True: they are, or the run is over.
+
+        Else `on_outcome` is called later.
+        """
+        if not offer.services:
+            return True
+        try:
+            run = self._runs.of(offer, environment)
+        except OSError:
+            return True
+        self._ready_desk()
+        return run.activate(offer, on_outcome)
+
     def begins(self, node: Node, handle: int, offer: Offer, environment: dict[str, str]) -> None:
         """A job runs from now on at a node, until `is_over` or the end of its run. environment: the client's."""
         assert node.context is not None
@@ -73,7 +88,7 @@ class Jobs:
         job.context_id = context_id
         # The context that it is below has to stay for it.
         job.node.hold(job)
-        desk.link(context_id, Linked(job.offer, [], job.run, lambda: self._unlinked(job)))
+        desk.link(context_id, Linked(job.offer, [], [], job.run, lambda: self._unlinked(job)))
 
     def _unlinked(self, job: '_Job') -> None:
         job.context_id = None

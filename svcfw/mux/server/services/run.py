@@ -13,8 +13,11 @@ from svcfw.core.wire.errors import ChannelError
 from svcfw.core.wire.frames import DEAD, Frame
 from svcfw.mux.offer import Offer, start_time
 from svcfw.mux.protocol import Method
+from svcfw.mux.server.services.activations import Activations, OnOutcome
 from svcfw.mux.server.services.calls import OpenCalls
 from svcfw.mux.server.services.host import ServiceHost
+from svcfw.mux.server.services.pulse import SILENT_S, Pulse
+from svcfw.mux.server.services.uploads import Quota
 from svcfw.program.router import Router
 
 #: Lines of services that no task has shown yet; what comes beyond is in the log alone.
@@ -44,11 +47,14 @@ class Run:
         self.key = key
         self.lines: deque[Line] = deque()
         self.host: ServiceHost | None = None
+        self.quota = Quota()
         self._router = router
         self._environment = environment
         self._on_end = on_end
         self._is_over = False
+        self._activations = Activations(router)
         self._calls = OpenCalls()
+        self._pulse = Pulse(router.loop, self._ask_host, lambda: bool(self._calls), self._on_silent)
         self._called: Counter[tuple[str, str]] = Counter()
         #: How much may be said: a caller that is not trusted can make the framework complain.
         self._voice = Bucket(router.loop.clock, MAX_RECORDS, RECORDS_PER_S)
@@ -102,17 +108,27 @@ class Run:
 
     # -- calls of its services
 
+    def activate(self, offer: Offer, on_outcome: OnOutcome) -> bool:
+        """Have the services of an offer made. True: they are; else `on_outcome` is called later."""
+        if self._is_over:
+            return True
+        host = self._ready_host(offer)
+        return self._activations.require(host, offer.services, on_outcome)
+
+    def _ready_host(self, offer: Offer) -> ServiceHost:
+        if self.host is None:
+            self.host = ServiceHost(self._router, offer, self._environment, self._on_host_dead)
+        self.host.look_in(offer.places)
+        return self.host
+
     def call(self, offer: Offer, frame: Frame, service: str, method: str) -> None:
         """Pass a module's call on. ChannelError that says why not."""
         what = f'{service}.{method}'
         if self._is_over:
             raise ChannelError(f'{what}: the run is over')
-        if self.host is None:
-            self.host = ServiceHost(self._router, offer, self._environment, self._on_host_dead)
-        host = self.host
+        host = self._ready_host(offer)
         key = (frame.src, frame.reply_to)
         self._calls.add(key, what, len(frame.payload))
-        host.look_in(offer.places)
         context = host.context.id
         try:
             if frame.src not in self._admitted:
@@ -122,6 +138,7 @@ class Run:
         except ChannelError as exc:
             self._calls.remove(key)
             raise ChannelError(f'{what}: {_ended(str(exc)) if host.dead is not None else exc}') from exc
+        self._pulse.begin()
         if (service, method) in self._called or len(self._called) < MAX_METHODS:
             self._called[service, method] += 1
 
@@ -150,7 +167,22 @@ class Run:
             self._admitted.discard(context_id)
             self.host.dismiss(context_id, reason)
 
+    def _ask_host(self, on_answer: Callable[[], None]) -> None:
+        if self.host is not None and self.host.dead is None:
+            self.host.ask(on_answer)
+
+    def _on_silent(self) -> None:
+        """It is not ended: what its services know is not lost if it comes back."""
+        reason = (
+            f'the services of this run have not answered for {SILENT_S:.0f} s, as one of them keeps the interpreter'
+        )
+        calls = self._calls.take()
+        _log.warning('run %d: %s; under way: %s', self.key[0], reason, ', '.join(sorted(set(calls.values()))))
+        for (context_id, handle), what in calls.items():
+            self._refuse(context_id, handle, f'{what}: {reason}')
+
     def _on_host_dead(self, reason: str) -> None:
+        self._activations.give_up()
         if self._is_over:
             return
         _log.warning('services of run %d: %s', self.key[0], _ended(reason))

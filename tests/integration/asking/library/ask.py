@@ -1,6 +1,7 @@
 #!/usr/bin/python
 """Asks the controller whatever the test wants, step by step; answers with what each step gave, or raised."""
 
+import hashlib
 import io
 import os
 import sys
@@ -24,8 +25,15 @@ def get(services, path):
     return out.getvalue().decode()
 
 
-def put(services, path, to):
-    services.put(path, to)
+def put(services, path, to, **options):
+    services.put(path, to, **options)
+
+
+def write(services, path, content=None, size=0):
+    with open(path, 'wb') as file:
+        file.write(content.encode() if content else os.urandom(1 << 20) * (size >> 20))
+    with open(path, 'rb') as file:
+        return hashlib.sha256(file.read()).hexdigest()
 
 
 def numbers(services, number):
@@ -35,7 +43,7 @@ def numbers(services, number):
 
 
 def say(services, values):
-    sender = services.call('office.Office', 'listen')
+    sender = services.sender('office.Office', 'listen')
     for value in values:
         sender.send(value)
     sender.close()

@@ -1,11 +1,12 @@
 """Services that modules of the tests ask."""
 
 import os
+import resource
 import subprocess
 import time
 
 import svcfw.service
-from svcfw.ansible.services.granting import let_fetch
+from svcfw.ansible.services.granting import let_fetch, let_put
 from svcfw.ansible.services.policies import AllowAccounts, AllowHosts
 
 
@@ -55,6 +56,22 @@ class Office(svcfw.service.Service):
         return self.kept
 
     @svcfw.service.expose(policy=svcfw.service.AllowAny())
+    def eat(self, limit):
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, resource.RLIM_INFINITY))
+        eaten = []
+        while True:
+            eaten.append(bytearray(1 << 20))
+
+    @svcfw.service.expose(policy=svcfw.service.AllowAny())
+    def hang(self):
+        time.sleep(1000)
+
+    @svcfw.service.expose(policy=svcfw.service.AllowAny())
+    def limits(self):
+        with open('/proc/self/oom_score_adj') as file:
+            return [resource.getrlimit(resource.RLIMIT_DATA)[0], int(file.read())]
+
+    @svcfw.service.expose(policy=svcfw.service.AllowAny())
     def much(self, size):
         return bytes(size)
 
@@ -97,6 +114,10 @@ class Office(svcfw.service.Service):
     def lend(self, path, msg):
         return let_fetch(msg, path)
 
+    @svcfw.service.expose(policy=svcfw.service.AllowAny())
+    def take(self, path, msg):
+        return let_put(msg, path)
+
     @svcfw.service.expose(policy=svcfw.service.AllowParents())
     def for_parents(self):
         return 'a secret'
@@ -129,7 +150,29 @@ class Slow(svcfw.service.Service):
         time.sleep(1)
         return self.runs
 
+    @svcfw.service.expose(policy=svcfw.service.AllowAny())
+    def gather(self, number):
+        """End a second after so many have come."""
+        office = self.router.services.get_service(Office)
+        self.runs += 1
+        while office.count < number:
+            time.sleep(0.01)
+        time.sleep(1)
+        return self.runs
+
 
 class Broken(svcfw.service.Service):
     def __init__(self, router):
         raise RuntimeError('it cannot be made')
+
+
+class Importing(svcfw.service.Service):
+    def __init__(self, router):
+        super().__init__(router)
+        __import__('nowhere')
+
+
+class Telling(svcfw.service.Service):
+    def __init__(self, router):
+        super().__init__(router)
+        print('it is made')

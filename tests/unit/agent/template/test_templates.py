@@ -22,7 +22,7 @@ class FakeJob:
         self.status = None
         self.declined = None
 
-    def exited(self, status):
+    def exited(self, status, ran=()):
         self.status = status
 
     def decline(self, cause):

@@ -16,7 +16,7 @@ SOURCES = [
 
 @pytest.fixture
 def stage() -> bytes:
-    return first_stage.second_stage(bundle.packed(), {})
+    return bundle.packed() + first_stage.configuration({})
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,10 @@
 """What a task offers its module of the controller."""
 
+import multiprocessing
 import os
+import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -27,6 +30,18 @@ def test_the_run_is_the_process_that_started_this_one(connect):
     assert decoded(tuple(made)) == made
 
 
+def test_the_run_is_the_same_when_its_main_process_is_gone(connect, monkeypatch):
+    """A task's process that is left behind belongs to init, whose run would never be over."""
+    with subprocess.Popen(['true']) as gone:
+        pass
+    parent = types.SimpleNamespace(pid=os.getpid())
+    monkeypatch.setattr(multiprocessing, 'parent_process', lambda: parent)
+    connection = connect(ansible_svcfw_services=['a.B'])
+    assert offer(connection).run == (os.getpid(), start_time(os.getpid()))
+    parent.pid = gone.pid
+    assert offer(connection) is None
+
+
 def test_facts_are_what_the_controller_knows(connect):
     connection = connect(
         ansible_svcfw_services=['a.B'], inventory_hostname='web1', ansible_host='10.0.0.1', ansible_user='me'
@@ -44,6 +59,14 @@ def test_files_are_absolute(connect, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv('HOME', '/home/me')
     assert offer(connect(ansible_svcfw_files=['a', '~/b', '/c/'])).files == [f'{tmp_path}/a', '/home/me/b', '/c']
+
+
+def test_folders_for_uploads_are_absolute_and_bounded(connect, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    made = offer(connect(ansible_svcfw_uploads=['reports/web1', '/srv/x/']))
+    assert (made.uploads, made.upload_bytes) == ([f'{tmp_path}/reports/web1', '/srv/x'], 1 << 30)
+    assert offer(connect(ansible_svcfw_uploads=['/x'], ansible_svcfw_upload_bytes=5000)).upload_bytes == 5000
+    assert decoded(tuple(made)) == made
 
 
 def test_places_are_those_that_are_there_the_nearest_first(connect, tmp_path):

@@ -100,7 +100,7 @@ def test_members_are_sent_when_they_are_asked_for(far):
     far.client.close()
     request, members, goodbye = far.heard()
     assert codec.decode(request.payload)[4][0]['zip_id'] == 'z'
-    assert codec.decode(members.payload) == [('a.py', b'd' * 32, b'content')]
+    assert codec.decode(members.payload) == (False, [('a.py', b'd' * 32, b'content')])
     assert goodbye.flags == GOODBYE
 
 

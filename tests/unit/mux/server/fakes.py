@@ -290,7 +290,7 @@ class FakeClient:
         self.stream = FakeStream()
         self.session.stream = self.stream  # type: ignore[assignment]
         self.stream.on_closed = self.session.on_closed  # type: ignore[assignment]
-        self.send(protocol.HELLO, ({'PATH': '/bin'}, 60, None, '', 0))
+        self.send(protocol.HELLO, ({'PATH': '/bin'}, 60, None, '', None))
         assert self.take() == [(protocol.WELCOME, 0, 1234)]
 
     @property

@@ -1,8 +1,12 @@
 """The multiplexer's log."""
 
 import logging
+from pathlib import Path
 
-from svcfw.mux.server.logfile import Formatter
+import pytest
+
+from svcfw.mux.server import logfile
+from svcfw.mux.server.logfile import Formatter, Handler
 
 
 def record(text: str, exc_info: object = None) -> logging.LogRecord:
@@ -25,3 +29,24 @@ def test_tracebacks_are_whole_and_their_lines_marked() -> None:
         lines = formatted(record('failed', (ValueError, exc, exc.__traceback__))).splitlines()
     assert lines[1] == '  | Traceback (most recent call last):'
     assert lines[-2:] == ['  | ValueError: so', '  | ERROR forged']
+
+
+def test_a_long_log_replaces_the_one_before_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logfile, 'MAX_LOG_BYTES', 10)
+    handler = Handler(tmp_path / 'log')
+    for text in ('the first one', 'the second one', 'short'):
+        handler.emit(record(text))
+    handler.close()
+    assert (tmp_path / 'log').read_text() == 'short\n'
+    assert (tmp_path / 'log.1').read_text() == 'the second one\n'
+
+
+def test_where_it_cannot_be_renamed_it_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logfile, 'MAX_LOG_BYTES', 10)
+    monkeypatch.setattr(logging, 'raiseExceptions', False)
+    (tmp_path / 'log.1').mkdir()
+    handler = Handler(tmp_path / 'log')
+    for text in ('the first one', 'the second one'):
+        handler.emit(record(text))
+    handler.close()
+    assert (tmp_path / 'log').read_text() == 'the first one\nthe second one\n'

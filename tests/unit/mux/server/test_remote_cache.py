@@ -1,5 +1,7 @@
 """What agents are given: each thing once, in a bounded amount, and over the link to their host once."""
 
+import zlib
+
 import pytest
 
 from svcfw.agent import ops
@@ -49,12 +51,30 @@ def there():
 def test_members_are_given_once(agents):
     agents.root.members(members(1, 2))
     agents.root.members(members(1, 2, 3))
-    assert [len(batch) for _, batch in agents.told] == [2, 1]
+    assert [len(batch) for _, batch, _ in agents.told] == [2, 1]
+
+
+def test_members_travel_packed_together(agents):
+    agents.root.members([(b'a' * 32, b'one ' * 100), (b'b' * 32, b'one ' * 50), (b'c' * 32, b'')])
+    ((operation, sizes, packed),) = agents.told
+    assert operation == ops.MEMBERS
+    assert sizes == [(b'a' * 32, 400), (b'b' * 32, 200), (b'c' * 32, 0)]
+    assert zlib.decompress(packed) == b'one ' * 150
+    assert len(packed) < 30
+
+
+def test_they_are_packed_once_for_all_hosts(agents):
+    module.pack_ahead(members(1000, 2000))
+    before = module.packed.cache_info()
+    agents.root.members(members(1000, 2000))
+    Agents().root.members(members(1000, 2000))
+    after = module.packed.cache_info()
+    assert (after.misses, after.hits) == (before.misses, before.hits + 2)
 
 
 def test_many_members_go_in_several_messages(agents):
     agents.root.members(members(*[300_000] * 10))
-    assert [len(batch) for _, batch in agents.told] == [4, 4, 2]
+    assert [len(batch) for _, batch, _ in agents.told] == [4, 4, 2]
 
 
 def test_too_many_members_are_forgotten_first(agents, monkeypatch):

@@ -13,6 +13,7 @@ from svcfw.core.wire.errors import DecodeError, StartError
 from svcfw.mux import rundir
 from svcfw.mux.server import server
 from svcfw.mux.server.server import Server
+from svcfw.mux.server.telling import Telling
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def folder():
 
 @pytest.fixture
 def running(folder):
-    made = Server(folder)
+    made = Server(folder, rundir.listen(folder))
     yield made
     made.stop()
     made.router.close()
@@ -35,7 +36,9 @@ class Root:
 
     def __init__(self, router, spec, on_end):
         self.spec, self.on_end = spec, on_end
-        self.dead = None
+        self.dead = self.failure = None
+        self.is_unasked = False
+        self.run = ''
         self.context = self.facts = None
         self.is_used = self.reinstated = self.is_over = False
         self.host = 'h'
@@ -89,7 +92,7 @@ def link(**fields):
 
 def test_the_socket_of_a_dead_one_is_replaced(folder):
     rundir.socket_path(folder).touch()
-    made = Server(folder)
+    made = Server(folder, rundir.listen(folder))
     assert rundir.socket_path(folder).is_socket()
     made.stop()
     made.stop()
@@ -98,9 +101,9 @@ def test_the_socket_of_a_dead_one_is_replaced(folder):
 
 
 def test_the_socket_of_another_stays(folder):
-    first = Server(folder)
+    first = Server(folder, rundir.listen(folder))
     rundir.socket_path(folder).rename(folder / 'kept')  # so that its inode is not used again
-    second = Server(folder)
+    second = Server(folder, rundir.listen(folder))
     first.stop()
     assert rundir.socket_path(folder).is_socket()
     for each in (first, second):
@@ -254,3 +257,61 @@ def test_descriptors_that_run_out_stop_nothing(running, monkeypatch):
     running._accept_again()
     assert real.fileno() in running._loop._watched
     running._listener = real
+
+
+def telling(run):
+    made = Telling(1, lambda: 0.0, lambda handle, value: None)
+    made.run = run
+    return made
+
+
+def begin(running, run, **fields):
+    running.begin(link(**fields), 10, {}, None, telling(run))
+
+
+def fail(root):
+    root.dead, root.failure = 'no', StartError('auth', 'h', 'no', '')
+    root.on_end()
+
+
+def test_a_context_that_was_begun_is_that_of_the_first_request(running, roots):
+    begin(running, 'r')
+    begin(running, 'r')
+    assert running.root(link(), 10, {}, None, telling('r')) is roots[0]
+    assert len(roots) == 1
+
+
+def test_its_failure_is_the_first_requests_and_no_later_one(running, roots):
+    begin(running, 'r')
+    fail(roots[0])
+    begin(running, 'r')
+    assert running.root(link(), 10, {}, None, telling('r')) is roots[0]
+    assert running.root(link(), 10, {}, None, telling('r')) is roots[1]
+
+
+def test_its_failure_is_for_that_run_alone(running, roots):
+    begin(running, 'r')
+    fail(roots[0])
+    assert running.root(link(), 10, {}, None, telling('s')) is roots[1]
+
+
+def test_its_failure_is_forgotten_after_a_while(running, roots, monkeypatch):
+    begin(running, 'r')
+    fail(roots[0])
+    monkeypatch.setattr(server, 'BEGUN_S', 0.0)
+    running._look_for_idle()
+    assert running.root(link(), 10, {}, None, telling('r')) is roots[1]
+
+
+def test_a_failure_that_a_request_was_told_is_not_kept(running, roots):
+    begin(running, 'r')
+    running.root(link(), 10, {}, None, telling('r'))
+    fail(roots[0])
+    assert running.root(link(), 10, {}, None, telling('r')) is roots[1]
+
+
+def test_a_reset_forgets_it(running, roots):
+    begin(running, 'r')
+    fail(roots[0])
+    running.reset(link(), lambda had: None)
+    assert running.root(link(), 10, {}, None, telling('r')) is roots[1]

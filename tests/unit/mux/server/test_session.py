@@ -366,10 +366,32 @@ def test_what_failed_in_a_retired_context_holds_back_what_follows_elsewhere(clie
     assert (new.told, new.asked) == ([], {})
 
 
+def test_members_are_asked_for_while_the_context_starts():
+    client = FakeClient(up=False)
+    client.ask(ops.MODULE, JOB)
+    assert client.take() == [(protocol.NEED_MEMBERS, 1, None)]
+    client.send(protocol.MEMBERS, (False, MEMBERS))
+    assert client.node.asked == {}
+    client.node.come_up()
+    assert [request[0] for request in client.node.asked.values()] == [ops.MODULE]
+    client.node.answer((ops.DONE, 0, b'', b''))
+    assert client.take() == [(protocol.RESULT, 1, (0, b'', b''))]
+
+
+def test_a_context_that_is_up_first_waits_for_them():
+    client = FakeClient(up=False)
+    client.ask(ops.MODULE, JOB)
+    client.node.come_up()
+    assert client.take() == [(protocol.NEED_MEMBERS, 1, None)]
+    assert client.node.asked == {}
+    client.send(protocol.MEMBERS, (False, MEMBERS))
+    assert [request[0] for request in client.node.asked.values()] == [ops.MODULE]
+
+
 def test_a_request_holds_its_context_while_the_client_is_asked(client):
     client.ask(ops.MODULE, JOB)
     assert len(client.node.holders) == 1
-    client.send(protocol.MEMBERS, MEMBERS)
+    client.send(protocol.MEMBERS, (False, MEMBERS))
     client.node.answer((ops.DONE, 0, b'', b''))
     assert client.node.holders == set()
     client.ask(ops.FLUSH, key=b'k', number=2)
@@ -460,14 +482,14 @@ def test_a_request_waits_for_the_end_of_contexts_that_are_in_its_way(client, mon
 
 # -- modules ---------------------------------------------------------------------------------------------------------
 
-JOB = {'kind': 'module', 'interpreter': ['/usr/bin/python3'], 'zip_id': 'z'}
+JOB = {'kind': 'module', 'interpreter': ['/usr/bin/python3'], 'zip_id': 'z', 'may_reuse': False}
 MEMBERS = [('a.py', b'd' * 32, b'content')]
 
 
 def test_members_are_asked_for_once(client):
     client.ask(ops.MODULE, JOB)
     assert client.take() == [(protocol.NEED_MEMBERS, 1, None)]
-    client.send(protocol.MEMBERS, MEMBERS)
+    client.send(protocol.MEMBERS, (False, MEMBERS))
     member_list, *members = client.node.remote_cache.given
     assert members == [(digest, content) for _, digest, content in MEMBERS]
     ((operation, (job,), _),) = client.node.asked.values()

@@ -64,7 +64,15 @@ def test_what_is_measured(client):
     client.node.answer((ops.PART, b'abc', b''))
     client.node.answer((ops.DONE, 0, b'd', b'e', 1_500_000))
     [told] = [cost(value) for handle, _, value in client.take() if handle == protocol.COST]
-    assert told == (2.0, 0.0, 1.5, 100, 5)
+    assert told == (2.0, 0.0, 1.5, 100, 5, 0, 0)
+
+
+@pytest.mark.parametrize('more', [(7, 2), (7, 2, 1_500_000)])
+def test_which_run_of_its_process_a_module_was(client, more):
+    client.ask(ops.MODULE, {'may_reuse': True})
+    client.node.answer((ops.DONE, 0, b'', b'', *more))
+    [told] = [cost(value) for handle, _, value in client.take() if handle == protocol.COST]
+    assert (told.run, told.end, told.target_s) == (7, 2, 1.5 if len(more) > 2 else 0.0)
 
 
 def test_what_was_sent_for_others_before_does_not_count(client):

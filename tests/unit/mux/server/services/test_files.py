@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from svcfw.mux.server.services import files
-from svcfw.mux.server.services.files import MAX_PARTS, _FairInvoker, _Granted
+from svcfw.mux.server.services.files import _FairInvoker, _Granted
+from svcfw.mux.server.services.uploads import MAX_PARTS
 from svcfw.service import AllowAny, Pool, RefusedError, Service, expose
 from tests.support.routers import LONG, tree
 

@@ -1,0 +1,141 @@
+"""The template's side of its workers (worker.py): which wait, which run, and what they say of their runs."""
+
+import os
+import socket
+import time
+
+from svcfw.agent.warm import pipe
+
+#: Workers that wait for a run. There is more than one only after runs side by side.
+MAX_IDLE = 2
+#: Seconds after which one runs nothing more.
+MAX_AGE_S = 120.0
+#: Seconds in which a worker that waits has taken a job.
+_SEND_S = 5.0
+#: So many that end while they wait show that they cannot live here.
+_MAX_DEATHS = 3
+
+
+class Ran(object):
+    """What a worker says of a run. kind: place in kinds.KINDS of why no other follows (int), 0 if one may."""
+
+    def __init__(self, pid, runs, kind, more):
+        self.pid = pid
+        self.runs = runs
+        self.kind = kind
+        self.more = more
+
+
+class _Worker(object):
+    def __init__(self, pid, sock, is_reused, digests, member_lists):
+        self.pid = pid
+        self.is_reused = is_reused
+        self.socket = sock
+        self.reader = pipe.PipeReader(sock)
+        self.digests = set(digests)
+        self.member_lists = set(member_lists)
+        self.born = time.monotonic()
+
+
+class Workers(object):
+    """members: the Members of the template. member_lists: its member lists, by name, as jobs bring them."""
+
+    def __init__(self, members, member_lists):
+        self._members = members
+        self._member_lists = member_lists
+        self._idle = []
+        self._busy = {}
+        self._deaths = 0
+
+    def fork(self, be_worker, is_reused, is_busy=False):
+        """Fork a worker; returns its pid. OSError.
+
+        be_worker(sock): its life, in the forked process; never returns. is_reused: it is for runs that others may
+        follow. is_busy: it has a job to begin with.
+        """
+        ours, theirs = socket.socketpair()
+        try:
+            pid = os.fork()
+            if pid == 0:
+                ours.close()
+                self.close()
+                be_worker(theirs)
+        finally:
+            theirs.close()
+        ours.setblocking(False)
+        worker = _Worker(pid, ours, is_reused, self._members.digests(), self._member_lists)
+        if is_busy:
+            self._busy[pid] = worker
+        else:
+            self._idle.append(worker)
+        return pid
+
+    def wants_spare(self, is_reused):
+        """Whether one should be forked for the next run of this kind."""
+        return self._deaths < _MAX_DEATHS and not any(worker.is_reused == is_reused for worker in self._idle)
+
+    def take(self, job_id, job, fds):
+        """The pid of a worker that runs the job from now on, None if there is none."""
+        # One that is reused is worth more than the only run of another kind.
+        fitting = [worker for worker in self._idle if job['may_reuse'] or not worker.is_reused]
+        for worker in sorted(fitting, key=lambda worker: worker.is_reused, reverse=True):
+            self._idle.remove(worker)
+            if time.monotonic() - worker.born < MAX_AGE_S and self._send(worker, job_id, job, fds):
+                self._busy[worker.pid] = worker
+                return worker.pid
+            worker.socket.close()
+        return None
+
+    def _send(self, worker, job_id, job, fds):
+        writer = pipe.PipeWriter(worker.socket)
+        worker.socket.settimeout(_SEND_S)
+        lacking = {digest for _, digest in job['members']} - worker.digests
+        if lacking:
+            writer.put(pipe.ADD, pipe.pack(self._members.of(lacking)))
+            worker.digests |= lacking
+        member_list = job.get('member_list')
+        if member_list in worker.member_lists:
+            job = {name: value for name, value in job.items() if name != 'members'}
+        elif member_list is not None:
+            worker.member_lists.add(member_list)
+        writer.put(pipe.RUN, pipe.pack_job(job_id, job), fds)
+        is_sent = writer.flush()
+        worker.socket.setblocking(False)
+        return is_sent
+
+    def sockets(self):
+        """Those on which workers may have something to say."""
+        return [worker.socket for worker in self._busy.values() if not worker.reader.ended]
+
+    def reports(self):
+        """What workers say (list of Ran). Those that may run something else wait for it."""
+        found = []
+        for worker in list(self._busy.values()):
+            for _, body in worker.reader.read():
+                ran = Ran(worker.pid, *pipe.unpack(body))
+                found.append(ran)
+                if not ran.kind:
+                    del self._busy[worker.pid]
+                    self._keep(worker)
+        return found
+
+    def _keep(self, worker):
+        self._idle.append(worker)
+        while len(self._idle) > MAX_IDLE:
+            self._idle.pop(0).socket.close()
+
+    def ended(self, pid):
+        """The process has ended."""
+        worker = self._busy.pop(pid, None)
+        if worker is not None:
+            worker.socket.close()
+        for worker in [worker for worker in self._idle if worker.pid == pid]:
+            self._deaths += 1
+            self._idle.remove(worker)
+            worker.socket.close()
+
+    def close(self):
+        """Let those that wait end."""
+        for worker in self._idle + list(self._busy.values()):
+            worker.socket.close()
+        self._idle = []

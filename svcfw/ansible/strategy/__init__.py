@@ -1,0 +1,1 @@
+"""The strategy plugins: ansible-core's own, with hosts of ssh led through svcfw and connected ahead."""

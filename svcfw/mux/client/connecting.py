@@ -1,0 +1,120 @@
+"""Connects a client to its user's multiplexer, which is started if need be.
+
+In two steps: `begin` greets and waits for nothing, so that a client can do other work while a multiplexer starts;
+`finish` waits for the welcome.
+"""
+
+import socket
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from svcfw.core.wire.codec import Codec
+from svcfw.core.wire.frames import Frame, FrameReader, pack_header
+from svcfw.mux import protocol, rundir
+from svcfw.mux.client import starting
+from svcfw.mux.client.starting import MuxError
+
+_SOCKET_BUFFER_BYTES = 1024 * 1024
+_WELCOME_BYTES = 4096
+
+_codec = Codec()
+
+
+class Connecting:
+    """A connection on its way. For one thread. `socket` is for the caller, who closes it; `finish` may replace it.
+
+    hello: the fields of the greeting.
+    """
+
+    def __init__(self, folder: Path, hello: tuple[Any, ...]) -> None:
+        self.socket = socket.socket(socket.AF_UNIX)
+        self._folder = folder
+        self._hello = hello
+        self._starter: subprocess.Popen[bytes] | None = None
+
+    def begin(self, *, start: bool) -> bool:
+        """Connect and greet; False if none runs and not `start`. Raises MuxError, RundirError."""
+        if self._dial():
+            return True
+        if start:
+            with starting.locked(rundir.lock_path(self._folder)):
+                if not self._dial():
+                    self._start()
+        return start
+
+    def finish(self, *, start: bool) -> tuple[int, bytes] | None:
+        """Wait for the welcome, (the multiplexer's pid, its hash key). Raises MuxError, RundirError.
+
+        If this one was just ending, connects to another one, which knows nothing of what was sent to the first; None
+        if there is none and not `start`.
+        """
+        welcome = self._welcome()
+        if welcome is None and start and self._starter is None:
+            with starting.locked(rundir.lock_path(self._folder)):
+                welcome = self._welcome() if self._dial() else None
+                if welcome is None:
+                    self._start()
+                    welcome = self._welcome()
+        if welcome is None:
+            if not start:
+                return None
+            raise MuxError(f'the multiplexer does not answer. See {rundir.log_path(self._folder)}')
+        self.socket.settimeout(None)
+        for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+            self.socket.setsockopt(socket.SOL_SOCKET, option, _SOCKET_BUFFER_BYTES)
+        return welcome
+
+    def reap(self) -> None:
+        """Take note of the end of the process that has started a multiplexer."""
+        if self._starter is not None:
+            try:
+                self._starter.wait(starting.START_S)
+            except subprocess.TimeoutExpired:
+                self._starter.kill()
+                self._starter.wait()
+
+    def _start(self) -> None:
+        """Start one, with the lock held. Raises MuxError."""
+        self._starter = starting.spawn(self._folder)
+        if not self._dial():
+            self.reap()
+            raise MuxError(f'the multiplexer ended before it was ready. See {rundir.log_path(self._folder)}')
+
+    def _dial(self) -> bool:
+        """Connect and greet; whether one listens."""
+        path = rundir.socket_path(self._folder)
+        self.socket.close()
+        self.socket = socket.socket(socket.AF_UNIX)
+        try:
+            self.socket.settimeout(starting.START_S)
+            self.socket.connect(str(path))
+            if not rundir.is_same_user(self.socket):
+                raise rundir.RundirError(f'{path} is served by another user. {rundir.ELSEWHERE}')
+            payload = _codec.encode(self._hello)
+            self.socket.sendall(pack_header(Frame(0, 0, 0, protocol.HELLO, 0, 0, payload)) + payload)
+        except OSError:
+            self.socket.close()
+            return False
+        except BaseException:
+            self.socket.close()
+            raise
+        return True
+
+    def _welcome(self) -> tuple[int, bytes] | None:
+        """The welcome; None, and closed, if this multiplexer does not give one."""
+        reader = FrameReader()
+        try:
+            while data := self.socket.recv(_WELCOME_BYTES):
+                for frame in reader.feed(data):
+                    self.reap()
+                    pid, key = _codec.decode(frame.payload)
+                    return pid, key
+        except OSError:
+            pass
+        except BaseException:
+            self.socket.close()
+            raise
+        self.socket.close()
+        self.reap()
+        return None

@@ -1,0 +1,123 @@
+"""Activations: services of one run are made before the first task that names them begins.
+
+So what is wrong with a service is an error of a task before anything was changed, and not of the one, perhaps much
+later, that calls it; as ansible-core looks for all modules before it runs the first. What cannot be found is no error
+until it is called: variables of a role are seen by tasks in front of it, for which its folder is none to look in.
+"""
+
+from collections.abc import Callable
+
+from svcfw.core.message import Message
+from svcfw.core.parent import printable
+from svcfw.core.wire.errors import CallError, ChannelError, Error
+from svcfw.mux.server.services.host import ServiceHost
+from svcfw.program.router import Router
+
+#: For how long a task waits for a service that it names to be made.
+WAIT_S = 60.0
+
+
+class ServiceError(Error):
+    """A service of the run cannot be used. name: of the service; cause: a sentence."""
+
+    def __init__(self, name: str, cause: str) -> None:
+        super().__init__(name, cause)
+        self.name = name
+        self.cause = cause
+
+
+#: Called once with what is wrong, or None.
+OnOutcome = Callable[[ServiceError | None], None]
+
+
+class _Making:
+    """One service that is being made."""
+
+    def __init__(self) -> None:
+        self.waiting: list[OnOutcome] = []
+        self.is_late = False
+
+
+class Activations:
+    """Of one run. Loop thread only."""
+
+    def __init__(self, router: Router) -> None:
+        self._router = router
+        self._made: set[str] = set()
+        self._making: dict[str, _Making] = {}
+
+    def require(self, host: ServiceHost, names: list[str], on_outcome: OnOutcome) -> bool:
+        """Have services made. True: they are; else `on_outcome` is called later.
+
+        A host that has ended makes none, and says so to whoever calls.
+        """
+        wanted = [name for name in dict.fromkeys(names) if name not in self._made]
+        if not wanted or host.dead is not None:
+            return True
+        gathered = _Gathered(len(wanted), on_outcome)
+        for name in wanted:
+            making = self._making.get(name)
+            if making is None:
+                making = self._begin(host, name)
+            if making.is_late:
+                self._router.loop.call_soon(lambda name=name: gathered.add(_late(name)))
+            else:
+                making.waiting.append(gathered.add)
+        return False
+
+    def give_up(self) -> None:
+        """The host has ended."""
+        for name in list(self._making):
+            self._end(name, None)
+
+    def _begin(self, host: ServiceHost, name: str) -> _Making:
+        making = self._making[name] = _Making()
+        deadline = self._router.loop.call_later(WAIT_S, lambda: self._is_late(name, making))
+
+        def on_reply(message: Message) -> None:
+            deadline.cancel()
+            failure = None
+            try:
+                if message.value() is True:
+                    self._made.add(name)
+            except CallError as exc:
+                failure = ServiceError(name, f'{exc.typename.rpartition(".")[2]}: {printable.line(exc.message)}')
+            except ChannelError:  # it has ended: who calls is told
+                pass
+            self._end(name, failure)
+
+        host.make(name, on_reply)
+        return making
+
+    def _is_late(self, name: str, making: _Making) -> None:
+        making.is_late = True
+        self._tell(making, _late(name))
+
+    def _end(self, name: str, failure: ServiceError | None) -> None:
+        making = self._making.pop(name, None)
+        if making is not None:
+            self._tell(making, failure)
+
+    @staticmethod
+    def _tell(making: _Making, failure: ServiceError | None) -> None:
+        waiting, making.waiting = making.waiting, []
+        for tell in waiting:
+            tell(failure)
+
+
+class _Gathered:
+    """Calls back once all have come, or with the first failure."""
+
+    def __init__(self, number: int, on_outcome: OnOutcome) -> None:
+        self._left = number
+        self._on_outcome = on_outcome
+
+    def add(self, failure: ServiceError | None) -> None:
+        if self._left:
+            self._left = 0 if failure is not None else self._left - 1
+            if not self._left:
+                self._on_outcome(failure)
+
+
+def _late(name: str) -> ServiceError:
+    return ServiceError(name, f'it has been imported and made for more than {WAIT_S:.0f} s, and is not ready')

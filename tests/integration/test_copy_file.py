@@ -1,0 +1,204 @@
+"""`copy` and `template` of one file over svcfw give what they give over stock ssh, in fewer round trips."""
+
+import os
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.test_copy_folder import VAULT, named_alike
+from tests.integration.test_ready_modules import UNKNOWN
+from tests.support.ansible import Controller, Run, connection_vars
+from tests.support.compare import differences
+from tests.support.flow import line as long_line
+from tests.support.hosts import Farm, Host
+from tests.support.need import need_long
+from tests.support.sshd import LOOPBACK
+from tests.support.venvs import need_core
+
+pytestmark = pytest.mark.slow
+
+TOP = '/home/sudoer/copied'
+
+
+@dataclass(frozen=True)
+class Case:
+    """One task with these arguments; before it, `prepare` runs on the target, in TOP."""
+
+    name: str
+    arguments: dict[str, Any]
+    prepare: str = ''
+    keywords: dict[str, Any] | None = None
+    module: str = 'copy'
+
+    def tasks(self, source: Path) -> list[dict[str, Any]]:
+        usual = {} if 'content' in self.arguments else {'src': f'{source}/file.conf'}
+        arguments = {**usual, 'dest': f'{TOP}/{self.name}', **self.arguments}
+        if 'src' in arguments:
+            arguments['src'] = arguments['src'].replace('SOURCE', str(source))
+        prepare = {'name': f'prepare {self.name}', 'shell': f'mkdir -p {TOP}; cd {TOP}; {self.prepare or "true"}'}
+        return [prepare, {'name': self.name, self.module: arguments, 'ignore_errors': True, **(self.keywords or {})}]
+
+
+BECOME = {'become': True}
+OLD = 'echo old > {0}; chmod 640 {0}'
+SAME = "printf 'the same\\n' > {0}"
+CASES = [
+    Case('new', {}),
+    Case('again', {'dest': f'{TOP}/new'}),
+    Case('old', {}, OLD.format('old')),
+    Case('of the same size', {}, "printf 'the sane\\n' > 'of the same size'"),
+    Case('mode', {'mode': '0604'}, OLD.format('mode')),
+    Case('mode alone', {'mode': '0604'}, SAME.format("'mode alone'")),
+    Case('symbolic', {'mode': 'u=rw,g=r,o='}, OLD.format('symbolic')),
+    Case('preserved', {'mode': 'preserve'}, OLD.format('preserved')),
+    Case('owned', {'owner': 'plain', 'group': 'other'}, OLD.format('owned'), BECOME),
+    Case('owned already', {'owner': 'plain', 'group': 'other', 'dest': f'{TOP}/owned'}, '', BECOME),
+    Case('not mine', {}, OLD.format("'not mine'") + "; sudo -n chown root 'not mine'; sudo -n chmod 600 'not mine'"),
+    Case('backed up', {'backup': True}, OLD.format("'backed up'")),
+    Case('backed up the same', {'backup': True}, SAME.format("'backed up the same'")),
+    Case('validated', {'validate': 'grep -q same %s'}, OLD.format('validated')),
+    Case('not valid', {'validate': 'grep -q never %s'}, OLD.format("'not valid'")),
+    Case('unsafe', {'unsafe_writes': True}, OLD.format('unsafe')),
+    Case('link', {}, 'echo old > behind; ln -s behind link'),
+    Case('link followed', {'follow': True}, "echo old > behind2; ln -s behind2 'link followed'"),
+    Case('link to the same', {'mode': '0600'}, SAME.format('behind3') + "; ln -s behind3 'link to the same'"),
+    Case('link followed to the same', {'follow': True, 'mode': '0600'},
+         SAME.format('behind4') + "; ln -s behind4 'link followed to the same'"),
+    Case('link to a folder', {}, "mkdir folder5; ln -s folder5 'link to a folder'"),
+    Case('link to a folder followed', {'follow': True}, "mkdir folder6; ln -s folder6 'link to a folder followed'"),
+    Case('dangling', {}, 'ln -s nowhere dangling'),
+    Case('dangling followed', {'follow': True}, "ln -s nowhere2 'dangling followed'"),
+    Case('hard', {}, 'echo old > hard; ln hard hard2'),
+    Case('folder', {}, 'mkdir folder'),
+    Case('folder with it', {}, "mkdir 'folder with it'; echo old > 'folder with it/file.conf'"),
+    Case('slash', {'dest': f'{TOP}/slash/'}, 'mkdir slash; echo old > slash/file.conf'),
+    Case('slash new', {'dest': f'{TOP}/slash new/and/more/'}),
+    Case('nowhere', {'dest': f'{TOP}/no/where'}),
+    Case('a file in the way', {'dest': f'{TOP}/way/file'}, 'echo > way'),
+    Case('not allowed', {'dest': '/etc/not-allowed'}),
+    Case('pipe', {}, 'mkfifo pipe'),
+    Case('not forced', {'force': False}, OLD.format("'not forced'")),
+    Case('not forced new', {'force': False}),
+    Case('checksum', {'checksum': '0' * 40}, OLD.format('checksum')),
+    Case('checked', {}, OLD.format('checked'), {'check_mode': True}),
+    Case('checked the same', {'mode': '0600'}, SAME.format("'checked the same'"), {'check_mode': True}),
+    Case('shown', {}, OLD.format('shown'), {'diff': True}),
+    Case('shown the same', {'mode': '0600'}, SAME.format("'shown the same'"), {'diff': True}),
+    Case('content', {'content': 'told\n'}, OLD.format('content')),
+    Case('content again', {'content': 'told\n', 'dest': f'{TOP}/content'}),
+    Case('content in a folder', {'content': 'told\n'}, "mkdir 'content in a folder'"),
+    Case('nothing', {'content': ''}, OLD.format('nothing')),
+    Case('vaulted', {'src': 'SOURCE/vaulted'}, OLD.format('vaulted')),
+    Case('vaulted again', {'src': 'SOURCE/vaulted', 'dest': f'{TOP}/vaulted'}),
+    Case('large', {'src': 'SOURCE/large'}, OLD.format('large')),
+    Case('attributes', {'attributes': '+A'}, OLD.format('attributes')),
+    Case('a wrong mode', {'mode': 'rubbish'}, OLD.format("'a wrong mode'")),
+    Case('home', {'dest': '~/copied/home'}, OLD.format('home')),
+    Case('variable', {'dest': '$HOME/copied/variable'}, OLD.format('variable')),
+    Case('remote', {'src': f'{TOP}/new', 'remote_src': True}, OLD.format('remote')),
+    Case('for another', {'dest': '/tmp/another'}, '', {'become': True, 'become_user': 'plain'}),
+    Case('not shown', {'content': 'a secret'}, OLD.format("'not shown'"), {'no_log': True}),
+    Case('each', {'dest': f'{TOP}/each {{{{ item }}}}'}, OLD.format("'each 2'"), {'loop': [1, 2, 2]}),
+    Case('cold', {}, OLD.format('cold'), {'environment': {'PYTHONHASHSEED': '7'}}),
+    Case('cold again', {'dest': f'{TOP}/cold'}, '', {'environment': {'PYTHONHASHSEED': '7'}}),
+    Case('template', {'src': 'SOURCE/file.j2'}, OLD.format('template'), module='template'),
+    Case('template again', {'src': 'SOURCE/file.j2', 'dest': f'{TOP}/template'}, module='template'),
+    Case('template in a folder', {'src': 'SOURCE/file.j2'}, "mkdir 'template in a folder'", module='template'),
+    Case('template followed', {'src': 'SOURCE/file.j2', 'follow': True},
+         "echo old > behind7; ln -s behind7 'template followed'", module='template'),
+    Case('template checked', {'src': 'SOURCE/file.j2'}, OLD.format("'template checked'"),
+         {'check_mode': True, 'diff': True}, 'template'),
+    Case('template owned', {'src': 'SOURCE/file.j2', 'owner': 'plain', 'mode': '0400', 'backup': True},
+         OLD.format("'template owned'"), BECOME, 'template'),
+    Case('template validated', {'src': 'SOURCE/file.j2', 'validate': 'false %s'},
+         OLD.format("'template validated'"), module='template'),
+]  # fmt: skip
+#: Line of ansible-core that is played in any case.
+SHORT = '2.19'
+
+
+def make_source(folder: Path, vault: list[str]) -> Path:
+    folder.mkdir()
+    (folder / 'file.conf').write_text('the same\n')
+    (folder / 'file.conf').chmod(0o750)
+    (folder / 'file.j2').write_text('{{ inventory_hostname }} has {{ 6 * 7 }}\n')
+    (folder / 'vaulted').write_text('a secret\n')
+    subprocess.run([*vault, folder / 'vaulted'], check=True, capture_output=True)
+    (folder / 'large').write_bytes(bytes(range(256)) * 1000)
+    return folder
+
+
+def played(folder: Path, line: str, connection: str, farm: Farm) -> tuple[Run, dict[str, str]]:
+    """What a run of the cases reported, and what it changed on the target."""
+    core = need_core(line)
+    folder.mkdir()
+    (folder / 'vault').write_text(VAULT)
+    host = farm.host('target')
+    before = os.umask(0o22)
+    try:
+        encrypt = [core.python, '-m', 'ansible.cli.vault', 'encrypt', '--vault-password-file', folder / 'vault']
+        source = make_source(folder / 'source', list(map(str, encrypt)))
+        with Controller(core, folder / 'controller', {'ANSIBLE_PIPELINING': '1'}) as controller:
+            if connection != 'ssh':
+                subprocess.run([core.script('svcfw'), 'enable'], env=controller.env, check=True)
+            controller.trust(host)
+            tasks = [{'name': 'ping', 'ping': {}}, *(task for case in CASES for task in case.tasks(source))]
+            inventory = {'target': {**host.inventory_vars('sudoer'), **connection_vars(connection)}}
+            playbook = controller.write_play(tasks)
+            vault = ['--vault-password-file', str(folder / 'vault')]
+            run = controller.finish(controller.start(playbook, inventory, '-vv', *vault), timeout_s=500)
+    finally:
+        os.umask(before)
+    changes = host.changes()
+    host.stop()
+    return run, changes
+
+
+@pytest.mark.parametrize('line', ['2.16', '2.19', '2.21'])
+def test_a_file_is_copied_as_stock_does_it(line: str, farm: Farm, tmp_path: Path) -> None:
+    if line != SHORT:
+        need_long('a minute or two for each')
+    ours, our_changes = played(tmp_path / 'ours', line, 'svcfw-ssh', farm)
+    stock, stock_changes = played(tmp_path / 'stock', line, 'ssh', farm)
+    found = differences(stock, ours, ([str(tmp_path / 'stock')], [str(tmp_path / 'ours')]))
+    assert not found, '\n'.join(found) + '\n\n' + ours.output[-6000:]
+    assert named_alike(our_changes) == named_alike(stock_changes)
+    assert len(our_changes) > 40
+
+
+#: Of the line in both directions together.
+RTT_S = 0.2
+ITEMS = 6
+
+
+def round_trips(controller: Controller, host: Host, task: dict[str, Any]) -> float:
+    """Of each of many like tasks, by what they take longer over a long line."""
+    with long_line(host.address, host.port, RTT_S * 500) as port:
+        far = {'ansible_host': LOOPBACK, 'ansible_port': port, 'ansible_ssh_common_args': UNKNOWN}
+        inventory = {'target': {**host.inventory_vars('sudoer'), **connection_vars('svcfw-ssh'), **far}}
+        spent = []
+        for count in (1, 1 + ITEMS):
+            loop = {**task, 'name': 'timed', 'loop': list(range(count))}
+            path = controller.write_play([{'name': 'ping', 'ping': {}}, {'name': 'first', **task, 'loop': [1]}, loop])
+            began = time.monotonic()
+            run = controller.run(path, inventory)
+            spent.append(time.monotonic() - began)
+            assert run.rc == 0, run.output
+    return (spent[1] - spent[0]) / ITEMS / RTT_S
+
+
+@pytest.mark.parametrize('module', ['copy', 'template'])
+def test_a_changed_file_takes_one_round_trip(controller: Controller, farm: Farm, tmp_path: Path, module: str) -> None:
+    """And one that is as it should be takes no more than it did: one for the question, one for its attributes."""
+    subprocess.run([controller.core.script('svcfw'), 'enable'], env=controller.env, check=True, capture_output=True)
+    host = farm.host('target')
+    (tmp_path / 'file').write_text('{{ item }}\n' if module == 'template' else 'a file\n')
+    task = {module: {'src': str(tmp_path / 'file'), 'dest': f'/tmp/{module}-{{{{ item }}}}-{{{{ now() }}}}'}}
+    changed = round_trips(controller, host, task)
+    assert changed < 1.8, changed
+    same = round_trips(controller, host, {module: {'src': str(tmp_path / 'file'), 'dest': '/tmp/same-{{ item }}'}})
+    assert same < 2.8, same

@@ -1,0 +1,68 @@
+"""Which modules may share a process: core's own, all files of which are those of this installation."""
+
+import hashlib
+import re
+from pathlib import Path
+
+import ansible
+import pytest
+
+from svcfw.ansible.payloads import audited
+from tests.support.hosts import CHECKOUT
+
+CORE = Path(ansible.__file__).parent
+
+
+def member(name: str, content: bytes | None = None) -> tuple[str, bytes, bytes]:
+    content = (CORE.parent / name).read_bytes() if content is None else content
+    return name, hashlib.sha256(content).digest(), content
+
+
+OWN = [
+    member('ansible/__init__.py', b'from pkgutil import extend_path\n__path__=extend_path(__path__,__name__)\n'
+           b'__version__="2.19.1"\n__author__="Ansible, Inc."\n'),
+    member('ansible/module_utils/__init__.py', b'from pkgutil import extend_path\n'
+           b'__path__=extend_path(__path__,__name__)\n'),
+    member('ansible/modules/ping.py'),
+    member('ansible/module_utils/basic.py'),
+]  # fmt: skip
+
+
+def test_core_s_own_files() -> None:
+    assert audited.is_core(OWN)
+
+
+@pytest.mark.parametrize(
+    'other',
+    [
+        member('ansible/module_utils/basic.py', b'# of a user\n'),
+        member('ansible/module_utils/no_such.py', b''),
+        member('ansible_collections/ns/name/plugins/module_utils/x.py', b''),
+        member('ansible/__init__.py', b'import os\n'),
+        member('ansible/../../etc/hostname', b''),
+        member('other/module_utils/basic.py', (CORE / 'module_utils/basic.py').read_bytes()),
+    ],
+    ids=lambda each: each[0],
+)
+def test_another_file_among_them(other: tuple[str, bytes, bytes]) -> None:
+    assert not audited.is_core([*OWN, other])
+
+
+def test_names() -> None:
+    assert audited.knows('ansible.modules.ping')
+    assert not any(
+        map(audited.knows, ['ansible.modules.setup', 'ping', 'ansible_collections.a.b.plugins.modules.ping'])
+    )
+
+
+@pytest.mark.parametrize(
+    ('version', 'is_known'), [('2.16.3', True), ('2.22.0rc1', True), ('2.15.1', False), ('2.23.0', False), ('x', False)]
+)
+def test_releases(version: str, is_known: bool) -> None:
+    assert audited.knows_core(version) == is_known
+
+
+def test_the_page_has_the_table() -> None:
+    page = (CHECKOUT / 'docs/performance.md').read_text()
+    rows = dict(re.findall(r'^\| `(\w+)` \| (.*) \|$', page, re.M))
+    assert rows == audited.MODULES

@@ -1,0 +1,117 @@
+"""Services are made before the first task that names them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from svcfw.core.wire.errors import CallError, ChannelError
+from svcfw.mux.server.services import activations
+from svcfw.mux.server.services.activations import Activations, ServiceError
+from tests.support.routers import Served
+from tests.support.timing import seconds, wait_until
+
+
+class Answer:
+    """In the place of a Message."""
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    def value(self) -> Any:
+        if isinstance(self._value, Exception):
+            raise self._value
+        return self._value
+
+
+class Host:
+    """In the place of a ServiceHost."""
+
+    def __init__(self) -> None:
+        self.dead: str | None = None
+        self.asked: list[tuple[str, Callable[[Any], None]]] = []
+
+    def make(self, name: str, on_reply: Callable[[Any], None]) -> None:
+        self.asked.append((name, on_reply))
+
+    def answer(self, value: Any) -> None:
+        """To the oldest question."""
+        self.asked.pop(0)[1](Answer(value))
+
+
+class Place:
+    def __init__(self, served: Served) -> None:
+        self.served = served
+        self.host: Any = Host()
+        self.activations = Activations(served.router)
+        self.outcomes: list[ServiceError | None] = []
+
+    def require(self, *names: str) -> bool:
+        return bool(self.served.do(lambda: self.activations.require(self.host, list(names), self.outcomes.append)))
+
+    def answer(self, value: Any) -> None:
+        self.served.do(lambda: self.host.answer(value))
+
+
+@pytest.fixture
+def place() -> Any:
+    served = Served()
+    yield Place(served)
+    served.close()
+
+
+def test_each_is_made_once_and_all_are_waited_for(place: Place) -> None:
+    assert not place.require('a.A', 'b.B', 'a.A')
+    assert not place.require('a.A')
+    assert [name for name, _ in place.host.asked] == ['a.A', 'b.B']
+    place.answer(True)
+    assert place.outcomes == [None]
+    place.answer(True)
+    assert place.outcomes == [None, None]
+    assert place.require('a.A', 'b.B')
+    assert place.require()
+
+
+def test_one_that_cannot_be_made_is_tried_again_for_the_next_task(place: Place) -> None:
+    for _ in range(2):
+        assert not place.require('a.A', 'b.B')
+        place.answer(CallError('builtins.ValueError', 'no licence server'))
+        (failure,) = place.outcomes
+        assert failure is not None
+        assert (failure.name, failure.cause) == ('a.A', 'ValueError: no licence server')
+        place.answer(CallError('builtins.ValueError', 'the second one is not told'))
+        assert len(place.outcomes) == 1
+        place.outcomes.clear()
+    assert not place.require('a.A')
+    place.answer(True)
+    assert place.outcomes == [None]
+
+
+def test_one_that_is_not_found_is_no_error_and_looked_for_again(place: Place) -> None:
+    assert not place.require('of_role.A')
+    place.answer(False)
+    assert place.outcomes == [None]
+    assert not place.require('of_role.A')
+
+
+def test_a_host_that_has_ended_makes_none(place: Place) -> None:
+    assert not place.require('a.A')
+    place.answer(ChannelError('it has ended'))
+    assert not place.require('a.A')
+    place.served.do(place.activations.give_up)
+    assert place.outcomes == [None, None]
+    place.host.dead = 'it has ended'
+    assert place.require('a.A')
+
+
+def test_one_that_hangs_fails_its_tasks_until_it_is_made(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(activations, 'WAIT_S', 0.01)
+    assert not place.require('a.A')
+    wait_until(lambda: len(place.outcomes) == 1, seconds(10), 'it is late')
+    assert not place.require('a.A', 'b.B')
+    wait_until(lambda: len(place.outcomes) == 2, seconds(10), 'it is late again')
+    assert {failure and failure.name for failure in place.outcomes} <= {'a.A', 'b.B'}
+    assert [name for name, _ in place.host.asked] == ['a.A', 'b.B']
+    place.answer(True)
+    place.answer(True)
+    assert place.require('a.A', 'b.B')
