@@ -49,7 +49,10 @@ def change(module):
     def changed(agent, message):
         if message.is_dead:
             return
-        operation = message.value()[0]
+        value = message.value()
+        if type(value) is bytes:
+            value = agent._router.codec.decode(module.packing.unpack(value))
+        operation = value[0]
         if on_message(agent, operation, message):
             own(agent, message)
     own, module.Agent._on_message = module.Agent._on_message, changed
