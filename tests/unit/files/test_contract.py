@@ -64,10 +64,12 @@ def reader(request: pytest.FixtureRequest, tmp_path: Path, loop: StillLoop) -> I
 
 def rest_of(reader: ContentReader, n: int = 100) -> bytes:
     found = b''
-    while part := reader.read(n, 1 << 20):
+    while True:
+        part = reader.read(n, 1 << 20)
+        if not part:
+            assert part == b''
+            return found
         found += bytes(part)
-    assert part == b''
-    return found
 
 
 def test_it_is_read_in_pieces_up_to_the_end(reader: ContentReader) -> None:
