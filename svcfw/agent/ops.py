@@ -8,9 +8,9 @@ Answered ones:
                              as many bytes of the request's credit, which begins with limits.WINDOW_BYTES.
                              number: the exit status, or minus the signal that ended a command; of FETCH the
                              permission bits, with SIZE as stderr of the first part and the SHA-256 as stderr at the
-                             end. DONE of MODULE has two more: which run of its process it was, and why it was the last
-                             (a place in kinds.KINDS). MODULE also (UNFIT, cause): it did not run, since its interpreter
-                             cannot be kept warm
+                             end. DONE of MODULE has two more: which run of its process it was, and why that was a
+                             new one (see kinds.KINDS). MODULE also (UNFIT, cause): it did not run, since its
+                             interpreter cannot be kept warm
     EXPAND                   the expanded text
     CHILD                    messages (CHILD_OUTPUT, bytes), then (CHILD_READY, id, facts) or (CHILD_FAILED, kind, host,
                              cause, remedy, status or None) of a StartError

@@ -222,7 +222,10 @@ class Connection(ssh.Connection):
             except Error as exc:
                 self._show(3, f'svcfw: nothing to reset: {exc}')
         if not had_context and text(self.get_option('svcfw_transport')) in ('auto', 'ssh'):
-            self._reset_stock()
+            try:  # its master connection; whether an earlier task used stock ssh is not known here
+                super().reset()
+            except (OSError, AnsibleError) as exc:
+                self._show(3, f'svcfw: no stock connection to reset: {exc}')
         self.close()
 
     def offer(
@@ -237,16 +240,26 @@ class Connection(ssh.Connection):
         self._more.facts.update(facts or {})
 
     def begin(self) -> None:
-        """Have the login account's context started, if there is none, and wait for nothing.
-
-        Raises nothing: what prevents it is an error of the first operation.
-        """
+        """Have the login account's context started, if there is none, without waiting. What fails is told later."""
         try:
             self._connect()
             if not self._is_stock:
                 self._session.begin(self._target())
         except (Error, AnsibleError, OSError):
             pass
+
+    @contextmanager
+    def with_known_home(self) -> Iterator[None]:
+        """For an action: `~` is the home as of the login, without asking whether it is another by now.
+
+        For temporary folders alone. Then their making can fail, as an error whose cause is a DeferredError of
+        `mkdtemp`: nothing has run.
+        """
+        self._deferred.takes_known_home = True
+        try:
+            yield
+        finally:
+            self._deferred.takes_known_home = False
 
     @contextmanager
     def on_condition(self, condition: dict[str, Any]) -> Iterator[None]:
@@ -332,7 +345,8 @@ class Connection(ssh.Connection):
             if exc.kind == 'nopython':
                 self._is_stock = True
                 raise NeedsStock(exc.cause) from exc
-            raise self._translated(exc, has_password=self._has_password()) from exc
+            has_password = bool(self.get_option('password') or played(self, 'password'))
+            raise self._translated(exc, has_password=has_password) from exc
         except DeferredError as exc:
             command = self._deferred.command_for(exc.path)
             raise self._translated(exc, command=command, local_path=local_path) from exc
@@ -353,24 +367,10 @@ class Connection(ssh.Connection):
 
         self._blocking(lambda: replacement.replace(local_path, write), local_path)
 
-    def _reset_stock(self) -> None:
-        """End stock ssh's master connection; whether an earlier task used stock ssh is not known here."""
-        try:
-            super().reset()
-        except (OSError, AnsibleError) as exc:
-            self._show(3, f'svcfw: no stock connection to reset: {exc}')
-
-    def _has_password(self) -> bool:
-        return bool(self.get_option('password') or played(self, 'password'))
-
     # -- what the user sees ----------------------------------------------------------------------------------------
 
-    def _say(self, level: str, reason: str) -> None:
-        """Report the way a command runs; at -v if it is not the fastest."""
-        self._told.level(level, reason)
-
     def _say_stock(self, reason: object) -> None:
-        self._say('L3', f'stock {self.transport}: {reason}')
+        self._told.level('L3', f'stock {self.transport}: {reason}')
 
     def _show(self, verbosity: int, line: str) -> None:
         # Display decides what goes to the screen and what to the log.
@@ -384,7 +384,7 @@ class Connection(ssh.Connection):
         if self._payloads.off:
             self._turn_off('kept payloads', self._payloads.off)
         for path, reason in self._off.items():
-            self._say('fast path off', f'{path}: {reason}')
+            self._told.level('fast path off', f'{path}: {reason}')
 
 
 def _say_line(level: int, line: str) -> None:
