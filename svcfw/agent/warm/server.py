@@ -98,6 +98,7 @@ class TemplateServer(object):
                 self._get_ready()
             if self._receiver.ended:
                 self._end_jobs()
+        self._workers.end()
 
     def _wait(self):
         poll = select.poll()

@@ -14,6 +14,8 @@ MAX_IDLE = 2
 MAX_AGE_S = 120.0
 #: Seconds in which a worker that waits has taken a job.
 _SEND_S = 5.0
+#: Seconds for them to end.
+_END_S = 2.0
 #: Seconds to wait for the end of a comparison, which takes a tenth of a fork, on a busy host too.
 _COMPARISON_S = 0.25
 _IMPORTS = (kinds.KINDS.index('the first run'), kinds.KINDS.index('an import'))
@@ -164,6 +166,19 @@ class Workers(object):
             self._deaths += 1
             self._idle.remove(worker)
             worker.socket.close()
+
+    def end(self):
+        """End those that wait, and see to it that they have ended: their account may be about to be removed."""
+        self.close()
+        deadline = time.monotonic() + _END_S
+        while True:
+            try:
+                if os.waitpid(-1, os.WNOHANG)[0] == 0:
+                    if time.monotonic() > deadline:
+                        return
+                    time.sleep(0.0005)
+            except ChildProcessError:
+                return
 
     def close(self):
         """Let those that wait end."""
