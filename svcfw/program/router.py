@@ -10,7 +10,7 @@ from svcfw.core.parent.gathering import Gathering
 from svcfw.core.parent.relay import relay_of
 from svcfw.core.router import Router as CoreRouter
 from svcfw.transport import children, leaving
-from svcfw.transport.start import LEAVE_S
+from svcfw.transport.start import EXTENSIONS, LEAVE_S
 
 _log = logging.getLogger('svcfw')
 
@@ -26,6 +26,7 @@ class Router(CoreRouter):
     def __init__(self, standby=True):
         CoreRouter.__init__(self, lambda router, level, text: _log.log(level, '%s', printable.lines(text)))
         self.loop.gathers = Gathering(self.loop).begins
+        self.extensions = EXTENSIONS
         self.log_level = logging.getLogger().getEffectiveLevel()
         self.responder = Responder(self)
         relay_of(self)

@@ -48,7 +48,8 @@ class Links:
             'log_level': router.log_level,
             'max_bytes': MAX_FRAME_BYTES - _ENVELOPE_BYTES,
         }
-        configured = first_stage.configuration(config)
+        # The module reads the configuration from the end, by its size (module_utils/services.py).
+        configured = first_stage.configuration(config).ljust(first_stage.CONFIG_BYTES)
         fd = door.hand_over()
         link = self._relay.link(None, MAX_FRAME_BYTES)
         door.stream = stream = self._relay.add_child(

@@ -16,10 +16,10 @@ from typing import Any
 
 from svcfw.agent import ops, private
 from svcfw.core import handles
-from svcfw.core.loop import Waiter
 from svcfw.core.message import Message
 from svcfw.core.parent.relay import relay_of
 from svcfw.core.stream import Stream
+from svcfw.core.waiter import Waiter
 from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.errors import DecodeError, Error
 from svcfw.core.wire.link import Link
@@ -103,7 +103,7 @@ class Server:
         self._loop.watch(self._listener.fileno(), self._on_connect)
         self._loop.call_soon(self._look_for_idle)
         self._loop.call_soon(self._say_alive)
-        self._loop.run(self._over)
+        self._loop.wait(self._over)
         self.router.close()
 
     def _watch_signals(self) -> None:
@@ -316,7 +316,7 @@ class Server:
             return
         session = self._sessions.get(value[0])
         if session is not None:
-            session.on_failure(message.src_id, value[1:])
+            session.debts.on_failure(message.src_id, value[1:])
 
     # -- the end
 
