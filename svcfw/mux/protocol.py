@@ -20,7 +20,7 @@ BECOME_INPUT = 5  # bytes to type, an answer to BECOME_OUTPUT
 STOP = 6  # end the multiplexer
 #: (link, timeout_s): a request for this context will follow, of this client or another one of its run.
 BEGIN = 7
-#: None, with a number, before any greeting: what is under way, see server/status.py.
+#: None, with a number, before any greeting: what is under way, see server/health/status.py.
 STATUS = 8
 
 # To the client.

@@ -24,7 +24,9 @@ from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.errors import DecodeError, Error
 from svcfw.core.wire.link import Link
 from svcfw.mux import protocol, rundir
-from svcfw.mux.server import keeping, logfile, status
+from svcfw.mux.server import keeping
+from svcfw.mux.server.health import logfile, status
+from svcfw.mux.server.health.watchdog import Watchdog
 from svcfw.mux.server.members import ModuleZips
 from svcfw.mux.server.node import Node
 from svcfw.mux.server.root_node import RootNode
@@ -32,7 +34,6 @@ from svcfw.mux.server.services.jobs import Jobs
 from svcfw.mux.server.session import Session
 from svcfw.mux.server.telling import Telling
 from svcfw.mux.server.turns import LinkTurns
-from svcfw.mux.server.watchdog import Watchdog
 from svcfw.program.router import Router
 from svcfw.transport.spec import Spec
 

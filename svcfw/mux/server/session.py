@@ -19,18 +19,12 @@ from svcfw.core.wire.link import Goodbye
 from svcfw.mux import protocol
 from svcfw.mux.requests import Facts, HostOut, Reset, Summary
 from svcfw.mux.server import keeping
+from svcfw.mux.server.backlog import Backlog, ClientRequest
 from svcfw.mux.server.child_node import ChildNode
 from svcfw.mux.server.debts import Debts
 from svcfw.mux.server.exchange import Exchange
 from svcfw.mux.server.node import Node, StaleError
-from svcfw.mux.server.operations import (
-    Backlog,
-    ClientRequest,
-    Multiplexer,
-    Operations,
-    pause_until_room,
-    raise_error,
-)
+from svcfw.mux.server.operations import Multiplexer, Operations, pause_until_room, raise_error
 from svcfw.mux.server.root_node import RootNode
 from svcfw.mux.server.services.activations import ServiceError
 from svcfw.mux.server.telling import Telling
@@ -56,8 +50,8 @@ class Session:
         self._server = server
         self.router, self.store, self.jobs = server.router, server.store, server.jobs
         self._codec = self.router.codec
-        #: From the greeting: the client's environment, None before it and after the end, and Spec.modules_python.
-        self._environment: dict[str, str] | None = None
+        #: From the greeting: the client's environment, empty before it and after the end, and Spec.modules_python.
+        self.environment: dict[str, str] = {}
         self._python: str | None = None
         #: Requests that wait for the current one, which is starting or waiting.
         self._backlog = Backlog(self._codec)
@@ -70,9 +64,10 @@ class Session:
         #: gets a terminal if it asks, and a password there.
         self._child: ChildNode | None = None
         self._on_command: Callable[[Any], None] | None = None
-        self._may_use_tty = False
-        self._has_password = False
-        self._has_greeted = self._has_said_goodbye = False
+        self._may_use_tty = self._has_password = False
+        self._has_said_goodbye = False
+        #: Whether it is a client that uses contexts; `svcfw status` is none.
+        self.has_greeted = False
         #: The number of the request whose answer the client waits for.
         self._asked = 0
         self._is_over = False
@@ -97,9 +92,8 @@ class Session:
             self._backlog.put(event, self.stream)
             self.advance()
         elif event.handle == protocol.HELLO:
-            environment, idle_timeout_s, self._python, run, ssh_verbosity = self._codec.decode(event.payload)
-            self._environment = environment
-            self._has_greeted = True
+            self.environment, idle_timeout_s, self._python, run, ssh_verbosity = self._codec.decode(event.payload)
+            self.has_greeted = True
             self.telling.run, self.telling.is_wanted = str(run), ssh_verbosity is not None
             self.telling.ssh_verbosity = int(ssh_verbosity or 0)
             self._server.welcome(self, idle_timeout_s)
@@ -139,7 +133,7 @@ class Session:
         if self._is_over:
             return
         self._is_over = True
-        self._environment = None  # there may be secrets in it
+        self.environment = {}  # there may be secrets in it
         self._backlog.clear()
         self._operations.close()
         if self._current is not None:
@@ -175,11 +169,6 @@ class Session:
         else:
             self.send(handle, request.number, value)
 
-    @property
-    def environment(self) -> dict[str, str]:
-        """The client's."""
-        return self._environment or {}
-
     def fail(self, request: ClientRequest, error: Error) -> None:
         if not request.is_waited_for:
             if not isinstance(request.content, requests.Remove):
@@ -194,11 +183,6 @@ class Session:
             self.deliver(request, protocol.LOST, f'its agent failed there ({error.typename}: {error.message})')
         else:
             self.deliver(request, protocol.LOST, str(error))
-
-    @property
-    def has_greeted(self) -> bool:
-        """Whether it is a client that uses contexts; `svcfw status` is none."""
-        return self._has_greeted
 
     def held_bytes(self) -> int:
         """What is kept for the client: requests that wait, and answers that it has not taken."""
@@ -296,7 +280,7 @@ class Session:
         Exchange(node, self.id, self.stream, requests.Flush(), lambda *part: None, end)
 
     def _begin(self, request: ClientRequest) -> None:
-        if self._environment is None:
+        if not self.has_greeted:
             raise DecodeError('a request before the greeting')
         elsewhere = self.debts.elsewhere()
         content = request.content
@@ -329,7 +313,7 @@ class Session:
         self._when_up(request, self._root(request), self._reach)
 
     def _root(self, request: ClientRequest) -> RootNode:
-        environment = self._environment or {}
+        environment = self.environment
         return self._server.root(request.link, request.timeout_s, environment, self._python, self.telling)
 
     def _when_up(self, request: ClientRequest, node: Node, then: Callable[[ClientRequest, Node], None]) -> None:

@@ -9,8 +9,8 @@ from svcfw.core.wire.errors import CallError, ChannelError, StartError
 from svcfw.mux import protocol
 from svcfw.mux.server import keeping
 from svcfw.mux.server import session as session_module
+from svcfw.mux.server.backlog import MAX_BACKLOG_BYTES
 from svcfw.mux.server.child_node import ChildNode
-from svcfw.mux.server.operations import MAX_BACKLOG_BYTES
 from tests.unit.mux.server.fakes import FakeClient, FakeNode
 
 ERROR = StartError('refused', 'h', 'c', 'r')
@@ -531,7 +531,7 @@ def test_a_client_that_talks_nonsense_is_dropped(client, handle, value, monkeypa
 
 
 def test_a_request_before_the_greeting_is_refused(client):
-    client.session._environment = None
+    client.session.has_greeted = False
     client.ask(ops.FLUSH)
     assert client.take()[0][0] == protocol.LOST
 
