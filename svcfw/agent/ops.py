@@ -4,7 +4,7 @@ A request is (operation, session, arguments): `session` is an int that stands fo
 Requests of one session are carried out, or started, in the order in which they arrive.
 
 Answered ones (the answer of those with output is any number of (PART, stdout, stderr) and one (DONE, number, stdout,
-stderr), of a module with two more: which run of its process it was, and why it was the last (a place in kinds.KINDS); a
+stderr), of a module with two more: which run of its process it was, and why that was a new one (see kinds.KINDS); a
 part costs as many bytes of the request's credit, which begins with limits.WINDOW_BYTES):
     COMMAND   (executable or None for the login shell, text, stdin bytes, terminal[, True])  number: exit status, or
               minus the signal that ended it. terminal: None for pipes, else the TERM of the terminal that it gets.

@@ -263,6 +263,19 @@ class Connection(ssh.Connection):
             pass
 
     @contextmanager
+    def with_known_home(self) -> Iterator[None]:
+        """For an action: `~` is the home as of the login, without asking whether it is another by now.
+
+        For temporary folders alone. Then their making can fail, as an error whose cause is a DeferredError of
+        `mkdtemp`: nothing has run.
+        """
+        self._deferred.takes_known_home = True
+        try:
+            yield
+        finally:
+            self._deferred.takes_known_home = False
+
+    @contextmanager
     def on_condition(self, condition: dict[str, Any]) -> Iterator[None]:
         """For an action: modules run only if this holds (svcfw.agent.warm.condition). ConditionIgnored: none ran."""
         self._condition = condition

@@ -43,6 +43,8 @@ class DeferredOperations:
     def __init__(self, session: MuxCalls) -> None:
         self._session = session
         self._directories: dict[str, _Directory] = {}
+        #: Whether `~` may be what it was when the context started.
+        self.takes_known_home = False
 
     def perform(self, operation: Operation, target: Target, other: Callable[[], Other | None]) -> Answer | None:
         """The answer that the shell command would give; None if it has to be run.
@@ -122,6 +124,11 @@ class DeferredOperations:
         return _DONE
 
     def _home(self, name: str, target: Target) -> str:
+        if self.takes_known_home:
+            # What has changed since, the next module is refused for. No round trip.
+            facts = self._session.call(target, lambda client: client.facts(target))
+            if name in ('~', f'~{facts["user"]}'):
+                return str(facts['home'])
         return self._session.call(target, lambda client: client.expand_user(target, name))
 
     def _find(self, path: str) -> _Directory | None:

@@ -187,11 +187,12 @@ def _short(word: str) -> str:
 
 
 def _process(cost: Cost) -> str:
-    """Which run of its process a module's was, and why it was the last."""
-    # The numbers come from the target.
-    why = KINDS[cost.end] if 0 <= cost.end < len(KINDS) else ''
-    same = f'same process, run {cost.run}' if cost.run > 1 else ''
-    return ', '.join(filter(None, [same, f'no further run in it: {why}' if why else '']))
+    """Which run of its process a module's was, or why that was a new one."""
+    if cost.run > 1:
+        return f'same process, run {cost.run}'
+    # The number comes from the target.
+    why = KINDS[cost.why_new] if 0 <= cost.why_new < len(KINDS) else ''
+    return f'new process, after the last one: {why}' if why else ''
 
 
 def _spent(total_s: float, costs: list[Cost]) -> str:

@@ -38,7 +38,7 @@ class Router(CoreRouter):
             self.loop.ensure_standby()
 
     @property
-    def bundle(self):
+    def bundle(self):  # type: ignore[override]  # what is set on others, is made here
         """For children: the packed core (bytes). Made when the first one has been started, which takes 50 ms."""
         return bundle.packed()
 

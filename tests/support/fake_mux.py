@@ -28,6 +28,7 @@ class FakeMux:
         self.boots: list[str] = []
         self.typed: list[bytes] = []
         self.connects: list[dict[str, Any]] = []
+        self.processes: list[dict[str, Any]] = []  # how modules might run
         self.begun: list[bytes] = []  # links of contexts that clients had started ahead
 
     def connect(self, **options: Any) -> 'FakeClient | None':
@@ -77,6 +78,7 @@ class FakeClient:
         return self._mux.homes.get(name, name)
 
     def run_module(self, target: Target, payload: Any, env: dict[str, str], **process: Any) -> Result:
+        self._mux.processes.append(process)
         return self._run(target, 'run_module', payload, env)
 
     def run_source(self, target: Target, source: bytes, interpreter: list[str], env: dict[str, str]) -> Result:

@@ -8,7 +8,6 @@ import os
 import pickle
 import select
 import sys
-import time
 
 #: Of the processes in which jobs ran.
 PIDS = set()
@@ -74,9 +73,6 @@ def main():
     template.close()
     while not template.reap():
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-    deadline = time.time() + 10
-    while any(map(_is_alive, PIDS)) and time.time() < deadline:
-        time.sleep(0.01)
     report = {'leaked': sorted(os.listdir('/proc/self/fd')) != fds, 'left': list(filter(_is_alive, PIDS))}
     sys.stdout.buffer.write(pickle.dumps((results, report), 2))
     sys.stdout.flush()

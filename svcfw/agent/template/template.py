@@ -32,7 +32,7 @@ class Started(object):
 class Exited(object):
     """Job `job_id` has ended; `status` (int) is that of waitpid. Output may still have to be read.
 
-    ran: (which run of its process it was, place in kinds.KINDS of why it was the last), or ().
+    ran: (which run of its process it was, place in kinds.KINDS of why that was a new one), or ().
     """
 
     __slots__ = ('job_id', 'status', 'ran')

@@ -19,9 +19,11 @@ EVENT = struct.Struct('>BIi')
 
 ADD, RUN, KILL, PREPARE = 1, 2, 3, 4
 #: SPENT: jobs go the cold way from now on, since what was imported for them is no longer what there is.
-#: RAN: how a run that others may follow in its process went; from a worker, too, then with a body
-#: (`pack`).
+#: RAN: which run of its process it was, and 65,536 times why that was a new one (a place in kinds.KINDS).
 STARTED, EXITED, READY, SPENT, RAN = 1, 2, 3, 4, 5
+#: Of a worker: a run (its number) has ended with status 0, its process is compared; and then (RAN) the place in
+#: kinds.KINDS of why no other follows (int, 0 if one may), and more about it (str).
+OVER = 6
 #: Characters of what a worker says.
 MAX_TEXT = 16 * 1024
 _MARSHAL_VERSION = 2

@@ -26,11 +26,10 @@ from svcfw.agent.warm import (
     runner,
     zip_file,
 )
-from svcfw.agent.warm.reuse import kinds, worker, workers
+from svcfw.agent.warm.reuse import worker, workers
 
 #: Seconds between SIGTERM and SIGKILL.
 KILL_AFTER_S = 5.0
-_IMPORTS = (kinds.KINDS.index('the first run'), kinds.KINDS.index('an import'))
 # Objects since the last collection that are worth another one (20 ms) where there is no gc.freeze.
 _NEW_OBJECTS = 5000
 
@@ -67,6 +66,7 @@ class TemplateServer(object):
         self._tools = runner.Tools(self._members, self._finder, self._preimport, start)
         self._workers = workers.Workers(self._members, self._member_lists)
         self._last_job = None  # for whose kind a spare is to be forked
+        self._imported = []  # by runs, and not yet here
         self._kill_at = None
         self._events = bytearray()
         self._wake_read, self._wake_write = os.pipe()
@@ -95,9 +95,10 @@ class TemplateServer(object):
             self._take_messages()
             self._report()
             if not self._jobs and not self._receiver.ended:
-                self._fork_spare()
+                self._get_ready()
             if self._receiver.ended:
                 self._end_jobs()
+        self._workers.end()
 
     def _wait(self):
         poll = select.poll()
@@ -167,6 +168,8 @@ class TemplateServer(object):
     def _fork_or_find(self, job_id, job, fds, folder):
         """The pid of the process that runs the job."""
         if self._last_job is not None:
+            self._workers.await_comparisons()
+            self._hear_workers()
             pid = self._workers.take(job_id, job, fds)
             if pid is not None:
                 return pid
@@ -183,11 +186,20 @@ class TemplateServer(object):
                 os._exit(1)
         return pid
 
+    def _get_ready(self):
+        """Nothing runs: prepare what later jobs will use."""
+        if self._imported:
+            self._preimport.learn(self._imported)
+            self._imported = []
+            _freeze()
+        self._fork_spare()
+
     def _fork_spare(self):
         """Fork a process for a job like the last one."""
-        job, self._last_job = self._last_job, None
+        job = self._last_job
         if job is None or not self._workers.wants_spare(job['may_reuse']):
             return
+        self._last_job = None
         is_reused, profile = job['may_reuse'], job['profile']
         try:
             self._workers.fork(lambda sock: self._be_worker(sock, lambda one: one.serve(is_reused, profile)), is_reused)
@@ -261,14 +273,12 @@ class TemplateServer(object):
     # --- ends of jobs ---
 
     def _hear_workers(self):
-        for ran in self._workers.reports():
-            if ran.kind in _IMPORTS:
-                self._preimport.learn(ran.more.split())
-                _freeze()
-            job_id, _ = self._jobs[ran.pid]
-            self._event(pipe.RAN, job_id, ran.runs | ran.kind << 16)
-            if not ran.kind:
-                del self._jobs[ran.pid]
+        for said in self._workers.reports():
+            if isinstance(said, workers.Imported):
+                self._imported += said.names
+            else:
+                job_id, _ = self._jobs.pop(said.pid)
+                self._event(pipe.RAN, job_id, said.runs | said.why_new << 16)
                 self._event(pipe.EXITED, job_id, 0)
 
     def _reap(self):

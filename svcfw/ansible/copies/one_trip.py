@@ -11,7 +11,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from typing import Any
 
 from ansible import constants
-from ansible.errors import AnsibleError
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins import action
 from ansible.utils.hashing import checksum
@@ -78,8 +78,28 @@ class _Assumption:
 class OneTrip(Stock):
     """Stock's action, which asks for less."""
 
+    _takes_known_home = True
     _assumption: _Assumption | None = None
     _found: dict[tuple[str, bool], dict[str, Any]] = {}
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """See the stock action."""
+        if not isinstance(self._connection, Connection) or not self._connection.uses_context():
+            return dict(super().run(tmp, task_vars))
+        try:
+            return dict(super().run(tmp, task_vars))
+        except AnsibleConnectionFailure as exc:
+            if getattr(exc.__cause__, 'op', None) != 'mkdtemp':
+                raise
+            self._connection._shell.tmpdir = None
+            self._takes_known_home = False
+            return dict(super().run(tmp, task_vars))
+
+    def _make_tmp_path(self, *args: Any, **kwargs: Any) -> Any:
+        if not self._takes_known_home or not isinstance(self._connection, Connection):
+            return super()._make_tmp_path(*args, **kwargs)
+        with self._connection.with_known_home():
+            return super()._make_tmp_path(*args, **kwargs)
 
     def _copy_file(
         self, source_full: str, source_rel: str, content: Any, content_tempfile: Any, dest: str, task_vars: Any,

@@ -48,7 +48,7 @@ class Exchange:
         #: At its end: its duration on the target, if the agent was asked to tell, and the bytes of output.
         self.target_us = 0
         self.received_bytes = 0
-        #: Of a module: which run of its process it was, and why it was the last (kinds.KINDS).
+        #: Of a module: which run of its process it was, and why that was a new one (kinds.KINDS).
         self.ran = (0, 0)
         self._handle = node.request(operation, session, arguments, self._on_message)
 

@@ -37,8 +37,8 @@ class Cost(NamedTuple):
     """Of one answer: seconds in the multiplexer in total, of which for the start of contexts and for the target.
 
     sent: bytes written to the link of that host since the client's last answer, for all clients. received: the
-    answer's. run: of a module, which run of its process it was (0: the only one), end: why it was the last, as a place
-    in kinds.KINDS.
+    answer's. run: of a module, which run of its process it was (0: the only one), why_new: why that was a new one,
+    as a place in kinds.KINDS.
     """
 
     total_s: float
@@ -47,7 +47,7 @@ class Cost(NamedTuple):
     sent: int
     received: int
     run: int = 0
-    end: int = 0
+    why_new: int = 0
 
 
 class Reported(Protocol):

@@ -19,7 +19,7 @@ from ansible.release import __version__
 
 from svcfw.ansible import here, options
 from svcfw.ansible.connection import Connection
-from svcfw.ansible.payloads import payload_cache
+from svcfw.ansible.payloads import audited, payload_cache
 from svcfw.core.wire.errors import ChannelError, StartError
 from svcfw.mux.client.client import DeferredError, MuxError, Result
 from tests.unit.ansible.connections import make_action, set_become
@@ -131,6 +131,13 @@ def test_a_module_runs_from_memory(connection, mux, cmd):
     [(_, payload, environment)] = mux.named('run_module')
     assert payload.module == 'ping'
     assert environment == {}
+
+
+@pytest.mark.parametrize(('variables', 'expected'), [({}, True), ({'ansible_svcfw_reuse': False}, False)])
+def test_a_module_of_core_may_run_in_a_process_that_has_run_others(connect, mux, variables, expected):
+    connect(**variables).exec_command(PYTHON, in_data=PAYLOAD)
+    [process] = mux.processes
+    assert process == {'can_rehearse': expected, 'may_reuse': expected, 'is_core': audited.is_core}
 
 
 def test_a_modules_environment(connection, mux):

@@ -128,6 +128,27 @@ def test_what_an_operation_took():
     ]
 
 
+@pytest.mark.parametrize(
+    ('run', 'why_new', 'end'),
+    [
+        (7, 0, '; L0, x; same process, run 7'),
+        (1, 4, '; L0, x; new process, after the last one: a descriptor'),
+        (1, 0, '; L0, x'),
+        (0, 0, '; L0, x'),
+        (1, 999, '; L0, x'),
+        (1, -1, '; L0, x'),
+    ],
+)
+def test_which_process_a_module_had(run, why_new, end):
+    user = User(3)
+    task = user.task()
+    task.begins('')
+    task.level('L0', 'x')
+    task.hear(Cost(0.5, 0.0, 0.25, 100, 20, run, why_new))
+    task.ends()
+    assert user.lines[-1][1].endswith(f'received{end}')
+
+
 def test_a_way_that_stays_off_is_no_way_of_an_operation():
     user = User(3)
     task = user.task()

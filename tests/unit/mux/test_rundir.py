@@ -51,7 +51,7 @@ def test_that_of_another_user_is_refused(tmp_path, monkeypatch):
         rundir.prepare(tmp_path / 'svcfw')
 
 
-def test_a_place_that_is_not_there(tmp_path):
+def test_no_place(tmp_path):
     with pytest.raises(RundirError, match='No such file or directory'):
         rundir.prepare(tmp_path / 'no' / 'svcfw')
 

@@ -1,6 +1,6 @@
 """Why a process runs no further module: what differs from its snapshot. Read on the controller, too."""
 
-#: What may differ (str). Their places travel (pipe.RAN): new ones go to the end.
+#: In words (str). Their places travel (pipe.RAN): new ones go to the end.
 KINDS = (
     '', 'its status', 'a thread', 'a child', 'a descriptor', 'its account', 'a limit', 'the working directory',
     'the umask', 'a signal', 'a timer', 'its priority', 'the environment', 'the time zone', 'exit functions', 'tracing',

@@ -1,7 +1,7 @@
 """In a process forked ahead of the run that will use it: a rehearsal, one run after another, a comparison after each.
 
 The rehearsal makes the pages that a run writes to the process's own. A run that others may follow says how it went
-(pipe.RAN); they follow if the process is as it was before (snapshot.py). Any other run ends the process as usual.
+(pipe.OVER, pipe.RAN); they follow if the process is as it was before (snapshot.py). Any other run ends it as usual.
 """
 
 import atexit
@@ -44,6 +44,7 @@ class Worker(object):
         has_snapshot: take it before the first run. profile: as of a job.
         """
         rehearse(profile)
+        self._end_run()
         self._clear_up()
         if has_snapshot:
             self._take_snapshot()
@@ -98,6 +99,7 @@ class Worker(object):
             os._exit(runner.finish(status, root))
 
     def _why_not_again(self, status, root):
+        """A place in kinds.KINDS, 0 if another run may follow, and more about it (str)."""
         if status:
             return kinds.KINDS.index('its status'), ''
         if not snapshot.has_one_thread():
@@ -105,16 +107,21 @@ class Worker(object):
         for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
             stream.flush()
         root.remove()
+        self._end_run()
+        # Nobody has to wait for the comparison.
+        self._socket.sendall(pipe.message(pipe.OVER, pipe.pack(self._runs)))
         self._clear_up()
         if self._runs >= MAX_RUNS:
             return kinds.KINDS.index('its number of runs'), ''
         return self._snapshot.difference()
 
-    def _clear_up(self):
-        """End a run without ending the process."""
+    def _end_run(self):
+        """As the end of the interpreter would."""
         atexit._run_exitfuncs()
         child.clear_exit_functions()
         child.take_output(self._null, self._null, self._tools.start)
+
+    def _clear_up(self):
         self._given.restore()
         gc.collect()
         gc.disable()
@@ -125,7 +132,7 @@ class Worker(object):
             os.close(fd)
 
     def _report(self, kind, more):
-        self._socket.sendall(pipe.message(pipe.RAN, pipe.pack(self._runs, kind, more[: pipe.MAX_TEXT])))
+        self._socket.sendall(pipe.message(pipe.RAN, pipe.pack(kind, more[: pipe.MAX_TEXT])))
 
 
 def rehearse(profile):

@@ -1,10 +1,12 @@
 """The template's side of its workers (worker.py): which wait, which run, and what they say of their runs."""
 
 import os
+import select
 import socket
 import time
 
 from svcfw.agent.warm import pipe
+from svcfw.agent.warm.reuse import kinds
 
 #: Workers that wait for a run. There is more than one only after runs side by side.
 MAX_IDLE = 2
@@ -12,18 +14,30 @@ MAX_IDLE = 2
 MAX_AGE_S = 120.0
 #: Seconds in which a worker that waits has taken a job.
 _SEND_S = 5.0
+#: Seconds for them to end.
+_END_S = 2.0
+#: Seconds to wait for the end of a comparison, which takes a tenth of a fork, on a busy host too.
+_COMPARISON_S = 0.25
+_IMPORTS = (kinds.KINDS.index('the first run'), kinds.KINDS.index('an import'))
 #: So many that end while they wait show that they cannot live here.
 _MAX_DEATHS = 3
 
 
-class Ran(object):
-    """What a worker says of a run. kind: place in kinds.KINDS of why no other follows (int), 0 if one may."""
+class Over(object):
+    """A run has ended with status 0; which run of its process it was (int), and if the first, why that was a new one
+    (a place in kinds.KINDS)."""
 
-    def __init__(self, pid, runs, kind, more):
+    def __init__(self, pid, runs, why_new):
         self.pid = pid
         self.runs = runs
-        self.kind = kind
-        self.more = more
+        self.why_new = why_new
+
+
+class Imported(object):
+    """What a run has imported that its process did not have (list of str)."""
+
+    def __init__(self, names):
+        self.names = names
 
 
 class _Worker(object):
@@ -35,6 +49,7 @@ class _Worker(object):
         self.digests = set(digests)
         self.member_lists = set(member_lists)
         self.born = time.monotonic()
+        self.is_compared = False
 
 
 class Workers(object):
@@ -46,6 +61,7 @@ class Workers(object):
         self._idle = []
         self._busy = {}
         self._deaths = 0
+        self._why_new = 0  # why the last of them ended
 
     def fork(self, be_worker, is_reused, is_busy=False):
         """Fork a worker; returns its pid. OSError.
@@ -72,7 +88,8 @@ class Workers(object):
 
     def wants_spare(self, is_reused):
         """Whether one should be forked for the next run of this kind."""
-        return self._deaths < _MAX_DEATHS and not any(worker.is_reused == is_reused for worker in self._idle)
+        there = self._idle + [worker for worker in self._busy.values() if worker.is_compared]
+        return self._deaths < _MAX_DEATHS and not any(worker.is_reused == is_reused for worker in there)
 
     def take(self, job_id, job, fds):
         """The pid of a worker that runs the job from now on, None if there is none."""
@@ -108,16 +125,32 @@ class Workers(object):
         return [worker.socket for worker in self._busy.values() if not worker.reader.ended]
 
     def reports(self):
-        """What workers say (list of Ran). Those that may run something else wait for it."""
+        """What workers say (list of Over and Imported)."""
         found = []
         for worker in list(self._busy.values()):
-            for _, body in worker.reader.read():
-                ran = Ran(worker.pid, *pipe.unpack(body))
-                found.append(ran)
-                if not ran.kind:
-                    del self._busy[worker.pid]
-                    self._keep(worker)
+            for kind, body in worker.reader.read():
+                values = pipe.unpack(body)
+                if kind == pipe.OVER:
+                    worker.is_compared = True
+                    found.append(Over(worker.pid, values[0], self._why_new if values[0] == 1 else 0))
+                else:
+                    found += self._judge(worker, *values)
         return found
+
+    def await_comparisons(self):
+        """Wait, if only shortly, for processes that may be able to run the next job."""
+        sockets = [worker.socket for worker in self._busy.values() if worker.is_compared and not worker.reader.ended]
+        if sockets and not any(worker.is_reused for worker in self._idle):
+            select.select(sockets, [], [], _COMPARISON_S)
+
+    def _judge(self, worker, why_no_other, more):
+        if not why_no_other:
+            worker.is_compared = False
+            del self._busy[worker.pid]
+            self._keep(worker)
+        else:
+            self._why_new = why_no_other
+        return [Imported(more.split())] if why_no_other in _IMPORTS else []
 
     def _keep(self, worker):
         self._idle.append(worker)
@@ -133,6 +166,19 @@ class Workers(object):
             self._deaths += 1
             self._idle.remove(worker)
             worker.socket.close()
+
+    def end(self):
+        """End those that wait, and see to it that they have ended: their account may be about to be removed."""
+        self.close()
+        deadline = time.monotonic() + _END_S
+        while True:
+            try:
+                if os.waitpid(-1, os.WNOHANG)[0] == 0:
+                    if time.monotonic() > deadline:
+                        return
+                    time.sleep(0.0005)
+            except ChildProcessError:
+                return
 
     def close(self):
         """Let those that wait end."""

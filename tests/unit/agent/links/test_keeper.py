@@ -176,5 +176,5 @@ def test_what_is_held_is_bounded(account: Account, monkeypatch: pytest.MonkeyPat
         digest = hashlib.sha256(content).digest()
         assert store.get(digest) is None
         store.put(digest, content)
-    assert account.has(digest)
+    wait_until(lambda: account.has(digest), seconds(10), 'the last one is held')
     assert account.keeper._contents._bytes <= keeper.MAX_BYTES

@@ -72,7 +72,7 @@ def test_which_run_of_its_process_a_module_was(client, more):
     client.ask(ops.MODULE, {'may_reuse': True})
     client.node.answer((ops.DONE, 0, b'', b'', *more))
     [told] = [cost(value) for handle, _, value in client.take() if handle == protocol.COST]
-    assert (told.run, told.end, told.target_s) == (7, 2, 1.5 if len(more) > 2 else 0.0)
+    assert (told.run, told.why_new, told.target_s) == (7, 2, 1.5 if len(more) > 2 else 0.0)
 
 
 def test_what_was_sent_for_others_before_does_not_count(client):
