@@ -1,7 +1,7 @@
 """Continues the program that has started this context for another account, if it is stopped.
 
-sudo stops itself when what it runs is stopped (job control), and waits for a shell to continue it. There is none: if the
-context goes on, and ends, that program stays, and nobody but its account can end it.
+sudo stops itself when what it runs is stopped (job control), and waits for a shell to continue it. There is none: if
+the context goes on, and ends, that program stays, and nobody but its account can end it.
 """
 
 import os

@@ -24,7 +24,7 @@ from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.errors import DecodeError, Error
 from svcfw.core.wire.link import Link
 from svcfw.mux import protocol, rundir
-from svcfw.mux.server import keeping, logfile, status
+from svcfw.mux.server import keeping, logfile
 from svcfw.mux.server.members import ModuleZips
 from svcfw.mux.server.node import Node
 from svcfw.mux.server.root_node import RootNode
@@ -168,6 +168,8 @@ class Server:
 
     def status(self, asker: Session) -> dict[str, Any]:
         """The answer to protocol.STATUS of a session that is not counted itself."""
+        from svcfw.mux.server import status  # seldom needed
+
         others = [session for session in self._sessions.values() if session is not asker]
         nodes = (*self._roots.values(), *self._retired)
         return status.status(self._loop.clock(), self._started_at, nodes, others)
