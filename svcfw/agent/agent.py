@@ -18,6 +18,7 @@ from svcfw.core import handles
 from svcfw.core.dispatch import call_error, inline, takes_router
 from svcfw.core.message import has_parent_authority
 from svcfw.core.wire.frames import Frame
+from svcfw.transport import waking
 
 #: How long a child may take to end before that is assumed, and the interval of checks.
 DISMISS_S, LOOK_S = 7.0, 0.005
@@ -34,6 +35,8 @@ def start(router, is_lent=False, is_below=False):
     is_lent: the account differs from the login account. is_below: an ancestor on this host has an agent.
     """
     agent = Agent(router, is_lent, is_below)
+    if is_below:
+        router.on_shutdown(waking.programs_above)
     router.loop.call_soon(private.hide)  # while the answer is on its way: it takes some milliseconds
     name, home, _ = _account()
     return {

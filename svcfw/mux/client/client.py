@@ -15,7 +15,7 @@ from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.errors import ChannelError, Error, StartError
 from svcfw.core.wire.frames import GOODBYE, Frame, pack_header
 from svcfw.mux import protocol, rundir
-from svcfw.mux.client import filing, peer
+from svcfw.mux.client import filing
 from svcfw.mux.client.connecting import Connecting
 from svcfw.mux.client.filing import OnProgress
 from svcfw.mux.client.line import Line
@@ -235,6 +235,8 @@ class Client:
             return
         finally:
             self.abort()
+        from svcfw.mux.client import peer  # seldom needed
+
         raise MuxError(f'the multiplexer does not end: {peer.described(self.mux_pid)}')
 
     # -- deferred

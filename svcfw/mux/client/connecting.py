@@ -6,13 +6,14 @@ In two steps: `begin` greets and waits for nothing, so that a client can do othe
 
 import socket
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
 from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.frames import Frame, FrameReader, pack_header
 from svcfw.mux import protocol, rundir
-from svcfw.mux.client import peer, starting
+from svcfw.mux.client import starting
 from svcfw.mux.client.starting import MuxError
 
 _SOCKET_BUFFER_BYTES = 1024 * 1024
@@ -130,7 +131,7 @@ class Connecting:
     def _welcome(self) -> tuple[int, bytes] | None:
         """The welcome; None, and closed, if this multiplexer does not give one."""
         reader = FrameReader()
-        silence = peer.Silence(self.socket, starting.START_S)
+        silence = Silence(self.socket, starting.START_S)
         try:
             while data := silence.receive(_WELCOME_BYTES):
                 for frame in reader.feed(data):
@@ -138,6 +139,8 @@ class Connecting:
                     pid, key = _codec.decode(frame.payload)
                     return pid, key
             if data is None:
+                from svcfw.mux.client import peer
+
                 self._silent = peer.described(peer.pid_of(self.socket))
         except OSError:
             pass
@@ -147,3 +150,32 @@ class Connecting:
         self.socket.close()
         self._reap()
         return None
+
+
+class Silence:
+    """A wait for the first word of a multiplexer that has accepted a connection.
+
+    One that is stopped is not waited for as long as one that may be busy: two looks, so that one that is continued just
+    then is not taken for it.
+    """
+
+    LOOK_S = 1.0
+    STOPPED_LOOKS = 2
+
+    def __init__(self, sock: socket.socket, bound_s: float) -> None:
+        self._socket = sock
+        self._deadline = time.monotonic() + bound_s
+        self._stopped = 0
+
+    def receive(self, size: int) -> bytes | None:
+        """What comes next, b'' at the end; None once nothing has come for too long. OSError."""
+        while True:
+            self._socket.settimeout(max(0.001, min(self.LOOK_S, self._deadline - time.monotonic())))
+            try:
+                return self._socket.recv(size)
+            except TimeoutError:
+                from svcfw.mux.client.peer import is_stopped, pid_of
+
+                self._stopped = self._stopped + 1 if is_stopped(pid_of(self._socket)) else 0
+            if self._stopped >= self.STOPPED_LOOKS or time.monotonic() > self._deadline:
+                return None

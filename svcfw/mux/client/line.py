@@ -10,7 +10,6 @@ from collections import deque
 from svcfw.core.wire.errors import ChannelError
 from svcfw.core.wire.frames import Frame, FrameReader, pack_header
 from svcfw.mux import protocol
-from svcfw.mux.client import peer
 
 #: Prefix of the reason if the multiplexer is gone, not only a context.
 GONE = 'the multiplexer is gone'
@@ -80,6 +79,8 @@ class Line:
     def _still_silent(self, silent: int, exc: TimeoutError) -> int:
         if silent + 1 < LOOKS:
             return silent + 1
+        from svcfw.mux.client import peer
+
         silent_s = LOOKS * LOOK_S
         raise ChannelError(
             f'{GONE} for this task: it has said nothing for {silent_s:.0f} s; {peer.described(self._pid)}.'

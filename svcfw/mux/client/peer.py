@@ -1,7 +1,6 @@
-"""What a client can tell of its multiplexer's process when it does not answer."""
+"""What a client can tell of its multiplexer's process when it does not answer; imported then."""
 
 import socket
-import time
 from pathlib import Path
 
 from svcfw.mux import rundir
@@ -34,30 +33,3 @@ def described(pid: int) -> str:
     if is_stopped(pid):
         return f'process {pid} is stopped: continue it (kill -CONT {pid}) or end it (kill -KILL {pid})'
     return f'process {pid} hangs: kill -USR1 {pid} has it write to its log where; kill -KILL {pid} ends it'
-
-
-class Silence:
-    """A wait for the first word of a multiplexer that has accepted a connection.
-
-    One that is stopped is not waited for as long as one that may be busy: two looks, so that one that is continued just
-    then is not taken for it.
-    """
-
-    LOOK_S = 1.0
-    STOPPED_LOOKS = 2
-
-    def __init__(self, sock: socket.socket, bound_s: float) -> None:
-        self._socket = sock
-        self._deadline = time.monotonic() + bound_s
-        self._stopped = 0
-
-    def receive(self, size: int) -> bytes | None:
-        """What comes next, b'' at the end; None once nothing has come for too long. OSError."""
-        while True:
-            self._socket.settimeout(max(0.001, min(self.LOOK_S, self._deadline - time.monotonic())))
-            try:
-                return self._socket.recv(size)
-            except TimeoutError:
-                self._stopped = self._stopped + 1 if is_stopped(pid_of(self._socket)) else 0
-            if self._stopped >= self.STOPPED_LOOKS or time.monotonic() > self._deadline:
-                return None

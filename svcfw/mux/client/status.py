@@ -8,6 +8,7 @@ from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.frames import Frame, FrameReader, pack_header
 from svcfw.mux import protocol, rundir
 from svcfw.mux.client import peer
+from svcfw.mux.client.connecting import Silence
 from svcfw.mux.client.starting import MuxError
 
 #: For the answer. One that starts, or handles what a host floods it with, takes a second or two.
@@ -38,7 +39,7 @@ def ask(runtime_dir: Path | None = None) -> dict[str, Any] | None:
 
 def _answer(sock: socket.socket) -> dict[str, Any] | None:
     reader = FrameReader()
-    silence = peer.Silence(sock, ANSWER_S)
+    silence = Silence(sock, ANSWER_S)
     while data := silence.receive(_READ_BYTES):
         for frame in reader.feed(data):
             return dict(_codec.decode(frame.payload))

@@ -25,7 +25,7 @@ from svcfw.core.wire.errors import DecodeError, Error
 from svcfw.core.wire.link import Link
 from svcfw.mux import protocol, rundir
 from svcfw.mux.server import keeping
-from svcfw.mux.server.health import logfile, status
+from svcfw.mux.server.health import logfile
 from svcfw.mux.server.health.watchdog import Watchdog
 from svcfw.mux.server.members import ModuleZips
 from svcfw.mux.server.node import Node
@@ -169,6 +169,8 @@ class Server:
 
     def status(self, asker: Session) -> dict[str, Any]:
         """The answer to protocol.STATUS of a session that is not counted itself."""
+        from svcfw.mux.server.health import status  # seldom needed
+
         others = [session for session in self._sessions.values() if session is not asker]
         nodes = (*self._roots.values(), *self._retired)
         return status.status(self._loop.clock(), self._started_at, nodes, others)
