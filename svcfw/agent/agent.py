@@ -20,10 +20,8 @@ from svcfw.core.message import has_parent_authority
 from svcfw.core.wire.frames import Frame
 from svcfw.transport import waking
 
-#: How long a child may take to end before that is assumed, and the interval of checks.
-DISMISS_S, LOOK_S = 7.0, 0.005
-#: Grace period of jobs when the context ends.
-END_S = 1.0
+#: How long a child may take to end before that is assumed, the interval of checks, and what jobs have for their end.
+DISMISS_S, LOOK_S, END_S = 7.0, 0.005, 1.0
 _WARNING, _ERROR = 30, 40
 
 
@@ -86,8 +84,7 @@ class Agent(object):
         more = shaping + [path for path in (sys.executable, os.__file__) if path]
         self._standing = Standing(is_lent, more, is_below=is_below)
         self._programs = Programs(router, self.shell, self._jobs, self._over, self._on_knock, is_lent)
-        self._children = None
-        self._links = self._gate = None
+        self._children = self._links = self._gate = None
         #: Whether requests have to wait for an import, and those that do.
         self._is_holding = False
         self._held = deque()
