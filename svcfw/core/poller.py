@@ -16,7 +16,7 @@ SPIN_S = 0.00025
 QUICK_S = 0.0006
 CROWDED_S = 0.00002
 #: How many times: doubled after each poll in vain, halved after one with a result.
-MIN_QUICK, MAX_QUICK = 4, 256
+MIN_QUICK, MAX_QUICK = 4, 32
 
 
 class Poller(object):
