@@ -26,8 +26,6 @@ import zlib
 
 #: What the agent waits for (svcfw.agent.door), and what it answers with (svcfw.agent.links).
 _KNOCK, _KNOCK_PREPARED = b'svcfw 1\n', b'svcfw 2\n'
-#: The length of a configuration, which follows the core (svcfw.boot.first_stage).
-_CONFIG_BYTES = 512
 #: Where the text of svcfw.boot.loader goes over to the start of a context that has its process for itself.
 _FROM_HERE_ON = b'del sys.argv'
 _SIZE = struct.Struct('>I')
@@ -210,8 +208,8 @@ class _Context(object):
         os.write(fd, _KNOCK_PREPARED if prepared else _KNOCK)
         (size,) = _SIZE.unpack(_read(fd, _SIZE.size))
         second_stage = _read(fd, size)
-        loader = prepared.install() if prepared else _unpack(second_stage)
-        config = eval(second_stage[-_CONFIG_BYTES:])
+        loader, configured = (prepared.install(), second_stage) if prepared else _unpack(second_stage)
+        config = eval(configured)
         link = __import__('svcfw.core.wire.link', fromlist=['Link']).Link()
         importer = __import__('svcfw.core.importer', fromlist=['Importer'])
         self._router = self._make_router(config)
@@ -256,13 +254,13 @@ class _Context(object):
 
 
 def _unpack(second_stage):
-    """Make the core importable; its loader. As the first stage does for other contexts."""
+    """Make the core importable, as the first stage does for other contexts; its loader, and the configuration."""
     unpacker = zlib.decompressobj()
     parts = unpacker.decompress(second_stage).split(b'\0')
     names = {'b': second_stage, 'd': unpacker, 's': parts, '__name__': 'svcfw_link'}
     text = parts[0].partition(_FROM_HERE_ON)[0]
     exec(compile(text, '<svcfw>/loader.py', 'exec', dont_inherit=True), names)
-    return sys.meta_path[0]
+    return sys.meta_path[0], unpacker.unused_data
 
 
 def _read(fd, size):

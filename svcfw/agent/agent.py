@@ -8,9 +8,11 @@ import time
 from collections import deque
 
 from svcfw.agent import files, login_files, ops, packing, private
-from svcfw.agent.download import DownloadJob
+from svcfw.agent.jobs.download import DownloadJob
+from svcfw.agent.jobs.output import Timed
 from svcfw.agent.programs import Programs
-from svcfw.agent.puts import Copy, Puts
+from svcfw.agent.puts import CopyJob, Puts
+from svcfw.agent.requests import Content, Members, decoded
 from svcfw.agent.standing import Standing
 from svcfw.core import handles
 from svcfw.core.dispatch import call_error, inline, takes_router
@@ -18,10 +20,8 @@ from svcfw.core.message import has_parent_authority
 from svcfw.core.wire.frames import Frame
 from svcfw.transport import waking
 
-#: How long a child may take to end before that is assumed, and the interval of checks.
-DISMISS_S, LOOK_S = 7.0, 0.005
-#: Grace period of jobs when the context ends.
-END_S = 1.0
+#: How long a child may take to end before that is assumed, the interval of checks, and what jobs have for their end.
+DISMISS_S, LOOK_S, END_S = 7.0, 0.005, 1.0
 _WARNING, _ERROR = 30, 40
 
 
@@ -66,23 +66,6 @@ class _ClientState(object):
         self.takes_stale = False
 
 
-class _Timed(object):
-    """A request whose result includes its duration here."""
-
-    def __init__(self, message, clock):
-        self._message = message
-        self._clock = clock
-        self._began = clock()
-
-    def __getattr__(self, name):
-        return getattr(self._message, name)
-
-    def reply(self, value):
-        if type(value) is tuple and value[0] == ops.DONE:
-            value += (int((self._clock() - self._began) * 1000000),)
-        self._message.reply(value)
-
-
 class Agent(object):
     """The agent of one context. Loop thread only, which must be the main thread."""
 
@@ -101,14 +84,13 @@ class Agent(object):
         more = shaping + [path for path in (sys.executable, os.__file__) if path]
         self._standing = Standing(is_lent, more, is_below=is_below)
         self._programs = Programs(router, self.shell, self._jobs, self._over, self._on_knock, is_lent)
-        self._children = None
-        self._links = self._gate = None
+        self._children = self._links = self._gate = None
         #: Whether requests have to wait for an import, and those that do.
         self._is_holding = False
         self._held = deque()
         self._answered = {  # type: dict
             ops.COMMAND: self._command,
-            ops.MODULE: self._programs.module,
+            ops.MODULE: lambda message, session_id, request: self._programs.module(message, session_id, request.job),
             ops.FETCH: self._fetch,
             ops.EXPAND: self._expand,
             ops.CHILD: self._child,
@@ -124,14 +106,14 @@ class Agent(object):
             ops.REMOVE: self._remove,
         }
         self._always = {  # type: dict
-            ops.MEMBERS: self._programs.add_members,
-            ops.FORGET: self._programs.forget,
-            ops.CONTENT: self._puts.contents.add,
-            ops.DROP: self._puts.contents.drop,
+            ops.MEMBERS: lambda request: self._programs.add_members(request.sizes, request.packed),
+            ops.FORGET: lambda request: self._programs.forget(),
+            ops.CONTENT: lambda request: self._puts.contents.add(request.digest, request.data, request.is_last),
+            ops.DROP: lambda request: self._puts.contents.drop(request.digests),
             ops.PASS: self._pass,
             ops.GRANT: self._grant,
             ops.CHILD_INPUT: self._child_input,
-            ops.ENSURE: files.ensure_directory,
+            ops.ENSURE: lambda request: files.ensure_directory(request.path, request.umask),
         }
         router.on_shutdown(self._end)
         router.add_handler(self._on_message, handles.AGENT, policy=has_parent_authority)
@@ -182,9 +164,9 @@ class Agent(object):
                 self._acknowledged += len(message.frame.payload)
                 self._router.context(message.src_id).send(handles.AGENT, self._acknowledged)
 
-    def _carry_out(self, message, operation, session_id, arguments):
+    def _carry_out(self, message, operation, session_id, values):
         if operation in self._always:
-            self._always[operation](*arguments)
+            self._always[operation](decoded(operation, values))
             return
         if operation == ops.END:
             self._end_session(session_id)
@@ -193,35 +175,36 @@ class Agent(object):
         if operation == ops.ANYWAY:
             session.takes_stale = True
         elif operation == ops.RELAY:
-            self._relay(message, session, *arguments)
+            self._relay(message, session, decoded(operation, values))
         elif operation == ops.TIMED:
             session.is_timed = True
         elif operation in self._answered:
-            self._answer(message, session, session_id, operation, arguments)
+            self._answer(message, session, operation, values)
         elif not session.failed:
-            self._do(message, session, session_id, operation, arguments)
+            self._do(message, session, operation, values)
 
-    def _answer(self, message, session, session_id, operation, arguments):
+    def _answer(self, message, session, operation, values):
         if self._refused(message, session) or (operation != ops.FLUSH and self._is_stale(message, session)):
             return
         if session.is_timed:
-            message = _Timed(message, self._loop.clock)
+            message = Timed(message, self._loop.clock)
         try:
-            self._answered[operation](message, session_id, *arguments)
+            self._answered[operation](message, session.number, decoded(operation, values))
         except files.Failure as e:
-            self._fail(message, session_id, operation, e)
+            self._fail(message, session.number, operation, e)
         except Exception as e:
             # A bug of ours; the requester gets an answer all the same.
             message.fail(call_error(e))
 
-    def _do(self, message, session, session_id, operation, arguments):
+    def _do(self, message, session, operation, values):
         try:
-            self._unanswered[operation](session, *arguments)
+            request = decoded(operation, values)
+            self._unanswered[operation](session, request)
         except Exception as e:
             session.failed = True
-            self._puts.abandon(session_id)
+            self._puts.abandon(session.number)
             failure = e if isinstance(e, files.Failure) else files.Failure('', operation, e)
-            self._fail(message, session_id, operation, failure)
+            self._fail(message, session.number, operation, failure)
 
     def _refused(self, message, session):
         """Whether the request is dropped or refused: after a failure nothing may run that could depend on it."""
@@ -246,12 +229,12 @@ class Agent(object):
         self._router.context(message.src_id).send(handles.AGENT, value)
         message.refuse(str(failure))
 
-    def _relay(self, message, session, context_id, request):
+    def _relay(self, message, session, request):
         if self._refused(message, session) or self._is_stale(message, session):
             return
         f = message.frame
-        self._router.send(Frame(context_id, f.src, f.auth, handles.AGENT, f.reply_to, 0, request))
-        self._backpressure(f.src, context_id)
+        self._router.send(Frame(request.context_id, f.src, f.auth, handles.AGENT, f.reply_to, 0, request.request))
+        self._backpressure(f.src, request.context_id)
 
     def _backpressure(self, parent_id, child_id):
         """Backpressure for relayed requests: read no faster than the child does, as for frames through the router."""
@@ -261,16 +244,16 @@ class Agent(object):
             parent.pause_reading()
             child.when_room(parent.resume_reading)
 
-    def _grant(self, key, credit):
-        job = self._jobs.get(key)
+    def _grant(self, request):
+        job = self._jobs.get(request.key)
         if job is not None:
-            job.grant(credit)
+            job.grant(request.credit)
 
-    def _flush(self, message, session_id):
+    def _flush(self, message, session_id, request):
         message.reply(None)
 
-    def _dismiss(self, message, session_id, context_id):
-        starter = next((each for each in self._router.starters if each.context.id == context_id), None)
+    def _dismiss(self, message, session_id, request):
+        starter = next((each for each in self._router.starters if each.context.id == request.context_id), None)
         if starter is not None:
             starter.leave()
         self._answer_when_gone(message, starter, self._loop.clock() + DISMISS_S)
@@ -281,28 +264,28 @@ class Agent(object):
         else:
             self._loop.call_later(LOOK_S, lambda: self._answer_when_gone(message, starter, deadline))
 
-    def _child(self, message, session_id, *arguments):
+    def _child(self, message, session_id, request):
         if self._children is None:
             module = self._load('svcfw.agent.children')
             self._children = module.Children(self._router, self._is_lent)
-        self._children.start(message, session_id, *arguments)
+        self._children.start(message, session_id, request)
 
-    def _child_input(self, key, data):
+    def _child_input(self, request):
         if self._children is not None:
-            self._children.type(key, data)
+            self._children.type(request.key, request.data)
 
-    def _expand(self, message, session_id, text):
-        message.reply(files.expand_user(text))
+    def _expand(self, message, session_id, request):
+        message.reply(files.expand_user(request.text))
 
     # -- programs
 
-    def _command(self, message, session_id, executable, text, stdin, terminal, may_link=False):
+    def _command(self, message, session_id, request):
         variables = {}
-        if may_link:
+        if request.may_link:
             if self._gate is None:
                 self._gate = self._load('svcfw.agent.links.gate').Gate(self._loop, self._on_knock)
             variables = self._gate.variables(message.frame.reply_to)
-        self._programs.command(message, session_id, executable, text, stdin, terminal, variables)
+        self._programs.command(message, session_id, request, variables)
 
     def _on_knock(self, door):
         if self._is_holding:
@@ -314,23 +297,23 @@ class Agent(object):
                 self._links = links.Links(self._router, self._programs.prepare_for)
             self._links.open(door)
         except Exception:
-            door.close()  # whoever has knocked hears of it
+            door.close()  # the process that has knocked reads end-of-file
             raise
 
     # -- files
 
-    def _mkdtemp(self, session, path, umask):
-        files.make_directory(path, umask)
+    def _mkdtemp(self, session, request):
+        files.make_directory(request.path, request.umask)
 
-    def _put(self, session, *arguments):
-        self._puts.put(session.number, *arguments)
+    def _put(self, session, request):
+        self._puts.put(session.number, request)
 
-    def _put_held(self, session, *arguments):
-        self._puts.put_held(*arguments)
+    def _put_held(self, session, request):
+        self._puts.put_held(request)
 
-    def _put_kept(self, message, session_id, *arguments):
-        copy = Copy(self._loop, message, session_id, self._puts, arguments, self._over,
-                    lambda e: self._fail(message, session_id, ops.PUT, e))  # fmt: skip
+    def _put_kept(self, message, session_id, request):
+        copy = CopyJob(self._loop, message, session_id, self._puts, request, self._over,
+                       lambda e: self._fail(message, session_id, ops.PUT, e))  # fmt: skip
         self._jobs[copy.key] = copy
         try:
             copy.begin()
@@ -338,19 +321,19 @@ class Agent(object):
             self._over(copy)
             raise
 
-    def _chmod(self, session, paths):
-        files.make_accessible(paths)
+    def _chmod(self, session, request):
+        files.make_accessible(request.paths)
 
-    def _remove(self, session, path, recursive):
+    def _remove(self, session, request):
         try:
-            files.remove(path, recursive)
+            files.remove(request.path, request.recursive)
         except files.Failure as e:
             self._router.log(self._router, _WARNING, str(e))
         self._puts.kept.sweep()
 
-    def _fetch(self, message, session_id, path):
+    def _fetch(self, message, session_id, request):
         transfer = DownloadJob(
-            message, session_id, path, self._new_flow, self._loop.clock, self._over,
+            message, session_id, request.path, self._new_flow, self._loop.clock, self._over,
             lambda e: self._fail(message, session_id, ops.FETCH, e),
         )  # fmt: skip
         self._jobs[transfer.key] = transfer
@@ -367,16 +350,17 @@ class Agent(object):
         self._jobs.pop(job.key, None)
         self._puts.kept.sweep()
 
-    def _pass(self, context_id, operation, digests):
+    def _pass(self, request):
         """Give a child members or contents that this agent holds: they cross the link to this host once."""
-        child = self._router.context(context_id)
-        if operation == ops.MEMBERS:
-            child.send(handles.AGENT, (ops.MEMBERS, 0, self._programs.packed_members(digests)))
+        child = self._router.context(request.context_id)
+        if request.kind == ops.MEMBERS:
+            members = Members(*self._programs.packed_members(request.digests))
+            child.send(handles.AGENT, members.sent_by(0))
             return
-        for digest in digests:
+        for digest in request.digests:
             content = self._puts.contents.get(digest)
             if content is not None:
-                child.send(handles.AGENT, (ops.CONTENT, 0, (digest, content, True)))
+                child.send(handles.AGENT, Content(digest, content, True).sent_by(0))
 
     # -- the end
 

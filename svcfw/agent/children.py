@@ -10,7 +10,8 @@ from svcfw.core.wire import limits
 from svcfw.core.wire.errors import CallError, ChannelError, StartError
 from svcfw.files.disk.paths import encoded
 from svcfw.transport import failures, messages, process
-from svcfw.transport.dialogue import STDIN, STDOUT, TTY, Dialogue, Fail, Send
+from svcfw.transport.contract import Dialogue
+from svcfw.transport.dialogue import STDIN, STDOUT, TTY, Fail, LoginDialogue, Send
 from svcfw.transport.start import Starter
 
 _OVERFULL = 'See whether the host has memory and processes left, or raise the timeout.'
@@ -25,10 +26,10 @@ class Children(object):
         self._is_lent = is_lent
         self._starting = {}
 
-    def start(self, message, session_id, name, argv, has_tty, marker, timeout_s):
-        """Start a child and report its progress to `message`'s sender; see ops.CHILD."""
-        child = _Child(self._router, message, session_id, name, argv, has_tty, marker, timeout_s, self._over)
-        child.is_lent = self._is_lent or bool(marker)
+    def start(self, message, session_id, request):
+        """Start a child (requests.Child) and report its progress to `message`'s sender; see ops.CHILD."""
+        child = _Child(self._router, message, session_id, request, self._over)
+        child.is_lent = self._is_lent or bool(request.marker)
         self._starting[child.key] = child
         child.begin()
 
@@ -48,21 +49,21 @@ class Children(object):
         self._starting.pop(child.key, None)
 
 
-class _Child(object):
+class _Child(Dialogue):
     """One child being started; as its dialogue it passes the command's output to the requester."""
 
-    def __init__(self, router, message, session, name, argv, has_tty, marker, timeout_s, on_over):
+    def __init__(self, router, message, session, request, on_over):
         self.key = message.frame.reply_to
         self.session = session
         self._router = router
         self._message = message
-        self._name = name
-        self._argv = argv
-        self._has_tty = has_tty
-        self._marker = marker.encode()
+        self._name = request.name
+        self._argv = request.argv
+        self._has_tty = request.has_tty
+        self._marker = request.marker.encode()
         # After the marker the command has done its part.
-        self._has_others_command = bool(marker)
-        self._timeout_s = timeout_s
+        self._has_others_command = bool(request.marker)
+        self._timeout_s = request.timeout_s
         self.is_lent = False
         self._on_over = on_over
         self._asked_on = STDIN
@@ -71,7 +72,7 @@ class _Child(object):
         self._starter = None
         self._deadline = None
         self._is_linked = self._is_over = False
-        self._words = Dialogue(name, messages.LOCAL)
+        self._words = LoginDialogue(request.name, messages.LOCAL)
 
     def begin(self):
         try:
@@ -104,7 +105,7 @@ class _Child(object):
         # What it starts may be the login shell of the account.
         return process.spawn(argv, tty=self._has_tty, env=environment, cwd=folder, pipes_in=True), self
 
-    # -- interface of a dialogue, for the starter
+    # -- the dialogue, for the starter
 
     def receive(self, source, data):
         self._words.receive(source, data)

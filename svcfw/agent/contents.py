@@ -1,7 +1,7 @@
 """Contents that an agent keeps of files put here, so that they need not be sent again.
 
 Small contents are held in memory; the multiplexer decides what to hold and drop, so it knows what is there. Of large
-files a descriptor is kept, which costs nothing and blocks nobody; but the file may be changed or removed, so whether
+files a descriptor is kept, which costs nothing and blocks no change; but the file may be changed or removed, so whether
 it is still usable is checked when it is needed.
 """
 

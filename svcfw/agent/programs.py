@@ -10,7 +10,7 @@ import zlib
 
 from svcfw.agent import ops
 from svcfw.agent.jobs.commands import Commands
-from svcfw.agent.jobs.job import Job
+from svcfw.agent.jobs.job import ProcessJob
 from svcfw.agent.links.door import Door
 from svcfw.agent.template.template import TemplateGone
 from svcfw.agent.template.templates import Templates, UnfitInterpreter
@@ -47,18 +47,20 @@ class Programs(object):
             start += size
 
     def packed_members(self, digests):
-        """Arguments of MEMBERS for a child, which is on this host: packed without effort."""
+        """The fields of Members for a child, which is on this host: packed without effort."""
         contents = [self.members[digest] for digest in digests]
         sizes = [(digest, len(content)) for digest, content in zip(digests, contents)]
         return sizes, zlib.compress(b''.join(contents), 0)
 
-    def command(self, message, session_id, executable, text, stdin, terminal, variables):
-        program = executable or self._shell
+    def command(self, message, session_id, request, variables):
+        """Start a Command (requests.py); variables: what comes to its environment (dict of str)."""
+        program = request.executable or self._shell
         # sshd starts a login shell under its bare name, with which its messages begin.
-        name = executable or os.path.basename(program)
+        name = request.executable or os.path.basename(program)
+        terminal = request.terminal
         job = self._new_job(message, session_id, self._commands, ends_at_exit=terminal is not None)
         try:
-            self._commands.start(job, [name, '-c', text], stdin, terminal, program, variables)
+            self._commands.start(job, [name, '-c', request.text], request.stdin, terminal, program, variables)
         except (OSError, ValueError) as e:
             self._on_over(job)
             status = _NOT_FOUND if getattr(e, 'errno', 0) == errno.ENOENT else _NOT_RUN
@@ -101,7 +103,7 @@ class Programs(object):
         return dict(description, members=self._member_lists[digest])
 
     def _new_job(self, message, session_id, runner, ends_at_exit=False):
-        job = Job(self._loop, message, session_id, runner.send_signal, self._on_over, ends_at_exit)
+        job = ProcessJob(self._loop, message, session_id, runner.send_signal, self._on_over, ends_at_exit)
         self._jobs[job.key] = job
         return job
 

@@ -6,6 +6,7 @@ import os
 from svcfw.agent import ops
 from svcfw.agent.contents import Contents, Kept
 from svcfw.agent.files import Failure
+from svcfw.agent.jobs.job import Job
 from svcfw.files.disk.upload import Upload
 
 #: Bytes copied in one turn of the loop, so that nothing else waits for long.
@@ -21,21 +22,22 @@ class Puts(object):
         self._loop = loop
         self._uploads = {}
 
-    def put(self, session_id, path, mode, data, flags, digest):
-        """Write a part of a large file. Raises Failure."""
+    def put(self, session_id, part):
+        """Write a part of a large file (requests.Put). Raises Failure."""
+        path, flags, digest = part.path, part.flags, part.digest
         if flags & ops.PUT_ABANDON:
             self.abandon(session_id)
             return
         if flags & ops.PUT_FIRST:
             self.abandon(session_id)
             with _writing(path):
-                self._uploads[session_id] = Upload(path, mode)
+                self._uploads[session_id] = Upload(path, part.mode)
         if session_id not in self._uploads:
             raise Failure(path, "cannot write '%s'" % path, 'its beginning is missing')
         upload = self._uploads[session_id]
         try:
             with _writing(path):
-                upload.write(data)
+                upload.write(part.data)
                 if flags & ops.PUT_LAST:
                     upload.close(digest)
             if flags & ops.PUT_LAST:
@@ -46,15 +48,16 @@ class Puts(object):
         if flags & ops.PUT_LAST:
             del self._uploads[session_id]
 
-    def put_held(self, path, mode, digest):
-        """Write a file whose content was sent before. Raises Failure."""
-        content = self.contents.get(digest)
+    def put_held(self, file):
+        """Write a file whose content was sent before (requests.PutHeld). Raises Failure."""
+        path = file.path
+        content = self.contents.get(file.digest)
         if content is None:
             raise Failure(path, "cannot write '%s'" % path, 'checksum mismatch')
         with _writing(path):
-            upload = Upload(path, mode)
+            upload = Upload(path, file.mode)
             upload.write(content)
-            upload.close(digest)
+            upload.close(file.digest)
 
     def abandon(self, session_id):
         """The session sends no more of its file."""
@@ -72,19 +75,19 @@ def _writing(path):
         raise Failure(path, "cannot write '%s'" % path, e)
 
 
-class Copy(object):
-    """Copies a large file from an earlier one; has the interface of a Job. Answers `message`, ops.PUT_KEPT.
+class CopyJob(Job):
+    """Copies a large file from an earlier one. Answers `message`, a requests.PutKept.
 
     begin() raises Failure. on_over(copy) is called at the end, on_failed(Failure) after a failure.
     """
 
-    def __init__(self, loop, message, session, puts, arguments, on_over, on_failed):
+    def __init__(self, loop, message, session, puts, file, on_over, on_failed):
         self.key = message.frame.reply_to
         self.session = session
         self._loop = loop
         self._message = message
         self._puts = puts
-        self._path, self._mode, self._digest = arguments
+        self._path, self._mode, self._digest = file.path, file.mode, file.digest
         self._on_over = on_over
         self._on_failed = on_failed
         self._fd = -1
@@ -105,16 +108,9 @@ class Copy(object):
         self._fd = fd
         self._step()
 
-    def grant(self, credit):
-        """No-op: a copy sends no output."""
-
     def kill(self):
-        """The requester is gone."""
         self._close()
         self._on_over(self)
-
-    def kill_now(self):
-        """No-op: nothing runs after `kill`."""
 
     def _step(self):
         if self._fd < 0:

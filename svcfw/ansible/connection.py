@@ -1,15 +1,8 @@
 """The connection plugin: the stock `ssh` connection, which passes its work to the multiplexer.
 
 Its name and options are those of `ssh` (`synchronize` and others read them); it really uses stock ssh where no context
-can be started. How a command runs, best first:
-
-    L0  a module whose payload is understood: from memory, in a fork of the warm interpreter
-    L1  another program for a Python: its source, unchanged, in a fork of the warm interpreter
-    L2  anything else: its text, by a shell, over the context
-    L3  no context possible (no Python there): the stock connection, which is `local` where we are called that
-
-Shell text is not interpreted: a command is known because its construction was recorded (`shell_commands`, `become`),
-or because parsing and rebuilding gives the same text (`payload`). Never log in_data: it holds the tasks' secrets.
+can be started. What core sets up for a task arrives here; how its commands run: payloads/commands.py. Never log
+in_data: it holds the tasks' secrets.
 """
 
 import functools
@@ -26,31 +19,21 @@ from ansible.plugins.connection import ssh
 from ansible.utils.display import Display
 
 from svcfw.ansible import agent_keys, become, definitions, here, options, shell_commands
-from svcfw.ansible.deferred import DeferredOperations, Other
+from svcfw.ansible.deferred import DeferredOperations
 from svcfw.ansible.errors import translate
 from svcfw.ansible.options import played, text
-from svcfw.ansible.payloads import audited, payload
-from svcfw.ansible.payloads.payload_cache import PayloadCache, core_version
+from svcfw.ansible.payloads.commands import Answer, Commands, NeedsStock
+from svcfw.ansible.payloads.payload_cache import PayloadCache
 from svcfw.ansible.services import offering
 from svcfw.ansible.session import MuxCalls
 from svcfw.ansible.told import Told
 from svcfw.core.wire.errors import Error, StartError
 from svcfw.files.disk import replacement
-from svcfw.mux.client.client import Become, Client, DeferredError, Result, Target
-from svcfw.mux.offer import Offer
+from svcfw.mux.client.client import Client, DeferredError, Target
 
-Answer = tuple[int, bytes, bytes]
 Value = TypeVar('Value')
 
 _display = Display()
-
-
-class _NeedsStock(Exception):
-    """The stock connection has to run this command; the text says why."""
-
-
-class ConditionIgnored(Exception):
-    """A module was not run, since it was to run on a condition alone."""
 
 
 class Connection(ssh.Connection):
@@ -79,11 +62,14 @@ class Connection(ssh.Connection):
         self._modules_python: str | None = None
         self._agent_digest = functools.cache(agent_keys.digest)
         self._link: bytes | None = None
-        self._variables: Any = None
+        self.task_variables: Any = None  # of the present task
         self._judged_link: bytes | None = None
         self._payloads = PayloadCache()
         self._more = offering.More()
-        self._condition: dict[str, Any] | None = None
+        self._commands = Commands(
+            self, self._escalations, self._operations, self._deferred, self._session, self._told, self._payloads,
+            self._more, self._target,
+        )  # fmt: skip
 
     # -- what ansible-core sets up before a task or an item ----------------------------------------------------------
 
@@ -95,7 +81,7 @@ class Connection(ssh.Connection):
     def set_options(self, task_keys: Any = None, var_options: Any = None, direct: Any = None) -> None:
         """Called for each task and each item."""
         self._link = None
-        self._variables = var_options
+        self.task_variables = var_options
         self._given.options(task_keys=task_keys, var_options=var_options, direct=direct)
         super().set_options(task_keys=task_keys, var_options=var_options, direct=direct)
         definitions.keep(self._load_name)
@@ -112,7 +98,7 @@ class Connection(ssh.Connection):
     def get_option(self, option: str, hostvars: Any = None) -> Any:
         """Also one that only a later stock connection has: code that ours inherits finds what it is set to.
 
-        On this machine tasks run as who runs the play. By that core tells whether become leads to somebody else, and
+        On this machine tasks run as the account that runs the play. By that core tells whether become changes it, and
         whose home `~` is.
         """
         if option == 'remote_user' and self._account_here is not None:
@@ -177,10 +163,10 @@ class Connection(ssh.Connection):
             if not self._told.no_log:
                 self._show(3, f'EXEC {cmd}')
             try:
-                answer = self._blocking(lambda: self._execute(text(cmd), in_data or None, sudoable))
-            except _NeedsStock as exc:
+                answer = self._blocking(lambda: self._commands.execute(text(cmd), in_data or None, sudoable))
+            except NeedsStock as exc:
                 if in_data:
-                    self._require_no_condition()
+                    self._commands.require_no_condition()
                 self._say_stock(exc)
             else:
                 self._told.ends(answer)
@@ -203,7 +189,7 @@ class Connection(ssh.Connection):
                 )
                 self._told.ends()
                 return 0, b'', b''
-            except _NeedsStock as exc:
+            except NeedsStock as exc:
                 self._say_stock(exc)
             except OSError as exc:
                 raise AnsibleError(f'failed to transfer file to {local_path} {remote_path}:\n\n{exc}') from exc
@@ -219,7 +205,7 @@ class Connection(ssh.Connection):
                 self._fetch(text(in_path), text(out_path))
                 self._told.ends()
                 return 0, b'', b''
-            except _NeedsStock as exc:
+            except NeedsStock as exc:
                 self._say_stock(exc)
             except OSError as exc:
                 raise AnsibleError(f'failed to transfer file to {in_path} {out_path}:\n\n{exc}') from exc
@@ -236,7 +222,10 @@ class Connection(ssh.Connection):
             except Error as exc:
                 self._show(3, f'svcfw: nothing to reset: {exc}')
         if not had_context and text(self.get_option('svcfw_transport')) in ('auto', 'ssh'):
-            self._reset_stock()
+            try:  # its master connection; whether an earlier task used stock ssh is not known here
+                super().reset()
+            except (OSError, AnsibleError) as exc:
+                self._show(3, f'svcfw: no stock connection to reset: {exc}')
         self.close()
 
     def offer(
@@ -251,10 +240,7 @@ class Connection(ssh.Connection):
         self._more.facts.update(facts or {})
 
     def begin(self) -> None:
-        """Have the login account's context started, if there is none, and wait for nothing.
-
-        Raises nothing: what prevents it is an error of the first operation.
-        """
+        """Have the login account's context started, if there is none, without waiting. What fails is told later."""
         try:
             self._connect()
             if not self._is_stock:
@@ -278,11 +264,11 @@ class Connection(ssh.Connection):
     @contextmanager
     def on_condition(self, condition: dict[str, Any]) -> Iterator[None]:
         """For an action: modules run only if this holds (svcfw.agent.warm.condition). ConditionIgnored: none ran."""
-        self._condition = condition
+        self._commands.condition = condition
         try:
             yield
         finally:
-            self._condition = None
+            self._commands.condition = None
 
     def uses_context(self) -> bool:
         """Whether tasks run in a context of the multiplexer, as far as known."""
@@ -352,14 +338,15 @@ class Connection(ssh.Connection):
         return Target(link=self._link, become=child, timeout_s=timeout_s)
 
     def _blocking(self, operation: Callable[[], Value], local_path: str = '') -> Value:
-        """`operation()`, with errors translated to stock ones; _NeedsStock if the stock connection has to do it."""
+        """`operation()`, with errors translated to stock ones; NeedsStock if the stock connection has to do it."""
         try:
             return operation()
         except StartError as exc:
             if exc.kind == 'nopython':
                 self._is_stock = True
-                raise _NeedsStock(exc.cause) from exc
-            raise self._translated(exc, has_password=self._has_password()) from exc
+                raise NeedsStock(exc.cause) from exc
+            has_password = bool(self.get_option('password') or played(self, 'password'))
+            raise self._translated(exc, has_password=has_password) from exc
         except DeferredError as exc:
             command = self._deferred.command_for(exc.path)
             raise self._translated(exc, command=command, local_path=local_path) from exc
@@ -368,147 +355,6 @@ class Connection(ssh.Connection):
 
     def _translated(self, error: Error, **more: Any) -> Any:
         return translate(error, host=self.host, user=self.user, becoming=become.described(self.become), **more)
-
-    def _execute(self, cmd: str, in_data: bytes | None, sudoable: bool) -> Answer:
-        escalation = self._escalations.find(cmd, self._executables())
-        if escalation is not None:
-            try:
-                return self._run_escalated(cmd, escalation, in_data, sudoable)
-            except become.NotRepeatable as exc:
-                self._session.settle(self._target())
-                raise _NeedsStock(str(exc)) from None
-        if become.is_escalated(self.become, cmd):
-            self._session.settle(self._target())
-            raise _NeedsStock('the become command is not one that the plugin was seen to build')
-        if in_data is None:
-            operation = self._operations.find(cmd, self._executables())
-            answer = None if operation is None else self._deferred.perform(operation, self._target(), self._other)
-            if answer is not None:
-                self._told.way('answered ahead')
-                return answer
-        return self._run_as(cmd, None, self._target(), in_data, sudoable)
-
-    def _other(self) -> Other | None:
-        """The become account of the task, if any."""
-        escalation = self._escalations.present
-        # With a common group core grants access itself; the files belong to the login account then.
-        if escalation is None or options.has_common_group(self._shell):
-            return None
-        try:
-            target = self._target(self._other_account(escalation))
-        except become.NotRepeatable:
-            return None
-        return Other(escalation.user(getattr(self, '_play_context', None)), target)
-
-    def _other_account(self, escalation: become.Escalation) -> Become:
-        play_context = getattr(self, '_play_context', None)
-        return escalation.become(play_context, may_use_tty=options.escalates_on_tty(self, self._variables))
-
-    def _run_escalated(self, cmd: str, escalation: become.Escalation, in_data: bytes | None, sudoable: bool) -> Answer:
-        child = self._other_account(escalation)
-        dialogue = child.dialogue
-        try:
-            return self._run_as(cmd, escalation.inner, self._target(child), in_data, sudoable)
-        except StartError as exc:
-            if exc.status is None:
-                raise
-            # The become command was refused; its output is what it would have been for this command alone.
-            said = dialogue.said()
-            if self._wants_tty(in_data, sudoable) or escalation.needs_tty:
-                return exc.status, said.replace(b'\r\n', b'\n').replace(b'\n', b'\r\n'), b''
-            return exc.status, b'', said
-        finally:
-            dialogue.end()
-
-    def _wants_tty(self, in_data: bytes | None, sudoable: bool) -> bool:
-        """Whether stock ssh would request a terminal (stock local never does): output and line ends of `raw` depend on
-        it."""
-        return in_data is None and sudoable and self.transport != 'local' and bool(self.get_option('use_tty'))
-
-    def _run_as(self, cmd: str, inner: str | None, target: Target, in_data: bytes | None, sudoable: bool) -> Answer:
-        """Run `cmd`; `inner` is the command that a become plugin wrapped in it, `target` then that account's
-        context."""
-        try:
-            result = self._run_warm(cmd, inner, target, in_data) if in_data is not None else None
-        except StartError as exc:
-            if exc.kind != 'interpreter':
-                raise
-            self._say('L2', f'no warm interpreter: {exc}')
-            result = None
-        if result is None:
-            if in_data is not None:
-                self._require_no_condition()
-            if in_data is None:
-                self._told.way('L2, commands that are no modules run as they are')
-            tty = self._wants_tty(in_data, sudoable)
-            executable = self._outer_shell() if inner is None else self._executables()[0]
-            words = cmd if inner is None else inner
-            more = _given(offering.offer(self, self._more, self._becomes(target), None))
-            result = self._session.call(
-                target,
-                lambda client: client.run_command(target, words, in_data, executable=executable, tty=tty, **more),
-            )
-            if result.rc < 0 and self.transport != 'local':
-                return 128 - result.rc, result.stdout, result.stderr  # as shells and sshd report a signal
-        return result.rc, result.stdout, result.stderr
-
-    def _run_warm(self, cmd: str, inner: str | None, target: Target, in_data: bytes) -> Result | None:
-        """Run it as L0 or L1; None if neither is exact for `in_data`."""
-        if inner is None:
-            unwrapped = [payload.unwrap(cmd, executable) for executable in self._executables()]
-            inner = next((each for each in unwrapped if each is not None), None)
-            if inner is None:
-                self._say('L2', 'the command is not one that only starts an interpreter')
-                return None
-        module, reason = None, 'started in another way'
-        try:
-            module = payload.split(in_data)
-        except payload.UnknownForm as exc:
-            reason = str(exc)
-        matched = None if module is None else payload.match_module(inner, module)
-        offered = offering.offer(self, self._more, self._becomes(target), None if module is None else module.module)
-        if matched is not None:
-            found, environment = matched
-            self._say('L0', 'modules run from memory')
-            more = {**_given(offered), **self._process(found.fqn)}
-            if self._condition is not None:
-                more['condition'] = self._condition
-            result = self._session.call(target, lambda client: client.run_module(target, found, environment, **more))
-            if self.get_option('svcfw_payload_cache'):
-                self._payloads.keep(found.fqn)
-            return result
-        self._require_no_condition()
-        python = payload.match_python_inner(inner)
-        if python is not None:
-            variables, words = python
-            self._say('L1', f'a payload of unknown form ({reason}): its source runs in the warm interpreter')
-            return self._session.call(
-                target, lambda client: client.run_source(target, in_data, words, variables, **_given(offered))
-            )
-        self._say('L2', 'input for something else than a Python without arguments')
-        return None
-
-    def _process(self, fqn: str) -> dict[str, Any]:
-        """How a module may run: in a process forked ahead, in one that has run others."""
-        is_wanted = self.get_option('svcfw_reuse') and audited.knows_core(core_version)
-        is_known = audited.knows(fqn)
-        return {
-            'can_rehearse': is_wanted,
-            'may_reuse': is_wanted and is_known,
-            'is_core': audited.is_core if is_known else None,
-        }
-
-    def _require_no_condition(self) -> None:
-        """Only L0 knows of conditions."""
-        if self._condition is not None:
-            raise ConditionIgnored
-
-    def _becomes(self, target: Target) -> str | None:
-        """The account that a task at this target becomes."""
-        present = self._escalations.present
-        if target.become is None or present is None:
-            return None
-        return present.user(getattr(self, '_play_context', None))
 
     def _fetch(self, remote_path: str, local_path: str) -> None:
         target = self._target()
@@ -521,36 +367,10 @@ class Connection(ssh.Connection):
 
         self._blocking(lambda: replacement.replace(local_path, write), local_path)
 
-    def _reset_stock(self) -> None:
-        """End stock ssh's master connection; whether an earlier task used stock ssh is not known here."""
-        try:
-            super().reset()
-        except (OSError, AnsibleError) as exc:
-            self._show(3, f'svcfw: no stock connection to reset: {exc}')
-
-    def _executables(self) -> tuple[str, ...]:
-        """The shells in which core may have wrapped a command, never empty; first the one it uses within become."""
-        named = (getattr(self._shell, 'executable', None), played(self, 'executable'), '/bin/sh')
-        return tuple(dict.fromkeys(text(name) for name in named if name))
-
-    def _outer_shell(self) -> str | None:
-        """The shell for a plain command: the login shell (None), or the configured one where stock local would use
-        that."""
-        if self.transport != 'local':
-            return None
-        return next(iter((getattr(constants, 'DEFAULT_EXECUTABLE', None) or '').split()), '/bin/sh')
-
-    def _has_password(self) -> bool:
-        return bool(self.get_option('password') or played(self, 'password'))
-
     # -- what the user sees ----------------------------------------------------------------------------------------
 
-    def _say(self, level: str, reason: str) -> None:
-        """Report the way a command runs; at -v if it is not the fastest."""
-        self._told.level(level, reason)
-
     def _say_stock(self, reason: object) -> None:
-        self._say('L3', f'stock {self.transport}: {reason}')
+        self._told.level('L3', f'stock {self.transport}: {reason}')
 
     def _show(self, verbosity: int, line: str) -> None:
         # Display decides what goes to the screen and what to the log.
@@ -564,7 +384,7 @@ class Connection(ssh.Connection):
         if self._payloads.off:
             self._turn_off('kept payloads', self._payloads.off)
         for path, reason in self._off.items():
-            self._say('fast path off', f'{path}: {reason}')
+            self._told.level('fast path off', f'{path}: {reason}')
 
 
 def _say_line(level: int, line: str) -> None:
@@ -572,10 +392,6 @@ def _say_line(level: int, line: str) -> None:
         _display.warning(line)
     else:
         _display.display(line)
-
-
-def _given(offered: Offer | None) -> dict[str, Any]:
-    return {} if offered is None else {'offer': offered}
 
 
 def _verbosity() -> int:

@@ -43,9 +43,9 @@ Show = Callable[[int, str], None]
 
 
 class Told:
-    """One connection's part. verbosity(): how much the user, or their log, wants to hear by now.
+    """One connection's part. verbosity(): the -v in force now, of screen or log, whichever is higher.
 
-    say(level as in `logging`, line): what is for the user whatever they have asked for.
+    say(level as in `logging`, line): shows a line at any verbosity.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Told:
         clock: Callable[[], float] = time.monotonic,
         say: Callable[[int, str], None] = lambda level, line: None,
     ) -> None:
-        #: The host that is spoken of, and whether the task says no_log.
+        #: The host of the lines, and whether the task says no_log.
         self.host = ''
         self.no_log = False
         self._show = show
@@ -63,12 +63,13 @@ class Told:
         self._clock = clock
         self._say = say
         self._said: set[str] = set()
+        #: Of the present operation: how it runs, when it began, and its costs as the multiplexer reports them.
         self._way = ''
         self._began = 0.0
         self._costs: list[Cost] = []
 
     def interest(self, ssh_verbosity: int) -> Interest | None:
-        """What the multiplexer should tell; ssh_verbosity: the -v that the user's options request from ssh."""
+        """What the multiplexer is to report; ssh_verbosity: the -v that the user's options request from ssh."""
         if not self._verbosity():
             return None
         wanted = ssh_verbosity or (SSH_VERBOSITY if self._verbosity() > 3 else 0)
@@ -127,7 +128,7 @@ class Told:
     # -- news from the multiplexer
 
     def service(self, level: int, name: str, text: str) -> None:
-        """A line of a service of this run, which everybody sees."""
+        """A line of a service of this run, shown at any verbosity."""
         self._say(level, f'{name}: {printable.line(text)}')
 
     def hear(self, news: About | Cost) -> None:
@@ -135,7 +136,7 @@ class Told:
         if isinstance(news, Cost):
             self._costs.append(news)
         elif not news.python:
-            self._carried_by(news)  # the start failed: show whatever may say why
+            self._carried_by(news)  # the start failed: ssh's output may have the reason
         elif self._is_first(news.context):
             age = 'new' if news.is_new else 'reused'
             # The facts come from the target.

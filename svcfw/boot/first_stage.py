@@ -79,12 +79,13 @@ _UNSAFE = frozenset("'\\!\n\r\0")
 # bundle: a process that has just started needs 50 ms for it. Little of it is padding; tests/unit/boot/test_bundle.py
 # holds both limits.
 STAGE_BYTES = 19600
-# What of it there is for the configuration at least.
+# What of it there is for the configuration at least. Modules that become contexts know this size
+# (ansible_plugins/module_utils/services.py).
 CONFIG_BYTES = 512
 
 
 def configuration(config):
-    """A configuration as `second_stage` takes it: bytes. Raises ValueError if it is too large.
+    """A configuration as `second_stage` takes it: CONFIG_BYTES bytes. Raises ValueError if it is too large.
 
     config: dict, names to None, bool, numbers, str, bytes and containers of these: the argument of
     `svcfw.core.entry.main` on the host.
@@ -92,7 +93,7 @@ def configuration(config):
     data = ascii(config).encode()
     if len(data) > CONFIG_BYTES:
         raise ValueError('configuration too large: %d bytes, limit %d' % (len(data), CONFIG_BYTES))
-    return data
+    return data.ljust(CONFIG_BYTES)
 
 
 def second_stage(bundle, configured):

@@ -109,7 +109,7 @@ class Responder:
     # -- questions; on the loop
 
     def _on_get_module(self, message: Message) -> None:
-        """(name), of the sender's own; (name, who asks) by way of it; (name, who is called, who calls) for a grant."""
+        """(name), for the sender; (name, requester) by way of it; (name, callee, caller) for a grant."""
         if message.is_dead:
             return
         value = message.small_value()
@@ -128,7 +128,7 @@ class Responder:
         message.reply(modules if asker == message.src_id else self._by_way_of(message.src_id, modules))
 
     def _require_behind(self, sender: int, others: list[Any]) -> None:
-        """Those whom a context names are behind the link that it is behind. DecodeError."""
+        """Require that the contexts a context names are behind its own link. DecodeError."""
         link = self._router.link_for(sender)
         for other in others:
             if type(other) is not int or link is None or self._router.link_for(other) is not link:

@@ -18,7 +18,7 @@ SHARED = 117
 
 
 def listen(router):
-    """Have a router's context hear what the one above says of others: `router.beside`."""
+    """Keep up `router.beside` from what the context above attests of others."""
 
     def on_admit(message):
         if message.is_dead:

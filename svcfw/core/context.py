@@ -2,9 +2,14 @@
 
 from svcfw.core import handles, load
 from svcfw.core.latch import Latch
+from svcfw.core.message import shaped
+from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.errors import ChannelError, TimeoutError
 from svcfw.core.wire.frames import DEAD, Frame
 
+#: Extension tags of the codec.
+CONTEXT_TAG = 0x40
+SENDER_TAG = 0x41
 #: A longer wait for an answer is logged.
 STUCK_S = 60.0
 
@@ -104,7 +109,7 @@ class Context(object):
 
         Works without an answer of the context. Raises ValueError unless it is a descendant; TimeoutError.
         """
-        load('svcfw.transport.children').disconnect(self, timeout)
+        load(self.router.extensions[handles.CHILDREN]).disconnect(self, timeout)
 
     def on_gone(self, function):
         """Call `function(reason)` once, on the loop thread, when this context is lost; soon, if it is gone already."""
@@ -181,6 +186,29 @@ class Sender(object):
         router = self.context.router
         payload = reason.encode('utf-8', 'replace')
         router.send(Frame(self.context.id, router.own_id, router.own_id, self.handle, 0, DEAD, payload))
+
+
+def codec_for(router):
+    """The Codec of one context, with Context and Sender among its values."""
+
+    def decode_context(value):
+        context_id, name = shaped(value, (int, (str, type(None))))
+        return router.contexts.get(context_id) or Context(router, context_id, name)
+
+    def encode_sender(sender):
+        if router.holders is not None and sender.context.id == router.own_id:
+            router.holders.encoded(sender.handle)
+        return sender.context, sender.handle
+
+    def decode_sender(value):
+        return Sender(*shaped(value, (Context, int)))
+
+    return Codec(
+        [
+            (CONTEXT_TAG, Context, lambda context: (context.id, context.name), decode_context),
+            (SENDER_TAG, Sender, encode_sender, decode_sender),
+        ]
+    )
 
 
 def _calls():

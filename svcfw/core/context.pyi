@@ -8,12 +8,15 @@ from svcfw.core.dispatch import _TakesRouter
 from svcfw.core.latch import Latch
 from svcfw.core.message import Message
 from svcfw.core.router import Router
+from svcfw.core.wire.codec import Codec
 from svcfw.service.service import Service
 
 _P = ParamSpec('_P')
 _T = TypeVar('_T')
 _V = TypeVar('_V', default=Any)
 
+CONTEXT_TAG: int
+SENDER_TAG: int
 STUCK_S: float
 
 class Context:
@@ -71,3 +74,5 @@ class Sender:
     def __hash__(self) -> int: ...
     def send(self, value: Any) -> None: ...
     def close(self, reason: str = 'the sender was closed') -> None: ...
+
+def codec_for(router: Router) -> Codec: ...

@@ -150,7 +150,7 @@ class Dispatcher(object):
         if message.wants_reply():
             fail(message, failure)
         else:
-            self._router.log(self._router, 40, 'a call that nobody waits for failed: %s' % failure)
+            self._router.log(self._router, 40, 'a call without a waiting caller failed: %s' % failure)
 
 
 def resolve(module, name):

@@ -4,7 +4,7 @@ import _thread
 from _collections import deque
 
 from svcfw.core import load
-from svcfw.core.loop import Waiter
+from svcfw.core.waiter import Waiter
 from svcfw.core.wire.errors import ChannelError, TimeoutError
 
 

@@ -19,90 +19,17 @@ from _collections import deque
 from _heapq import heappop, heappush
 
 from svcfw.core.poller import READ, WRITE, Poller
+from svcfw.core.waiter import MAX_POLL_S, Timer, Waiter
 from svcfw.core.wire.errors import ChannelError
 
 #: How long no thread drives before the standby does: the first sleep, and the longest while others drive. When it
 #: wakes, a call in that process takes two thread switches longer.
 STANDBY_NAP_S = 0.005
 MAX_STANDBY_NAP_S = 0.02
-#: A poll or sleep without anything to wait for still ends, so that a lost wake-up can only delay, never hang.
-MAX_POLL_S = 60.0
 #: How long at most writes of threads that do not drive are held back to become one; epoll makes it a millisecond.
 LINGER_S = 0.0005
 
-
 _NOTHING = (None, None)
-
-
-class Waiter(object):
-    """What one thread waits on until another thread, or the loop that it drives itself, calls `set()`.
-
-    brief: the thread leaves for short work and comes back to wait, as pool threads do. Where there is a standby, no
-    other thread is woken to drive meanwhile, and the driver hands over to the thread that it gave work to: a sequence
-    of short items then takes no thread switch.
-    """
-
-    __slots__ = ('ready', 'brief', '_loop', '_gate', '_asleep')
-
-    def __init__(self, loop, brief=False):
-        self.ready = False
-        self.brief = brief
-        self._loop = loop
-        self._gate = None
-        self._asleep = False
-
-    def set(self):
-        """Let the waiting thread continue. Any thread; idempotent."""
-        loop = self._loop
-        if loop._driver is self and loop.is_driving():
-            self.ready = True  # the waiting thread sees it when this callback returns
-            loop.busy += 1
-            return
-        with loop._lock:
-            self.ready = True
-            if self._asleep:
-                self._unpark()
-                if self.brief and loop.is_driving():
-                    loop._hands_over = True
-            else:
-                loop._wake()
-
-    def _unpark(self):
-        if self._asleep:
-            self._asleep = False
-            self._loop.busy += 1
-            self._gate.release()
-
-    def _park(self):
-        """Park: prepare to sleep; the loop's lock is held."""
-        if self._gate is None:
-            self._gate = _thread.allocate_lock()
-            self._gate.acquire()
-        self._asleep = True
-
-    def _sleep(self, timeout=MAX_POLL_S):
-        """Sleep until unparked. On time-out, take the gate's state back to locked."""
-        if not self._gate.acquire(True, max(0, min(timeout, MAX_POLL_S))):
-            with self._loop._lock:
-                if not self._asleep:
-                    self._gate.acquire()
-                self._asleep = False
-
-
-class Timer(object):
-    """A function to be called at a time; `cancel()` from any thread."""
-
-    __slots__ = ('when', 'function')
-
-    def __init__(self, when, function):
-        self.when = when
-        self.function = function
-
-    def cancel(self):
-        self.function = None
-
-    def __lt__(self, other):
-        return self.when < other.when
 
 
 class Loop(object):
@@ -117,24 +44,29 @@ class Loop(object):
         # Reentrant: a signal handler may call `call_soon` while its thread holds it.
         self._lock = _thread.RLock()
         self._poller = Poller(clock)
-        self._watched = {}
+        self._watched = {}  # fd: (on_readable, on_writable)
+        #: Functions for the next turn, for its end, and of `linger`; whether a timer for the last is set.
         self._soon = deque()
         self._flushes = deque()
         self._lingering = deque()
         self._lingers = False
-        self._timers = []
+        self._timers = []  # a heap
+        #: The Waiters of threads that sleep, longest first; that of the thread that drives, and its id.
         self._followers = deque()
         self._driver = None
         self._driving_thread = None
+        #: How many callbacks wait within each other, and what is called on the driving thread when one begins to.
         self._nested = 0
-        self._hands_over = False
-        #: Called on the driving thread when a callback begins to wait.
         self.on_nested = None
-        self._polling = False
+        #: Whether the driver is to leave after this turn, having given work to a thread that waits briefly; and whether
+        #: it polls, or is about to, so that others have to wake it.
+        self._hands_over = self._polling = False
         #: How many threads this turn has woken that have not begun to wait again; and whether a frame is to wait for
         #: theirs (svcfw.core.parent.gathering).
         self.busy = 0
         self.gathers = lambda: False
+        #: How often a thread has begun to drive, by which the standby sees whether others do; the standby's Waiter,
+        #: once there is one; whether it sleeps until it is woken.
         self._turns = 0
         self._standby = None
         self._standby_parked = False
@@ -252,10 +184,6 @@ class Loop(object):
         """The calling thread, which has waited briefly, will be away for longer: let another one drive."""
         with self._lock:
             self._promote()
-
-    def run(self, waiter):
-        """Drive until `waiter` is set: the main function of a process that only serves."""
-        return self.wait(waiter)
 
     def ensure_standby(self):
         """Have a spare thread drive the loop whenever all others are busy elsewhere."""

@@ -1,22 +1,21 @@
-"""Router: brings each frame to its handler or link, and refuses frames that may not pass."""
+"""Router: brings each frame to its handler or link, and refuses frames that may not pass.
+
+A frame for this context goes to the handler of its handle, on the driving thread; one for another context to the link
+behind which that is, else to the parent. What needs children (routes, rights) is with svcfw.core.parent.relay.
+"""
 
 import _thread
 import os
 
 from svcfw.core import forks, handles, load
-from svcfw.core.context import Context, Sender
+from svcfw.core.context import Context, codec_for
 from svcfw.core.latch import Latch
 from svcfw.core.loop import Loop
-from svcfw.core.message import Message, has_parent_authority, shaped
+from svcfw.core.message import Message, has_parent_authority
 from svcfw.core.stream import Stream
-from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.errors import ChannelError, ProtocolError, TimeoutError
 from svcfw.core.wire.frames import DEAD, Frame
 from svcfw.core.wire.link import Goodbye
-
-#: Extension tags of the codec.
-CONTEXT_TAG = 0x40
-SENDER_TAG = 0x41
 
 
 class _NoRoutes(object):
@@ -36,8 +35,7 @@ class Router(object):
     Handlers run on the thread that drives `loop`. Public methods may be called by any thread unless they say otherwise.
     """
 
-    #: For children: the packed core from which this context was started (bytes).
-    bundle = None
+    bundle = None  # for children: the packed core from which this context was started (bytes)
 
     def __init__(self, log, own_id=0, parent_ids=(), name='master'):
         self.own_id = own_id
@@ -45,49 +43,44 @@ class Router(object):
         self.name = name
         self.log = log
         self.loop = Loop(self._on_loop_error)
-        self.codec = Codec(
-            [
-                (CONTEXT_TAG, Context, lambda context: (context.id, context.name), self._decode_context),
-                (SENDER_TAG, Sender, self._encode_sender, self._decode_sender),
-            ]
-        )
-        self.closed = None
-        self._pid = os.getpid()  # type: object
-        forks.watch(self)
-        #: The service pool of this context (svcfw.service.Pool), if there is one.
-        self.services = None
-        #: Shared state of file transfers (svcfw.files.transfers.Transfers), once there are any.
-        self.transfers = None
-        #: Contexts that may write to handles here (a Holders), once there is a Sender for one.
-        self.holders = None
-        #: The relay for children (svcfw.core.parent.relay.Relay), once there are any.
-        self.relay = None
-        #: What one above attests of others that may speak to this context (svcfw.core.beside): {id: dict}.
-        self.beside = {}
-        #: Who brings modules here from above (svcfw.core.importer.Importer); None at the top.
-        self.importer = None
-        #: For children: the level (int, as in `logging`) from which on their log records are wanted.
+        self.codec = codec_for(self)
+        #: What others attach, each once it exists: the service pool of this context (svcfw.service.Pool), the shared
+        #: state of file transfers (svcfw.files.transfers.Transfers), the contexts that may write to handles here
+        #: (Holders), the relay for children (svcfw.core.parent.relay.Relay), the Importer of modules from above.
+        self.services = self.transfers = self.holders = self.relay = self.importer = None
+        #: Set by who starts this context: (first, last) of the ids for children that were granted to it; the level (as
+        #: in `logging`) from which on log records are wanted.
+        self.ids = None
         self.log_level = 30
-        #: The children's starters (svcfw.transport.start) until their processes have ended (set).
-        self.starters = set()
         #: Whether this process's log records go to the root already; see logs.install.
         self.forwards_logging = False
+        self.closed = None
+        #: None in a fork's copy.
+        self._pid = os.getpid()  # type: object
+        forks.watch(self)
+        #: What one above attests of others that may speak to this context (svcfw.core.beside): {id: dict}.
+        self.beside = {}
+        #: What of this context is above the core: {handle: name of the module that serves it}. Named by the layer that
+        #: starts it (svcfw.transport.start), and imported when it is needed.
+        self.extensions = {}
+        #: The children's starters (svcfw.transport.start) until their processes have ended.
+        self.starters = set()
         self._lock = _thread.allocate_lock()
         #: The route to each descendant, and which of them are children; changed by the driving thread.
         self.routes = _NoRoutes()
         self.child_ids = set()
-        #: (first, last) of the ids for children that were granted to this context at its start; None for none.
-        self.ids = None
         self._parent_link = None
-        self._contexts = {}
+        #: {id: Context} of those that this context has used. What a peer names alone is not kept here.
+        self.contexts = {}
         #: {handle: (function, policy, respondent's id, once)}; see add_handler.
         self._handlers = {}
         self._next_handle = handles.FIRST_DYNAMIC
+        #: {id: [function]}; see on_gone.
+        self._on_gone = {}
         self._on_shutdown = []
         #: The thread that runs the functions of `on_shutdown` now; `ended` is closed when they have run.
         self._ending_thread = None
         self.ended = Latch(self.loop)
-        self._on_gone = {}
         self.add_handler(self._on_shutdown_request, handles.SHUTDOWN, has_parent_authority)
 
     # -- contexts
@@ -95,9 +88,9 @@ class Router(object):
     def context(self, context_id, name=None):
         """The Context object for an id; always the same one."""
         with self._lock:
-            known = self._contexts.get(context_id)
+            known = self.contexts.get(context_id)
             if known is None:
-                known = self._contexts[context_id] = Context(self, context_id, name)
+                known = self.contexts[context_id] = Context(self, context_id, name)
         if name and not known.name:
             known.name = name
         return known
@@ -112,11 +105,11 @@ class Router(object):
 
     def local(self, *args, **kwargs):
         """Start a child on this machine; returns its Context. As `svcfw.Router.local`."""
-        return load('svcfw.transport.children').local(self, *args, **kwargs)
+        return load(self.extensions[handles.CHILDREN]).local(self, *args, **kwargs)
 
     def ssh(self, *args, **kwargs):
         """Start a child over ssh; returns its Context. As `svcfw.Router.ssh`."""
-        return load('svcfw.transport.children').ssh(self, *args, **kwargs)
+        return load(self.extensions[handles.CHILDREN]).ssh(self, *args, **kwargs)
 
     # -- links
 
@@ -143,7 +136,8 @@ class Router(object):
 
     def link_for(self, context_id):
         """The link that leads to a context (opaque, hashable); None for this one, and without a route."""
-        return self._stream_for(context_id)
+        stream = self.routes.link_for(context_id)
+        return stream if stream is not None else self._parent_link
 
     def neighbour(self, context):
         """The child by way of which a context is reached, or that is it; None without a route."""
@@ -204,11 +198,6 @@ class Router(object):
             return self.codec.encode(value)
         return self.holders.encode(context_id, value, self)
 
-    def _encode_sender(self, sender):
-        if self.holders is not None and sender.context.id == self.own_id:
-            self.holders.encoded(sender.handle)
-        return sender.context, sender.handle
-
     # -- sending
 
     def send(self, frame):
@@ -218,18 +207,14 @@ class Router(object):
         if frame.dst == self.own_id:
             self.loop.call_soon(lambda: self.deliver(frame))
             return
-        stream = self._stream_for(frame.dst)
+        stream = self.link_for(frame.dst)
         try:
             if stream is None:
-                known = self._contexts.get(frame.dst)
+                known = self.contexts.get(frame.dst)
                 raise ChannelError('there is no route to %s' % (known or 'context %d' % frame.dst))
             stream.send(frame)
         except ChannelError as e:
             self.bounce(frame, str(e))
-
-    def _stream_for(self, context_id):
-        stream = self.routes.link_for(context_id)
-        return stream if stream is not None else self._parent_link
 
     def bounce(self, frame, reason):
         """Send a dead message to the sender of a frame that expects an answer, in the name of its destination."""
@@ -284,7 +269,7 @@ class Router(object):
                     self.remove_handler(frame.handle)
                 function(message)
             except Exception as e:
-                # The sender may have sent a malformed value; it harms nobody else, and gets an answer.
+                # The sender may have sent a malformed value; it harms no other context, and gets an answer.
                 if not message.is_dead:
                     text = '%r: %s: %s' % (message, type(e).__name__, e)
                     self._refuse(frame, text, 40, isinstance(e, ProtocolError))
@@ -299,9 +284,7 @@ class Router(object):
         if frame.src == self.own_id:
             return True
         is_neighbour = frame.src in self.child_ids or frame.src in self.parent_ids
-        return (
-            is_neighbour and bool(frame.flags & DEAD) and self._stream_for(frame.src) is self._stream_for(respondent_id)
-        )
+        return is_neighbour and bool(frame.flags & DEAD) and self.link_for(frame.src) is self.link_for(respondent_id)
 
     # -- the tree
 
@@ -320,11 +303,11 @@ class Router(object):
             self.loop.call_soon(lambda: function('%s is gone' % context))
 
     def gone(self, context_id, reason, tells=True):
-        """A context is lost, below or beside: whoever waits for it is told. tells: the parent too. Driving thread."""
+        """A context is lost, below or beside: wake all that wait for it. tells: the parent too. Driving thread."""
         with self._lock:
             lost = [handle for handle, entry in list(self._handlers.items()) if entry[2] == context_id]
             callbacks = self._on_gone.pop(context_id, [])
-            self._contexts.pop(context_id, None)
+            self.contexts.pop(context_id, None)
         self.child_ids.discard(context_id)
         deserted = [] if self.holders is None else self.holders.drop(context_id)
         self._kill_handlers(lost + deserted, reason)
@@ -415,13 +398,3 @@ class Router(object):
 
     def _on_loop_error(self, error):
         self.log(self, 40, '%s: %s: %s' % (self.name, type(error).__name__, error))
-
-    # -- values on the wire
-
-    def _decode_context(self, value):
-        context_id, name = shaped(value, (int, (str, type(None))))
-        # Not cached: a peer could fill the memory with names.
-        return self._contexts.get(context_id) or Context(self, context_id, name)
-
-    def _decode_sender(self, value):
-        return Sender(*shaped(value, (Context, int)))

@@ -17,9 +17,6 @@ from svcfw.files.transfers import Transfers
 from svcfw.service.pool import Pool
 from svcfw.transport.spec import _SshOptions
 
-CONTEXT_TAG: int
-SENDER_TAG: int
-
 class Router:
     own_id: int
     parent_ids: tuple[int, ...]
@@ -32,7 +29,9 @@ class Router:
     transfers: Transfers | None
     holders: Holders | None
     relay: Relay | None
+    contexts: dict[int, Context]
     importer: Importer | None
+    extensions: dict[int, str]
     routes: RouteTable
     child_ids: set[int]
     ids: tuple[int, int] | None

@@ -12,7 +12,7 @@ import select
 from _collections import deque
 from itertools import islice
 
-from svcfw.core.loop import Waiter
+from svcfw.core.waiter import Waiter
 from svcfw.core.wire import limits
 from svcfw.core.wire.errors import ChannelError, Error
 from svcfw.core.wire.frames import Frame

@@ -124,7 +124,7 @@ def checked(context, about, answer, size):
         or type(answer.get('offset')) is not int
         or not 0 <= answer['offset'] <= size
     ):
-        raise nonsense(context, about)
+        raise malformed(context, about)
     return answer
 
 
@@ -138,7 +138,7 @@ def is_metadata(value):
     return type(value) is dict and all(type(value.get(name)) is kind for name, kind in _METADATA.items())
 
 
-def nonsense(context, about):
+def malformed(context, about):
     """The TransferError for a malformed answer."""
     return TransferError('%s: %s: malformed answer of a FileService' % (context, about))
 

@@ -6,7 +6,7 @@ ChannelError when the other context is lost.
 """
 
 from svcfw.core import load
-from svcfw.files.calls import call, leads_to, nonsense, receive, send
+from svcfw.files.calls import call, leads_to, malformed, receive, send
 from svcfw.files.disk.destination import Destination
 from svcfw.files.disk.paths import decoded, room_for
 from svcfw.files.disk.reader import Reader
@@ -43,7 +43,7 @@ def get(context, path, out_fp, on_progress=None, max_bytes=None):
 def fetch(context, path, to, preserves=False, is_durable=False, on_progress=None, max_bytes=None):
     """Copy the file `path` of `context` to the local file `to`; returns its metadata as `get` does.
 
-    A transfer that is cut off is gone on with by the next for the same file. preserves: permissions and times of the
+    The next transfer of the same file resumes an interrupted one. preserves: permissions and times of the
     original, not its owner and set-id bits; else as for `put`. max_bytes: a larger file is an error; None: as much as
     the disk has room for, holes included.
     """
@@ -74,7 +74,7 @@ def put_tree(context, path, to, follow=False, preserves=True, owner=False, on_pr
         raise
     if type(answer) is not dict or type(answer.get('lacks_all')) is not bool or not leads_to(context, answer['into']):
         parts.close()
-        raise nonsense(context, to)
+        raise malformed(context, to)
     parts.lacks_all = answer['lacks_all']
     return send(context, parts, answer['into'], to, lambda done: on_progress and on_progress(done, parts.total))
 

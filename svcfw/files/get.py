@@ -6,7 +6,7 @@ import io
 import os
 
 from svcfw.core.wire.errors import ChannelError
-from svcfw.files.calls import call, is_metadata, nonsense, receive
+from svcfw.files.calls import call, is_metadata, malformed, receive
 from svcfw.files.disk.file_object import FileObject
 from svcfw.files.disk.paths import room_for
 from svcfw.files.disk.writer import Wanted, Writer
@@ -56,7 +56,7 @@ class Get(object):
     def _look(self, **options):
         look = call(self._context, self._path, 'look', path=self._path, **options)
         if not is_metadata(look) or not _is_look(look):
-            raise nonsense(self._context, self._path)
+            raise malformed(self._context, self._path)
         self._admit(look['size'])
         return look
 
@@ -120,7 +120,7 @@ class Get(object):
             answer = call(self._context, self._path, 'begin_fetch', **arguments)
             offset = answer.pop('offset', None) if is_metadata(answer) else None
             if offset not in (0, writer.offset):
-                raise nonsense(self._context, self._path)
+                raise malformed(self._context, self._path)
             if offset != writer.offset:
                 writer.restart()
             self._admit(answer['size'])

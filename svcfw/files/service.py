@@ -60,7 +60,7 @@ class FileService(Service):
         self._receivings = set()
 
     def on_shutdown(self):
-        """What arrives will not; what has come of it is removed, or kept for the next transfer to go on from."""
+        """End all incoming transfers; what has arrived is removed, or kept for the next transfer to resume."""
         for receiving in list(self._receivings):
             receiving.abort(ChannelError('the context ended'))
 

@@ -73,7 +73,7 @@ class Transfers(object):
                 self._given.popitem(last=False)
 
     def has_lost(self, context_id, digest):
-        """It says that it does not keep that content."""
+        """Record that the context no longer keeps that content."""
         with self._lock:
             self._given.pop((context_id, digest), None)
 

@@ -6,6 +6,8 @@ import os
 
 from svcfw.core.wire.errors import DecodeError
 from svcfw.files import manifest
+from svcfw.files.contract import ContentWriter, zeros
+from svcfw.files.disk import descriptors
 from svcfw.files.disk.paths import encoded
 from svcfw.files.messages.file_parts import FilePlace
 from svcfw.files.messages.tree_parts import FILE, FILE_END, FILES, MANIFEST, from_numbers, is_copied, numbers
@@ -14,7 +16,6 @@ from svcfw.service.errors import TransferError
 
 #: Most names of skipped entries that are reported.
 MAX_SKIPPED = 100
-_ZEROS = bytes(64 * 1024)
 
 
 class TreePlace(object):
@@ -157,8 +158,8 @@ class TreePlace(object):
         self._writer.finish()
 
 
-class _TreeWriter(object):
-    """Adapter: the TreeFile of a Destination with the interface of a Writer; zeros become holes."""
+class _TreeWriter(ContentWriter):
+    """A TreeFile of a Destination as a ContentWriter; zeros become holes."""
 
     def __init__(self, incoming, entry):
         self._incoming = incoming
@@ -168,19 +169,14 @@ class _TreeWriter(object):
 
     def write(self, data):
         self._hash.update(data)
-        rest = memoryview(data)
-        while rest:
-            n = os.pwrite(self._incoming.fd, rest, self.offset)
-            self.offset += n
-            rest = rest[n:]
+        descriptors.pwrite_all(self._incoming.fd, data, self.offset)
+        self.offset += len(data)
 
     def write_zeros(self, n):
         os.ftruncate(self._incoming.fd, self.offset + n)
         self.offset += n
-        while n:
-            part = _ZEROS[: min(n, len(_ZEROS))]
+        for part in zeros(n):
             self._hash.update(part)
-            n -= len(part)
 
     def finish(self):
         if self.offset != self._entry.size or self._hash.digest() != self._entry.digest:

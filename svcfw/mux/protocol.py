@@ -13,14 +13,14 @@ VERSION = 6
 #: (environment of the client, idle time in seconds, Spec.modules_python, its run or '', how many -v for ssh, None if it
 #: is not to be told anything): see telling.py about the last two.
 HELLO = 1
-REQUEST = 2  # (link, hashed become key or None, timeout_s, operation, arguments of svcfw.agent.ops)
+REQUEST = 2  # (link, hashed become key or None, timeout_s, operation, values): see requests.py
 MEMBERS = 3  # (are they core's own, [(name, digest, content), ...]), the answer to NEED_MEMBERS
 BECOME_START = 4  # (command, need_tty, has_password, folder; see Become), the answer to BECOME_BUILD
 BECOME_INPUT = 5  # bytes to type, an answer to BECOME_OUTPUT
 STOP = 6  # end the multiplexer
 #: (link, timeout_s): a request for this context will follow, of this client or another one of its run.
 BEGIN = 7
-#: None, with a number, before any greeting: what is under way, see server/status.py.
+#: None, with a number, before any greeting: what is under way, see server/health/status.py.
 STATUS = 8
 
 # To the client.
@@ -41,19 +41,13 @@ ALIVE = 32  # None, every few seconds, to those who wait: the multiplexer is the
 #: In the place of an operation: a service that the request names cannot be used.
 SERVICE = 'service'
 
-# Operations that the multiplexer performs itself, beside those of ops.py.
+# Operations of the multiplexer's own, beside those of ops.py; what they mean stands in requests.py.
 FACTS = 'facts'
 RESET = 'reset'
-#: (run, as in Offer): (lines as of SAID that no task has shown, [Method, ...]) of its services.
 SUMMARY = 'summary'
-#: (run, name of a host in the inventory): it takes no further part in the run.
 HOST_OUT = 'host out'
-#: (size): the digests of large files of this size that the target may still have.
 LARGE = 'large'
-# Those that put a file, without answer.
-#: (path, permission bits, digest, content): a small file.
 PUT_WHOLE = 'put whole'
-#: The arguments of ops.PUT and, with PUT_LAST, the size of the file.
 PUT_PART = 'put part'
 
 

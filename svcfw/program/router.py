@@ -10,7 +10,7 @@ from svcfw.core.parent.gathering import Gathering
 from svcfw.core.parent.relay import relay_of
 from svcfw.core.router import Router as CoreRouter
 from svcfw.transport import children, leaving
-from svcfw.transport.start import LEAVE_S
+from svcfw.transport.start import EXTENSIONS, LEAVE_S
 
 _log = logging.getLogger('svcfw')
 
@@ -26,6 +26,7 @@ class Router(CoreRouter):
     def __init__(self, standby=True):
         CoreRouter.__init__(self, lambda router, level, text: _log.log(level, '%s', printable.lines(text)))
         self.loop.gathers = Gathering(self.loop).begins
+        self.extensions = EXTENSIONS
         self.log_level = logging.getLogger().getEffectiveLevel()
         self.responder = Responder(self)
         relay_of(self)
@@ -37,9 +38,9 @@ class Router(CoreRouter):
         if standby:
             self.loop.ensure_standby()
 
+    # As in the base class, whose own is set; here made once the first child's program has been started: it takes 50 ms.
     @property
-    def bundle(self):  # type: ignore[override]  # what is set on others, is made here
-        """For children: the packed core (bytes). Made when the first one has been started, which takes 50 ms."""
+    def bundle(self):  # type: ignore[override]
         return bundle.packed()
 
     def __enter__(self):

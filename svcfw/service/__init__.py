@@ -17,7 +17,7 @@ from svcfw.service.errors import PoolError, RefusedError
 from svcfw.service.exposed import NO_REPLY, arg_spec, expose, no_reply
 from svcfw.service.invoker import Invoker, SerializedInvoker
 from svcfw.service.policy import AllowAny, AllowParents, Policy
-from svcfw.service.pool import Pool, call
+from svcfw.service.pool import Pool
 from svcfw.service.service import Service
 
 __all__ = [
@@ -49,6 +49,7 @@ _PUBLIC = {
     'DeduplicatingInvoker': 'svcfw.service.deduplicating',
     'FileService': 'svcfw.files.service',
     'Results': 'svcfw.service.results',
+    'call': 'svcfw.service.callers',
     'caller': 'svcfw.service.callers',
     'get_or_create_pool': 'svcfw.service.starting',
     'start_pool': 'svcfw.service.starting',

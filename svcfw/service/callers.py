@@ -1,4 +1,9 @@
-"""What is known of who calls: attested by a context above both, never stated by the caller itself."""
+"""Both ends of a call: `call`, with a deadline; `caller`, what is known of the caller.
+
+That is attested by a context above both, never stated by the caller itself.
+"""
+
+from svcfw.core.calls.caller import within
 
 
 class Caller(object):
@@ -19,3 +24,13 @@ def caller(msg):
     """The Caller of a method: `msg` is the message that it gets. Without facts where none are attested."""
     facts = msg.router.beside.get(msg.src_id, {}) if msg.auth_id == msg.src_id else {}
     return Caller(msg.src_id, facts)
+
+
+def call(context, service_name, method_name, timeout=None, **arguments):
+    """context.call_service with a deadline: after `timeout` seconds raises TimeoutError and tells the callee.
+
+    A later answer is discarded.
+    """
+    began = context.router.loop.clock()
+    reply = context.request_service(service_name, method_name, arguments, timeout)
+    return within(context, method_name, reply, timeout, began)

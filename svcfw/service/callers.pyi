@@ -1,6 +1,8 @@
 from typing import Any
 
+from svcfw.core.context import Context
 from svcfw.core.message import Message
+from svcfw.service.service import Service
 
 class Caller:
     id: int
@@ -8,3 +10,10 @@ class Caller:
     def __getattr__(self, name: str) -> Any: ...
 
 def caller(msg: Message) -> Caller: ...
+def call(
+    context: Context,
+    service_name: str | type[Service],
+    method_name: str,
+    timeout: float | None = None,
+    **arguments: Any,
+) -> Any: ...

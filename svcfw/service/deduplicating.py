@@ -46,34 +46,21 @@ class DeduplicatingInvoker(Invoker):
                     del self._executions[execution.key]
                     self._forgotten.add(execution)
 
-    def submit(self, request):
-        self.update_limit()
+    def enqueue(self, request):
         key = self._key(request)
         with self._lock:
             outcome = self._store.get(key)
             if outcome is None:
-                execution = self._join(key, request)
-                if len(execution.callers) == 1:
-                    self._workers.schedule(self)
-        if outcome is not None:
-            request.answer(*outcome)
+                return self._join(key, request)
+        request.answer(*outcome)
+        return None
 
-    def run_here(self, request):
-        key = self._key(request)
-        starts = False
-        with self._lock:
-            outcome = self._store.get(key)
-            if outcome is None:
-                execution = self._join(key, request)
-                starts = execution in self.waiting
-                if starts:
-                    self._begin_waiting(execution)
-        if outcome is not None:
-            request.answer(*outcome)
-        elif starts:
-            self._workers.carry_out(self, execution)
-        else:
-            self._wait_for(execution, request)
+    def _is_new(self, mine):
+        return len(mine.callers) == 1
+
+    def _next_before(self, mine):
+        """An execution that waits runs at once on the thread of a caller; others need not come first."""
+        return mine if mine in self.waiting else None
 
     def broadcast(self, execution, flags, payload):
         """Send the outcome of an execution to all its callers, and cache it."""
@@ -104,7 +91,7 @@ class DeduplicatingInvoker(Invoker):
         self._callers += 1
         return execution
 
-    def _wait_for(self, execution, request):
+    def _wait_for_change(self, execution, request):
         """Block until another thread has run the execution, unless that thread waits for this one (deadlock)."""
 
         def is_over():
@@ -116,6 +103,7 @@ class DeduplicatingInvoker(Invoker):
         if not self._workers.block(is_over, holders, request.deadline):
             name = '%s.%s' % (self.service.name(), request.method.name)
             request.fail(refusal('%s calls itself: deadlock' % name))
+        return False
 
     def _names(self, items):
         names = Invoker._names(self, items)

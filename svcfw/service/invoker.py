@@ -20,7 +20,7 @@ _TOO_LATE = 'the caller no longer waits'
 class Invoker(WorkQueue):
     """Runs calls concurrently, in order of arrival, as far as threads and `Service.max_running` allow.
 
-    service; workers: the threads (see svcfw.service.workers). Subclasses override `max_running`, `submit`, `execute`.
+    service; workers: the threads (see svcfw.service.workers). Subclasses override `max_running`, `enqueue`, `execute`.
     """
 
     def __init__(self, service, workers):
@@ -63,18 +63,30 @@ class Invoker(WorkQueue):
         return method
 
     def submit(self, request):
-        """Queue a request. Raises RefusedError if the queue is full, ChannelError once the pool has ended."""
+        """Take a call of another context: queue it for a thread. Raises what `enqueue` raises."""
         self.update_limit()
-        with self._lock:
-            self._enqueue(request)
-            self._workers.schedule(self)
+        mine = self.enqueue(request)
+        if mine is not None and self._is_new(mine):
+            with self._lock:
+                self._workers.schedule(self)
 
-    def _enqueue(self, request):
-        if self._ended is not None:
-            raise ChannelError(self._ended)
-        if len(self.waiting) >= self.service.max_waiting:
-            raise RefusedError('%s: queue full, %d calls are waiting' % (self.service.name(), len(self.waiting)))
-        self.waiting.append(request)
+    def _is_new(self, mine):
+        """Whether `enqueue` has put this into the queue just now, for which a thread may have to be woken."""
+        return True
+
+    def enqueue(self, request):
+        """Put a request into the queue; returns the Request that is to be run for it, None if it is answered already.
+
+        The way of every call, those of the own context too: override it to refuse, to join or to answer calls. Any
+        thread, without the lock. Raises RefusedError if the queue is full, ChannelError once the pool has ended.
+        """
+        with self._lock:
+            if self._ended is not None:
+                raise ChannelError(self._ended)
+            if len(self.waiting) >= self.service.max_waiting:
+                raise RefusedError('%s: queue full, %d calls are waiting' % (self.service.name(), len(self.waiting)))
+            self.waiting.append(request)
+        return request
 
     def submit_event(self):
         """Queue an event of the service's select among the calls."""
@@ -86,44 +98,45 @@ class Invoker(WorkQueue):
     # -- a pool thread that calls its own context
 
     def run_here(self, request):
-        """Run a request on the calling thread, which would only wait for another one.
+        """Take a call of this context: run it on the calling thread, which would only wait for another one.
 
         The order is kept: if the service runs one call at a time, earlier calls run first, on this thread if need be.
+        Raises what `enqueue` raises.
         """
         self.update_limit()
-        if self._limit is None:
-            with self._lock:
-                self._enqueue(request)
-                self._begin_waiting(request)
-            self._workers.carry_out(self, request)
-            return
-        with self._lock:
-            self._enqueue(request)
-        while self._run_one(request):
+        mine = self.enqueue(request)
+        while mine is not None and self._run_one(mine, request):
             pass
-        with self._lock:
-            if self.waiting:
+        if self.waiting:  # what comes from now on is scheduled by whatever brings it
+            with self._lock:
                 self._workers.schedule(self)
 
-    def _run_one(self, mine):
-        """Run the next request if it may start, else wait for a change. Returns whether `mine` is still to be run."""
+    def _run_one(self, mine, request):
+        """Run `mine`, which answers `request`, or an earlier one that has to start before it, or wait for a change.
+
+        Returns whether `mine` is still to be run.
+        """
         with self._lock:
             if mine not in self.waiting and mine not in self.running:
                 return False
-            request = self.waiting[0] if self.waiting and self.may_start() else None
-            if request is not None:
-                self._begin_waiting(request)
-        if request is not None:
-            self._workers.carry_out(self, request)
-        else:
-            self._wait_for_change(mine)
-        return True
+            next_one = self._next_before(mine)
+            if next_one is not None:
+                self.waiting.remove(next_one)
+                self._workers.begin(self, next_one)
+        if next_one is None:
+            return self._wait_for_change(mine, request)
+        self._workers.carry_out(self, next_one)
+        return next_one is not mine
 
-    def _begin_waiting(self, request):
-        self.waiting.remove(request)
-        self._workers.begin(self, request)
+    def _next_before(self, mine):
+        """What may start now, and has to before `mine` can (perhaps `mine` itself); None. The lock is held."""
+        if not self.waiting or not self.may_start():
+            return None
+        return mine if self._limit is None and mine in self.waiting else self.waiting[0]
 
-    def _wait_for_change(self, mine):
+    def _wait_for_change(self, mine, request):
+        """Block until something may start or `mine` has run. Returns whether `mine` may still have to be run."""
+
         def is_over():
             return (mine not in self.waiting and mine not in self.running) or (self.waiting and self.may_start())
 
@@ -133,6 +146,7 @@ class Invoker(WorkQueue):
         elif not mine.is_wanted():
             self._withdraw(mine)
             mine.refuse(_TOO_LATE)
+        return True
 
     def _withdraw(self, request):
         with self._lock:

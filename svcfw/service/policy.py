@@ -1,4 +1,4 @@
-"""Policies: who may call an exposed method. A policy sees a request's envelope, not its arguments."""
+"""Policies: which contexts may call an exposed method. A policy sees a request's envelope, not its arguments."""
 
 from svcfw.core.message import has_parent_authority
 

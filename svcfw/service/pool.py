@@ -1,29 +1,37 @@
-"""Pool: the services of one context and the threads that run them."""
+"""Pool: the services of one context and the threads that run them.
+
+A call comes in on the loop's thread (`accept`), or from a thread of this context (`accept_own`), and takes one way:
+
+    _serve      decodes the envelope; from here on every exception becomes the caller's answer
+    _route      finds the invoker of the service, or leaves the call to the activations
+    _hand_over  asks the policies, and makes the Request
+    Invoker     submit: a thread of the workers runs it; run_here: the calling thread does, being one of them
+
+All queues are guarded by the workers' lock, which is never held while anything of the user's runs.
+"""
 
 import _thread
 import collections
 import threading
 import weakref
 
-from svcfw.core import handles, load
-from svcfw.core.calls.caller import service_name, within
+from svcfw.core import handles
+from svcfw.core.calls.caller import service_name
 from svcfw.core.dispatch import call_error, fail
 from svcfw.core.latch import Latch
 from svcfw.core.receivers.select import Select
-from svcfw.core.wire.errors import ChannelError, DecodeError, Error, TimeoutError
-from svcfw.service.activation import Activation
+from svcfw.core.wire.errors import ChannelError, Error, TimeoutError
+from svcfw.service.activation import Activations
 from svcfw.service.activator import Activator
 from svcfw.service.errors import PoolError, RefusedError, refusal
-from svcfw.service.limits import Held
-from svcfw.service.request import Request
-from svcfw.service.service import Service
-from svcfw.service.workers import Workers, WorkQueue
+from svcfw.service.limits import Held, checked
+from svcfw.service.request import Envelope, Request
+from svcfw.service.service import require_servable
+from svcfw.service.workers import Deferred, Workers
 
 DEFAULT_SIZE = 16
 #: How long an ending context waits for running `on_shutdown` methods.
 ON_SHUTDOWN_S = 5.0
-#: Calls that may wait for the activation of one service.
-MAX_PENDING = 10000
 
 _ACTIVE, _CLOSED, _STOPPED = 'active', 'closed', 'stopped'
 #: Guards the assignment of a router's pool; never held while user code runs.
@@ -47,17 +55,17 @@ class Pool(object):
             raise PoolError('pool size must be an int of at least 1, not %r' % (size,))
         self.router = router
         self.size = size
-        self._limits = load('svcfw.service.limits').checked(limits) if limits else {}
-        self._activator = activator or Activator()
+        self._limits = checked(limits) if limits else {}
         self._state = _ACTIVE
         #: By name; a service with several names has one invoker.
         self._invokers = {}
-        self._activations = {}
-        #: Calls (Message) that wait for the activation of their service.
-        self._awaiting = set()
+        #: How many bytes of calls wait or run.
         self._held = Held(router)
-        self._requests = weakref.WeakValueDictionary()  # those that were not answered at once, by their origin
-        self._deferred = _Deferred()
+        #: {origin: Request} of those that were not answered at once, to be cancelled.
+        self._requests = weakref.WeakValueDictionary()
+        #: The functions of `defer`.
+        self._deferred = Deferred()
+        #: The sources of all services, for events.
         self._select = Select(router.loop, oneshot=False)
         self._select.notify = self._on_event
         self._end_lock = _thread.allocate_lock()
@@ -65,14 +73,13 @@ class Pool(object):
         #: The thread that runs `on_shutdown` methods now, and the latches of those that wait for it.
         self._ending_thread = None
         self._ended = Latch(router.loop)
-        #: (Message, time of arrival) of calls that arrive while the services are added; None from then on.
-        self._early = []  # type: list | None
         self._require_free_router()
         try:
             self._workers = Workers(router.loop, size, self._log_error, self._spares_a_thread)
         except RuntimeError as e:
             raise PoolError('%s: cannot start %d threads: %s' % (router.name, size, e))
         self._lock = self._workers.lock
+        self._activations = Activations(router, self._workers, activator or Activator(), self._add)
         self._claim_router()
         try:
             for service in services:
@@ -86,7 +93,7 @@ class Pool(object):
             self._state = _STOPPED
             self._end()
             raise
-        self._take_early()
+        self._activations.let_early_ones_in(self._serve)
         router.on_shutdown(lambda: self.stop(join=False))
 
     def _require_free_router(self):
@@ -122,7 +129,7 @@ class Pool(object):
         self._add(name, service)
 
     def _add(self, name, service):
-        _require_service(name, service)
+        require_servable(name, service)
         for limit, value in self._limits.get(name, {}).items():
             setattr(service, limit, value)
         made = service.invoker_class(service, self._workers)
@@ -171,18 +178,15 @@ class Pool(object):
             self._require_active()
             if name in self._invokers:
                 return self._invokers[name].service
-            activation = self._activation(name)
-        if not activation.complete():
-            raise PoolError('activation of %s waits for itself: deadlock' % name)
-        if activation.error is not None:
-            raise activation.error
+            activation = self._activations.of(name)
+        self._activations.complete(activation, name)
         return self._invokers[name].service
 
     def defer(self, function, *args, **kwargs):
         """Queue a function for a thread of the pool; an exception is logged. Raises PoolError once closed."""
         with self._lock:
             self._require_active()
-            self._deferred.waiting.append(_Call(function, args, kwargs))
+            self._deferred.put(function, args, kwargs)
             self._workers.schedule(self._deferred)
 
     def stats(self):
@@ -206,9 +210,7 @@ class Pool(object):
             if self._state != _ACTIVE:
                 return
             self._state = _CLOSED
-            activations = list(self._activations.values())
-        for activation in activations:
-            activation.give_up(ChannelError('the pool was closed'))
+        self._activations.give_up('the pool was closed')
         self._workers.drain(self._end)
 
     def stop(self, join=True):
@@ -220,16 +222,13 @@ class Pool(object):
         with self._lock:
             self._state = _STOPPED
         self._end()
-        self._await_end()
-        if join:
-            self.join()
-
-    def _await_end(self):
         if self._ending_thread != _thread.get_ident():
             try:
                 self._ended.get(ON_SHUTDOWN_S)
             except (ChannelError, TimeoutError):
                 pass
+        if join:
+            self.join()
 
     def join(self):
         """Wait until all threads of the pool have ended, after `close` or `stop`. On a pool thread returns at once."""
@@ -245,17 +244,12 @@ class Pool(object):
         self.router.services = None
         with self._lock:
             self._state = _STOPPED
-            activations = list(self._activations.values())
-            early, self._early = self._early or (), None
-        for msg, _ in early:
-            msg.refuse('the pool was stopped')
         invokers = self._each_invoker()
         self.router.remove_handler(handles.CANCEL_SERVICE)
         self.router.remove_handler(handles.CALL_SERVICE)
         if self.router.closed is None:
             self.router.add_handler(_refuse, handles.CALL_SERVICE)
-        for activation in activations:
-            activation.give_up(ChannelError('the pool was stopped'))
+        self._activations.give_up('the pool was stopped')
         for invoker in invokers:
             invoker.end('the pool was stopped')
         self._select.close()
@@ -280,78 +274,87 @@ class Pool(object):
         except RefusedError as e:
             msg.fail(refusal(e))
             return
-        if self._early is None or not self._keep(msg, arrived):
-            self._accept(msg, self._submit, arrived)
-
-    def _keep(self, msg, arrived):
-        """Keep a message that arrives before all initial services are added; returns whether it was kept."""
-        with self._lock:
-            if self._early is not None:
-                self._early.append((msg, self.router.loop.clock() if arrived is None else arrived))
-            return self._early is not None
-
-    def _take_early(self):
-        while True:
-            with self._lock:
-                if not self._early:
-                    self._early = None
-                    return
-                msg, arrived = self._early.pop(0)
-            self._accept(msg, self._submit, arrived)
+        if arrived is None:
+            arrived = self.router.loop.clock()
+        if not self._activations.keeps_early(msg, arrived):
+            self._serve(msg, arrived)
 
     def accept_own(self, msg):
         """Take one message of this context. On a pool thread the call is run before this returns."""
-        self._accept(msg, self._run_here if self._workers.has(_thread.get_ident()) else self._submit)
+        self._serve(msg, self.router.loop.clock(), here=self._workers.has(_thread.get_ident()))
 
-    def _accept(self, msg, pass_on, arrived=None):
+    def _serve(self, msg, arrived, here=False):
+        """Have a call carried out, on the calling thread if `here`. Whatever is wrong with it is its answer."""
         if msg.is_dead:
             return  # a dead message (a sender is gone): nothing to do
-        self._pass_on(pass_on, msg, lambda: _envelope(msg, self.router.loop.clock() if arrived is None else arrived))
-
-    def _pass_on(self, pass_on, msg, envelope):
         try:
-            pass_on(msg, envelope())
+            envelope = Envelope(msg, arrived)
+        except Error as e:
+            msg.fail(refusal(e))
+            return
+        self._route(envelope, here)
+
+    def _route(self, envelope, here=False):
+        """Find the invoker of a call, which may have to be made first."""
+        msg = envelope.msg
+        try:
+            if envelope.service not in self._invokers:
+                if not here:
+                    self._require_open()
+                self._activations.require_permission(msg, envelope.service)
+            invoker = self._invoker_here(envelope) if here else self._invoker(envelope)
+            if invoker is not None:
+                self._hand_over(invoker, envelope, here)
         except ChannelError as e:
             msg.refuse(str(e))
         except Error as e:
             msg.fail(refusal(e))
-        except BaseException as e:  # raised by a user's activator or invoker
+        except BaseException as e:  # raised by a user's activator
             fail(msg, call_error(e))
 
-    def _submit(self, msg, envelope):
-        if envelope[0] not in self._invokers:
-            if self._state != _ACTIVE:
-                raise ChannelError('the pool was %s' % self._state)
-            self._require_permission(msg, envelope[0])
+    def _require_open(self):
+        if self._state != _ACTIVE:
+            raise ChannelError('the pool was %s' % self._state)
+
+    def _invoker(self, envelope):
+        """The invoker of a call; None: it waits for the activation of its service."""
         with self._lock:
-            if self._state != _ACTIVE:
-                raise ChannelError('the pool was %s' % self._state)
-            invoker = self._invokers.get(envelope[0])
+            self._require_open()
+            invoker = self._invokers.get(envelope.service)
             if invoker is None:
-                self._await_activation(msg, envelope)
-                return
-        self._hand_over(invoker.submit, invoker, msg, envelope)
+                self._activations.wait_for(envelope, lambda error: self._go_on(envelope, error))
+            return invoker
 
-    def _run_here(self, msg, envelope):
-        if envelope[0] not in self._invokers:
-            self._require_permission(msg, envelope[0])
+    def _go_on(self, envelope, error):
+        """The activation for which a call has waited is over."""
+        if error is None:
+            self._route(envelope)
+        elif isinstance(error, ChannelError):
+            envelope.msg.refuse(str(error))
+        else:
+            envelope.msg.fail(_failure(error))
+
+    def _invoker_here(self, envelope):
+        """The invoker of a call on a pool thread, which makes the service itself; None: it failed, and was told."""
         try:
-            service = self.get_service(envelope[0])
+            return self.get_service(envelope.service).invoker
         except PoolError as e:
-            raise ChannelError(str(e))
+            raise ChannelError(str(e)) from None
         except Exception as e:
-            msg.fail(_failure(e))
-            return
-        self._hand_over(service.invoker.run_here, service.invoker, msg, envelope)
+            envelope.msg.fail(_failure(e))
+            return None
 
-    def _hand_over(self, take, invoker, msg, envelope):
-        _, method_name, deadline, arguments = envelope
-        method = invoker.method(msg, method_name)
-        request = Request(msg, method, arguments, deadline)
+    def _hand_over(self, invoker, envelope, here):
+        """Ask the policies, and give the invoker the Request."""
+        msg = envelope.msg
+        request = Request(msg, invoker.method(msg, envelope.method), envelope.arguments, envelope.deadline)
         try:
-            take(request)
+            if here:
+                invoker.run_here(request)
+            else:
+                invoker.submit(request)
             if not request.is_answered and request.wants_reply():
-                self._requests[_origin(msg)] = request
+                self._requests[envelope.origin] = request
         except ChannelError as e:
             request.refuse(str(e))
         except Error as e:
@@ -359,56 +362,11 @@ class Pool(object):
         except BaseException as e:  # raised by a user's invoker
             fail(request, call_error(e))
 
-    def _await_activation(self, msg, envelope):
-        """Queue the call until its service is activated, once for all callers. The lock is held."""
-        name = envelope[0]
-        activation = self._activation(name)
-        if len(activation) >= MAX_PENDING:
-            raise RefusedError('activation of %s: queue full, %d calls are waiting' % (name, len(activation)))
-
-        def go_on(error):
-            with self._lock:
-                if msg.wants_reply() and _origin(msg) not in self._awaiting:
-                    return  # it was cancelled
-                self._awaiting.discard(_origin(msg))
-            if error is None:
-                self._pass_on(self._submit, msg, lambda: envelope)
-            elif isinstance(error, ChannelError):
-                msg.refuse(str(error))
-            else:
-                msg.fail(_failure(error))
-
-        if msg.wants_reply():
-            self._awaiting.add(_origin(msg))
-        activation.when_over(go_on)
-        self._workers.schedule(activation)
-
-    def _require_permission(self, msg, name):
-        if not self._activator.is_permitted(msg):
-            raise RefusedError('no service %s, and context %d is not permitted to activate it' % (name, msg.src_id))
-
-    def _activation(self, name):
-        activation = self._activations.get(name)
-        if activation is None:
-            activation = self._activations[name] = Activation(self._workers, lambda: self._make(name))
-        return activation
-
-    def _make(self, name):
-        try:
-            self._add(name, self._activator.activate(self.router, name))
-        finally:
-            with self._lock:
-                self._activations.pop(name, None)
-
     def cancel(self, msg):
         """Take one CANCEL_SERVICE message. Loop thread."""
         if not msg.is_dead:
             reply_to = msg.small_value()
-            with self._lock:
-                self._awaiting.discard((msg.src_id, reply_to))
-                self._early = self._early and [
-                    each for each in self._early if not each[0].is_from(msg.src_id, reply_to)
-                ]
+            self._activations.cancel(msg.src_id, reply_to)
             request = self._requests.get((msg.src_id, reply_to))
             if request is not None:
                 request.cancel()
@@ -429,54 +387,6 @@ class Pool(object):
         self.router.log(self.router, 40, '%s: %s' % (self.router.name, call_error(error)))
 
 
-class _Deferred(WorkQueue):
-    """Queue of the functions given to `Pool.defer`."""
-
-    def run(self, item):
-        item.function(*item.args, **item.kwargs)
-
-
-class _Call(object):
-    def __init__(self, function, args, kwargs):
-        self.function = function
-        self.args = args
-        self.kwargs = kwargs
-
-
-def call(context, service_name, method_name, timeout=None, **arguments):
-    """context.call_service with a deadline: after `timeout` seconds raises TimeoutError and tells the callee.
-
-    A later answer is discarded.
-    """
-    began = context.router.loop.clock()
-    reply = context.request_service(service_name, method_name, arguments, timeout)
-    return within(context, method_name, reply, timeout, began)
-
-
-def start_in_child(router, waiting):
-    """Create the pool of a child context and pass it the messages received so far. Called by svcfw.core.poolstarter."""
-    with making:
-        pool = router.services or Pool(router)
-    for msg, arrived in waiting:
-        pool.accept(msg, arrived)
-
-
-def _origin(msg):
-    """What tells a call that waits for its answer from all others."""
-    return msg.src_id, msg.frame.reply_to
-
-
-def _require_service(name, service):
-    """Raise PoolError, saying what is wrong, unless `service` can be served."""
-    if not isinstance(service, Service):
-        wanted = (
-            'an instance: write services=[%s(router)]' % service.__name__ if isinstance(service, type) else 'a Service'
-        )
-        raise PoolError('%s cannot be served: expected %s, got %r' % (name, wanted, service))
-    if getattr(service, 'select', None) is None:
-        raise PoolError('%s cannot be served: its __init__ does not call super().__init__(router)' % name)
-
-
 def _refuse(msg):
     msg.refuse('the pool was stopped')
 
@@ -484,16 +394,3 @@ def _refuse(msg):
 def _failure(error):
     """The CallError for an exception of an activation."""
     return refusal(error) if isinstance(error, (PoolError, RefusedError)) else call_error(error)
-
-
-def _envelope(msg, arrived):
-    """(service, method, deadline, encoded arguments) of a message; leaves the arguments encoded. Raises DecodeError."""
-    value = msg.small_value()
-    if type(value) is not tuple or len(value) != 4:
-        raise DecodeError('malformed service call: expected 4 fields')
-    name, method_name, timeout_s, arguments = value
-    if type(name) is not str or type(method_name) is not str or type(arguments) is not bytes:
-        raise DecodeError('malformed service call: service and method must be str')
-    if timeout_s is not None and type(timeout_s) not in (int, float):
-        raise DecodeError('malformed service call: timeout must be a number of seconds')
-    return name, method_name, None if timeout_s is None else arrived + timeout_s, arguments

@@ -2,7 +2,6 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, ParamSpec, Self, TypeVar, overload
 
-from svcfw.core.context import Context
 from svcfw.core.message import Message
 from svcfw.core.router import Router
 from svcfw.service.activator import Activator
@@ -13,7 +12,6 @@ _S = TypeVar('_S', bound=Service)
 
 DEFAULT_SIZE: int
 ON_SHUTDOWN_S: float
-MAX_PENDING: int
 making: AbstractContextManager[Any]
 
 class Pool:
@@ -42,12 +40,3 @@ class Pool:
     def accept(self, msg: Message, arrived: float | None = None) -> None: ...
     def accept_own(self, msg: Message) -> None: ...
     def cancel(self, msg: Message) -> None: ...
-
-def call(
-    context: Context,
-    service_name: str | type[Service],
-    method_name: str,
-    timeout: float | None = None,
-    **arguments: Any,
-) -> Any: ...
-def start_in_child(router: Router, waiting: Iterable[tuple[Message, float]]) -> None: ...

@@ -1,11 +1,39 @@
-"""Request: one call of a service in a pool, answered at most once."""
+"""Envelope: what a message says of a call; Request: one call of a service in a pool, answered at most once."""
 
 import _thread
 
 from svcfw.core.context import Context
 from svcfw.core.dispatch import call_error
 from svcfw.core.message import Message
+from svcfw.core.wire.errors import DecodeError
 from svcfw.service.exposed import NO_REPLY
+
+
+class Envelope(object):
+    """A call as it has arrived; the arguments stay encoded until its policies have agreed.
+
+    msg: the Message; service, method: names; deadline: on the clock of the loop, or None. Raises DecodeError.
+    """
+
+    __slots__ = ('arguments', 'deadline', 'method', 'msg', 'service')
+
+    def __init__(self, msg, arrived):
+        """arrived: on the loop's clock, from where on its time-out counts."""
+        value = msg.small_value()
+        if type(value) is not tuple or len(value) != 4:
+            raise DecodeError('malformed service call: expected 4 fields')
+        self.msg = msg
+        self.service, self.method, timeout_s, self.arguments = value
+        if type(self.service) is not str or type(self.method) is not str or type(self.arguments) is not bytes:
+            raise DecodeError('malformed service call: service and method must be str')
+        if timeout_s is not None and type(timeout_s) not in (int, float):
+            raise DecodeError('malformed service call: timeout must be a number of seconds')
+        self.deadline = None if timeout_s is None else arrived + timeout_s
+
+    @property
+    def origin(self):
+        """Tells a call that waits for its answer from all others."""
+        return self.msg.src_id, self.msg.frame.reply_to
 
 
 class Request(Message):
@@ -32,7 +60,7 @@ class Request(Message):
 
     @property
     def cancelled(self):
-        """Whether nobody waits for the answer: the caller gave up, is gone, or its deadline has passed."""
+        """Whether the answer has no use: the caller gave up, is gone, or its deadline has passed."""
         if not self._cancelled:
             is_late = self.deadline is not None and self.router.loop.clock() >= self.deadline
             self._cancelled = is_late or not self._is_caller_there()

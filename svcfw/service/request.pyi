@@ -3,6 +3,16 @@ from typing import Any
 from svcfw.core.message import Message
 from svcfw.service.exposed import Exposed
 
+class Envelope:
+    msg: Message
+    service: str
+    method: str
+    arguments: bytes
+    deadline: float | None
+    def __init__(self, msg: Message, arrived: float) -> None: ...
+    @property
+    def origin(self) -> tuple[int, int]: ...
+
 class Request(Message):
     method: Exposed
     deadline: float | None

@@ -2,6 +2,7 @@
 
 from svcfw.core.calls.caller import own_module
 from svcfw.core.receivers.select import Select
+from svcfw.service.errors import PoolError
 from svcfw.service.invoker import Invoker
 
 
@@ -43,3 +44,14 @@ class Service(object):
 
         An ending context waits up to 5 s (pool.ON_SHUTDOWN_S) for all of them together.
         """
+
+
+def require_servable(name, service):
+    """Raise PoolError, saying what is wrong, unless `service` can be served."""
+    if not isinstance(service, Service):
+        wanted = (
+            'an instance: write services=[%s(router)]' % service.__name__ if isinstance(service, type) else 'a Service'
+        )
+        raise PoolError('%s cannot be served: expected %s, got %r' % (name, wanted, service))
+    if getattr(service, 'select', None) is None:
+        raise PoolError('%s cannot be served: its __init__ does not call super().__init__(router)' % name)

@@ -34,3 +34,11 @@ def start_pool(context, size=DEFAULT_SIZE, activator=None, limits=None):
 @takes_router
 def _start_here(size, activator, limits, router):
     Pool(router, size=size, activator=None if activator is None else resolve(*activator)(), limits=limits)
+
+
+def start_in_child(router, waiting):
+    """Create the pool of a child context and pass it the messages received so far. Called by svcfw.core.entry."""
+    with making:
+        pool = router.services or Pool(router)
+    for msg, arrived in waiting:
+        pool.accept(msg, arrived)

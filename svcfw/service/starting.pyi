@@ -1,6 +1,7 @@
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from svcfw.core.context import Context
+from svcfw.core.message import Message
 from svcfw.core.router import Router
 from svcfw.service.activator import Activator
 from svcfw.service.pool import Pool
@@ -13,3 +14,4 @@ def start_pool(
     activator: type[Activator] | None = None,
     limits: Mapping[str | type[Service], Mapping[str, int | None]] | None = None,
 ) -> None: ...
+def start_in_child(router: Router, waiting: Iterable[tuple[Message, float]]) -> None: ...

@@ -3,7 +3,7 @@
 import collections
 import threading
 
-from svcfw.core.loop import Waiter
+from svcfw.core.waiter import Waiter
 from svcfw.core.wire.errors import ChannelError
 
 #: A short item that has taken this long is not short: another thread is woken for what waits.
@@ -33,6 +33,24 @@ class WorkQueue(object):
     def run(self, item):
         """Run one item; an exception is logged. On a worker thread, without the lock."""
         raise NotImplementedError
+
+
+class Deferred(WorkQueue):
+    """Queue of functions to be called."""
+
+    def put(self, function, args, kwargs):
+        """The lock is held."""
+        self.waiting.append(_Call(function, args, kwargs))
+
+    def run(self, item):
+        item.function(*item.args, **item.kwargs)
+
+
+class _Call(object):
+    def __init__(self, function, args, kwargs):
+        self.function = function
+        self.args = args
+        self.kwargs = kwargs
 
 
 class Workers(object):
@@ -185,7 +203,7 @@ class Workers(object):
                     if not is_short:
                         self._loop.hand_on()
                     self.carry_out(queue, item)
-                    item = None  # its finalizer may matter to somebody
+                    item = None  # its finalizer may answer a caller
                     with self.lock:
                         self._busy -= 1
                         self._short -= is_short

@@ -15,6 +15,9 @@ class WorkQueue:
     def is_short(self, item: Any) -> bool: ...
     def run(self, item: Any) -> None: ...
 
+class Deferred(WorkQueue):
+    def put(self, function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None: ...
+
 class Workers:
     lock: Lock
     def __init__(

@@ -1,7 +1,7 @@
 """Starts and disconnects children: of this context, and of other contexts on behalf of this one.
 
 Implements `local`, `ssh` and `disconnect` of Router and Context, in every context. `ChildrenForOthers` is the callee's
-side, created on the first request from an ancestor (svcfw.core.poolstarter).
+side, created on the first request from an ancestor (svcfw.core.entry).
 """
 
 from svcfw.core import handles
@@ -58,7 +58,7 @@ def _start(router, spec, name, via):
 
 def _start_elsewhere(router, spec, name, via):
     outcome = Latch(router.loop)
-    relay_of(router)  # who has none yet has no routes either
+    relay_of(router)  # a router without one has no routes yet
     known = frozenset(router.routes.behind(router.routes.link_for(via.id)))
 
     def answered(message):
@@ -164,7 +164,7 @@ class ChildrenForOthers(object):
 
 
 def start_in_child(router, waiting):
-    """Replace the temporary handler. Called by svcfw.core.poolstarter."""
+    """Replace the temporary handler. Called by svcfw.core.entry."""
     children = ChildrenForOthers(router)
     for message, _ in waiting:
         children.accept(message)

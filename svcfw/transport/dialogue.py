@@ -1,4 +1,4 @@
-"""Dialogue: prompts and errors of a program from its start until its link is up. Sans-I/O, not thread-safe.
+"""LoginDialogue: prompts and errors of a program from its start until its link is up. Sans-I/O, not thread-safe.
 
 A starter feeds it the program's output and performs the actions it returns:
 
@@ -11,6 +11,7 @@ No prompt is answered twice: a refused password stays wrong, and every further t
 
 from svcfw.core.wire.errors import StartError
 from svcfw.transport import messages
+from svcfw.transport.contract import Dialogue
 
 # Sources of output and targets of input.
 TTY, STDIN, STDOUT, STDERR = 'tty', 'stdin', 'stdout', 'stderr'
@@ -51,7 +52,7 @@ class Fail:
         return '<Fail %s>' % self.error
 
 
-class Dialogue:
+class LoginDialogue(Dialogue):
     """One program that logs in to `host`; `answers` are for its prompts.
 
     host: str, its name in errors. language: messages.Language.
@@ -76,13 +77,10 @@ class Dialogue:
         self._failure = None
 
     def __repr__(self):
-        return '<Dialogue with %s>' % self.host
+        return '<LoginDialogue with %s>' % self.host
 
     def receive(self, source, data):
-        """Take `data` (bytes, in any pieces) from `source`. Returns a list of Send and Fail.
-
-        STDOUT: only noise before the marker of the link. After a Fail the list is empty.
-        """
+        """As of Dialogue. After a Fail the list is empty."""
         text = data.decode('utf-8', 'replace').replace('\r', '')
         self._kept[source] = (self._kept[source] + text)[-MAX_KEPT_CHARS:]
         if source == STDERR:
@@ -98,11 +96,9 @@ class Dialogue:
             self._kept[source] = text[: text.rfind('\n') + 1]
 
     def ended(self, status):
-        """The StartError for a program that ended with `status` (see Process.poll) before its link was up."""
         return self._failure or self._fault() or self._unexplained(status)
 
     def timed_out(self, seconds):
-        """The StartError for a program whose link was not up within `seconds`."""
         if self._failure:
             return self._failure
         cause = 'not ready within %g s' % seconds

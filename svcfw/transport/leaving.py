@@ -5,7 +5,7 @@ Children whose link is up end by themselves with the link, as long as they can; 
 ssh that hangs) may not.
 """
 
-from svcfw.core.loop import Waiter
+from svcfw.core.waiter import Waiter
 
 #: Interval between checks whether the processes have ended.
 _LOOK_S = 0.005

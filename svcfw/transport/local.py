@@ -4,11 +4,11 @@ import sys
 
 from svcfw.boot import first_stage
 from svcfw.transport import failures, messages, process
-from svcfw.transport.dialogue import Dialogue
+from svcfw.transport.dialogue import LoginDialogue
 
 
 def launch(spec, size):
-    """Start a child for `spec` (a Spec): (Process, Dialogue). The first stage reads `size` bytes from its stdin.
+    """Start a child for `spec` (a Spec): (Process, LoginDialogue). The first stage reads `size` bytes from its stdin.
 
     Raises StartError, kind 'nopython' or 'busy', if it cannot be started.
     """
@@ -18,7 +18,7 @@ def launch(spec, size):
         child = process.spawn(argv(spec, size), env=spec.env, cwd=spec.cwd or (spec.env or {}).get('HOME'))
     except OSError as exc:
         raise failures.cannot_run(host, sys.executable or '/bin/sh', exc, 'Set `python`.', 'nopython') from exc
-    return child, Dialogue(host, messages.LOCAL)
+    return child, LoginDialogue(host, messages.LOCAL)
 
 
 def argv(spec, size):

@@ -13,7 +13,7 @@ import subprocess
 
 import svcfw
 from svcfw.transport import failures, messages, process, sharing, ssh_config
-from svcfw.transport.dialogue import Dialogue
+from svcfw.transport.dialogue import LoginDialogue
 from svcfw.transport.spec import DEFAULT_PROGRAM
 
 # As Ansible does when it has no password to answer with.
@@ -28,7 +28,7 @@ _FAST_CIPHER = 'Ciphers=^aes128-gcm@openssh.com'
 
 
 def launch(spec, size):
-    """Start ssh for `spec` (a Spec): (Process, Dialogue). The first stage reads `size` bytes from its stdin.
+    """Start ssh for `spec` (a Spec): (Process, LoginDialogue). The first stage reads `size` bytes from its stdin.
 
     Raises StartError: kind 'option' for a missing program or an invalid option, 'busy' for an exhausted resource of
     this machine.
@@ -48,7 +48,7 @@ def launch(spec, size):
         raise _cannot_run(spec, exc) from exc
     answers = {messages.PASSWORD: spec.password, messages.PASSPHRASE: spec.passphrase}
     names = functools.partial(_names_of_host, spec)
-    return child, Dialogue(spec.host, messages.SSH, answers, user=spec.user, other_names=names)
+    return child, LoginDialogue(spec.host, messages.SSH, answers, user=spec.user, other_names=names)
 
 
 def argv(spec, text):

@@ -1,8 +1,8 @@
-"""Process: starts a program whose standard streams carry a link, with an optional terminal for its prompts.
+"""SpawnedProcess: a program whose standard streams carry a link, with an optional terminal for its prompts.
 
 Also for contexts that start children. Any thread may call; nothing blocks.
 
-Stdin and stdout are one socketpair: a write carries 2-4 times what a pipe takes. Where a shell of somebody's own may
+Stdin and stdout are one socketpair: a write carries 2-4 times what a pipe takes. Where a user's own shell may
 look at its stdin, that is a pipe: bash takes any socket for a remote login (rsh's), and reads ~/.bashrc. The terminal,
 where one is wanted, is none of the standard streams, so those stay clean for eight bits; ssh, sudo and doas open
 /dev/tty for what they ask of a person, and that is it.
@@ -15,6 +15,8 @@ import socket
 import subprocess
 import termios
 
+from svcfw.transport.contract import Process
+
 #: Buffer size requested for either direction; the kernel grants twice its default: half the wake-ups for large
 #: messages.
 SEND_BUFFER_BYTES = 1024 * 1024
@@ -26,18 +28,11 @@ _TAKE_TTY = ': <>"$0"; exec "$@"'
 _TAKE_TTY_AND_OUTLIVE_IT = 'trap "" HUP; ' + _TAKE_TTY
 
 
-class Process:
-    """A running program and our ends of its streams.
+class SpawnedProcess(Process):
+    """A program that this process has started, in a session of its own.
 
-    pid: int, also the id of its session and process group.
-    in_fd, out_fd, err_fd: int, non-blocking, closed on exec: what we write to, and the two we read. The first two may
-        be one and the same (here they are, unless stdin is a pipe).
-    argv: list of str, what was started.
-    tty_fd: int, the master of its controlling terminal, non-blocking, or None.
-    failure: StartError, what went wrong inside the transport itself, or None; here always None (see paramiko.py).
+    in_fd and out_fd are one, unless stdin is a pipe. tty_fd: the master of its controlling terminal.
     """
-
-    failure = None
 
     def __init__(self, pid, in_fd, out_fd, err_fd, tty_fds, outlives_tty):
         self.pid = pid
@@ -55,7 +50,6 @@ class Process:
         self.poll()
 
     def poll(self):
-        """None while it runs; then its exit status (int), or the negative number of the signal that ended it."""
         if self._status is None:
             try:
                 pid, status = os.waitpid(self.pid, os.WNOHANG)
@@ -67,7 +61,6 @@ class Process:
         return self._status
 
     def kill(self):
-        """Kill it and what it started. No-op after its end. poll() must still be called to reap it."""
         self._may_close_tty = True
         if self.poll() is None:
             try:
@@ -77,7 +70,7 @@ class Process:
                 pass
 
     def close_tty(self):
-        """Close the terminal. If that would end the program, the terminal is kept until the program has ended."""
+        """If that would end the program, the terminal is kept until the program has ended."""
         if not self._may_close_tty and self.poll() is None:
             return
         for fd in (self.tty_fd, self._tty_other_fd):
@@ -85,14 +78,7 @@ class Process:
                 os.close(fd)
         self.tty_fd = self._tty_other_fd = None
 
-    def release(self):
-        """Give up ownership of (in_fd, out_fd, err_fd): the caller closes them."""
-        fds = self.in_fd, self.out_fd, self.err_fd
-        self.in_fd = self.out_fd = self.err_fd = None
-        return fds
-
     def close(self):
-        """Close all our ends. The program reads end-of-file; it is neither killed nor waited for."""
         for fd in {fd for fd in self.release() if fd is not None}:
             os.close(fd)
         self._may_close_tty = True
@@ -100,7 +86,7 @@ class Process:
 
 
 def spawn(argv, tty=False, outlives_tty=False, env=None, cwd=None, pipes_in=False):
-    """Start `argv` in a session of its own (Ctrl-C at our terminal does not reach it). Returns a Process.
+    """Start `argv` in a session of its own (Ctrl-C at our terminal does not reach it). Returns a SpawnedProcess.
 
     argv: list of str, the program first; searched for on PATH if it has no slash. Must not contain secrets.
     tty: bool, give it a controlling terminal.
@@ -142,9 +128,9 @@ def spawn(argv, tty=False, outlives_tty=False, env=None, cwd=None, pipes_in=Fals
             os.close(fd)
     for fd in ours:
         os.set_blocking(fd, False)
-    # Process reaps it. Popen would too, and warn if it is dropped before the child has ended.
+    # SpawnedProcess reaps it. Popen would too, and warn if it is dropped before the child has ended.
     child.returncode = 0
-    started = Process(child.pid, in_fd, link_fd, err_fd, tty_fds, outlives_tty)
+    started = SpawnedProcess(child.pid, in_fd, link_fd, err_fd, tty_fds, outlives_tty)
     started.argv = command
     return started
 

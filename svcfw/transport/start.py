@@ -8,6 +8,7 @@ until `release()`.
 import os
 
 from svcfw.boot import first_stage
+from svcfw.core import handles
 from svcfw.core.latch import Latch
 from svcfw.core.parent.relay import relay_of
 from svcfw.core.stream import HAS_SHUT_DOWN
@@ -32,13 +33,15 @@ SHOWN_BYTES = 4 * 1024
 #: Most reads of an ended program's output: more than a pipe holds.
 MAX_LAST_READS = 20
 INFO, WARNING = 20, 30
+#: What a child has beside the core: {handle: module that serves it}, imported there when an ancestor first uses it.
+EXTENSIONS = {handles.CALL_SERVICE: 'svcfw.service.starting', handles.CHILDREN: 'svcfw.transport.children'}
 
 
 class Starter(object):
     """One child from its start to its end. Everything runs on the router's loop thread.
 
-    router; name (str) of the child; launch(size) -> (Process, dialogue), `size` the length of the second stage: see
-    openssh.launch. on_ready(context) or on_failed(StartError) is called once. hold_back: send nothing else until
+    router; name (str) of the child; launch(size): see svcfw.transport.contract, `size` the length of the second
+    stage. on_ready(context) or on_failed(StartError) is called once. hold_back: send nothing else until
     `release()`. `router.starters` has it until its process is gone. Raises what `launch` raises, and ChannelError for a
     router that was shut down.
     """
@@ -80,6 +83,7 @@ class Starter(object):
             'ids': ids,
             'marker': self._marker,
             'log_level': router.log_level,
+            'extensions': EXTENSIONS,
         }
         try:
             return first_stage.configuration(config)
@@ -317,7 +321,7 @@ def start_and_wait(router, name, launch, timeout_s):
     router.loop.call_soon(start)
     try:
         result = outcome.get(timeout_s + LEAVE_S)
-    except BaseException:  # Ctrl-C: nobody gets the result
+    except BaseException:  # Ctrl-C: the result has no receiver
         router.loop.call_soon(lambda: [starter.leave() for starter in router.starters.intersection(starters)])
         raise
     if isinstance(result, Exception):

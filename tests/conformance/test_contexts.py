@@ -14,7 +14,7 @@ from svcfw.core.context import Context
 from svcfw.core.wire.errors import StartError
 from svcfw.program.router import Router
 from svcfw.transport import messages, process
-from svcfw.transport.dialogue import Dialogue
+from svcfw.transport.dialogue import LoginDialogue
 from svcfw.transport.start import start_and_wait
 from tests.support.sshd import Sshd, free_port
 from tests.support.timing import seconds, wait_until
@@ -67,9 +67,9 @@ class TestOverSsh:
 def test_a_child_with_a_terminal_goes_on_once_it_is_ready(router: Router) -> None:
     """sudo and su get SIGHUP when the terminal that they asked on is closed."""
 
-    def launch(size: int) -> tuple[process.Process, Dialogue]:
+    def launch(size: int) -> tuple[process.SpawnedProcess, LoginDialogue]:
         child = process.spawn(first_stage.argv([sys.executable], size), tty=True)
-        return child, Dialogue('child', messages.LOCAL)
+        return child, LoginDialogue('child', messages.LOCAL)
 
     context = start_and_wait(router, 'child', launch, seconds(20))
     assert context.call(os.getpid) == context.call(os.getpid)

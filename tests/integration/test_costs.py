@@ -94,7 +94,7 @@ def place(farm: Farm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Coun
 
 def test_bytes_of_a_first_ping(place: Counted) -> None:
     cost = place.play(*PING)
-    assert cost.there < 165 * KIB
+    assert cost.there < 172 * KIB
     assert cost.back < 6 * KIB
 
 
@@ -123,10 +123,10 @@ def test_turns_of_a_task(place: Counted, task: dict[str, Any], turns: int) -> No
 
 
 def test_processes_that_stay(place: Counted) -> None:
-    """On the host: sshd's two, and the context with its warm interpreter; here the multiplexer and one ssh."""
+    """On the host the context, its warm interpreter, one that ran a module, two that wait; here the multiplexer."""
     place.play(*PING)
     names = place.host.processes()
-    assert len([name for name in names if 'python' in name]) <= 2, names
+    assert len([name for name in names if 'python' in name]) <= 5, names
     assert len(place.controller.mux_pids()) == 1
 
 
@@ -171,10 +171,10 @@ def imported(script: str) -> list[str]:
 def test_modules_that_a_worker_imports() -> None:
     """Beside ansible-core's, of whose own there are some 600 by then."""
     modules = imported(WORKER)
-    assert len(modules) <= 61, modules
+    assert len(modules) <= 65, modules
 
 
 def test_modules_that_a_multiplexer_imports_before_it_serves() -> None:
     modules = imported(MULTIPLEXER)
-    assert len(modules) <= 175, modules
+    assert len(modules) <= 178, modules
     assert not HEAVY & set(modules)

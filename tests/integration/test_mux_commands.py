@@ -9,6 +9,7 @@ import pytest
 from svcfw.core.wire.errors import ChannelError, StartError
 from svcfw.core.wire.values import Secret
 from svcfw.mux.client.client import DeferredError, Target
+from svcfw.mux.requests import Command
 from tests.support.mux import fds, in_thread, link, resident_bytes, written, zombies
 
 HERE = Target(link())
@@ -60,7 +61,7 @@ def test_a_slow_client_bounds_what_is_held_for_it(mux):
     client = mux.client()
     client.facts(HERE)
     (agent,) = mux.agents()
-    client._request(HERE, 'command', ('/bin/sh', 'head -c 300000000 /dev/zero', b'', False), 1)
+    client._request(HERE, Command('/bin/sh', 'head -c 300000000 /dev/zero', b'', None, None), 1)
     # Others are served meanwhile, and what is under way for the first one has come to rest.
     other = mux.client()
     for _ in range(20):

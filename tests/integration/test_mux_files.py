@@ -6,8 +6,9 @@ import subprocess
 import pytest
 
 from svcfw.agent import ops
-from svcfw.mux import protocol
+from svcfw.agent.requests import Fetch
 from svcfw.mux.client.client import DeferredError, Target
+from svcfw.mux.requests import PutPart
 from tests.support.mux import command, fds, link, resident_bytes
 
 HERE = Target(link())
@@ -163,7 +164,7 @@ def test_a_client_that_leaves_during_a_fetch(mux, tmp_path):
     client.facts(HERE)
     (agent,) = mux.agents()
     before = fds(agent)
-    client._request(HERE, 'fetch', (str(tmp_path / 'remote'),), 1)
+    client._request(HERE, Fetch(str(tmp_path / 'remote')), 1)
     client._line.receive()  # it is under way, and far from its end
     client.abort()
     mux.wait_for(lambda: fds(agent) == before, 'the file to be closed')
@@ -175,7 +176,7 @@ def test_an_upload_that_breaks_off_leaves_nothing(mux, tmp_path):
     client.facts(HERE)
     (agent,) = mux.agents()
     before = fds(agent)
-    client._defer(HERE, protocol.PUT_PART, (str(tmp_path / 'file'), 0o600, b'part', ops.PUT_FIRST, b'', 0))
+    client._defer(HERE, PutPart(str(tmp_path / 'file'), 0o600, b'part', ops.PUT_FIRST, b'', 0))
     mux.wait_for(lambda: fds(agent) > before, 'the beginning')
     client.abort()
     mux.wait_for(lambda: fds(agent) == before, 'the file to be closed')

@@ -8,6 +8,7 @@ import pytest
 from svcfw.core.wire.errors import ChannelError, StartError
 from svcfw.mux.client import line
 from svcfw.mux.client.client import DeferredError, Target
+from svcfw.mux.requests import Command
 from tests.support.mux import Dialogue, Mux, account, in_thread, link, resident_bytes
 from tests.support.timing import seconds
 
@@ -49,7 +50,10 @@ def change(module):
     def changed(agent, message):
         if message.is_dead:
             return
-        operation = message.value()[0]
+        value = message.value()
+        if type(value) is bytes:
+            value = agent._router.codec.decode(module.packing.unpack(value))
+        operation = value[0]
         if on_message(agent, operation, message):
             own(agent, message)
     own, module.Agent._on_message = module.Agent._on_message, changed
@@ -137,7 +141,7 @@ def test_answers_to_what_others_asked(mux, tmp_path):
     join = in_thread(client.run_command, HERE, f'echo > {tmp_path}/pid; cat {tmp_path}/gate', None, '/bin/sh')
     mux.wait_for((tmp_path / 'pid').exists, 'the job')
     body = 'for handle in range(900, 1200): send(handle, ("done", 0, b"lies", b""))'
-    other._request(hostile(mux, body), 'command', ('/bin/sh', 'echo', b'', False), 0)
+    other._request(hostile(mux, body), Command('/bin/sh', 'echo', b'', None, None), 0)
     mux.wait_for(lambda: 'which was not asked' in mux.log, 'the lies to be refused')
     (tmp_path / 'gate').write_text('truth')
     assert join().stdout == b'truth'
@@ -155,7 +159,7 @@ def test_failures_of_others(mux):
 def test_output_beyond_all_credit(mux):
     body = 'for _ in range(2000): message.reply(("part", bytes(256 * 1024), b""))'
     client = mux.client()
-    client._request(hostile(mux, body), 'command', ('/bin/sh', 'echo', b'', False), 1)  # and does not read
+    client._request(hostile(mux, body), Command('/bin/sh', 'echo', b'', None, None), 1)  # and does not read
     mux.wait_for(lambda: 'broke the protocol' in mux.log, 'the link to be cut')
     assert resident_bytes(client.mux_pid) < 96 * MiB
     check_others(mux)

@@ -15,7 +15,7 @@ from tests.support.venvs import cache, locked
 
 #: Folders of tests, and what they import.
 TESTS = ('tests/unit/core', 'tests/unit/service', 'tests/unit/files')
-SUPPORT = ('tests/support/routers.py', 'tests/support/timing.py')
+SUPPORT = tuple(f'tests/support/{name}.py' for name in ('contents', 'loops', 'routers', 'timing'))
 #: Who imports one of these is left out.
 CONTROLLER = (
     'tests.support.called',

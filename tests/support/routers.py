@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from svcfw.core.context import Context
-from svcfw.core.loop import Waiter
 from svcfw.core.parent.relay import relay_of
 from svcfw.core.router import Router
+from svcfw.core.waiter import Waiter
 from svcfw.core.wire.frames import Frame
 from svcfw.core.wire.link import Link
+from svcfw.transport.start import EXTENSIONS
 from tests.support.timing import seconds
 
 LONG = seconds(20)
@@ -24,8 +25,9 @@ class Served:
     def __init__(self, own_id: int = 0, parent_ids: tuple[int, ...] = (), name: str = 'master') -> None:
         self.logged: list[tuple[int, str]] = []
         self.router = Router(lambda router, level, text: self.logged.append((level, text)), own_id, parent_ids, name)
+        self.router.extensions = EXTENSIONS
         self._over = Waiter(self.router.loop)
-        self._thread = threading.Thread(target=self.router.loop.run, args=(self._over,), daemon=True)
+        self._thread = threading.Thread(target=self.router.loop.wait, args=(self._over,), daemon=True)
         self._thread.start()
 
     def do(self, function: Callable[[], Any]) -> Any:

@@ -28,8 +28,8 @@ class Commands(object):
     def start(self, job, argv, stdin, terminal, program=None, variables=None):
         """Run argv (list of str) for a job; `program` (str) is its file, if that is not argv[0].
 
-        terminal: None for pipes, else a new terminal takes stdout and stderr as one, and this (str) is the TERM of who
-        asks, '' if there is none. variables: what comes to its environment (dict of str). OSError or ValueError when it
+        terminal: None for pipes, else a new terminal takes stdout and stderr as one, and this (str) is the requester's
+        TERM, '' if there is none. variables: what comes to its environment (dict of str). OSError or ValueError when it
         cannot be run.
         """
         argv = [encoded(word) for word in argv]

@@ -1,4 +1,4 @@
-"""Job: one process that runs for a session; sends its output to the requester."""
+"""Job: what runs for a request until its answer; ProcessJob: a process, whose output it sends to the requester."""
 
 import os
 import signal
@@ -27,6 +27,27 @@ def kill_group(pid):
 
 
 class Job(object):
+    """Base class: what is done for one request, over several turns of the loop. Loop thread only.
+
+    The agent has it in its table from its start to `on_over(job)`, which the job calls once, and after its last
+    message. key: the request's reply handle; session: the client's number.
+    """
+
+    key = 0
+    session = 0
+
+    def grant(self, credit):
+        """The requester has consumed `credit` bytes of output: so many more may be sent."""
+
+    def kill(self):
+        """The requester is gone: give up. There will be no answer. Idempotent."""
+        raise NotImplementedError
+
+    def kill_now(self):
+        """The context ends: do now what `kill` would do later."""
+
+
+class ProcessJob(Job):
     """A process with its output pipes. It is over when it has ended and, unless `ends_at_exit`, its pipes too.
 
     send_signal(job, number): signals the process group; no-op after its end.
@@ -112,7 +133,7 @@ class Job(object):
         self._output.grant(credit)
 
     def kill(self):
-        """End the process group: SIGTERM, and SIGKILL later. There will be no answer."""
+        """End the process group: SIGTERM, and SIGKILL later."""
         if self.is_killed:
             return
         self.is_killed = True

@@ -1,4 +1,4 @@
-"""Output: sends a process's output within the receiver's credit (backpressure)."""
+"""Output: sends a process's output within the receiver's credit (backpressure); Timed: tells how long it took."""
 
 from svcfw.agent import ops
 from svcfw.core.wire.windows import SendWindow
@@ -12,7 +12,7 @@ WINDOW_BYTES = 2 * PART_BYTES
 class Output(object):
     """The answer to one request. on_room(): called when it accepts data again after `is_full()`.
 
-    Whoever writes asks `is_full()` after each write of at most limits.READ_BYTES: then a part is smaller than the
+    The writer checks `is_full()` after each write of at most limits.READ_BYTES: then a part is smaller than the
     receiver's window, and no more than a part is held.
     """
 
@@ -52,3 +52,20 @@ class Output(object):
             self._window.take(size)
             self._message.reply((ops.PART, bytes(self._held[1]), bytes(self._held[2])))
             self._held = {1: bytearray(), 2: bytearray()}
+
+
+class Timed(object):
+    """A request whose result includes its duration here."""
+
+    def __init__(self, message, clock):
+        self._message = message
+        self._clock = clock
+        self._began = clock()
+
+    def __getattr__(self, name):
+        return getattr(self._message, name)
+
+    def reply(self, value):
+        if type(value) is tuple and value[0] == ops.DONE:
+            value += (int((self._clock() - self._began) * 1000000),)
+        self._message.reply(value)

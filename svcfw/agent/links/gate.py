@@ -3,7 +3,7 @@
 Between a command and the module that it runs there may be any number of processes (async_wrapper closes what it does
 not know), so these are told a name and a pass by a variable. The name is that of a socket which is no file; the pass is
 a secret that stands for one command, and counts for processes of this account alone. Loaded when a command comes whose
-client offers something. Linux only: elsewhere nobody is told anything. Loop thread only.
+client offers something. Linux only: elsewhere no process gets the variable. Loop thread only.
 """
 
 import os
@@ -47,7 +47,7 @@ class Gate:
         return {VARIABLE: '@%s %s' % (self._name, shown)}
 
     def close(self):
-        """Let nobody in any more. Idempotent."""
+        """Accept no more connections. Idempotent."""
         self._name = None
         for peer in list(self._waiting):
             self._turn_away(peer)

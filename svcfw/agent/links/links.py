@@ -48,7 +48,8 @@ class Links:
             'log_level': router.log_level,
             'max_bytes': MAX_FRAME_BYTES - _ENVELOPE_BYTES,
         }
-        configured = first_stage.configuration(config)
+        # The module reads the configuration from the end, by its size (module_utils/services.py).
+        configured = first_stage.configuration(config).ljust(first_stage.CONFIG_BYTES)
         fd = door.hand_over()
         link = self._relay.link(None, MAX_FRAME_BYTES)
         door.stream = stream = self._relay.add_child(
@@ -57,7 +58,6 @@ class Links:
         self._watch(stream)
         # Before anything that it says: by its request the multiplexer knows what it may have.
         router.context(router.parent_ids[-1]).send(handles.AGENT, (ops.LINK, door.key, context_id))
-        # It knows the size of this one, so nothing is padded.
         second_stage = configured if door.is_prepared else router.bundle + configured
         stream.write_ahead(SIZE.pack(len(second_stage)) + second_stage)
         self._prepare(door)

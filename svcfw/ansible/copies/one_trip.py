@@ -17,8 +17,9 @@ from ansible.plugins import action
 from ansible.utils.hashing import checksum
 
 from svcfw.agent.warm.condition import KEY
-from svcfw.ansible.connection import ConditionIgnored, Connection
+from svcfw.ansible.connection import Connection
 from svcfw.ansible.options import text
+from svcfw.ansible.payloads.commands import ConditionIgnored
 
 #: Larger files are not sent in vain.
 MAX_BYTES = 64 * 1024

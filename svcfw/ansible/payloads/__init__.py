@@ -1,1 +1,1 @@
-"""Payloads of modules as ansible-core builds them. Controller, in workers; imports nothing else of svcfw."""
+"""What core passes to a connection to be run, payloads of modules above all. Workers; imports svcfw.ansible."""

@@ -273,7 +273,7 @@ def match_module(inner: str, module: Payload) -> tuple[Payload, dict[str, str]] 
 def match_python_inner(inner: str) -> tuple[dict[str, str], list[str]] | None:
     """(environment, interpreter words) if `inner` starts a Python and gives it no arguments, else None.
 
-    `inner` is the text within `sh -c '...'`. What is then fed to it is Python source, whoever wrote it.
+    `inner` is the text within `sh -c '...'`. What is then fed to it is Python source, whatever wrote it.
     """
     matched = _assignments_and_words(inner)
     if matched is None:

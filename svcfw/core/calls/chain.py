@@ -120,4 +120,4 @@ def forget(key, router):
     """A chain has ended or was reset."""
     failure, is_heard = _failed.pop(key, (None, True))
     if not is_heard:
-        router.log(router, 40, 'a chain of calls failed, and nobody was told: %s' % failure)
+        router.log(router, 40, 'a chain of calls failed without a caller that waits: %s' % failure)

@@ -1,8 +1,8 @@
 """Relay: what a context does for its descendants: above all forward their frames, or refuse them.
 
-Routes and ids go from neighbour to neighbour, each of whom answers for those below it. Which modules and data files a
-context may have is known at the top (svcfw.boot.responder), which is told who asks and who calls what; of modules only
-those travel that are not here already.
+Routes and ids go from neighbour to neighbour, each of which is responsible for those below it. The top alone decides
+which modules and data files a context may have (svcfw.boot.responder): requests reach it with the requester's id, and
+calls with the caller's. A module that this context has already is not sent again.
 """
 
 import _thread
@@ -244,7 +244,7 @@ class Relay(object):
             router.parent().send(handles.GET_MODULE, (module, context.id, router.own_id))
 
     def _require_behind(self, message, others):
-        """Those whom a neighbour names are behind its own link. DecodeError."""
+        """Require that the contexts a neighbour names are behind its own link. DecodeError."""
         link = self._router.link_for(message.src_id)
         for other in others:
             if type(other) is not int or self._router.routes.link_for(other) is not link:

@@ -109,7 +109,7 @@ class Receiver(object):
             self.close(message.reason)
         elif self._count(len(message.frame.payload)) > MAX_RECEIVER_BYTES:
             message.refuse('the receiver is full')
-            self.close('the receiver overflowed: nobody took its messages')
+            self.close('the receiver overflowed: its messages were not taken')
         else:
             try:
                 self._latch.put(message)

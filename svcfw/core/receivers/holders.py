@@ -1,4 +1,4 @@
-"""Who was sent a Sender for which handle of this context: they may write to it, and it ends with the last of them."""
+"""Holders: the contexts that were sent a Sender for a handle here. They may write to it; it ends with the last one."""
 
 import _thread
 

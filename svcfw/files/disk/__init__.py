@@ -1,1 +1,1 @@
-"""Files and folders on disk, read and written safely. Every context; imports only svcfw.core."""
+"""Files and folders on disk, read and written safely. Every context; imports svcfw.core and files.contract."""

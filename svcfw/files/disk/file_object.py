@@ -1,14 +1,13 @@
-"""FileObject: a file object with the interface of a Writer."""
+"""FileObject: a file object that a content is written to."""
 
 import hashlib
 
+from svcfw.files.contract import ContentWriter, zeros
 from svcfw.service.errors import TransferError
 
-_ZEROS = bytes(64 * 1024)
 
-
-class FileObject(object):
-    """A file object (binary, `write`) with the interface of a Writer. What has been written stays after a failure.
+class FileObject(ContentWriter):
+    """Writes to a file object (binary, `write`). What has been written stays after a failure.
 
     keeps: keep what was written as `content`, too.
     """
@@ -27,10 +26,8 @@ class FileObject(object):
         self.offset += len(data)
 
     def write_zeros(self, n):
-        while n:
-            part = _ZEROS[: min(n, len(_ZEROS))]
+        for part in zeros(n):
             self.write(part)
-            n -= len(part)
 
     def content(self):
         """What has been written (bytes), if `keeps`."""

@@ -5,13 +5,13 @@ import hashlib
 import os
 import stat
 
+from svcfw.files.contract import ContentReader, or_zeros, zeros
 from svcfw.files.disk import descriptors
 from svcfw.files.disk.accounts import Accounts
 from svcfw.files.disk.descriptors import COPY_BYTES
 from svcfw.files.disk.paths import decoded, encoded
 from svcfw.service.errors import TransferError
 
-_ZEROS = bytes(COPY_BYTES)
 #: Zeros are hashed like anything else: after so many others may have a turn.
 LONGEST_HOLE_BYTES = 64 * 1024 * 1024
 
@@ -34,7 +34,7 @@ def metadata(status):
     }
 
 
-class Reader(object):
+class Reader(ContentReader):
     """One open file, read from `offset` on. For one thread at a time; a context manager.
 
     path: str or bytes; follows: whether it may be a symlink; dir_fd: the folder that `path` is relative to. Raises
@@ -62,12 +62,6 @@ class Reader(object):
         self._hash = hashlib.sha256()
         self._known = None
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc_info):
-        self.close()
-
     def fileno(self):
         return self._fd
 
@@ -80,15 +74,12 @@ class Reader(object):
         other._rewind()
         return other
 
-    def follow(self, wake):
-        """A file is complete: `wake` is never needed."""
-
     def trust(self, digest):
         """Use `digest` (bytes) as that of the whole file and stop hashing. The caller must call `check` at the end."""
         self._known = digest
 
     @property
-    def token(self):
+    def token(self):  # type: ignore[override]
         """Identifies this version of this file (bytes)."""
         return repr(self.identity).encode()
 
@@ -116,8 +107,7 @@ class Reader(object):
         self.offset += len(data)
         if self._known is None:
             self._hash.update(data)
-        is_zero = len(data) > 64 and data == _ZEROS[: len(data)]
-        return len(data) if is_zero else data
+        return or_zeros(data)
 
     def skip(self, n):
         """Skip `n` bytes; they are hashed all the same. TransferError as for `read`."""
@@ -173,27 +163,17 @@ class Reader(object):
 
     def _advance_over_zeros(self, n):
         self.offset += n
-        while n and self._known is None:
-            self._hash.update(_ZEROS[: min(n, COPY_BYTES)])
-            n -= min(n, COPY_BYTES)
+        if self._known is None:
+            for part in zeros(n):
+                self._hash.update(part)
 
     def changed(self):
         """The TransferError for a file that was changed."""
         return TransferError('%s was modified during the transfer. Send it again when nothing writes to it' % self.path)
 
 
-class Content(object):
-    """Bytes in memory, with the interface of a Reader. digest: their SHA-256; metadata: of the file they are for."""
-
-    identity = None
-    #: Always None: all of it can be read.
-    failure = None
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc_info):
-        pass
+class Content(ContentReader):
+    """Bytes in memory. digest: their SHA-256; metadata: of the file they are for."""
 
     def __init__(self, content, digest, metadata):
         self._content = memoryview(content)
@@ -206,14 +186,10 @@ class Content(object):
     def read(self, n, most=LONGEST_HOLE_BYTES):
         data = bytes(self._content[self.offset : self.offset + n])
         self.offset += len(data)
-        is_zero = len(data) > 64 and data == _ZEROS[: len(data)]
-        return len(data) if is_zero else data
+        return or_zeros(data)
 
     def whole(self):
         return bytes(self._content)
-
-    def skip(self, n):
-        self.offset += n
 
     def digest(self):
         return self._digest
@@ -221,19 +197,8 @@ class Content(object):
     whole_digest = digest
 
     def again(self):
+        """Another one, from its beginning."""
         return Content(self._content, self._digest, self.metadata)
-
-    def follow(self, wake):
-        """All of it is there: `wake` is never needed."""
-
-    def trust(self, digest):
-        """The digest is known anyway."""
-
-    def check(self):
-        """Bytes cannot change."""
-
-    def close(self):
-        """Nothing is open."""
 
 
 def hash_of(fd, size):

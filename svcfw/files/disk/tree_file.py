@@ -4,6 +4,7 @@ import os
 from hashlib import sha256
 
 from svcfw.files.disk import descriptors
+from svcfw.files.disk.beside import Beside
 from svcfw.files.disk.paths import decoded, encoded, temporary_name
 from svcfw.service.errors import TransferError
 
@@ -18,15 +19,13 @@ class TreeFile(object):
 
     __slots__ = (
         '_entry',
+        '_file',
         '_folder',
         '_found',
         '_metadata',
-        '_name',
         '_on_over',
         '_path',
-        '_temporary',
         '_written',
-        'fd',
         'name',
     )
 
@@ -38,21 +37,22 @@ class TreeFile(object):
         """
         self._path = path
         self._entry = entry
-        self._name = name
         self.name = entry.name
         self._metadata = metadata
         self._on_over = on_over
         self._found = sha256()
         self._written = 0
-        self._temporary = name if in_place else temporary_name()
         self._folder = os.dup(folder)  # the Destination may close its own descriptor meanwhile
+        mode = 0o600 if entry.mode is not None else 0o666
         try:
-            self.fd = os.open(
-                self._temporary, descriptors.NEW, 0o600 if entry.mode is not None else 0o666, dir_fd=folder
-            )
+            self._file = Beside(name if in_place else temporary_name(), name, self._folder, mode)
         except BaseException:
             os.close(self._folder)
             raise
+
+    @property
+    def fd(self):
+        return self._file.fd
 
     def write(self, data):
         """Append bytes-like."""
@@ -78,8 +78,7 @@ class TreeFile(object):
                 is_right = self._written == entry.size and self._found.digest() == entry.digest
             if is_right:
                 self._metadata.apply(self.fd, entry)
-                if self._temporary != self._name:
-                    os.rename(self._temporary, self._name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+                self._file.put_in_place()
         except OSError as e:
             self._give_up(e)
         if not is_right:
@@ -89,7 +88,6 @@ class TreeFile(object):
     def abandon(self):
         """Remove the temporary file. Idempotent; no-op after `finish`."""
         if self.fd >= 0:
-            descriptors.unlink(self._temporary, self._folder)
             self._end(is_done=False)
 
     def _give_up(self, reason):
@@ -97,9 +95,8 @@ class TreeFile(object):
         raise unwritable(self._path, self._entry.name, reason)
 
     def _end(self, is_done):
-        fd, self.fd = self.fd, -1
+        self._file.abandon()  # unless it is in its place
         os.close(self._folder)
-        os.close(fd)
         self._on_over(self, is_done)
 
 

@@ -12,6 +12,7 @@ import stat
 import tempfile
 
 from svcfw.files.disk import descriptors
+from svcfw.files.disk.beside import Beside
 from svcfw.files.disk.descriptors import SAFELY
 from svcfw.files.disk.paths import encoded, temporary_name
 
@@ -26,9 +27,9 @@ class Upload(object):
     """
 
     def __init__(self, path, mode):
-        self._fd = -1  # receives the data
-        self._old_fd = -1  # the existing file, to be overwritten
-        self._temporary = None
+        self._file = None  # a new file, a Beside, which receives the data; else
+        self._fd = -1  # receives them: a spool, or what is no regular file
+        self._old_fd = -1  # the existing file, to be overwritten from the spool
         self._is_unnamed = False
         self._hash = hashlib.sha256()
         try:
@@ -41,7 +42,7 @@ class Upload(object):
         """Append all of `data` (bytes)."""
         self._hash.update(data)
         try:
-            descriptors.write_all(self._fd, data)
+            descriptors.write_all(self._fd if self._file is None else self._file.fd, data)
         except OSError:
             self.abandon()
             raise
@@ -62,11 +63,12 @@ class Upload(object):
                 _overwrite(self._old_fd, self._fd)
                 os.close(_taken(self, '_old_fd'))
             if self._is_unnamed:
-                _give_name(self._fd, self._temporary)
-            os.close(_taken(self, '_fd'))
-            if self._temporary is not None:
-                os.rename(self._temporary, self._place)
-                self._temporary = None
+                _give_name(self._file.fd, self._file.temporary)
+            if self._file is None:
+                os.close(_taken(self, '_fd'))
+            else:
+                self._file.close()
+                self._file.put_in_place()
         except (OSError, ValueError):
             self.abandon()
             raise
@@ -80,9 +82,8 @@ class Upload(object):
                     os.close(fd)
                 except OSError:
                     pass  # a quota; the upload has failed for a reason already
-        temporary, self._temporary = self._temporary, None
-        if temporary is not None:
-            descriptors.unlink(temporary)
+        if self._file is not None:
+            self._file.abandon()
 
     def _open(self, raw, mode):
         if raw.endswith(b'/'):
@@ -92,12 +93,10 @@ class Upload(object):
         try:
             status = os.stat(self._place)
         except FileNotFoundError:
+            fd = _unnamed(folder, mode)
+            self._is_unnamed = fd >= 0
             temporary = os.path.join(folder, temporary_name())
-            self._fd = _unnamed(folder, mode)
-            self._is_unnamed = self._fd >= 0
-            if not self._is_unnamed:
-                self._fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | SAFELY, mode)
-            self._temporary = temporary
+            self._file = Beside(temporary, self._place, mode=mode, fd=fd if self._is_unnamed else None)
             return
         fd = os.open(self._place, os.O_WRONLY | SAFELY)
         if stat.S_ISREG(status.st_mode):

@@ -6,8 +6,10 @@ import hashlib
 import os
 import stat
 
+from svcfw.files.contract import ContentWriter, zeros
 from svcfw.files.disk import descriptors, metadata
 from svcfw.files.disk.accounts import Accounts
+from svcfw.files.disk.beside import Beside
 from svcfw.files.disk.descriptors import COPY_BYTES
 from svcfw.files.disk.paths import decoded, encoded
 from svcfw.files.disk.reader import identity
@@ -15,7 +17,6 @@ from svcfw.service.errors import TransferError
 
 #: An interrupted transfer keeps what has arrived from this size on, for the next one to resume.
 MIN_RESUMED_BYTES = 1024 * 1024
-_ZEROS = bytes(COPY_BYTES)
 _REOPEN = os.O_RDWR | os.O_NOFOLLOW | descriptors.SAFELY
 
 
@@ -55,7 +56,7 @@ class Wanted(object):
         return cls(**value)
 
 
-class Writer(object):
+class Writer(ContentWriter):
     """Writes a file to `path` (str or bytes); a symlink there is followed. For one thread at a time.
 
     token: identifies the version of the content (bytes); what an interrupted transfer of the same version left is
@@ -71,32 +72,30 @@ class Writer(object):
             raise OSError(kind, os.strerror(kind), self.path)
         self._hash = hashlib.sha256()
         self._is_verified = False
-        self._is_in_place = False
         self._token = token
         self.offset = 0
         try:
-            self._fd, self._partial = self._open_partial()
+            self._file = self._open_partial()
         except OSError as e:
             raise OSError(e.errno, e.strerror, self.path) from None  # name the destination, not the temporary file
 
     def fileno(self):
-        return self._fd
+        return self._file.fd
 
     # -- content
 
     def write(self, data):
         """Append bytes."""
         self._hash.update(data)
-        descriptors.pwrite_all(self._fd, data, self.offset)
+        descriptors.pwrite_all(self._file.fd, data, self.offset)
         self.offset += len(data)
 
     def write_zeros(self, n):
         """Append `n` zero bytes, as a hole."""
-        os.ftruncate(self._fd, self.offset + n)
+        os.ftruncate(self._file.fd, self.offset + n)
         self.offset += n
-        while n:
-            self._hash.update(_ZEROS[: min(n, COPY_BYTES)])
-            n -= min(n, COPY_BYTES)
+        for part in zeros(n):
+            self._hash.update(part)
 
     def copy(self, fd, offset, n):
         """Append `n` bytes of another descriptor at `offset`. Raises TransferError if it has fewer."""
@@ -110,18 +109,18 @@ class Writer(object):
 
     def restart(self):
         """Drop all content."""
-        os.ftruncate(self._fd, 0)
+        os.ftruncate(self._file.fd, 0)
         self.offset = 0
         self._hash = hashlib.sha256()
 
     def fill(self, copy_to):
         """Take the content from `copy_to(fd)`, which returns whether it wrote all of it; if not, drop what it wrote."""
-        os.lseek(self._fd, 0, os.SEEK_SET)
+        os.lseek(self._file.fd, 0, os.SEEK_SET)
         self.restart()
-        if not copy_to(self._fd):
+        if not copy_to(self._file.fd):
             self.restart()
             return False
-        self.offset = os.fstat(self._fd).st_size
+        self.offset = os.fstat(self._file.fd).st_size
         self._is_verified = True
         return True
 
@@ -137,31 +136,25 @@ class Writer(object):
             raise TransferError('%s: checksum mismatch. Send it again' % self.path)
         self._apply(wanted)
         if wanted.durable:
-            os.fsync(self._fd)
-        os.rename(self._partial, self._place)
-        self._is_in_place = True
+            os.fsync(self._file.fd)
+        self._file.put_in_place()
         if wanted.durable:
             _sync_folder(os.path.dirname(self._place))
-        now = identity(os.fstat(self._fd))
-        self._close()
+        now = identity(os.fstat(self._file.fd))
+        self._file.close()
         return now
 
     def abandon(self):
         """Give up; what has arrived is kept if it can be resumed. Idempotent; no-op after `finish`."""
-        is_kept = self._is_in_place or (self._token is not None and self.offset >= MIN_RESUMED_BYTES)
-        if self._fd >= 0 and not is_kept:
-            descriptors.unlink(self._partial)
-        self._close()
+        if self._file.fd >= 0 and self._token is not None and self.offset >= MIN_RESUMED_BYTES:
+            self._file.close()
+        elif self._file.fd >= 0:
+            self._file.abandon()
 
     def discard(self):
         """Give up and keep nothing. Idempotent; no-op after `finish` and `abandon`."""
         self._token = None
         self.abandon()
-
-    def _close(self):
-        fd, self._fd = self._fd, -1
-        if fd >= 0:
-            os.close(fd)
 
     def _apply(self, wanted):
         try:
@@ -179,13 +172,13 @@ class Writer(object):
         elif mode is None:
             mode = wanted.default_mode & ~metadata.umask() & 0o777
         times_ns = None if wanted.mtime_ns is None else (wanted.atime_ns or wanted.mtime_ns, wanted.mtime_ns)
-        metadata.apply(self._fd, uid, gid, mode, times_ns)
+        metadata.apply(self._file.fd, uid, gid, mode, times_ns)
 
     def _keep_owner(self, present):
-        mine = os.fstat(self._fd)
+        mine = os.fstat(self._file.fd)
         if (mine.st_uid, mine.st_gid) != (present.st_uid, present.st_gid):
             try:
-                os.fchown(self._fd, present.st_uid, present.st_gid)
+                os.fchown(self._file.fd, present.st_uid, present.st_gid)
             except PermissionError:
                 pass  # keep ours, as editors do when they rewrite a file
 
@@ -199,10 +192,10 @@ class Writer(object):
             partial = stem + b'-' + hashlib.sha256(self._token).hexdigest()[:16].encode()
             fd = self._take_over(partial)
             if fd >= 0:
-                return fd, partial
+                return Beside(partial, self._place, fd=fd)
         partial = stem + b'.' + os.urandom(8).hex().encode()
         self._token = None
-        return os.open(partial, descriptors.NEW, 0o600), partial
+        return Beside(partial, self._place)
 
     def _take_over(self, partial):
         """A descriptor of the file to resume, empty if new; -1 if another transfer has it locked."""

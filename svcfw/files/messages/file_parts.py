@@ -21,7 +21,7 @@ _SHAPES = {DATA: (bytes,), PACKED: (bytes,), ZEROS: (int,), COPY: (int, int)}
 
 
 class FileParts(object):
-    """The messages of a Source from its position on.
+    """The messages of a ContentReader from its position on.
 
     pieces: what to send, as `svcfw.files.delta.blocks.match` says, if not all; packs: use zlib on slow paths.
     done: how many bytes of the file have been taken apart; is_starved: whether it waits for the source, of which no
@@ -87,7 +87,7 @@ class FileParts(object):
 class FilePlace(object):
     """Writes a file from messages.
 
-    sink: a Writer, or what has its methods; finish(digest) puts its content in its place, or raises; copies: a
+    writer: a ContentWriter; finish(digest) puts its content in its place, or raises; copies: a
     descriptor of what is at the place already. size: how many bytes there will be, set before the
     first message is taken.
     """

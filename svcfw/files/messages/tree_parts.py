@@ -53,7 +53,7 @@ class TreeParts(object):
         self._packed = manifest.pack(self._looked_at(scan(root, follow, SMALL_BYTES)), PART_ENTRIES)
         self._count = 0
         self._looked = []  # entries of the part being filled: (number, entry)
-        self._asked = collections.deque()  # _Part, until the receiver's answer is known
+        self._asked = collections.deque()  # Asked, until the receiver's answer is known
         self._has_seen_all = False
         self._wanted = collections.deque()
         self._file = self._entry = None
@@ -109,7 +109,7 @@ class TreeParts(object):
                 else:
                     self._want(number, entry)
             return MANIFEST, part
-        asked = _Part(entries)
+        asked = Asked(dict(entries))
         self._asked.append(asked)
         self._sending.ask((MANIFEST, part), asked.on_answer)
         return ASKED
@@ -123,13 +123,9 @@ class TreeParts(object):
         self._transfers.has_given(self._context_id, entry.digest)
 
     def _take_answer(self, part):
-        if isinstance(part.answer, Error):
-            raise part.answer
-        wanted = {number: part.entries.get(number) for number in from_numbers(part.answer)}
-        if None in wanted.values():
-            raise TransferError('a file is wanted that is not there')
+        wanted = frozenset(part.wanted())
         for number in sorted(wanted):
-            self._want(number, wanted[number])
+            self._want(number, part.entries[number])
         self._done += sum(entry.size for number, entry in part.entries.items() if number not in wanted)
 
     def _small_files(self, n):
@@ -163,16 +159,28 @@ class TreeParts(object):
         return (FILE_END,)
 
 
-class _Part(object):
-    """Entries (by number) that the receiver was asked about; answer: their numbers to send, or an Error."""
+class Asked(object):
+    """A part of a manifest that the receiver is asked about. entries: a dict or a set, by their numbers.
+
+    answer: the numbers of what is to be sent, as they came, or an Error; None until then.
+    """
 
     def __init__(self, entries):
-        self.entries = dict(entries)
+        self.entries = entries
         self.answer = None
 
     def on_answer(self, answer):
         """Loop thread."""
         self.answer = answer
+
+    def wanted(self):
+        """The numbers of the answer, in their order (list). Raises it if it is an Error; TransferError, DecodeError."""
+        if isinstance(self.answer, Error):
+            raise self.answer
+        wanted = sorted(set(from_numbers(self.answer)))
+        if not all(number in self.entries for number in wanted):
+            raise TransferError('a file is wanted that is not there')
+        return wanted
 
 
 def is_copied(entry, digests):

@@ -1,18 +1,19 @@
-"""RelayedContents: contents of a folder for a context behind this one, from what is here, on its way, or asked for.
+"""RelayedContents: contents of a folder for a context behind this one: stored here, arriving, or to be requested.
 
-Who relays a folder asks its sender only for what nobody else has asked for. That comes as one sequence of contents into
-a Pack; an index says which content is where in which Pack, so that each is asked for once, however many relays want it.
+A relay requests from its sender only contents that no other relay has requested. They arrive as one sequence in a Pack;
+an index has the Pack and the offset of each content, so each is requested once for any number of relays.
 """
 
 import _thread
 
+from svcfw.files.contract import ContentReader
 from svcfw.files.messages.file_parts import FilePlace
 from svcfw.files.messages.tree_parts import numbers as packed
 from svcfw.files.store.store import MEMORY_BYTES
 from svcfw.service.errors import TransferError
 
-#: What the sender is told: that nothing else will be asked for. The rest: a Sender, to which contents are to be sent;
-#: numbers (packed) of entries, whose contents are to follow in this order; how far it is (int).
+#: Messages to the sender of a folder: ENOUGH, nothing else will be requested; a Sender, to which it sends contents;
+#: numbers (packed) of entries, whose contents are to follow in this order; progress (int).
 ENOUGH = None
 
 
@@ -31,7 +32,7 @@ class Packs(object):
     def claim(self, files, own, most):
         """Find contents, or have them kept in a Pack to come.
 
-        Returns ({number: SpoolSource at its beginning}, the Pack, numbers of those that it has to be filled with).
+        Returns ({number: SpoolReader at its beginning}, the Pack, numbers of those that it has to be filled with).
 
         files: [(number, size, digest)]; own: the caller's Pack, None to have one made that may come to `most` bytes.
         NoRoomError: nothing has been claimed.
@@ -81,10 +82,10 @@ class Packs(object):
 
 
 class RelayedContents(object):
-    """The contents for one relay of the folder that `listing` (Listing) tells of. For one thread at a time.
+    """The contents for one relay of the folder that `listing` (Listing) describes. For one thread at a time.
 
-    spools: what keeps them; store: the Store here; tell: Sender to who sends the folder; receive(place, over): begins a
-    Receiving, and returns the Sender to it.
+    spools: where they are kept; store: the Store here; tell: Sender to the sender of the folder; receive(place, over):
+    begins a Receiving, and returns the Sender to it.
     """
 
     def __init__(self, packs, spools, store, listing, tell, receive):
@@ -102,11 +103,11 @@ class RelayedContents(object):
 
     @property
     def failure(self):
-        """Why the sender does not send what was asked for, or did not until this was closed (str); None."""
+        """Why the sender cannot send what was requested (str), also after the end; None if it can."""
         return self._last_failure if self._own is None or self._is_closed else self._own.failure
 
     def want(self, numbers):
-        """Have these contents (numbers of entries) come, unless they are here. NoRoomError."""
+        """Request these contents (numbers of entries), unless they are stored here. NoRoomError."""
         files = [(number, *self._listing.files[number]) for number in numbers if number not in self._contents]
         for number, size, digest in files:
             self._contents[number] = Kept(self, number, size, digest)
@@ -115,24 +116,24 @@ class RelayedContents(object):
             self._contents[number].take_from(source)
 
     def open(self, number):
-        """What was wanted (Kept), to be closed by the caller."""
+        """A content requested by `want` (Kept); the caller closes it."""
         return self._contents.pop(number)
 
     def check(self, number, source):
-        """Who receives it checks it."""
+        """No-op: the receiver checks it."""
 
     def stored(self, size, digest):
         """A content that the store has (bytes), or None."""
         return self._store.get(digest) if size <= MEMORY_BYTES else None
 
     def again(self, number, size, digest):
-        """Another source of a content whose sender has failed; TransferError if that is our own."""
+        """Another source for a content whose sender has failed; TransferError if that was this relay's sender."""
         if self.failure is not None:
             raise TransferError(self.failure)
         return self._claim([(number, size, digest)])[number]
 
     def close(self):
-        """Nothing is wanted any more. Idempotent."""
+        """Request nothing more, and release all contents. Idempotent."""
         if not self._is_closed:
             self._last_failure = self.failure
             self._is_closed = True
@@ -166,10 +167,8 @@ class RelayedContents(object):
             raise
 
 
-class Kept(object):
-    """One content of a RelayedContents, with the face of a Source. It goes on with another source if one fails."""
-
-    failure = None
+class Kept(ContentReader):
+    """One content of a RelayedContents. It continues with another source if one fails; its receiver checks it."""
 
     def __init__(self, contents, number, size, digest):
         self._owner = contents
@@ -181,7 +180,7 @@ class Kept(object):
         self.offset = 0
 
     def take_from(self, source):
-        """Use this SpoolSource, which is at the beginning of the content."""
+        """Use this SpoolReader, which is at the beginning of the content."""
         self._source = source
 
     def follow(self, wake):
@@ -190,7 +189,7 @@ class Kept(object):
             self._source.follow(wake)
 
     def read(self, n, most=0):
-        """As Source.read; None if it has not come yet. TransferError if it will not."""
+        """As of ContentReader."""
         n = min(n, self.size - self.offset)
         if not n:
             return b''
@@ -220,7 +219,6 @@ class Kept(object):
             self._source.follow(self._wake)
 
     def whole(self):
-        """All of it (bytes), for a small one; None if it has not all come yet."""
         data = b''
         while self.offset < self.size:
             part = self.read(self.size)
@@ -235,11 +233,7 @@ class Kept(object):
             self._source.skip(-self.offset)
         self.offset = 0
 
-    def check(self):
-        """Who receives it checks it."""
-
     def close(self):
-        """Idempotent."""
         self._close_source()
         self._stored = None
 
@@ -250,13 +244,13 @@ class Kept(object):
 
 
 class PackPlace(FilePlace):
-    """Where contents come that were asked for."""
+    """Writes requested contents to a Pack."""
 
     def __init__(self, pack, most):
         FilePlace.__init__(self, pack, None, most)
 
     def end(self, digest=None, size=None):
-        """All has come. TransferError."""
+        """All has arrived. Raises TransferError if it has not."""
         self._writer.finish()
 
 

@@ -1,4 +1,4 @@
-"""Feed: contents of a folder, one after the other as a context between asks for them, on their way to it."""
+"""Feed: the sender of single contents of a folder, in the order in which a relay requests them."""
 
 import collections
 import os
@@ -14,7 +14,7 @@ from svcfw.files.sending import END, WAIT
 
 
 class Folder(object):
-    """A folder that is here: its Listing, and its contents."""
+    """A local folder: its Listing, and its contents."""
 
     def __init__(self, root, follow):
         self._root = root
@@ -52,7 +52,7 @@ class Folder(object):
         self.close()
 
     def want(self, numbers):
-        """They are all here."""
+        """No-op: all contents are local."""
 
     def open(self, number):
         """A Reader, to be closed by the caller."""
@@ -65,7 +65,7 @@ class Folder(object):
         return source
 
     def check(self, number, source):
-        """TransferError if what was read to its end is not what was listed."""
+        """After the last read: raise TransferError if the content is not the one in the Listing."""
         source.check()
         if source.digest() != self.listing.files[number][1]:
             raise source.changed()
@@ -75,7 +75,7 @@ class Folder(object):
 
 
 class Feed(object):
-    """Contents one after the other, as they are asked for, taken apart into messages.
+    """The messages of contents, one after the other, in the order of the requests.
 
     contents: Folder, or what has its methods want, open, check. error: what went wrong here, or None.
     """
@@ -95,7 +95,7 @@ class Feed(object):
         self._wake = sending.wake
 
     def want(self, numbers):
-        """These are to follow. On the thread that pumps, as all else."""
+        """Queue requested contents. On the thread that pumps, as all else."""
         self._queue.extend(numbers)
         try:
             self._contents.want(numbers)
@@ -105,12 +105,12 @@ class Feed(object):
         self._wake()
 
     def enough(self):
-        """Nothing else will be asked for."""
+        """No further request will come."""
         self._is_enough = True
         self._wake()
 
     def next(self, n, bytes_per_second):
-        """A message with about `n` bytes; WAIT while nothing is asked for or there; None at the end."""
+        """A message with about `n` bytes; WAIT while nothing is requested, or has arrived; None at the end."""
         try:
             part = self._next(n)
         except Exception as e:

@@ -4,7 +4,7 @@ import _weakref
 
 from svcfw.core.dispatch import call_error, fail
 from svcfw.core.latch import Latch
-from svcfw.files.calls import SERVICE, explained, leads_to, nonsense, wait_for
+from svcfw.files.calls import SERVICE, explained, leads_to, malformed, wait_for
 from svcfw.files.disk.reader import Content
 from svcfw.files.messages.file_parts import FileParts, FilePlace
 from svcfw.files.put import Put
@@ -106,7 +106,7 @@ class Holding(object):
         return True
 
     def _open(self, digest):
-        """The content as a source (SpoolSource, Content), or None."""
+        """The content as a source (SpoolReader, Content), or None."""
         source = self._spools.open(digest)
         if source is None:
             content = self._transfers.store.get(digest)
@@ -196,7 +196,7 @@ class Holding(object):
         def begun(answer):
             lacks_all = answer.get('lacks_all') if type(answer) is dict else None
             if type(lacks_all) is not bool or not leads_to(target, answer['into']):
-                raise nonsense(target, path)
+                raise malformed(target, path)
 
             def schedule():
                 self._on_pool(sending.pump)
@@ -209,7 +209,7 @@ class Holding(object):
         self._when_answered(target.call_service_async(SERVICE, 'begin_put_tree', path=path, **options), begun, over)
 
     def _listing(self, digest):
-        """The Listing whose packed form is held here by this digest; None if it is not. All who relay it share it."""
+        """The Listing packed as the content of this digest, shared by all its relays; None if it is not held."""
         known = self._known_listing
         listing = known[1]() if known is not None and known[0] == digest else None
         if listing is None:
@@ -221,7 +221,7 @@ class Holding(object):
         return listing
 
     def _whole(self, digest):
-        """A content that is held here, or arrives, once it is here (bytes); None if it is not, or will not."""
+        """Wait for a content that is held here or arriving (bytes); None if it is neither, or fails to arrive."""
         source = self._open(digest)
         if source is None:
             return None
@@ -244,7 +244,7 @@ class Holding(object):
 
 
 def _is_here(error, contents):
-    """Whether a relay has failed for what this context does not have, and cannot keep."""
+    """Whether a relay has failed because this context lacks a content, and cannot keep it."""
     return isinstance(error, NoRoomError) or contents.failure is not None
 
 

@@ -1,4 +1,4 @@
-"""Listing: the whole manifest of a folder as one content, which contexts between keep and compare from. No I/O."""
+"""Listing: the manifest of a folder as one content, which relays keep and compare with. No I/O."""
 
 import hashlib
 import struct
@@ -44,7 +44,7 @@ class Listing(object):
 
     @classmethod
     def unpack(cls, content):
-        """The reverse. ManifestError."""
+        """Inverse of `pack`. ManifestError."""
         listing = cls()
         unpacker = manifest.Unpacker()
         offset = 0

@@ -8,19 +8,18 @@ import _thread
 import hashlib
 import os
 
+from svcfw.files.contract import ContentReader, ContentWriter, or_zeros, zeros
 from svcfw.files.disk import descriptors
 from svcfw.service.errors import TransferError
 
-_ZEROS = bytes(256 * 1024)
 
-
-class Spool(object):
-    """`size` bytes whose SHA-256 is `digest`; to write, it has the interface of a Writer.
+class Spool(ContentWriter):
+    """`size` bytes whose SHA-256 is `digest`.
 
     fd: a file for the content, closed with the Spool; None: memory.
     """
 
-    #: Whether it is kept for a while also in memory, or when it has failed, once nobody reads it any more.
+    #: Whether it is kept for a while after its last reader, also in memory and after a failure.
     is_kept = False
 
     def __init__(self, digest, size, fd=None):
@@ -64,8 +63,8 @@ class Spool(object):
         """Append `n` zero bytes; on disk a hole."""
         if self.fd is not None:
             os.ftruncate(self.fd, self.offset + n)
-        for start in range(0, n, len(_ZEROS)):
-            self._count(_ZEROS[: n - start])
+        for part in zeros(n):
+            self._count(part)
         self._advance(n)
 
     def fill(self, store):
@@ -127,7 +126,7 @@ class Spool(object):
         return bytes(data)
 
     def _is_sound(self, offset):
-        """Whether what has come at `offset` is of use although not all will: not before the whole was checked."""
+        """Whether bytes at `offset` may be used after a failure: no, because only the whole is verified."""
         return False
 
     def content(self):
@@ -144,7 +143,7 @@ class Spool(object):
 
 
 class Pack(Spool):
-    """Contents one after the other, as they are asked for; each is checked by who receives it.
+    """Contents one after the other, in the order of the requests; the receiver of each checks it.
 
     size: what was asked for so far; most: what that may come to; places: {SHA-256: where the content begins}.
     """
@@ -157,16 +156,16 @@ class Pack(Spool):
         self.places = {}
 
     def _count(self, data):
-        """Each content is checked by who receives it."""
+        """No-op: the receiver of each content checks it."""
 
     def finish(self, digest=None):
-        """All has come that was asked for. TransferError if it has not."""
+        """All requested contents have arrived. Raises TransferError if they have not."""
         if self.offset != self.size:
             raise TransferError('%d of %d bytes have come' % (self.offset, self.size))
         self._complete()
 
     def fail(self, reason):
-        """The rest will not come. What has is good."""
+        """The rest will not arrive. Contents that have arrived stay valid."""
         if self.offset < self.size:
             Spool.fail(self, reason)
 
@@ -174,10 +173,9 @@ class Pack(Spool):
         return offset < self.offset
 
 
-class SpoolReader(object):
-    """One reader of a Spool, with the interface of a Source. on_close(): called once."""
+class SpoolReader(ContentReader):
+    """One reader of a Spool. on_close(): called once."""
 
-    identity = None
     path = None
 
     def __init__(self, spool, on_close):
@@ -189,15 +187,8 @@ class SpoolReader(object):
         self.size = spool.size
         self.offset = 0
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc_info):
-        self.close()
-
     @property
-    def failure(self):
-        """Why the rest cannot be read (str), or None."""
+    def failure(self):  # type: ignore[override]
         return self._spool.failure
 
     def follow(self, wake):
@@ -208,23 +199,16 @@ class SpoolReader(object):
         if data is None:
             return None
         self.offset += len(data)
-        is_zero = len(data) > 64 and data == _ZEROS[: len(data)]
-        return len(data) if is_zero else data
-
-    def skip(self, n):
-        self.offset += n
+        return or_zeros(data)
 
     def again(self):
-        """As Source.again; call it before this one is closed."""
+        """Another one, from its beginning; call it before this one is closed."""
         return SpoolReader(self._spool, _nothing)
 
     def digest(self):
         return self._spool.digest
 
     whole_digest = digest
-
-    def trust(self, digest):
-        """The digest is known anyway."""
 
     def check(self):
         """The content cannot change. Raises TransferError if the rest will not arrive."""

@@ -26,7 +26,7 @@ class Spools(object):
     def begin(self, digest, size):
         """(Spool, whether it is new); None where there is no room.
 
-        Who gets a new one fills it, and calls `filled` then, or when it will not be.
+        The caller fills a new one, and calls `filled` when that is done or has failed.
         """
         with self._lock:
             spool = self._spools.get(digest)
@@ -36,13 +36,13 @@ class Spools(object):
             return None if fd is _NOWHERE else (self._add(Spool(digest, size, fd)), True)
 
     def begin_pack(self, most):
-        """A new Pack, which may come to `most` bytes; None where there is no room. As for `begin`."""
+        """A new Pack of at most `most` bytes; None where there is no room. As for `begin`."""
         with self._lock:
             fd = self._place(most, 0)
             return None if fd is _NOWHERE else self._add(Pack(most, fd))
 
     def grow(self, pack, n):
-        """Whether there is room for `n` bytes more in a Pack, which are to come now."""
+        """Reserve room for `n` bytes more in a Pack; returns whether there is."""
         with self._lock:
             if (
                 not pack.is_filling
@@ -56,7 +56,7 @@ class Spools(object):
     def filled(self, spool, failure=None):
         """The filling of a new one has ended; failure: why it failed (str), or None."""
         with self._lock:
-            spool.is_filling = False  # from now on nobody asks for more to come
+            spool.is_filling = False  # no more will be requested into it
         if failure is not None:
             spool.fail(failure)
         with self._lock:
@@ -77,7 +77,7 @@ class Spools(object):
             spool.readers -= 1
             is_deserted = not spool.readers
         if is_deserted:
-            spool.fail('nobody takes it any more')
+            spool.fail('no receiver is left')
         with self._lock:
             self._settle(spool)
 

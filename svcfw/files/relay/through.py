@@ -3,7 +3,7 @@
 from svcfw.core.context import Sender
 from svcfw.core.latch import Latch
 from svcfw.core.wire.errors import CallError, Error
-from svcfw.files.calls import SERVICE, call, checked, explained, lost_or, nonsense
+from svcfw.files.calls import SERVICE, call, checked, explained, lost_or, malformed
 from svcfw.files.transfers import INLINE_BYTES, MAX_HELD_BYTES, Transfers
 from svcfw.service.errors import TransferError
 
@@ -46,10 +46,10 @@ class Through(object):
             raise explained(self._put.context, self._put.to, e) from e
 
     def _is_partly_there(self):
-        """Ask the target first: of what it has a part of, only the rest travels, straight. Whether that was enough.
+        """Send only what the target lacks, directly, if it has an older version or a part; whether that sufficed.
 
-        What others have an older version of, or a part, goes to each in the same way until all that comes to as much as
-        the whole: so it crosses the link twice at the most, however many there are.
+        Direct transfers of one content by way of one neighbour share a tally: when it exceeds the size of the whole,
+        they stop. So the content crosses the link at most twice, for any number of targets.
         """
         answer = self._put.begin(self._digest, None)
         if answer['is_done']:
@@ -70,7 +70,7 @@ class Through(object):
         return True
 
     def _pass_small(self):
-        """The same for one that travels with the request. Both requests go out at once, in one round trip."""
+        """As `run`, for a content that is sent within the request: hold and relay together take one round trip."""
         put, neighbour, digest = self._put, self._neighbour, self._digest
         for _ in range(ATTEMPTS):
             with self._transfers.alone((neighbour.id, digest)):
@@ -102,10 +102,10 @@ class Through(object):
         except CallError as e:
             raise lost_or(e, self._neighbour, self._put.to) from e
         if not checked(self._neighbour, self._put.to, answer, self._put.source.size)['is_done']:
-            raise nonsense(self._neighbour, self._put.to)
+            raise malformed(self._neighbour, self._put.to)
 
     def _pass(self):
-        """As `run`; None: another sender was to send it and failed."""
+        """As `run`; None: another sender was to send the content, and failed."""
         put, neighbour = self._put, self._neighbour
         answer = call(neighbour, put.to, 'begin_hold', digest=self._digest, size=put.source.size)
         if answer is None:
@@ -140,7 +140,7 @@ class Through(object):
 
 
 class _Relay(object):
-    """The request that `neighbour` relay what it holds. watches: whether to report its progress."""
+    """The request to relay a content that `neighbour` holds. watches: whether to report its progress."""
 
     def __init__(self, put, neighbour, digest, watches):
         self._put = put
@@ -156,7 +156,7 @@ class _Relay(object):
             self._events.put(self._reply)
 
     def _on_progress(self, message):
-        """Loop thread. One at a time is enough, and as much as a neighbour can make us keep."""
+        """Loop thread. Keeps one report at a time, so that a neighbour cannot fill the memory."""
         if self._events.empty():
             self._events.put(message)
 
@@ -173,7 +173,7 @@ class _Relay(object):
         except CallError as e:
             raise lost_or(e, self._neighbour, self._put.to) from e
         if type(passed) is not bool:
-            raise nonsense(self._neighbour, self._put.to)
+            raise malformed(self._neighbour, self._put.to)
         return passed
 
     def _checked(self, event):
@@ -181,9 +181,9 @@ class _Relay(object):
         try:
             done = event.value()
         except Error as e:
-            raise nonsense(self._neighbour, self._put.to) from e
+            raise malformed(self._neighbour, self._put.to) from e
         if type(done) is not int or not 0 <= done <= self._put.source.size:
-            raise nonsense(self._neighbour, self._put.to)
+            raise malformed(self._neighbour, self._put.to)
         return done
 
     def close(self):

@@ -1,8 +1,7 @@
-"""A folder that is relayed, taken apart into messages as svcfw.files.messages.tree_parts does with one that is here."""
+"""RelayedTreeParts: encodes a relayed folder as messages, as svcfw.files.messages.tree_parts does a local one."""
 
 import collections
 
-from svcfw.core.wire.errors import Error
 from svcfw.files.messages.file_parts import FileParts
 from svcfw.files.messages.tree_parts import (
     FILE,
@@ -11,20 +10,19 @@ from svcfw.files.messages.tree_parts import (
     MANIFEST,
     PARTS_AHEAD,
     SMALL_BYTES,
-    from_numbers,
+    Asked,
     numbers,
 )
 from svcfw.files.sending import ASKED, END, WAIT
-from svcfw.service.errors import TransferError
 
-#: Of how many contents it is known that they are wanted, before they are sent.
+#: Contents that the receiver has requested and that are not sent yet; more parts of the manifest wait for them.
 MAX_WANTED = 2000
 
 
 class RelayedTreeParts(object):
-    """The parts of the folder that `listing` (Listing) tells of, whose contents come from `contents` (RelayedContents).
+    """The parts of the folder that `listing` (Listing) describes; it closes `contents` (RelayedContents), their source.
 
-    It closes them.     transfers, context_id, lacks_all, done, is_starved: as of TreeParts.
+    transfers, context_id, lacks_all, done, is_starved: as of TreeParts.
     """
 
     def __init__(self, listing, contents, transfers, context_id, lacks_all):
@@ -37,7 +35,7 @@ class RelayedTreeParts(object):
         self._done = 0
         self._parts = iter(listing.parts)
         self._has_seen_all = False
-        self._asked = collections.deque()  # _Part, until it is known what of it is wanted
+        self._asked = collections.deque()  # Asked, until it is known what of it is wanted
         self._wanted = collections.deque()  # numbers
         self._coming = set()  # digests of those that are sent, as long as nothing is asked
         self._kept = None  # the content that is sent now, and
@@ -83,7 +81,7 @@ class RelayedTreeParts(object):
             was_given(self._context_id, self._files[number][1]) for number in files
         )
         if not self._lacks_all:
-            asked = _Part(files)
+            asked = Asked(frozenset(files))
             self._asked.append(asked)
             self._sending.ask((MANIFEST, part), asked.on_answer)
             return ASKED
@@ -99,14 +97,10 @@ class RelayedTreeParts(object):
         return MANIFEST, part
 
     def _take_answer(self, part):
-        if isinstance(part.answer, Error):
-            raise part.answer
-        wanted = sorted(set(from_numbers(part.answer)))
-        if not part.files.issuperset(wanted):
-            raise TransferError('a file is wanted that is not there')
+        wanted = part.wanted()
         self._want(wanted)
         self._coming.update([self._files[number][1] for number in wanted])
-        self._done += sum([self._files[number][0] for number in part.files.difference(wanted)])
+        self._done += sum([self._files[number][0] for number in part.entries.difference(wanted)])
 
     def _want(self, wanted):
         for number in wanted:
@@ -149,15 +143,3 @@ class RelayedTreeParts(object):
     def _close_kept(self):
         kept, self._kept = self._kept, None
         kept.close()
-
-
-class _Part(object):
-    """Numbers of files that the receiver is asked about; answer: numbers as they came, or an Error."""
-
-    def __init__(self, files):
-        self.files = frozenset(files)
-        self.answer = None
-
-    def on_answer(self, answer):
-        """Loop thread."""
-        self.answer = answer

@@ -1,8 +1,8 @@
-"""A folder on its way by way of the context between, which relays it. Loaded for those behind one.
+"""Put of a folder by way of the next context on the route, which relays it. Loaded for targets that are no children.
 
-The one between gets the manifest first, which it keeps as any content. It compares it with what the target has, and
-asks for those contents that it does not keep itself and that nobody else sends it. These come in one sequence of
-messages, which it keeps and takes the target's from. See svcfw.files.relay.contents for the other side.
+The relay gets the manifest first, and keeps it as any content. It compares it with what the target has, and requests
+those contents that it neither keeps nor gets from another sender. They are sent as one sequence of messages, from which
+the relay serves the target. See svcfw.files.relay.contents for its side.
 """
 
 from svcfw.core.context import Sender
@@ -15,7 +15,7 @@ from svcfw.files.calls import (
     explained,
     leads_to,
     lost_or,
-    nonsense,
+    malformed,
     send,
     wait_for,
 )
@@ -27,16 +27,16 @@ from svcfw.files.sending import Sending
 from svcfw.files.transfers import INLINE_BYTES, Transfers
 from svcfw.service.errors import TransferError
 
-#: How often the one between may not have the manifest any more.
+#: Attempts after which a relay that has dropped the manifest is not used.
 ATTEMPTS = 4
-#: What it may have told us that we have not looked at yet.
+#: Messages of the relay that wait to be processed; more are a protocol error.
 MAX_TOLD = 10000
-#: How often it may ask for each content: again where who sends it to others has failed.
+#: Requests for each content: repeated if the sender that another relay had asked has failed.
 MAX_ASKED = 8
 
 
 def put_tree(context, neighbour, root, to, options, follow, on_progress):
-    """As svcfw.files.client.put_tree by way of `neighbour`; None: it has to go straight. options: dict."""
+    """As svcfw.files.client.put_tree by way of `neighbour`; None: send it directly. options: dict."""
     with Folder(root, follow) as folder:
         put = TreeThrough(context, neighbour, folder.listing, to, options, folder)
         return put.run(lambda done: on_progress and on_progress(done, folder.listing.total))
@@ -57,7 +57,7 @@ class TreeThrough(object):
         self._contents = contents
 
     def run(self, on_progress):
-        """What the target answers (dict); None: it has to go straight. on_progress(bytes done)."""
+        """The target's answer (dict); None: send it directly. on_progress(bytes done)."""
         content, digest = self._listing.pack()
         for _ in range(ATTEMPTS):
             if not self._hold(content, digest):
@@ -79,7 +79,7 @@ class TreeThrough(object):
             raise explained(self._context, self._to, e) if e is feed.error else e
 
     def _hold(self, content, digest):
-        """Have the one between keep the manifest; whether it does."""
+        """Send the manifest to the relay; returns whether it keeps it."""
         neighbour, size = self._neighbour, len(content)
         transfers = Transfers.of(neighbour.router)
         with transfers.alone((neighbour.id, digest)):
@@ -103,7 +103,7 @@ class TreeThrough(object):
 
 
 class _TreeRelay(object):
-    """The request that `neighbour` relay a folder, and what it asks for meanwhile, on the calling thread."""
+    """The request to relay a folder; serves the relay's requests for contents meanwhile, on the calling thread."""
 
     def __init__(self, neighbour, to, feed, files, on_progress):
         self._neighbour = neighbour
@@ -120,7 +120,7 @@ class _TreeRelay(object):
         self._asked = 0
 
     def run(self, arguments):
-        """The answer (dict); False: it cannot keep what it is sent; None: it does not know the manifest."""
+        """The answer (dict); False: the relay cannot keep the contents; None: it does not have the manifest."""
         handle = self._router.add_handler(self._on_told, respondent=self._neighbour)
         reply = None
         try:
@@ -148,7 +148,7 @@ class _TreeRelay(object):
         try:
             value = message.value()
             if self._told > MAX_TOLD:
-                raise DecodeError('it tells too much')
+                raise DecodeError('too many messages of a relay wait')
             if value is None:
                 self._feed.enough()
             elif type(value) is int:
@@ -158,9 +158,9 @@ class _TreeRelay(object):
             elif leads_to(self._neighbour, value) and self._sending is None:
                 self._begin_sending(value)
             else:
-                raise DecodeError('it tells nonsense')
+                raise DecodeError('malformed message of a relay')
         except (DecodeError, CallError) as e:
-            raise nonsense(self._neighbour, self._to) from e
+            raise malformed(self._neighbour, self._to) from e
 
     def _want(self, numbers):
         self._asked += len(numbers)
@@ -193,7 +193,7 @@ class _TreeRelay(object):
         self._settle()
 
     def _settle(self):
-        """It is over once there is an answer, and what others wait for has been sent, too."""
+        """Whether there is an answer, and all contents that other relays wait for have been sent."""
         if self._feed.error is not None:
             self._thread.over(self._feed.error, None)
         elif self._answer is not None and not self._is_sending:
@@ -204,5 +204,5 @@ class _TreeRelay(object):
             return answer
         kinds = {'files': int, 'written': int, 'skipped': list}
         if type(answer) is not dict or any(type(answer.get(name)) is not kind for name, kind in kinds.items()):
-            raise nonsense(self._neighbour, self._to)
+            raise malformed(self._neighbour, self._to)
         return answer

@@ -10,6 +10,7 @@ import time
 from binascii import hexlify, unhexlify
 
 from svcfw.files.disk import descriptors
+from svcfw.files.disk.beside import Beside
 from svcfw.service.errors import CacheFolderError
 
 #: Files in one folder: a listing takes at most some 100 ms, the index of their sizes 3 MB.
@@ -216,15 +217,11 @@ def _listing(folder):
 
 def _write_beside(folder, name, pieces):
     """Write a file under a temporary name, then rename it. After an OSError nothing is left."""
-    temporary = _TEMPORARY + hexlify(os.urandom(8)).decode()
-    fd = os.open(temporary, descriptors.NEW, 0o600, dir_fd=folder)
+    file = Beside(_TEMPORARY + hexlify(os.urandom(8)).decode(), name, folder)
     try:
-        try:
-            for piece in pieces:
-                descriptors.write_all(fd, piece)
-        finally:
-            os.close(fd)
-        os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
-    except BaseException:
-        descriptors.unlink(temporary, folder)
-        raise
+        for piece in pieces:
+            descriptors.write_all(file.fd, piece)
+        file.close()
+        file.put_in_place()
+    finally:
+        file.abandon()

@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
-from svcfw.agent import ops
+from svcfw.agent import requests
+from svcfw.agent.requests import Request
 from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.errors import ChannelError, Error, StartError
 from svcfw.core.wire.frames import GOODBYE, Frame, pack_header
@@ -19,8 +20,14 @@ from svcfw.mux.client.connecting import Connecting
 from svcfw.mux.client.filing import OnProgress
 from svcfw.mux.client.line import Line
 from svcfw.mux.client.starting import MuxError
+from svcfw.mux.client.target import Become, BecomeDialogue, DeferredError, Result, Target
 from svcfw.mux.offer import Offer
+from svcfw.mux.requests import Command, Facts, HostOut, Reset, Summary
 from svcfw.mux.server.telling import About, Cost, about, cost
+
+__all__ = [
+    'Become', 'BecomeDialogue', 'Client', 'DeferredError', 'Interest', 'MuxError', 'Result', 'Target', 'stop',
+]  # fmt: skip
 
 #: Time for its end: it gives its contexts 5 s.
 STOP_S = 20.0
@@ -31,72 +38,6 @@ _codec = Codec()
 
 def _unseen(done: int, total: int) -> None:
     """Ignore progress."""
-
-
-class DeferredError(Error):
-    """A deferred operation has failed; later ones were not performed.
-
-    op: the Client's method; path: its first path; status: the shell tool's exit status; cause: its message.
-    """
-
-    def __init__(self, op: str, path: str, status: int, cause: str) -> None:
-        Error.__init__(self, op, path, status, cause)
-        self.op = op
-        self.path = path
-        self.status = status
-        self.cause = cause
-
-    def __str__(self) -> str:
-        return f'{self.op}: {self.cause}'
-
-
-class Result(NamedTuple):
-    """Exit status and output of a command or module."""
-
-    rc: int
-    stdout: bytes
-    stderr: bytes
-
-
-class BecomeDialogue(Protocol):
-    """Called back while a child of another account starts; an exception ends the request."""
-
-    def build(self, boot_command: str) -> str: ...
-
-    def receive(self, output: bytes) -> bytes | None: ...
-
-    def said(self) -> bytes: ...
-
-    def end(self) -> None: ...
-
-
-class Become(NamedTuple):
-    """Another account of the target. `key` identifies it, password included; equal bytes share one child.
-
-    need_tty: None: give the command a terminal only if it asks for one. has_password: whether a password can be typed
-    on it. `folder`: a folder that the login account has to have (it may begin with ~), in case the other account has
-    the same home and would create it as its own.
-    """
-
-    key: bytes
-    dialogue: BecomeDialogue
-    need_tty: bool | None = False
-    folder: str = ''
-    has_password: bool = False
-
-    def __repr__(self) -> str:
-        return '<Become>'  # the key holds a password
-
-
-class Target(NamedTuple):
-    """A place for operations: `link` as made by svcfw.ansible.options.encode_link, and the account there."""
-
-    link: bytes
-    become: Become | None = None
-    timeout_s: int = 10
-
-    def __repr__(self) -> str:
-        return '<Target>'  # the link holds a password
 
 
 class Interest(NamedTuple):
@@ -194,11 +135,11 @@ class Client:
 
     def facts(self, target: Target) -> dict[str, Any]:
         """home, user, uid, python, version, shell of the login account."""
-        return dict(self._ask(target, protocol.FACTS, ()))
+        return dict(self._ask(target, Facts()))
 
     def expand_user(self, target: Target, name: str) -> str:
         """'~' or '~name' as the target's shell expands it."""
-        return str(self._ask(target, ops.EXPAND, (name,)))
+        return str(self._ask(target, requests.Expand(name)))
 
     def run_module(
         self,
@@ -232,14 +173,14 @@ class Client:
             found = payload.members()
             return is_core is not None and is_core(found), found
 
-        return self._run(target, ops.MODULE, (_offering(job, offer),), members)
+        return self._run(target, requests.Module(_offering(job, offer)), members)
 
     def run_source(
         self, target: Target, source: bytes, interpreter: list[str], env: dict[str, str], offer: Offer | None = None
     ) -> Result:
         """Run the source of a Python program as `interpreter` would that reads it from stdin. offer: as above."""
         job = {'kind': 'source', 'source': source, 'interpreter': list(interpreter), 'env': env}
-        return self._run(target, ops.MODULE, (_offering(job, offer),))
+        return self._run(target, requests.Module(_offering(job, offer)))
 
     def run_command(
         self,
@@ -255,29 +196,29 @@ class Client:
         offer: what the processes of it may ask the controller for, until the run ends.
         """
         terminal = os.environ.get('TERM', '') if tty else None
-        arguments = (executable, text, stdin or b'', terminal)
-        return self._run(target, ops.COMMAND, arguments if offer is None else (*arguments, tuple(offer)))
+        offered = None if offer is None else tuple(offer)
+        return self._run(target, Command(executable, text, stdin or b'', terminal, offered))
 
     def fetch_file(self, target: Target, remote_path: str, local_path: str, on_progress: OnProgress = _unseen) -> int:
         """Copy a file of the target to an existing one; returns its permission bits. OSError for the local file."""
         return filing.fetch(partial(self._ask, target), remote_path, local_path, on_progress)
 
     def summary(self, run: tuple[int, int]) -> tuple[list[tuple[int, str, str]], list[protocol.Method]]:
-        """What services of a run (as in Offer) have said that nobody has shown, and what their methods did."""
-        lines, methods = self._ask(Target(b''), protocol.SUMMARY, (run,))
+        """What services of a run (as in Offer) have printed that no task has shown, and what their methods did."""
+        lines, methods = self._ask(Target(b''), Summary(run))
         return lines, [protocol.Method(*method) for method in methods]
 
     def host_is_out(self, run: tuple[int, int], host: str) -> None:
         """Tell the services of a run that a host, by its name in the inventory, takes no further part in it."""
-        self._ask(Target(b''), protocol.HOST_OUT, (run, host))
+        self._ask(Target(b''), HostOut(run, host))
 
     def flush(self, target: Target) -> None:
         """Wait until all deferred operations are done."""
-        self._ask(target, ops.FLUSH, ())
+        self._ask(target, requests.Flush())
 
     def reset(self, target: Target) -> bool:
         """End the target's context with all its children; True if there was one."""
-        return bool(self._ask(target, protocol.RESET, ()))
+        return bool(self._ask(target, Reset()))
 
     def stop(self) -> None:
         """End the multiplexer and all contexts; returns when they have ended. MuxError if it does not end."""
@@ -309,17 +250,17 @@ class Client:
 
     def mkdtemp(self, target: Target, path: str, umask: int | None) -> None:
         """Make a folder that must not exist, and its missing parents."""
-        self._defer(target, ops.MKDTEMP, (path, umask))
+        self._defer(target, requests.Mkdtemp(path, umask))
 
     def chmod(self, target: Target, paths: list[str], mode: str) -> None:
         """As chmod; the only supported mode is 'u+rwx'."""
         if mode != 'u+rwx':
             raise ValueError(f"unsupported mode {mode!r}: expected 'u+rwx'")
-        self._defer(target, ops.CHMOD, (paths,))
+        self._defer(target, requests.Chmod(paths))
 
     def remove(self, target: Target, path: str, recursive: bool) -> None:
         """As rm; never fails here."""
-        self._defer(target, ops.REMOVE, (path, recursive))
+        self._defer(target, requests.Remove(path, recursive))
 
     # -- the end
 
@@ -343,15 +284,13 @@ class Client:
     def _close(self) -> None:
         self._socket.close()
         if self._connecting is not None:
-            self._connecting.reap()
+            self._connecting.leave()
 
     # -- messages
 
-    def _run(
-        self, target: Target, operation: str, arguments: tuple[Any, ...], members: Callable[[], Any] | None = None
-    ) -> Result:
+    def _run(self, target: Target, request: Request, members: Callable[[], Any] | None = None) -> Result:
         parts: list[tuple[bytes, bytes]] = []
-        rc, stdout, stderr = self._ask(target, operation, arguments, members, lambda *part: parts.append(part))
+        rc, stdout, stderr = self._ask(target, request, members, lambda *part: parts.append(part))
         if parts:
             stdout = b''.join([part[0] for part in parts]) + stdout
             stderr = b''.join([part[1] for part in parts]) + stderr
@@ -360,14 +299,13 @@ class Client:
     def _ask(
         self,
         target: Target,
-        operation: str,
-        arguments: tuple[Any, ...],
+        request: Request,
         members: Callable[[], Any] | None = None,
         on_part: Callable[[bytes, bytes], None] | None = None,
     ) -> Any:
         """Send a request and answer the multiplexer's questions until the result arrives."""
         self._requests += 1
-        self._request(target, operation, arguments, self._requests)
+        self._request(target, request, self._requests)
         dialogue = target.become.dialogue if target.become else None
         try:
             while True:
@@ -401,16 +339,16 @@ class Client:
             if dialogue:
                 dialogue.end()
 
-    def _defer(self, target: Target, operation: str, arguments: tuple[Any, ...]) -> None:
-        self._request(target, operation, arguments, 0)
+    def _defer(self, target: Target, request: Request) -> None:
+        self._request(target, request, 0)
 
-    def _request(self, target: Target, operation: str, arguments: tuple[Any, ...], number: int) -> None:
+    def _request(self, target: Target, request: Request, number: int) -> None:
         self._finish()
         key = None
         if target.become:
-            # It holds a password, which is kept there by nobody, and only typed.
+            # It holds a password, which the multiplexer does not keep: it is only typed.
             key = hashlib.blake2b(target.become.key, key=self._hash_key).digest()
-        self._send(protocol.REQUEST, number, (target.link, key, target.timeout_s, operation, arguments))
+        self._send(protocol.REQUEST, number, (target.link, key, target.timeout_s, request.operation, request.values()))
 
     def _send(self, handle: int, number: int, value: Any) -> None:
         self._line.send(Frame(0, 0, 0, handle, number, 0, _codec.encode(value)))

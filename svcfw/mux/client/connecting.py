@@ -70,8 +70,13 @@ class Connecting:
             self.socket.setsockopt(socket.SOL_SOCKET, option, _SOCKET_BUFFER_BYTES)
         return welcome
 
-    def reap(self) -> None:
-        """Take note of the end of the process that has started a multiplexer."""
+    def leave(self) -> None:
+        """It is closed without having finished. The process that has started a multiplexer may still be there."""
+        if self._starter is not None:
+            starting.let_end(self._starter)
+
+    def _reap(self) -> None:
+        """Take note of the end of that process."""
         if self._starter is not None:
             try:
                 self._starter.wait(starting.START_S)
@@ -83,7 +88,7 @@ class Connecting:
         """Start one, with the lock held. Raises MuxError."""
         self._starter = starting.spawn(self._folder)
         if not self._dial():
-            self.reap()
+            self._reap()
             raise MuxError(f'the multiplexer ended before it was ready. See {rundir.log_path(self._folder)}')
 
     def _may_answer(self) -> bool:
@@ -130,7 +135,7 @@ class Connecting:
         try:
             while data := silence.receive(_WELCOME_BYTES):
                 for frame in reader.feed(data):
-                    self.reap()
+                    self._reap()
                     pid, key = _codec.decode(frame.payload)
                     return pid, key
             if data is None:
@@ -143,7 +148,7 @@ class Connecting:
             self.socket.close()
             raise
         self.socket.close()
-        self.reap()
+        self._reap()
         return None
 
 

@@ -9,7 +9,8 @@ from io import FileIO
 from typing import Any
 
 from svcfw.agent import ops
-from svcfw.mux import protocol
+from svcfw.agent.requests import Fetch, PutKept, Request
+from svcfw.mux.requests import Large, PutPart, PutWhole
 
 #: Bytes of a file in one message: large enough for few messages, small enough not to delay other clients.
 CHUNK_BYTES = 64 * 1024
@@ -17,9 +18,9 @@ _READ_BYTES = 1024 * 1024
 
 #: on_progress(bytes done, bytes in total, 0 if unknown): called often.
 OnProgress = Callable[[int, int], None]
-#: ask(operation, arguments) -> answer; defer(operation, arguments).
+#: ask(request) -> answer; defer(request).
 Ask = Callable[..., Any]
-Defer = Callable[[str, tuple[Any, ...]], None]
+Defer = Callable[[Request], None]
 
 
 def put(ask: Ask, defer: Defer, local_path: str, remote_path: str, on_progress: OnProgress) -> None:
@@ -31,7 +32,7 @@ def put(ask: Ask, defer: Defer, local_path: str, remote_path: str, on_progress: 
         head = _read(file, ops.HELD_BYTES + 1)
         if len(head) <= ops.HELD_BYTES:
             _check(file, before, len(head))
-            defer(protocol.PUT_WHOLE, (remote_path, mode, hashlib.sha256(head).digest(), head))
+            defer(PutWhole(remote_path, mode, hashlib.sha256(head).digest(), head))
             on_progress(len(head), len(head))
         elif not _is_there_already(ask, file, before, remote_path):
             _stream(defer, file, before, head, remote_path, on_progress)
@@ -51,7 +52,7 @@ def fetch(ask: Ask, remote_path: str, local_path: str, on_progress: OnProgress) 
                 (total,) = ops.SIZE.unpack(stderr)
             on_progress(file.tell(), total)
 
-        number, stdout, digest = ask(ops.FETCH, (remote_path,), on_part=keep)
+        number, stdout, digest = ask(Fetch(remote_path), on_part=keep)
         keep(stdout, b'')
         if hashed.digest() != digest:
             raise OSError(errno.EIO, 'checksum mismatch. Fetch it again', remote_path)
@@ -63,7 +64,7 @@ def _is_there_already(ask: Ask, file: FileIO, before: os.stat_result, remote_pat
 
     The file is hashed only if the target may have such a one, judging by its size.
     """
-    known = ask(protocol.LARGE, (before.st_size,)) if stat.S_ISREG(before.st_mode) else []
+    known = ask(Large(before.st_size)) if stat.S_ISREG(before.st_mode) else []
     if not known:
         return False
     hashed = hashlib.sha256()
@@ -75,7 +76,7 @@ def _is_there_already(ask: Ask, file: FileIO, before: os.stat_result, remote_pat
     _check(file, before, size)
     file.seek(ops.HELD_BYTES + 1)
     digest = hashed.digest()
-    return digest in known and bool(ask(ops.PUT_KEPT, (remote_path, before.st_mode & 0o777, digest)))
+    return digest in known and bool(ask(PutKept(remote_path, before.st_mode & 0o777, digest)))
 
 
 def _stream(
@@ -89,14 +90,14 @@ def _stream(
         for data in _chunks(file, head):
             hashed.update(data)
             size += len(data)
-            defer(protocol.PUT_PART, (remote_path, mode, data, flags, b'', 0))
+            defer(PutPart(remote_path, mode, data, flags, b'', 0))
             flags = 0
             on_progress(size, before.st_size)
         _check(file, before, size)
     except OSError:
-        defer(protocol.PUT_PART, (remote_path, mode, b'', ops.PUT_ABANDON, b'', 0))
+        defer(PutPart(remote_path, mode, b'', ops.PUT_ABANDON, b'', 0))
         raise
-    defer(protocol.PUT_PART, (remote_path, mode, b'', ops.PUT_LAST, hashed.digest(), size))
+    defer(PutPart(remote_path, mode, b'', ops.PUT_LAST, hashed.digest(), size))
 
 
 def _chunks(file: FileIO, head: bytes) -> Iterator[bytes]:

@@ -24,6 +24,10 @@ _WIPING = {'PYTHONMALLOC': 'malloc', 'GLIBC_TUNABLES': 'glibc.malloc.tcache_coun
 START_S = 20.0
 
 
+#: Those of this process that were not seen to end. One for each multiplexer that is started: there is hardly ever one.
+_ending: 'list[subprocess.Popen[bytes]]' = []
+
+
 class MuxError(Error):
     """The multiplexer cannot be started or reached."""
 
@@ -79,11 +83,17 @@ def _environment() -> dict[str, str]:
     return {**kept, **_WIPING}
 
 
+def let_end(process: 'subprocess.Popen[bytes]') -> None:
+    """Wait for no process that is about to end, and leave no zombie: as subprocess does, without a word."""
+    _ending[:] = [each for each in (*_ending, process) if each.poll() is None]
+
+
 def spawn(folder: Path) -> 'subprocess.Popen[bytes]':
     """Start a multiplexer; clients may connect when this returns. Raises MuxError. The caller holds the lock.
 
     The process returned ends at once and is to be waited for; one that cannot start closes the socket.
     """
+    _ending[:] = [each for each in _ending if each.poll() is None]
     main = Path(__file__).parents[1] / '__main__.py'
     try:
         log_fd = os.open(rundir.log_path(folder), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)

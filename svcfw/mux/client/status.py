@@ -19,7 +19,7 @@ _codec = Codec()
 
 
 def ask(runtime_dir: Path | None = None) -> dict[str, Any] | None:
-    """The answer to protocol.STATUS (see svcfw.mux.server.status); None if no multiplexer runs.
+    """The answer to protocol.STATUS (see svcfw.mux.server.health.status); None if no multiplexer runs.
 
     Raises MuxError, which names its process, if it does not answer in time; RundirError.
     """

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from svcfw.agent import ops
+from svcfw.agent import ops, requests
 from svcfw.core.message import Message
 from svcfw.core.wire.errors import ChannelError, DecodeError, Error, StartError
 from svcfw.core.wire.limits import MAX_NOISE_BYTES
@@ -47,7 +47,7 @@ class ChildNode(Node):
         # The agent has deadlines of its own for each step; this one is for an agent without.
         self._deadline = parent.router.loop.call_later(3 * timeout_s, self._too_late)
         self._handle = parent.request(
-            ops.CHILD, session, (self.name, command, has_tty, marker, timeout_s), self._on_message
+            session, requests.Child(self.name, command, has_tty, marker, timeout_s), self._on_message
         )
 
     def asked_for_tty(self, has_password: bool) -> bool:
@@ -62,7 +62,7 @@ class ChildNode(Node):
 
     def type(self, data: bytes) -> None:
         """Answer a prompt."""
-        self._parent.tell(ops.CHILD_INPUT, self.session, (self._handle, data))
+        self._parent.tell(self.session, requests.ChildInput(self._handle, data))
 
     def fail(self, error: Error) -> None:
         self._deadline.cancel()
@@ -94,7 +94,7 @@ class ChildNode(Node):
             self._is_gone()
 
         try:
-            handle = self._parent.request(ops.DISMISS, 0, (self.context.id,), gone)
+            handle = self._parent.request(0, requests.Dismiss(self.context.id), gone)
         except ChannelError:
             self._is_gone()  # with the root
 

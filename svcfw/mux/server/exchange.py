@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from svcfw.agent import ops
+from svcfw.agent.requests import Grant, Request
 from svcfw.core.message import Message
 from svcfw.core.stream import Stream
 from svcfw.core.wire.errors import CallError, ChannelError, DecodeError, Error, StartError, WindowError
@@ -33,14 +34,14 @@ class Exchange:
     ChannelError in the constructor if the node is gone.
     """
 
-    def __init__(self, node: Node, session: int, client: Stream, operation: str, arguments: tuple[Any, ...],
+    def __init__(self, node: Node, session: int, client: Stream, request: Request,
                  on_part: OnPart, on_end: OnEnd) -> None:  # fmt: skip
         if node.dead:
             raise ChannelError(node.dead)
         self._node = node
         self._session = session
         self._client = client
-        self._operation = operation
+        self._operation = request.operation
         self._on_part = on_part
         self._on_end = on_end
         self._credit = WINDOW_BYTES
@@ -50,7 +51,7 @@ class Exchange:
         self.received_bytes = 0
         #: Of a module: which run of its process it was, and why that was a new one (kinds.KINDS).
         self.ran = (0, 0)
-        self._handle = node.request(operation, session, arguments, self._on_message)
+        self._handle = node.request(session, request, self._on_message)
 
     @property
     def handle(self) -> int:
@@ -117,7 +118,7 @@ class Exchange:
         def taken() -> None:
             self._credit += size
             self._parts -= 1
-            self._node.tell(ops.GRANT, self._session, (self._handle, size))
+            self._node.tell(self._session, Grant(self._handle, size))
 
         if self._client.is_full():
             self._client.when_room(taken)

@@ -10,12 +10,13 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from svcfw.agent import ops
+from svcfw.agent.requests import Module, Request
+from svcfw.mux.requests import Command
 from svcfw.mux.server.child_node import ChildNode
 from svcfw.mux.server.node import Node
 
 #: After its last use, except for root. A start takes at most some 2 % of this, so slower tasks hardly notice.
-#: Root's is kept as long as the login's: nobody removes root, and nearly every play uses it.
+#: Root's is kept as long as the login's: root is never removed, and nearly every play uses it.
 KEEP_S = 10.0
 #: From its start, for any account, used or not: bounds what a context cannot see of itself; costs less than 0.1 %.
 MAX_AGE_S = 300.0
@@ -48,14 +49,14 @@ def make_room(root: Node) -> None:
         child.retire()
 
 
-def in_the_way(node: Node, operation: str, arguments: tuple[Any, ...]) -> list[ChildNode]:
+def in_the_way(node: Node, request: Request) -> list[ChildNode]:
     """The contexts of other accounts to end before a request is performed on `node`.
 
     Those of accounts that the module `user`, or a command (userdel, usermod, pkill), names. If it was named for another
     reason, its context is started again when needed.
     """
     over = [child for child in _children(node.root) if child is not node and _is_over(child)]
-    text = _text(operation, arguments) if over else b''
+    text = _text(request) if over else b''
     return [child for child in over if _names(text, child)]
 
 
@@ -89,15 +90,14 @@ def _is_over(child: ChildNode) -> bool:
     return child.facts is not None and child.is_idle()
 
 
-def _text(operation: str, arguments: tuple[Any, ...]) -> bytes:
+def _text(request: Request) -> bytes:
     """The text of a request that may name accounts."""
-    if operation == ops.COMMAND:
-        _, command, stdin, _ = arguments
-        return _bytes(command) + b'\n' + _bytes(stdin)
-    if operation == ops.MODULE:
-        name = str(arguments[0].get('fqn', ''))
+    if isinstance(request, Command):
+        return _bytes(request.text) + b'\n' + request.stdin
+    if isinstance(request, Module):
+        name = str(request.job.get('fqn', ''))
         if name.startswith(_ANSIBLE_MODULES) and name[len(_ANSIBLE_MODULES) :] in _ABOUT_ACCOUNTS:
-            return _bytes(arguments[0].get('params', b''))
+            return _bytes(request.job.get('params', b''))
     return b''
 
 

@@ -1,5 +1,9 @@
 """Node: one context with an agent, from its start to its end, and its children of other accounts.
 
+It starts at once; `when_ready` calls back when the agent has answered, or the start has failed. Requests to the agent
+of a child travel through that of its root, so that they keep their order with the root's; what has to pass a failure
+there goes straight (_FREE). Requests, sessions and waiting callbacks hold a node; a retired one leaves when none does.
+
 The base of root_node.py (the context of a login) and child_node.py (of another account below it).
 """
 
@@ -8,7 +12,7 @@ import logging
 from collections.abc import Callable, Hashable
 from typing import Any
 
-from svcfw.agent import ops, packing
+from svcfw.agent import ops, packing, requests
 from svcfw.boot import first_stage
 from svcfw.core import handles
 from svcfw.core.context import Context
@@ -27,12 +31,12 @@ _numbers = itertools.count(1)
 OnReady = Callable[[Error | None], None]
 
 #: Operations on which later failures must not depend go through the root's agent, which knows of its own failures.
-_FREE = frozenset({
-    ops.MEMBERS, ops.FORGET, ops.CONTENT, ops.DROP, ops.PASS, ops.GRANT, ops.CHILD_INPUT, ops.END, ops.ANYWAY,
-    ops.DISMISS, ops.TIMED,
-})  # fmt: skip
-#: Operations whose arguments are mostly text, and much the same each time.
-_TEXTS = frozenset({ops.MODULE, ops.COMMAND})
+_FREE = (
+    requests.Members, requests.Forget, requests.Content, requests.Drop, requests.Pass, requests.Grant,
+    requests.ChildInput, requests.End, requests.Anyway, requests.Dismiss, requests.Timed,
+)  # fmt: skip
+#: Those whose fields are mostly text, and much the same each time.
+_TEXTS = (requests.Module, requests.Command)
 _FACTS = {'home': str, 'user': str, 'uid': int, 'python': str, 'version': tuple, 'shell': str}
 
 
@@ -50,7 +54,7 @@ class StaleError(ChannelError):
 class Node:
     """A context with an agent. `facts` is None until the agent answers; `dead` is the reason once it will not any more.
 
-    A *retired* one gets no new requests: they go to a new one. It ends when nobody holds it any more.
+    A *retired* one gets no new requests: they go to a new one. It ends when no request or session holds it any more.
     Everything runs on the loop thread.
     """
 
@@ -58,6 +62,7 @@ class Node:
         self.router = router
         #: For users: the host, of a child also that it is one.
         self.name = ''
+        #: The node of the login's context: this one, or the one below which it is.
         self.root = root or self
         self.context: Context | None = None
         self.facts: dict[str, Any] | None = None
@@ -65,6 +70,7 @@ class Node:
         self.failure: Error | None = None  # if its start has failed
         #: It ends because it was told to, after all earlier requests.
         self.has_left = False
+        #: {become key: node}; retired ones until they have ended.
         self.children: dict[Hashable, Node] = {}
         self._retired_children: set[Node] = set()
         self._is_retired = False
@@ -78,16 +84,18 @@ class Node:
         self.run = ''
         #: Of a root: the transport and the reason, as text for users.
         self.way = ''
+        #: Names it to clients; never used again.
         self.key = telling.key(next(_numbers))
         self.sent_bytes = 0  # of a root: bytes written to its link
-        self._last_used = router.loop.clock()
         self.began_at = router.loop.clock()
-        self._requests: dict[int, tuple[str, float]] = {}  # operation, and since when
+        #: What keeps it from ending: requests by handle (operation, since when), holders, callbacks of `when_ready`.
+        self._requests: dict[int, tuple[str, float]] = {}
         self._holders: set[Hashable] = set()
         self._waiting: list[OnReady] = []
+        self._last_used = router.loop.clock()
         self.flow: LinkTurns = root.flow if root else LinkTurns(router.loop.clock)
         self.remote_cache: RemoteCache = RemoteCache(
-            lambda operation, *arguments: self.tell(operation, 0, arguments),
+            lambda request: self.tell(0, request),
             self.flow,
             root.remote_cache if root else None,
             lambda: self.context.id,  # type: ignore[union-attr]
@@ -111,15 +119,13 @@ class Node:
 
     # -- messages to the agent
 
-    def request(
-        self, operation: str, session: int, arguments: tuple[Any, ...], on_message: Callable[[Message], None]
-    ) -> int:
+    def request(self, session: int, request: requests.Request, on_message: Callable[[Message], None]) -> int:
         """Send a request; `on_message` gets its messages until `finish(handle)` or a dead one. Returns the handle."""
         assert self.context is not None
         handle = self.router.add_handler(on_message, respondent=self.context)
-        self._requests[handle] = operation, self.router.loop.clock()
+        self._requests[handle] = request.operation, self.router.loop.clock()
         try:
-            self._send(operation, session, arguments, handle)
+            self._send(session, request, handle)
         except BaseException:
             self.finish(handle)
             raise
@@ -131,22 +137,23 @@ class Node:
         self.router.remove_handler(handle)
         self._was_used()
 
-    def tell(self, operation: str, session: int, arguments: tuple[Any, ...]) -> None:
+    def tell(self, session: int, request: requests.Request) -> None:
         """Send a request without answer. No-op if the context is gone."""
-        self._send(operation, session, arguments, 0)
+        self._send(session, request, 0)
 
-    def _send(self, operation: str, session: int, arguments: tuple[Any, ...], reply_to: int) -> None:
+    def _send(self, session: int, request: requests.Request, reply_to: int) -> None:
         assert self.context is not None
         self._last_used = self.router.loop.clock()
-        request = self.router.codec.encode((operation, session, arguments))
-        if self is self.root or operation in _FREE:
-            self._transmit(self.context.id, request, reply_to, operation)
+        encoded = self.router.codec.encode(request.sent_by(session))
+        is_text = isinstance(request, _TEXTS)
+        if self is self.root or isinstance(request, _FREE):
+            self._transmit(self.context.id, encoded, reply_to, is_text)
         else:
-            relay = self.router.codec.encode((ops.RELAY, session, (self.context.id, request)))
-            self._transmit(self.root.context.id, relay, reply_to, operation)  # type: ignore[union-attr]
+            relay = self.router.codec.encode(requests.Relay(self.context.id, encoded).sent_by(session))
+            self._transmit(self.root.context.id, relay, reply_to, is_text)  # type: ignore[union-attr]
 
-    def _transmit(self, context_id: int, request: bytes, reply_to: int, operation: str) -> None:
-        if operation in _TEXTS and packing.is_packed(request):
+    def _transmit(self, context_id: int, request: bytes, reply_to: int, is_text: bool) -> None:
+        if is_text and packing.is_packed(request):
             request = self.router.codec.encode(packing.pack(request))
         own_id = self.router.own_id
         self.router.send(Frame(context_id, own_id, own_id, handles.AGENT, reply_to, 0, request))
@@ -170,7 +177,7 @@ class Node:
         """Ask the agent what it answers at once, and what counts for no use of it. A dead message counts as well."""
         assert self.context is not None
         handle = self.router.add_handler(on_answer, respondent=self.context, once=True)
-        request = self.router.codec.encode((ops.FLUSH, 0, ()))
+        request = self.router.codec.encode(requests.Flush().sent_by(0))
         self.router.send(
             Frame(self.context.id, self.router.own_id, self.router.own_id, handles.AGENT, handle, 0, request)
         )

@@ -3,37 +3,53 @@
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from svcfw.agent import ops
+from svcfw.agent import ops, requests
 from svcfw.core.stream import Stream
 from svcfw.core.wire.errors import CallError, ChannelError, Error, StartError
 from svcfw.mux import protocol
 from svcfw.mux.offer import Offer, decoded
+from svcfw.mux.requests import Command, Large, PutPart, PutWhole
 from svcfw.mux.server import keeping, remote_cache
+from svcfw.mux.server.backlog import ClientRequest
+from svcfw.mux.server.debts import Debts
 from svcfw.mux.server.exchange import Exchange
 from svcfw.mux.server.members import ModuleZips
 from svcfw.mux.server.node import Node, StaleError
+from svcfw.mux.server.root_node import RootNode
 from svcfw.mux.server.services.activations import OnOutcome, ServiceError
 from svcfw.mux.server.services.jobs import Jobs
 from svcfw.mux.server.telling import Telling
 from svcfw.program.router import Router
 
-#: Of ops.COMMAND; a client adds what it offers the processes.
-COMMAND_ARGUMENTS = 4
-_UNANSWERED = frozenset({ops.MKDTEMP, ops.CHMOD, ops.REMOVE})
+_UNANSWERED = (requests.Mkdtemp, requests.Chmod, requests.Remove)
 
 
-class ClientRequest:
-    """One request of the client: its target and operation."""
+class Multiplexer(Protocol):
+    """What a session needs of the Server: the contexts of links, and notice of its own beginning and end."""
 
-    def __init__(self, number: int, value: Any) -> None:
-        self.number = number
-        #: Whether a stale context has refused it.
-        self.was_stale = False
-        self.link, self.become_key, self.timeout_s, self.operation, self.arguments = value
+    router: Router
+    store: ModuleZips
+    jobs: Jobs
 
-    @property
-    def is_waited_for(self) -> bool:
-        return bool(self.number)
+    def welcome(self, session: Any, idle_timeout_s: int) -> None: ...
+    def session_over(self, session: Any) -> None: ...
+    def stop(self) -> None: ...
+    def status(self, asker: Any) -> dict[str, Any]: ...
+    def root(
+        self,
+        link: bytes,
+        timeout_s: float,
+        environment: dict[str, str],
+        python: str | None = None,
+        telling: Telling | None = None,
+    ) -> RootNode: ...
+    def begin(
+        self, link: bytes, timeout_s: float, environment: dict[str, str], python: str | None, telling: Telling
+    ) -> None: ...
+    def current(self, link: bytes) -> RootNode | None: ...
+    def reset(self, link: bytes, on_done: Callable[[bool], None]) -> None: ...
+    def replace(self, stale: Node, link: bytes, start: Callable[[], RootNode]) -> None: ...
+    def retire(self, node: Node) -> None: ...
 
 
 class Requester(Protocol):
@@ -42,6 +58,7 @@ class Requester(Protocol):
     id: int
     stream: Stream
     telling: Telling
+    debts: Debts
     #: The router of the multiplexer, the module zips that it holds, and the jobs whose modules may call services.
     router: Router
     store: ModuleZips
@@ -52,12 +69,9 @@ class Requester(Protocol):
     def step(self, function: Callable[..., None], request: ClientRequest, *arguments: Any) -> None: ...
     def settled(self, request: ClientRequest) -> None: ...
     def advance(self) -> None: ...
-    def uses(self, node: Node) -> None: ...
-    def owes(self, node: Node) -> None: ...
     def send(self, handle: int, number: int, value: Any) -> None: ...
     def deliver(self, request: ClientRequest, handle: int, value: Any) -> None: ...
     def fail(self, request: ClientRequest, error: Error) -> None: ...
-    def tell_lines(self, request: ClientRequest, offer: Offer) -> None: ...
 
 
 class Operations:
@@ -90,8 +104,8 @@ class Operations:
 
     def _ask_for_members(self, request: ClientRequest) -> None:
         """Ask the client at once for what a module consists of, if need be, whether its context is up or not."""
-        if request.operation == ops.MODULE:
-            zip_id = request.arguments[0].get('zip_id')
+        if isinstance(request.content, requests.Module):
+            zip_id = request.content.job.get('zip_id')
             if zip_id and zip_id != self._awaited and self._session.store.find(zip_id) is None:
                 self._awaited = zip_id
                 self._session.send(protocol.NEED_MEMBERS, request.number, None)
@@ -111,71 +125,64 @@ class Operations:
         self._are_made(request, lambda failure: None)
 
     def _are_made(self, request: ClientRequest, on_outcome: OnOutcome) -> bool:
-        offer = offered(request)
+        offer = offered(request.content)
         return offer is None or self._session.jobs.activate(offer, self._session.environment, on_outcome)
 
     def _prepare(self, request: ClientRequest, node: Node) -> None:
-        in_the_way = keeping.in_the_way(node, request.operation, request.arguments)
+        in_the_way = keeping.in_the_way(node, request.content)
         if in_the_way:
             keeping.end(in_the_way, lambda: self._session.step(self._carry_out, request, node))
         else:
             self._carry_out(request, node)
 
     def _carry_out(self, request: ClientRequest, node: Node) -> None:
-        self._session.uses(node)
-        if request.operation in _UNANSWERED:
-            self._tell(request, node, request.operation, request.arguments)
-        elif request.operation == protocol.PUT_WHOLE:
-            self._put_whole(request, node, *request.arguments)
-        elif request.operation == protocol.PUT_PART:
-            node.flow.when_room(lambda: self._session.step(self._put_part, request, node, *request.arguments))
-        elif request.operation == protocol.LARGE:
+        self._session.debts.uses(node)
+        content = request.content
+        if isinstance(content, _UNANSWERED):
+            self._tell(request, node, content)
+        elif isinstance(content, PutWhole):
+            self._put_whole(request, node, content)
+        elif isinstance(content, PutPart):
+            node.flow.when_room(lambda: self._session.step(self._put_part, request, node, content))
+        elif isinstance(content, Large):
             self._session.settled(request)
             self._session.telling.answered(node, 0, 0)
-            self._session.send(protocol.RESULT, request.number, node.remote_cache.large(*request.arguments))
-        elif request.operation == ops.MODULE:
-            self._run_module(request, node)
-        elif request.operation == ops.COMMAND and len(request.arguments) > COMMAND_ARGUMENTS:
-            self._ask(request, node, (*request.arguments[:COMMAND_ARGUMENTS], True), offered(request))
+            self._session.send(protocol.RESULT, request.number, node.remote_cache.large(content.size))
+        elif isinstance(content, requests.Module):
+            self._run_module(request, node, content)
+        elif isinstance(content, Command):
+            command = requests.Command(
+                content.executable, content.text, content.stdin, content.terminal, content.offer is not None
+            )
+            self._ask(request, node, command, offered(content))
         else:
-            self._ask(request, node, request.arguments)
+            self._ask(request, node, content)
 
-    def _put_whole(
-        self, request: ClientRequest, node: Node, path: str, mode: int, digest: bytes, content: bytes
-    ) -> None:
+    def _put_whole(self, request: ClientRequest, node: Node, file: PutWhole) -> None:
         def put() -> None:
-            self._session.step(self._tell, request, node, ops.PUT_HELD, (path, mode, digest))
+            self._session.step(self._tell, request, node, requests.PutHeld(file.path, file.mode, file.digest))
 
-        node.remote_cache.content(digest, content, put)
+        node.remote_cache.content(file.digest, file.content, put)
 
-    def _put_part(
-        self,
-        request: ClientRequest,
-        node: Node,
-        path: str,
-        mode: int,
-        data: bytes,
-        flags: int,
-        digest: bytes,
-        size: int,
-    ) -> None:
+    def _put_part(self, request: ClientRequest, node: Node, part: PutPart) -> None:
         """Send one message's worth of data, and the rest in turn."""
         size_now = node.flow.chunk_bytes()
-        chunk, rest = data[:size_now], data[size_now:]
-        if rest:
-            node.tell(ops.PUT, self._session.id, (path, mode, chunk, flags & ~ops.PUT_LAST, b''))
-            rest_of_it = (path, mode, rest, flags & ~ops.PUT_FIRST, digest, size)
-            node.flow.when_room(lambda: self._session.step(self._put_part, request, node, *rest_of_it))
+        chunk, data = part.data[:size_now], part.data[size_now:]
+        if data:
+            flags = part.flags & ~ops.PUT_LAST
+            node.tell(self._session.id, requests.Put(part.path, part.mode, chunk, flags, b''))
+            rest = PutPart(part.path, part.mode, data, part.flags & ~ops.PUT_FIRST, part.digest, part.size)
+            node.flow.when_room(lambda: self._session.step(self._put_part, request, node, rest))
             return
-        self._tell(request, node, ops.PUT, (path, mode, chunk, flags, digest))
-        if size:
-            node.remote_cache.was_put(digest, size)
+        self._tell(request, node, requests.Put(part.path, part.mode, chunk, part.flags, part.digest))
+        if part.size:
+            node.remote_cache.was_put(part.digest, part.size)
 
-    def _tell(self, request: ClientRequest, node: Node, operation: str, arguments: tuple[Any, ...]) -> None:
+    def _tell(self, request: ClientRequest, node: Node, content: requests.Request) -> None:
         """Send an operation without answer; the next request may start."""
-        node.tell(operation, self._session.id, arguments)
-        if operation != ops.REMOVE:
-            self._session.owes(node)
+        node.tell(self._session.id, content)
+        if not isinstance(content, requests.Remove):
+            self._session.debts.owes(node)
         self._backpressure(node)
         self._session.settled(request)
 
@@ -185,7 +192,7 @@ class Operations:
         if target is not None and target.is_full():
             pause_until_room(self._session.stream, target)
 
-    def _ask(self, request: ClientRequest, node: Node, arguments: tuple[Any, ...], offer: Offer | None = None) -> None:
+    def _ask(self, request: ClientRequest, node: Node, content: requests.Request, offer: Offer | None = None) -> None:
         def part(stdout: bytes, stderr: bytes) -> None:
             self._session.send(protocol.PART, request.number, (stdout, stderr))
 
@@ -199,19 +206,20 @@ class Operations:
             if isinstance(result, (ChannelError, CallError, StartError)):
                 self._session.fail(request, result)
             else:
-                if offer is not None:
-                    self._session.tell_lines(request, offer)
-                if result is False:
-                    node.remote_cache.was_missing(arguments[-1])
+                said = [] if offer is None else self._session.jobs.lines(offer)
+                if said:
+                    self._session.send(protocol.SAID, request.number, said)
+                if result is False and isinstance(content, requests.PutKept):
+                    node.remote_cache.was_missing(content.digest)
                 if exchange is not None:
                     self._session.telling.answered(node, exchange.target_us, exchange.received_bytes, exchange.ran)
                 self._session.deliver(request, protocol.RESULT, result)
             self._session.advance()
 
-        self._exchange = Exchange(node, self._session.id, self._session.stream, request.operation, arguments, part, end)
+        self._exchange = Exchange(node, self._session.id, self._session.stream, content, part, end)
         if offer is not None and node.context is not None:
             # What a command leaves running, as an async one does, may go on asking until the run ends.
-            if request.operation == ops.MODULE:
+            if isinstance(content, requests.Module):
                 self._job = (node.context.id, self._exchange.handle)
             self._session.jobs.begins(node, self._exchange.handle, offer, self._session.environment)
 
@@ -220,9 +228,9 @@ class Operations:
         if job is not None:
             self._session.jobs.is_over(*job)
 
-    def _run_module(self, request: ClientRequest, node: Node) -> None:
+    def _run_module(self, request: ClientRequest, node: Node, described: requests.Module) -> None:
         """Get the members, then run."""
-        job = dict(request.arguments[0], start_s=request.timeout_s)
+        job = dict(described.job, start_s=request.timeout_s)
         zip_id = job.pop('zip_id', None)
         job.pop('offer', None)
         found_zip = self._session.store.find(zip_id) if zip_id is not None else None
@@ -234,16 +242,16 @@ class Operations:
             job['member_list'] = found_zip.member_list
             job['may_reuse'] = job['may_reuse'] and found_zip.may_reuse
             node.remote_cache.members(found_zip.contents)
-        self._ask(request, node, (job,), offered(request))
+        self._ask(request, node, requests.Module(job), offered(described))
 
 
-def offered(request: ClientRequest) -> Offer | None:
+def offered(content: requests.Request) -> Offer | None:
     """What the client offers the processes of a request. DecodeError."""
     value = None
-    if request.operation == ops.MODULE:
-        value = request.arguments[0].get('offer')
-    elif request.operation == ops.COMMAND and len(request.arguments) > COMMAND_ARGUMENTS:
-        value = request.arguments[COMMAND_ARGUMENTS]
+    if isinstance(content, requests.Module):
+        value = content.job.get('offer')
+    elif isinstance(content, Command):
+        value = content.offer
     return None if value is None else decoded(value)
 
 

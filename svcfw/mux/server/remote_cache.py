@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from svcfw.agent import ops
+from svcfw.agent.requests import Content as ContentPart
+from svcfw.agent.requests import Drop, Forget, Members, Pass, Request
 from svcfw.mux.server.members import Content
 from svcfw.mux.server.turns import LinkTurns
 
@@ -25,8 +27,8 @@ MAX_LARGE = 64
 #: Batches whose packed form is kept: hosts that go through the same tasks lack the same.
 MAX_PACKED = 32
 
-#: tell(operation, arguments): sends an operation without answer.
-Tell = Callable[..., None]
+#: tell(request): sends one without answer.
+Tell = Callable[[Request], None]
 
 
 def batches(members: Iterable[Content]) -> Iterator[list[Content]]:
@@ -44,9 +46,10 @@ def batches(members: Iterable[Content]) -> Iterator[list[Content]]:
 
 
 @lru_cache(MAX_PACKED)
-def packed(batch: tuple[Content, ...]) -> tuple[list[tuple[bytes, int]], bytes]:
-    """Arguments of MEMBERS. Packing takes 10 ms for a first module's, which are a quarter of their size then."""
-    return [(digest, len(content)) for digest, content in batch], zlib.compress(b''.join(each[1] for each in batch))
+def packed(batch: tuple[Content, ...]) -> Members:
+    """The request with these. Packing takes 10 ms for a first module's, which are a quarter of their size then."""
+    sizes = [(digest, len(content)) for digest, content in batch]
+    return Members(sizes, zlib.compress(b''.join(each[1] for each in batch)))
 
 
 def pack_ahead(members: Sequence[Content]) -> None:
@@ -84,7 +87,7 @@ class RemoteCache:
         """Send what the agent lacks of a module's (digest, content), before the request that needs them."""
         lacking = self._lacking(members)
         if self._member_bytes + sum(map(len, lacking.values())) > MAX_MEMBER_BYTES:
-            self.tell(ops.FORGET)
+            self.tell(Forget())
             self._members.clear()
             self._member_bytes = 0
             lacking = self._lacking(members)
@@ -98,15 +101,15 @@ class RemoteCache:
 
     def _give_members(self, batch: list[Content]) -> None:
         if self._above is None:
-            self.tell(ops.MEMBERS, *packed(tuple(batch)))
+            self.tell(packed(tuple(batch)))
         else:
             self._above.members(batch)
             self._pass_on(ops.MEMBERS, [digest for digest, _ in batch])
 
-    def _pass_on(self, operation: str, digests: list[bytes]) -> None:
+    def _pass_on(self, kind: str, digests: list[bytes]) -> None:
         assert self._above is not None
         assert self._context_id is not None
-        self._above.tell(ops.PASS, self._context_id(), operation, digests)
+        self._above.tell(Pass(self._context_id(), kind, digests))
 
     # -- contents of files, of at most ops.HELD_BYTES
 
@@ -131,7 +134,7 @@ class RemoteCache:
     def _send_part(self, digest: bytes, content: bytes, start: int) -> None:
         def send() -> None:
             end = start + self._flow.chunk_bytes()
-            self.tell(ops.CONTENT, digest, content[start:end], end >= len(content))
+            self.tell(ContentPart(digest, content[start:end], end >= len(content)))
             if end < len(content):
                 self._send_part(digest, content, end)
             else:
@@ -159,7 +162,7 @@ class RemoteCache:
         while self._contents and sum(self._contents.values()) > maximum:
             dropped.append(self._contents.popitem(last=False)[0])
         if dropped:
-            self.tell(ops.DROP, dropped)
+            self.tell(Drop(dropped))
 
     def kept_bytes(self) -> int:
         """Of modules and contents of small files that the agent holds, as far as is known here."""

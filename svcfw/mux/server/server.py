@@ -16,15 +16,17 @@ from typing import Any
 
 from svcfw.agent import ops, private
 from svcfw.core import handles
-from svcfw.core.loop import Waiter
 from svcfw.core.message import Message
 from svcfw.core.parent.relay import relay_of
 from svcfw.core.stream import Stream
+from svcfw.core.waiter import Waiter
 from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.errors import DecodeError, Error
 from svcfw.core.wire.link import Link
 from svcfw.mux import protocol, rundir
-from svcfw.mux.server import keeping, logfile
+from svcfw.mux.server import keeping
+from svcfw.mux.server.health import logfile
+from svcfw.mux.server.health.watchdog import Watchdog
 from svcfw.mux.server.members import ModuleZips
 from svcfw.mux.server.node import Node
 from svcfw.mux.server.root_node import RootNode
@@ -32,7 +34,6 @@ from svcfw.mux.server.services.jobs import Jobs
 from svcfw.mux.server.session import Session
 from svcfw.mux.server.telling import Telling
 from svcfw.mux.server.turns import LinkTurns
-from svcfw.mux.server.watchdog import Watchdog
 from svcfw.program.router import Router
 from svcfw.transport.spec import Spec
 
@@ -103,7 +104,7 @@ class Server:
         self._loop.watch(self._listener.fileno(), self._on_connect)
         self._loop.call_soon(self._look_for_idle)
         self._loop.call_soon(self._say_alive)
-        self._loop.run(self._over)
+        self._loop.wait(self._over)
         self.router.close()
 
     def _watch_signals(self) -> None:
@@ -168,7 +169,7 @@ class Server:
 
     def status(self, asker: Session) -> dict[str, Any]:
         """The answer to protocol.STATUS of a session that is not counted itself."""
-        from svcfw.mux.server import status  # seldom needed
+        from svcfw.mux.server.health import status  # seldom needed
 
         others = [session for session in self._sessions.values() if session is not asker]
         nodes = (*self._roots.values(), *self._retired)
@@ -318,7 +319,7 @@ class Server:
             return
         session = self._sessions.get(value[0])
         if session is not None:
-            session.on_failure(message.src_id, value[1:])
+            session.debts.on_failure(message.src_id, value[1:])
 
     # -- the end
 

@@ -1,75 +1,40 @@
-"""Session: one client of the multiplexer. Its requests start in order; while one waits, so do later ones."""
+"""Session: one client of the multiplexer. Its requests start in order; while one waits, so do later ones.
+
+A request goes through: `_begin` (what the multiplexer answers itself, failures of earlier ones), `_when_up` (its node),
+`_reach` (the child of the become account, whose command the client builds), Operations (the agent). Each step runs by
+`step`, which turns what it raises into the answer, or begins anew where a stale context has refused.
+"""
 
 import logging
 import os
 import select
-from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
-from svcfw.agent import ops
+from svcfw.agent import requests
 from svcfw.core.stream import Stream
 from svcfw.core.wire.errors import CallError, ChannelError, DecodeError, Error, StartError
 from svcfw.core.wire.frames import Frame
 from svcfw.core.wire.link import Goodbye
 from svcfw.mux import protocol
-from svcfw.mux.offer import Offer
+from svcfw.mux.requests import Facts, HostOut, Reset, Summary
 from svcfw.mux.server import keeping
+from svcfw.mux.server.backlog import Backlog, ClientRequest
 from svcfw.mux.server.child_node import ChildNode
+from svcfw.mux.server.debts import Debts
 from svcfw.mux.server.exchange import Exchange
-from svcfw.mux.server.members import ModuleZips
 from svcfw.mux.server.node import Node, StaleError
-from svcfw.mux.server.operations import ClientRequest, Operations, pause_until_room, raise_error
+from svcfw.mux.server.operations import Multiplexer, Operations, pause_until_room, raise_error
 from svcfw.mux.server.root_node import RootNode
 from svcfw.mux.server.services.activations import ServiceError
-from svcfw.mux.server.services.jobs import Jobs
 from svcfw.mux.server.telling import Telling
-from svcfw.program.router import Router
 
-#: Names of failed operations at the client.
-_CLIENT_METHOD = {
-    ops.PUT: 'put_file', ops.PUT_HELD: 'put_file', ops.FETCH: 'fetch_file', ops.COMMAND: 'run_command',
-    ops.MODULE: 'run_module',
-}  # fmt: skip
 #: What ends the client's wait for its request.
 _ANSWERS = frozenset({protocol.RESULT, protocol.START_FAILED, protocol.DEFERRED_FAILED, protocol.LOST})
-#: Requests queued while a context starts; further ones stay in the socket (backpressure).
-MAX_BACKLOG_BYTES = 1024 * 1024
 #: Added to a command's time-out for the news of it, as in the stock connection.
 BECOME_GRACE_S = 2
 
 _log = logging.getLogger('svcfw.mux')
-
-#: (operation, path, status, cause)
-Failure = tuple[str, str, int, str]
-
-
-class Multiplexer(Protocol):
-    """What a session needs of the Server: the contexts of links, and word of its own beginning and end."""
-
-    router: Router
-    store: ModuleZips
-    jobs: Jobs
-
-    def welcome(self, session: 'Session', idle_timeout_s: int) -> None: ...
-    def session_over(self, session: 'Session') -> None: ...
-    def stop(self) -> None: ...
-    def status(self, asker: 'Session') -> dict[str, Any]: ...
-    def root(
-        self,
-        link: bytes,
-        timeout_s: float,
-        environment: dict[str, str],
-        python: str | None = None,
-        telling: Telling | None = None,
-    ) -> RootNode: ...
-    def begin(
-        self, link: bytes, timeout_s: float, environment: dict[str, str], python: str | None, telling: Telling
-    ) -> None: ...
-    def current(self, link: bytes) -> RootNode | None: ...
-    def reset(self, link: bytes, on_done: Callable[[bool], None]) -> None: ...
-    def replace(self, stale: Node, link: bytes, start: Callable[[], RootNode]) -> None: ...
-    def retire(self, node: Node) -> None: ...
 
 
 class Session:
@@ -85,27 +50,26 @@ class Session:
         self._server = server
         self.router, self.store, self.jobs = server.router, server.store, server.jobs
         self._codec = self.router.codec
-        self._environment: dict[str, str] | None = None
+        #: From the greeting: the client's environment, empty before it and after the end, and Spec.modules_python.
+        self.environment: dict[str, str] = {}
         self._python: str | None = None
-        self._backlog: deque[Frame] = deque()
-        self._backlog_bytes = 0
-        self._is_paused = False
-        self._current: ClientRequest | None = None  # starting, or waiting
+        #: Requests that wait for the current one, which is starting or waiting.
+        self._backlog = Backlog(self._codec)
+        self._current: ClientRequest | None = None
         self._is_advancing = False
+        self.debts = Debts(session_id)
         self.telling = Telling(session_id, server.router.loop.clock, lambda handle, value: self.send(handle, 0, value))
         self._operations = Operations(self)
+        #: The child whose prompts this client answers; what its command for that child is passed to; whether the child
+        #: gets a terminal if it asks, and a password there.
+        self._child: ChildNode | None = None
         self._on_command: Callable[[Any], None] | None = None
-        self._may_use_tty = False  # whether a child started for this client gets a terminal if it asks
-        self._has_password = False  # for that child
-        self._child: ChildNode | None = None  # its prompts are answered by this client
-        self._used: set[Node] = set()
-        self._owing: set[Node] = set()  # held nodes with operations that may not be done yet
-        self._held: set[Node] = set()  # held by the current request
-        self._takes_stale = False  # from now on: the context may be changing all the time
-        self._failure: Failure | None = None  # reported by an agent
-        self._refusal: Error | None = None  # why a deferred operation could not be sent
-        self._has_greeted = self._has_said_goodbye = False
-        self._asked = 0  # the number of the request whose answer the client waits for
+        self._may_use_tty = self._has_password = False
+        self._has_said_goodbye = False
+        #: Whether it is a client that uses contexts; `svcfw status` is none.
+        self.has_greeted = False
+        #: The number of the request whose answer the client waits for.
+        self._asked = 0
         self._is_over = False
 
     # -- from the client
@@ -125,12 +89,11 @@ class Session:
             if event.reply_to:
                 self._asked = event.reply_to
                 self.telling.arrived()
-            self._put_back(event)
+            self._backlog.put(event, self.stream)
             self.advance()
         elif event.handle == protocol.HELLO:
-            environment, idle_timeout_s, self._python, run, ssh_verbosity = self._codec.decode(event.payload)
-            self._environment = environment
-            self._has_greeted = True
+            self.environment, idle_timeout_s, self._python, run, ssh_verbosity = self._codec.decode(event.payload)
+            self.has_greeted = True
             self.telling.run, self.telling.is_wanted = str(run), ssh_verbosity is not None
             self.telling.ssh_verbosity = int(ssh_verbosity or 0)
             self._server.welcome(self, idle_timeout_s)
@@ -170,24 +133,21 @@ class Session:
         if self._is_over:
             return
         self._is_over = True
-        self._environment = None  # there may be secrets in it
+        self.environment = {}  # there may be secrets in it
         self._backlog.clear()
         self._operations.close()
         if self._current is not None:
             self.settled(self._current)
         if self._child is not None and self._child.facts is None:
             self._child.given_up = True
-        for node in self._used:
-            if node.facts is not None and not node.dead:
-                node.tell(ops.END, self.id, ())
-        self._forgive()
+        self.debts.leave()
         self._server.session_over(self)
 
     # -- to the client
 
     def say_alive(self) -> None:
         """Tell the client that the multiplexer is there, if it may be waiting: for an answer, or to be read from."""
-        is_waiting = self._asked or self._current or self._backlog or self._owing
+        is_waiting = self._asked or self._current or self._backlog or self.debts.has_any()
         if is_waiting and not self.stream.is_full():
             self.send(protocol.ALIVE, 0, None)
 
@@ -203,28 +163,16 @@ class Session:
 
     def deliver(self, request: ClientRequest, handle: int, value: Any) -> None:
         """Send the answer, unless a deferred operation failed."""
-        self._forgive()
-        if self._failure is not None:
-            failure, self._failure = self._failure, None
+        failure = self.debts.take_failure()
+        if failure is not None:
             self.send(protocol.DEFERRED_FAILED, request.number, failure)
         else:
             self.send(handle, request.number, value)
 
-    def tell_lines(self, request: ClientRequest, offer: Offer) -> None:
-        """What services of the client's run have said, before the answer."""
-        lines = self.jobs.lines(offer)
-        if lines:
-            self.send(protocol.SAID, request.number, lines)
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """The client's."""
-        return self._environment or {}
-
     def fail(self, request: ClientRequest, error: Error) -> None:
         if not request.is_waited_for:
-            if request.operation != ops.REMOVE and self._refusal is None:
-                self._refusal = error
+            if not isinstance(request.content, requests.Remove):
+                self.debts.refused(error)
         elif isinstance(error, StartError):
             # The agent was not asked, and may still have a failure to report: the next answer brings it.
             self.send(protocol.START_FAILED, request.number, error.args)
@@ -236,80 +184,22 @@ class Session:
         else:
             self.deliver(request, protocol.LOST, str(error))
 
-    @property
-    def has_greeted(self) -> bool:
-        """Whether it is a client that uses contexts; `svcfw status` is none."""
-        return self._has_greeted
-
     def held_bytes(self) -> int:
         """What is kept for the client: requests that wait, and answers that it has not taken."""
-        return self._backlog_bytes + self.stream.queued_bytes
-
-    def on_failure(self, context_id: int, failure: Failure) -> None:
-        """An agent reports a failed operation; only an agent that this session uses can."""
-        nodes = [node for node in self._used if node.context and node.context.id == context_id]
-        if self._failure is None and nodes:
-            operation, path, status, cause = failure
-            self._failure = (_CLIENT_METHOD.get(operation, operation), path, status, cause)
-            if operation == ops.PUT_HELD:
-                nodes[0].remote_cache.doubt()
-
-    # -- for operations on nodes
-
-    def uses(self, node: Node) -> None:
-        """The client uses this node, which is up: it gets failures there, and tells the agent when it leaves."""
-        self._used.add(node)
-        if self._takes_stale or node.is_last_resort():
-            node.tell(ops.ANYWAY, self.id, ())
-
-    def hold(self, request: ClientRequest, node: Node) -> None:
-        """Prevent this node's end until the request is settled."""
-        if self._current is request:
-            self._held.add(node)
-            node.hold(request)
-
-    def owes(self, node: Node) -> None:
-        """An operation without answer was sent to this node."""
-        self._owing.add(node)
-        node.hold(self)
-
-    def _forgive(self) -> None:
-        """All operations without answer are done, or their failure has been reported."""
-        for node in list(self._owing):
-            self._paid(node)
-
-    def _paid(self, node: Node) -> None:
-        """The operations sent to this node are done, or will not be."""
-        self._owing.discard(node)
-        node.release(self)
+        return self._backlog.size_bytes + self.stream.queued_bytes
 
     def needs(self, node: Node) -> bool:
         """Whether the client is still there and has a request or operation at this node.
 
         Its end is not noticed while nothing is read from it because a host does not take what it sends.
         """
-        if node not in self._held and node not in self._owing:
+        if not self.debts.is_at(node):
             return False
         poller = select.poll()
         poller.register(self._fd, 0)
         return not self.stream.closed and not poller.poll(0)
 
     # -- the queue of requests
-
-    def _put_back(self, frame: Frame) -> None:
-        self._backlog.append(frame)
-        self._backlog_bytes += len(frame.payload)
-        if self._backlog_bytes > MAX_BACKLOG_BYTES and not self._is_paused:
-            self._is_paused = True
-            self.stream.pause_reading()
-
-    def _take(self) -> ClientRequest:
-        frame = self._backlog.popleft()
-        self._backlog_bytes -= len(frame.payload)
-        if self._is_paused and not self._backlog:
-            self._is_paused = False
-            self.stream.resume_reading()
-        return ClientRequest(frame.reply_to, self._codec.decode(frame.payload))
 
     def advance(self) -> None:
         """Start requests until one has to wait."""
@@ -319,7 +209,7 @@ class Session:
         try:
             while self._backlog and self._current is None:
                 try:
-                    self._current = request = self._take()
+                    self._current = request = self._backlog.take(self.stream)
                 except (Error, TypeError, ValueError) as exc:
                     self._break_off(f'it sent what is no request: {exc}')
                     return
@@ -349,26 +239,21 @@ class Session:
         """The next request may start."""
         if self._current is request:
             self._current = None
-            self._let_go(request)
-
-    def _let_go(self, request: ClientRequest) -> None:
-        held, self._held = self._held, set()
-        for node in held:
-            node.release(request)
+            self.debts.let_go(request)
 
     def _carry_out_anew(self, request: ClientRequest, error: StaleError) -> None:
         """A stale context has refused the request, with earlier ones done: use a new context.
 
         Once. A context that changes all the time is then used as it is, for all further requests of this client.
         """
-        self._let_go(request)
-        self._paid(error.said_by)
-        if self._takes_stale:
+        self.debts.let_go(request)
+        self.debts.paid(error.said_by)
+        if self.debts.takes_stale:
             self.step(raise_error, request, ChannelError(str(error)))  # it was told to perform it nevertheless
             return
         _log.info('client %d: %s', self.id, error)
         if request.was_stale:
-            self._takes_stale = True
+            self.debts.takes_stale = True
         else:
             request.was_stale = True
             self._replace(request, error.said_by)
@@ -384,69 +269,57 @@ class Session:
         """Wait for operations at a retired node before anything starts elsewhere."""
 
         def end(result: Any) -> None:
-            self._paid(node)
-            if isinstance(result, Error) and self._refusal is None:
-                self._refusal = result
+            self.debts.paid(node)
+            if isinstance(result, Error):
+                self.debts.refused(result)
             self.step(self._begin, request)
 
-        node.tell(ops.ANYWAY, self.id, ())
+        node.tell(self.id, requests.Anyway())
         if node is not node.root:
-            node.root.tell(ops.ANYWAY, self.id, ())
-        Exchange(node, self.id, self.stream, ops.FLUSH, (), lambda *part: None, end)
+            node.root.tell(self.id, requests.Anyway())
+        Exchange(node, self.id, self.stream, requests.Flush(), lambda *part: None, end)
 
     def _begin(self, request: ClientRequest) -> None:
-        if self._environment is None:
+        if not self.has_greeted:
             raise DecodeError('a request before the greeting')
-        elsewhere = next((node for node in self._owing if node.is_retired and not node.dead), None)
-        if request.operation == protocol.RESET:
-            self._refusal = self._failure = None
-            self._forgive()
+        elsewhere = self.debts.elsewhere()
+        content = request.content
+        if isinstance(content, Reset):
+            self.debts.clear()
             self.settled(request)
             self._server.reset(request.link, lambda existed: self.send(protocol.RESULT, request.number, existed))
             return
-        if request.operation == protocol.SUMMARY:
+        if isinstance(content, Summary):
             self.settled(request)
-            (run,) = request.arguments
-            self.jobs.summary(run, lambda value: self.send(protocol.RESULT, request.number, value))
+            self.jobs.summary(content.run, lambda value: self.send(protocol.RESULT, request.number, value))
             return
-        if request.operation == protocol.HOST_OUT:
+        if isinstance(content, HostOut):
             self.settled(request)
-            self.jobs.host_is_out(*request.arguments)
+            self.jobs.host_is_out(content.run, content.host)
             self.send(protocol.RESULT, request.number, None)
             return
         if elsewhere is not None:
             self._settle_up(request, elsewhere)
             return
         if request.is_waited_for:
-            self._check_unanswered()
-        elif self._refusal is not None:
+            self.debts.check()
+        elif self.debts.is_refused:
             self.settled(request)  # dropped after a failure
             return
-        elif any(node.dead for node in self._owing):
-            raise ChannelError('what came before it was done elsewhere')
-        self._used = {node for node in self._used if not node.dead}
+        else:
+            self.debts.require_alive()
+        self.debts.forget_dead()
         self._operations.foresee(request)
         self._when_up(request, self._root(request), self._reach)
 
     def _root(self, request: ClientRequest) -> RootNode:
-        environment = self._environment or {}
+        environment = self.environment
         return self._server.root(request.link, request.timeout_s, environment, self._python, self.telling)
-
-    def _check_unanswered(self) -> None:
-        """Raise why an earlier deferred operation was not done, and clear the failure."""
-        refusal, self._refusal = self._refusal, None
-        dead = [node for node in self._owing if node.dead]
-        lost = [node.dead for node in dead if not node.has_left]
-        for node in dead:
-            self._paid(node)
-        if lost:
-            raise ChannelError(str(lost[0]))
-        if refusal is not None:
-            raise refusal
 
     def _when_up(self, request: ClientRequest, node: Node, then: Callable[[ClientRequest, Node], None]) -> None:
         """Continue with `then` once the node's agent answers."""
-        self.hold(request, node)
+        if self._current is request:
+            self.debts.hold(request, node)
 
         def ready(error: Error | None) -> None:
             if error is None:
@@ -478,8 +351,8 @@ class Session:
 
     def _reach(self, request: ClientRequest, root: Node) -> None:
         """Find or start the child of the become account, then perform the request."""
-        self.uses(root)
-        if request.operation == protocol.FACTS:
+        self.debts.uses(root)
+        if isinstance(request.content, Facts):
             self.settled(request)
             self.telling.answered(root, 0, 0)
             self.send(protocol.RESULT, request.number, root.facts)
@@ -521,7 +394,7 @@ class Session:
 
         def carry_out(request: ClientRequest, child: Node) -> None:
             if folder and child.facts['home'] == root.facts['home']:  # type: ignore[index]
-                root.tell(ops.ENSURE, self.id, (folder, 0o077))
+                root.tell(self.id, requests.Ensure(folder, 0o077))
             self._operations.carry_out(request, child)
 
         self._when_up(request, child, carry_out)

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
-from svcfw.agent import ops
+from svcfw.agent.requests import Request, Timed
 from svcfw.mux import protocol
 
 _MICRO = 1_000_000
@@ -62,7 +62,7 @@ class Reported(Protocol):
     @property
     def run(self) -> str: ...
     def said(self) -> str: ...
-    def tell(self, operation: str, session: int, arguments: tuple[Any, ...]) -> None: ...
+    def tell(self, session: int, request: Request) -> None: ...
 
 
 class ReportedRoot(Reported, Protocol):
@@ -113,7 +113,7 @@ class Telling:
             self._about(node)
             if node.key not in self._timed:
                 self._timed.add(node.key)
-                node.tell(ops.TIMED, self._session, ())
+                node.tell(self._session, Timed())
 
     def failed(self, node: Reported) -> None:
         """The node cannot be started."""

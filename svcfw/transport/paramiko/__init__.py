@@ -1,4 +1,4 @@
-"""Paramiko transport: reaches a host without an ssh program. Threads implement the interface of Process.
+"""Paramiko transport: reaches a host without an ssh program. Threads stand for the process.
 
 Controller only, Python 3.11. `launch` returns at once; a thread logs in and starts the first stage, then two threads
 copy bytes between the channel and our ends. All end with the channel, or when `kill` or `close` is called.
@@ -15,7 +15,8 @@ import paramiko
 
 from svcfw.core.wire.errors import StartError
 from svcfw.transport import failures, messages
-from svcfw.transport.dialogue import Dialogue
+from svcfw.transport.contract import Process
+from svcfw.transport.dialogue import LoginDialogue
 from svcfw.transport.paramiko.login import Login
 from svcfw.transport.spec import Spec
 
@@ -25,12 +26,10 @@ _CHUNK_BYTES = 128 * 1024
 logging.getLogger('paramiko').addHandler(logging.NullHandler())
 
 
-class ChannelProcess:
-    """A connection with the interface of `svcfw.transport.process.Process`."""
+class ChannelProcess(Process):
+    """A connection, which stands for a process: it has none here."""
 
-    tty_fd = None
-    pid = None
-    argv = ()
+    pid = None  # type: ignore[assignment]
 
     def __init__(self, spec: Spec, command: str) -> None:
         self.failure: StartError | None = None
@@ -47,9 +46,8 @@ class ChannelProcess:
             raise
         os.set_blocking(err_fd, False)
         ours.setblocking(False)
-        self.err_fd: int | None = err_fd
-        self.in_fd: int | None = ours.detach()
-        self.out_fd: int | None = self.in_fd
+        self.err_fd = err_fd
+        self.in_fd = self.out_fd = ours.detach()
         self._thread = threading.Thread(target=self._run, name=f'svcfw paramiko {spec.host}', daemon=True)
         self._thread.start()
 
@@ -67,15 +65,6 @@ class ChannelProcess:
             self._link.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
-
-    def close_tty(self) -> None:
-        """No-op: there is no terminal."""
-
-    def release(self) -> tuple[int | None, int | None, int | None]:
-        """Give up ownership of (in_fd, out_fd, err_fd): the caller closes them."""
-        fds = self.in_fd, self.out_fd, self.err_fd
-        self.in_fd = self.out_fd = self.err_fd = None
-        return fds
 
     def close(self) -> None:
         """Close all our ends. The remote program reads end-of-file."""
@@ -143,14 +132,14 @@ class ChannelProcess:
             pass
 
 
-def launch(spec: Spec, size: int) -> tuple[ChannelProcess, Dialogue]:
-    """Start connecting to `spec`: (ChannelProcess, Dialogue). The first stage reads `size` bytes from its stdin.
+def launch(spec: Spec, size: int) -> tuple[ChannelProcess, LoginDialogue]:
+    """Start connecting to `spec`: (ChannelProcess, LoginDialogue). The first stage reads `size` bytes from its stdin.
 
     Raises StartError: kind 'option' for an interpreter that cannot be quoted, 'busy' for an exhausted resource here.
     """
     text = spec.boot_text(size)
     try:
-        return ChannelProcess(spec, text), Dialogue(spec.host, messages.SSH)
+        return ChannelProcess(spec, text), LoginDialogue(spec.host, messages.SSH)
     except OSError as exc:
         raise failures.cannot_run(spec.host, 'a connection', exc, '') from exc
 

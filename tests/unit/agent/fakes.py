@@ -5,7 +5,8 @@ import select
 from collections.abc import Callable
 from typing import Any
 
-from svcfw.core.loop import Loop, Waiter
+from svcfw.core.loop import Loop
+from svcfw.core.waiter import Waiter
 from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.frames import Frame
 from tests.support.timing import seconds

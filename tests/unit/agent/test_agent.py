@@ -352,14 +352,14 @@ def test_a_folder_that_is_to_be_there(served, tmp_path, monkeypatch):
 
 
 def test_a_command(served):
-    message = served.ask(ops.COMMAND, '/bin/sh', 'echo out; exit 3', b'', None)
+    message = served.ask(ops.COMMAND, '/bin/sh', 'echo out; exit 3', b'', None, False)
     assert served.result(message) == (ops.DONE, 3, b'out\n', b'')
     assert served.agent._jobs == {}
 
 
 def test_who_wants_to_know_is_told_how_long_it_took_here(served):
     served.tell(ops.TIMED)
-    message = served.ask(ops.COMMAND, '/bin/sh', 'echo out; sleep 0.1', b'', None)
+    message = served.ask(ops.COMMAND, '/bin/sh', 'echo out; sleep 0.1', b'', None, False)
     *result, took_us = served.result(message)
     assert result == [ops.DONE, 0, b'out\n', b'']
     assert type(took_us) is int
@@ -371,7 +371,7 @@ def test_who_wants_to_know_is_told_how_long_it_took_here(served):
     ('executable', 'status', 'words'), [('/nonexistent', 127, 'No such file'), ('/etc', 126, 'Permission denied')]
 )
 def test_a_command_that_cannot_be_run(served, executable, status, words):
-    (answer,) = served.ask(ops.COMMAND, executable, 'x', b'', None).replies
+    (answer,) = served.ask(ops.COMMAND, executable, 'x', b'', None, False).replies
     assert answer[:3] == (ops.DONE, status, b'')
     assert words.encode() in answer[3]
     assert served.agent._jobs == {}
@@ -449,7 +449,7 @@ def test_members_that_were_never_sent(served):
 
 def test_what_runs_ends_with_the_context(served, tmp_path):
     text = f'trap "" TERM; echo $$ > {tmp_path}/pid; while :; do sleep 1000; done'
-    served.ask(ops.COMMAND, '/bin/sh', text, b'', None)
+    served.ask(ops.COMMAND, '/bin/sh', text, b'', None, False)
     served.router.until(lambda: (tmp_path / 'pid').exists() and (tmp_path / 'pid').read_text(), 'the job')
     for function in served.router.on_end:
         function()
@@ -515,7 +515,7 @@ def test_a_stale_context_refuses_before_it_does_anything(stale, tmp_path):
     stale.tell(ops.MKDTEMP, str(tmp_path / 'made'), None)
     assert (tmp_path / 'made').is_dir()
     for arguments in (
-        (ops.COMMAND, '/bin/sh', f'touch {tmp_path}/touched', b'', False),
+        (ops.COMMAND, '/bin/sh', f'touch {tmp_path}/touched', b'', None, False),
         (ops.MODULE, source(f'open("{tmp_path}/touched", "w")')),
         (ops.EXPAND, '~'),
         (ops.RELAY, 9, b'request'),

@@ -7,6 +7,7 @@ import pytest
 from svcfw.agent import children as module
 from svcfw.agent import ops
 from svcfw.agent.children import Children
+from svcfw.agent.requests import Child
 from svcfw.core.wire.errors import CallError, StartError
 from svcfw.core.wire.limits import MAX_NOISE_BYTES
 from svcfw.transport.dialogue import STDERR, STDIN, STDOUT, TTY, Fail
@@ -79,7 +80,7 @@ def children(router, starter):
 
 def start(children, marker='MARK', session=7, timeout_s=1000):
     message = FakeMessage(reply_to=5)
-    children.start(message, session, 'name', ['/bin/sh', '-c', 'x'], True, marker, timeout_s)
+    children.start(message, session, Child('name', ['/bin/sh', '-c', 'x'], True, marker, timeout_s))
     return message, children._starting.get(5)
 
 

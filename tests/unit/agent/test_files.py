@@ -10,6 +10,7 @@ import pytest
 from svcfw.agent import files, ops
 from svcfw.agent.files import Download, Failure
 from svcfw.agent.puts import Puts
+from svcfw.agent.requests import Put
 from svcfw.files.disk.upload import Upload
 from tests.support.hosts import CHECKOUT
 from tests.support.interpreters import need_python
@@ -23,7 +24,7 @@ def sha256(data):
 
 
 def begin_put(path):
-    Puts(None).put(7, path, 0o600, b'', ops.PUT_FIRST, b'')
+    Puts(None).put(7, Put(path, 0o600, b'', ops.PUT_FIRST, b''))
 
 
 def mode(path):

@@ -1,19 +1,13 @@
 """What is said of transfers, and what is not."""
 
 from svcfw.ansible.progress import INTERVAL_S, Progress
+from tests.support.loops import Clock
 
 MIB = 1024 * 1024
 
 
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 def test_long_transfers_are_told_now_and_then() -> None:
-    clock = Clock()
+    clock = Clock(100.0)
     said: list[str] = []
     progress = Progress('PUT x', said.append, clock)
     for second in range(1, 13):
@@ -23,7 +17,7 @@ def test_long_transfers_are_told_now_and_then() -> None:
 
 
 def test_what_has_no_size_is_told_without_one() -> None:
-    clock = Clock()
+    clock = Clock(100.0)
     said: list[str] = []
     progress = Progress('FETCH x', said.append, clock)
     clock.now += INTERVAL_S

@@ -10,7 +10,7 @@ import pytest
 
 from svcfw.boot import first_stage
 from svcfw.transport import messages
-from svcfw.transport.dialogue import STDERR, Dialogue
+from svcfw.transport.dialogue import STDERR, LoginDialogue
 from tests.support.interpreters import find_python, need_python
 from tests.support.timing import seconds
 
@@ -207,7 +207,7 @@ def test_a_host_without_descriptors_is_not_one_without_python() -> None:
     )  # fmt: skip
     assert result.returncode == 127
     for language in (messages.SSH, messages.LOCAL):
-        dialogue = Dialogue('web1', language)
+        dialogue = LoginDialogue('web1', language)
         dialogue.receive(STDERR, result.stderr.encode())
         assert dialogue.ended(127).kind == 'busy'
 

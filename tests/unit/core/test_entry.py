@@ -41,7 +41,9 @@ class Bare:
 
     def __init__(self, python: str, redirections: str = '') -> None:
         ours, theirs = socket.socketpair()
-        config = {'id': 1, 'name': 'bare', 'parents': (0,), 'ids': None, 'marker': b'MARK', 'log_level': 30}
+        config = {
+            'id': 1, 'name': 'bare', 'parents': (0,), 'ids': None, 'marker': b'MARK', 'log_level': 30, 'extensions': {},
+        }  # fmt: skip
         second_stage = first_stage.second_stage(bundle.packed(), first_stage.configuration(config))
         command = ['/bin/sh', '-c', f'exec "$@" {redirections}', 'sh', *first_stage.argv([python], len(second_stage))]
         self.process = subprocess.Popen(command, stdin=theirs, stdout=theirs, start_new_session=True)

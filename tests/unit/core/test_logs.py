@@ -8,9 +8,9 @@ import pytest
 
 from svcfw.core import handles, logs
 from svcfw.core.context import Context
-from svcfw.core.loop import Waiter
 from svcfw.core.parent import logsink
 from svcfw.core.stream import HIGH_WATER_BYTES
+from svcfw.core.waiter import Waiter
 from svcfw.core.wire.frames import Frame
 from svcfw.program.router import Router
 from tests.support import bare, called, children

@@ -8,19 +8,11 @@ from typing import Any
 
 import pytest
 
-from svcfw.core.loop import Loop, Waiter
+from svcfw.core.loop import Loop
+from svcfw.core.waiter import Waiter
 from svcfw.core.wire.errors import ChannelError
+from tests.support.loops import Clock
 from tests.support.routers import LONG
-
-
-class Clock:
-    """Time as the test says."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
@@ -97,7 +89,7 @@ def test_a_deadline_ends_the_wait_of_a_follower(loop: Loop) -> None:
 
 
 def test_timers_run_in_their_order_and_cancelled_ones_do_not(errors: list[Exception]) -> None:
-    clock = Clock()
+    clock = Clock(100.0)
     loop = Loop(errors.append, clock)
     ran: list[str] = []
     waiter = Waiter(loop)
@@ -113,7 +105,7 @@ def test_timers_run_in_their_order_and_cancelled_ones_do_not(errors: list[Except
 
 
 def test_a_timer_that_adds_one_due_at_once_does_not_take_the_loop(errors: list[Exception]) -> None:
-    loop = Loop(errors.append, Clock())
+    loop = Loop(errors.append, Clock(100.0))
     waiter = Waiter(loop)
     turns: list[int] = []
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from svcfw.core.loop import Loop, Waiter
+from svcfw.core.loop import Loop
 from svcfw.core.stream import BURST_BYTES, HIGH_WATER_BYTES, TURN_S, Stream
+from svcfw.core.waiter import Waiter
 from svcfw.core.wire import limits
 from svcfw.core.wire.errors import ChannelError
 from svcfw.core.wire.frames import Frame

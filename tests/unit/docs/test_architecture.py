@@ -32,6 +32,29 @@ def test_a_folder_has_its_row_and_a_head(folder: str) -> None:
     assert ast.get_docstring(ast.parse((ROOT / folder / '__init__.py').read_text()))
 
 
+#: Beyond the limits, and why.
+LONGER_FILES = {
+    'ansible_plugins/connection/svcfw.py': 'its documentation of the options, which ansible-doc reads there',
+}
+LONGER_FUNCTIONS: dict[str, str] = {}
+CODE = sorted(path for top in ('svcfw', 'ansible_plugins') for path in (ROOT / top).rglob('*.py'))
+
+
 def test_no_folder_holds_more_than_a_reader_keeps_in_mind() -> None:
     crowded = {folder: len(list((ROOT / folder).glob('*.py'))) for folder in FOLDERS}
     assert [folder for folder, count in crowded.items() if count > 16] == []
+
+
+def test_a_file_is_read_in_one_sitting() -> None:
+    long = {path.relative_to(ROOT).as_posix() for path in CODE if len(path.read_text().splitlines()) > 400}
+    assert long == set(LONGER_FILES)
+
+
+def test_a_function_fits_a_screen() -> None:
+    long = {
+        f'{path.relative_to(ROOT).as_posix()}:{node.name}'
+        for path in CODE
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno - node.lineno >= 50
+    }
+    assert long == set(LONGER_FUNCTIONS)

@@ -144,7 +144,8 @@ def test_a_sender_that_does_not_wait_is_cut_off(pair, monkeypatch):
     into = pair.receive(1 << 40, schedule=lambda: scheduled.append(1))
     for _ in range(30):
         into.send((DATA, bytes(100000)))
-    wait_until(lambda: pair.receiving._is_flooded, seconds(20), 'it has come')
+    pair.child.router.add_handler(lambda message: message.reply(None), 500)
+    into.context.request(500, None, seconds(20))  # what was sent before has come
     assert scheduled == [1]
     pair.child.do(pair.receiving.pump)
     assert 'sent more data than the window allows' in str(pair.received.get())
@@ -177,7 +178,8 @@ def test_a_receiver_for_which_nothing_has_come_yet_is_not_stalled(pair):
 
 
 def test_a_receiver_that_takes_nothing_is_stalled(pair):
-    pair.send(os.urandom(3000000), pair.receive(3000000, schedule=lambda: None))
-    wait_until(lambda: pair.sending._flow.under_way, seconds(20), 'something is under way')
+    has_come = threading.Event()
+    pair.send(os.urandom(3000000), pair.receive(3000000, schedule=has_come.set))
+    assert has_come.wait(seconds(20)), 'nothing comes'
     pair.master.do(lambda: pair.sending._look(0))
     assert 'acknowledged nothing for' in str(pair.sent.get())

@@ -1,6 +1,6 @@
-"""Stands in for svcfw.service.pool: its import waits for `importable.gate`."""
+"""Stands in for svcfw.service.starting: its import waits for `importable.gate`."""
 
-from svcfw.service.pool import start_in_child
+from svcfw.service.starting import start_in_child
 from tests.support.routers import LONG
 from tests.unit.service import importable
 

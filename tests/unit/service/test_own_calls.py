@@ -49,6 +49,20 @@ class Caller(Service):
         return self.router.myself().call_service(type(self), 'forbidden')
 
 
+class Counting(SerializedInvoker):
+    """Counts the calls that it takes, from wherever they come."""
+
+    taken = 0
+
+    def enqueue(self, request: Any) -> Any:
+        self.taken += 1
+        return super().enqueue(request)
+
+
+class CountedCaller(Caller):
+    invoker_class = Counting
+
+
 class SerialCaller(Caller):
     invoker_class = SerializedInvoker
 
@@ -137,6 +151,12 @@ class TestFromAMethod:
         host(*KINDS, size=size)
         for name in NAMES:
             assert caller.call_service(Caller, 'go_async', path=[name]) == [0, 1, 2]
+
+    def test_the_same_way_into_the_queue(self, host: Host, caller: Context, size: int) -> None:
+        service = host(CountedCaller, Caller, size=size).get_service(CountedCaller)
+        assert caller.call_service(Caller, 'go', path=[CountedCaller.name()], value=1)[0] == 1
+        assert caller.call_service(CountedCaller, 'go', path=[], value=2)[0] == 2
+        assert service.invoker.taken == 2
 
     def test_the_same_policies(self, host: Host, caller: Context, size: int) -> None:
         host(Caller, size=size)

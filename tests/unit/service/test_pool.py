@@ -397,9 +397,9 @@ class TestWhatUsersGetWrong:
         child = family.master.router.context(1)
         assert child.call_service_async(Echo, 'echo', value=1).get(LONG) == 1
 
-    def test_a_submit_that_raises(self, host: Host, family: Family) -> None:
+    def test_an_enqueue_that_raises(self, host: Host, family: Family) -> None:
         class Failing(Invoker):
-            def submit(self, request: Any) -> None:
+            def enqueue(self, request: Any) -> None:
                 raise SystemExit('not today')
 
         class Unlucky(Echo):

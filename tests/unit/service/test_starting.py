@@ -7,7 +7,7 @@ import pytest
 
 from svcfw.core import handles
 from svcfw.service import Activator, Invoker, Pool, PoolError, get_or_create_pool, start_pool
-from svcfw.service.pool import start_in_child
+from svcfw.service.starting import start_in_child
 from tests.support.routers import LONG
 from tests.support.timing import wait_until
 from tests.unit.service.services import Echo, Family

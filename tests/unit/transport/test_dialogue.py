@@ -6,7 +6,7 @@ import pytest
 
 from svcfw.core.wire.values import Secret
 from svcfw.transport import messages
-from svcfw.transport.dialogue import MAX_KEPT_CHARS, MAX_SAID_CHARS, STDERR, STDOUT, TTY, Dialogue, Fail, Send
+from svcfw.transport.dialogue import MAX_KEPT_CHARS, MAX_SAID_CHARS, STDERR, STDOUT, TTY, Fail, LoginDialogue, Send
 
 PROMPT = b"bob@web1's password: "
 CHANGED = """\
@@ -30,9 +30,9 @@ UNKNOWN = (
 )
 
 
-def dialogue(password: str | None = 'open sesame', passphrase: str | None = None, **more: object) -> Dialogue:
+def dialogue(password: str | None = 'open sesame', passphrase: str | None = None, **more: object) -> LoginDialogue:
     answers = {messages.PASSWORD: password, messages.PASSPHRASE: passphrase}
-    return Dialogue('web1', messages.SSH, answers, **{'user': 'bob', **more})
+    return LoginDialogue('web1', messages.SSH, answers, **{'user': 'bob', **more})
 
 
 def only(actions: list) -> object:
@@ -121,7 +121,7 @@ class TestPrompts:
         assert 'asks for a password, which is not the one given for' in error.cause
 
     def test_long_names_are_compared_as_they_are_shown(self) -> None:
-        talk = Dialogue('h' * 200, messages.SSH, {messages.PASSWORD: 'x'}, user='u' * 40)
+        talk = LoginDialogue('h' * 200, messages.SSH, {messages.PASSWORD: 'x'}, user='u' * 40)
         prompt = f"{'u' * 30}@{'h' * 128}'s password: "
         assert isinstance(only(talk.receive(TTY, prompt.encode())), Send)
 
@@ -380,7 +380,7 @@ class TestOtherEndings:
         assert 'rm' not in talk.ended(255).remedy.partition(': ')[2].split()
 
     def test_a_local_child_has_words_of_its_own(self) -> None:
-        talk = Dialogue('localhost', messages.LOCAL)
+        talk = LoginDialogue('localhost', messages.LOCAL)
         talk.receive(STDERR, b'SVCFW-NO-PYTHON: tried /usr/bin/python2(2.7)\n')
         assert talk.ended(1).kind == 'nopython'
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import svcfw
-from svcfw.transport.process import Process, spawn
+from svcfw.transport.process import SpawnedProcess, spawn
 from tests.support.interpreters import need_python
 from tests.support.timing import seconds, wait_until
 
@@ -17,9 +17,9 @@ from tests.support.timing import seconds, wait_until
 @pytest.fixture
 def run():
     """spawn(), with everything ended afterwards."""
-    started: list[Process] = []
+    started: list[SpawnedProcess] = []
 
-    def start(*argv: str, **options: object) -> Process:
+    def start(*argv: str, **options: object) -> SpawnedProcess:
         started.append(spawn(list(argv), **options))
         return started[-1]
 
@@ -182,11 +182,11 @@ CHAT = """
 import os, select, sys
 sys.path.insert(0, sys.argv[1])
 from svcfw.transport import messages, openssh, process
-from svcfw.transport.dialogue import Dialogue, Send
+from svcfw.transport.dialogue import LoginDialogue, Send
 from svcfw.transport.spec import Spec
 openssh.argv(Spec(host='web1', password='x'), 'text')
 child = process.spawn(['/bin/sh', '-c', 'exec <>/dev/tty; printf "Password: " >&0; read x; echo "$x" >&2'], tty=True)
-talk = Dialogue('web1', messages.SSH, {messages.PASSWORD: 'open sesame'})
+talk = LoginDialogue('web1', messages.SSH, {messages.PASSWORD: 'open sesame'})
 select.select([child.tty_fd], [], [])
 for action in talk.receive('tty', os.read(child.tty_fd, 100)):
     assert isinstance(action, Send)

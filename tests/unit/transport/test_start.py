@@ -17,12 +17,13 @@ from svcfw.core.wire.errors import ChannelError, StartError
 from svcfw.core.wire.limits import MAX_NOISE_BYTES
 from svcfw.program.router import Router
 from svcfw.transport import messages, process, start
-from svcfw.transport.dialogue import STDERR, STDIN, STDOUT, TTY, Dialogue, Fail, Send
+from svcfw.transport.dialogue import STDERR, STDIN, STDOUT, TTY, Fail, LoginDialogue, Send
 from svcfw.transport.start import Starter, start_and_wait
 from tests.support import called, children
 from tests.support.children import LONG
 from tests.support.routers import open_fds
 from tests.support.timing import seconds, wait_until
+from tests.support.transports import FakeDialogue
 
 
 @pytest.fixture(autouse=True)
@@ -38,33 +39,12 @@ def router() -> Iterator[Router]:
         yield made
 
 
-class Talk:
-    """A dialogue that records what it hears and says what the test wants."""
-
-    host = 'there'
-
-    def __init__(self) -> None:
-        self.heard: dict[str, bytes] = {STDOUT: b'', STDERR: b'', TTY: b''}
-        self.say: Any = lambda source, data: []
-
-    def receive(self, source: str, data: bytes) -> list[Any]:
-        self.heard[source] += data
-        actions: list[Any] = self.say(source, self.heard[source])
-        return actions
-
-    def ended(self, status: int) -> StartError:
-        return StartError('died', self.host, f'ended with {status}')
-
-    def timed_out(self, timeout_s: float) -> StartError:
-        return StartError('timeout', self.host, f'not within {timeout_s}')
-
-
 class Run:
     """One start, by a shell script in which CHILD stands for a good child's command."""
 
     def __init__(self, router: Router, script: str, timeout_s: float = LONG, **options: Any) -> None:
         self.router = router
-        self.talk = options.pop('talk', None) or Talk()
+        self.talk = options.pop('talk', None) or FakeDialogue()
         self.pid = 0
         self._tty = options.pop('tty', False)
         self._script = script
@@ -133,7 +113,7 @@ class TestSuccess:
         assert run.result().call(called.add, 1) == 2
 
     def test_prompts_on_a_terminal(self, router: Router) -> None:
-        talk = Talk()
+        talk = FakeDialogue()
         talk.say = lambda source, heard: [Send(TTY, b'secret\n')] if heard == b'Password:' else []
         script = 'printf Password: >/dev/tty; read -r word </dev/tty; test "$word" = secret || exit 9; CHILD'
         run = Run(router, script, tty=True, talk=talk)
@@ -186,7 +166,7 @@ class TestFailure:
         run.check_gone()
 
     def test_the_dialogue_gives_up(self, router: Router) -> None:
-        talk = Talk()
+        talk = FakeDialogue()
         refused = StartError('auth', 'there', 'the password was refused')
         talk.say = lambda source, heard: [Fail(refused), Send(TTY, b'never sent'), Fail(StartError('died', '', ''))]
         run = Run(router, 'echo Denied >&2; sleep 1000', talk=talk)
@@ -214,7 +194,7 @@ class TestFailure:
         run.check_gone()
 
     def test_the_words_of_the_real_dialogue(self, router: Router) -> None:
-        run = Run(router, 'sleep 1000', timeout_s=0.05, talk=Dialogue('there', messages.LOCAL))
+        run = Run(router, 'sleep 1000', timeout_s=0.05, talk=LoginDialogue('there', messages.LOCAL))
         assert 'there: not ready within 0.05 s' in str(run.result())
 
 

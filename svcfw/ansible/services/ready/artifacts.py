@@ -32,9 +32,9 @@ _log = logging.getLogger(__name__)
 class _Invoker(DeduplicatingInvoker):
     """All who ask for the same share one execution, and each has to be allowed it."""
 
-    def submit(self, request: Request) -> None:
+    def enqueue(self, request: Request) -> Request | None:
         cast(Artifacts, self.service).admit(request)
-        super().submit(request)
+        return super().enqueue(request)
 
 
 class Artifacts(Service):

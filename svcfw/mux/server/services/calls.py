@@ -38,7 +38,7 @@ class OpenCalls:
         self._of[key[0]] = [count + 1, total + size]
 
     def remove(self, key: Key) -> None:
-        """It is answered, or nobody waits for that. Idempotent."""
+        """It is answered, or its caller no longer waits. Idempotent."""
         call = self._calls.pop(key, None)
         if call is not None:
             of_module = self._of[key[0]]

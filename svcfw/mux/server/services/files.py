@@ -43,13 +43,13 @@ class _FairInvoker(Invoker):
         self._counting = threading.Lock()
         self._of: collections.Counter[int] = collections.Counter()
 
-    def submit(self, request: Request) -> None:
+    def enqueue(self, request: Request) -> Request | None:
         with self._counting:
             if self._of[request.src_id] >= MAX_WAITING_OF_ONE:
                 raise RefusedError(f'{MAX_WAITING_OF_ONE} requests of this module for files are waiting already')
             self._of[request.src_id] += 1
         try:
-            super().submit(request)
+            return super().enqueue(request)
         except BaseException:
             self._is_done(request)
             raise
@@ -73,7 +73,9 @@ class _FairInvoker(Invoker):
 
     def _take_again(self, request: Request) -> None:
         try:
-            super().submit(request)
+            super().enqueue(request)
+            with self._lock:
+                self._workers.schedule(self)
         except Error as exc:  # the pool has ended
             self._is_done(request)
             request.refuse(str(exc))

@@ -1,6 +1,7 @@
 """Jobs with real processes: their output, their input, their end."""
 
 import gc
+import inspect
 import os
 import signal
 import sys
@@ -10,7 +11,9 @@ import pytest
 from svcfw.agent import ops, start_folder
 from svcfw.agent.jobs import job as jobs
 from svcfw.agent.jobs.commands import Commands
-from svcfw.agent.jobs.job import Job
+from svcfw.agent.jobs.download import DownloadJob
+from svcfw.agent.jobs.job import Job, ProcessJob
+from svcfw.agent.puts import CopyJob
 from svcfw.core.wire.limits import WINDOW_BYTES
 from tests.support.mux import is_running
 from tests.unit.agent.fakes import FakeMessage, FakeRouter
@@ -39,7 +42,7 @@ class Run:
         self.router = router
         self.message = FakeMessage()
         self.over = 0
-        self.job = Job(router.loop, self.message, 7, commands.send_signal, self.on_over, ends_at_exit=tty)
+        self.job = ProcessJob(router.loop, self.message, 7, commands.send_signal, self.on_over, ends_at_exit=tty)
         commands.start(self.job, argv or ['/bin/sh', '-c', text], stdin, term if tty else None, program)
 
     def on_over(self, job):
@@ -184,7 +187,7 @@ def test_nothing_is_left_open(router, run):
 
 @pytest.mark.parametrize('tty', [False, True])
 def test_what_cannot_be_run(router, commands, tty):
-    job = Job(router.loop, FakeMessage(), 7, commands.send_signal, print)
+    job = ProcessJob(router.loop, FakeMessage(), 7, commands.send_signal, print)
     before = len(os.listdir('/proc/self/fd'))
     with pytest.raises(ValueError, match='null'):
         commands.start(job, ['/bin/sh', '-c', 'a\0b'], b'', '' if tty else None)
@@ -251,3 +254,11 @@ def test_a_terminal_has_the_name_that_was_given_and_says_which_it_is_to_who_came
     _, out, _ = run(text, tty=True, term='xterm').result()
     assert out.split()[::2] == [b'0', b'xterm']
     assert run('echo "$SSH_TTY" $TERM', term='xterm').result()[1] == b' before\n'
+
+
+@pytest.mark.parametrize('kind', [ProcessJob, DownloadJob, CopyJob])
+def test_each_job_does_what_the_agent_asks_of_any(kind):
+    assert issubclass(kind, Job)
+    for name in ('grant', 'kill', 'kill_now'):
+        own, base = (list(inspect.signature(getattr(each, name)).parameters) for each in (kind, Job))
+        assert own == base

@@ -162,10 +162,12 @@ def test_members_are_asked_for_once(template):
 
 
 def test_more_than_the_socket_holds_is_queued(template):
+    os.kill(template._pid, signal.SIGSTOP)
     for number in range(8):
         template.add(bytes([number]) * 32, b'x' * 1_000_000)
     run = Run(template, 1, 'print("through")')
     assert template.wants_write()
+    os.kill(template._pid, signal.SIGCONT)
     events(template, is_exit)
     assert not template.wants_write()
     assert run.read_both() == (b'through\n', b'')

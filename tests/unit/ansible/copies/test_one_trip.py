@@ -7,7 +7,7 @@ import sys
 import pytest
 from ansible.plugins.action import ActionBase
 
-from svcfw.ansible.connection import ConditionIgnored
+from svcfw.ansible.payloads.commands import ConditionIgnored
 from tests.unit.ansible.connections import PLUGINS, make_action
 from tests.unit.ansible.payload_text import PAYLOAD
 

@@ -13,33 +13,12 @@ from svcfw.core.parent.conduct import (
     UNIT_CHARS,
     Conduct,
 )
-
-
-class FakeLoop:
-    def __init__(self) -> None:
-        self.now = 100.0
-        self.timers: list[tuple[float, Any]] = []
-
-    def clock(self) -> float:
-        return self.now
-
-    def call_later(self, seconds: float, function: Any) -> Any:
-        self.timers.append((self.now + seconds, function))
-        return self
-
-    def cancel(self) -> None:
-        self.timers.clear()
-
-    def advance(self, seconds: float) -> None:
-        self.now += seconds
-        for when, function in list(self.timers):
-            if when <= self.now:
-                function()
+from tests.support.loops import StillLoop
 
 
 class FakeRouter:
     def __init__(self) -> None:
-        self.loop = FakeLoop()
+        self.loop = StillLoop(100.0)
         self.logged: list[tuple[int, str]] = []
 
     def log(self, router: Any, level: int, text: str) -> None:

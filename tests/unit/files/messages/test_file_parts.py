@@ -16,6 +16,7 @@ from svcfw.files.messages.file_parts import COPY, DATA, PACKED, ZEROS, FileParts
 from svcfw.files.relay.spool import Spool, SpoolReader
 from svcfw.files.sending import END, WAIT
 from svcfw.service.errors import TransferError
+from tests.support.contents import FakeReader, FakeWriter
 
 FAST, SLOW = 10**9, 10**6
 
@@ -161,6 +162,25 @@ def test_what_has_not_come_yet_is_waited_for():
     spool.finish(spool.digest)
     assert parts.next(10, FAST) is None
     assert parts.end() == (END, spool.digest, 3)
+
+
+def test_the_end_closes_and_checks_what_was_read():
+    reader = FakeReader(b'abc')
+    parts = FileParts(reader)
+    assert messages(parts) == [(DATA, b'abc')]
+    parts.end()
+    parts.close()
+    assert (reader.checked, reader.closed) == (1, 1)
+
+
+def test_what_cannot_be_written_is_told():
+    writer = FakeWriter()
+    target = FilePlace(writer, lambda digest: None, 6)
+    target.take(None, DATA, b'abc')
+    writer.error = OSError(28, 'No space left on device')
+    with pytest.raises(OSError, match='No space'):
+        target.take(None, DATA, b'def')
+    assert target.done == 3
 
 
 class Sending:

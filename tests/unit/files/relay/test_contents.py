@@ -10,7 +10,7 @@ from svcfw.files.relay.listing import Listing
 from svcfw.files.relay.spools import Spools
 from svcfw.files.store.store import Store
 from svcfw.service.errors import TransferError
-from tests.unit.files.relay.test_spools import Loop, loop  # noqa: F401
+from tests.unit.files.relay.test_spools import loop  # noqa: F401
 
 CONTENTS = {1: b'one' * 10, 2: b'two' * 20, 3: b'', 4: b'four' * 5}
 
@@ -124,7 +124,7 @@ def test_what_nobody_takes_any_more_is_not_sent(side):
     sent(begun, CONTENTS[1])
     contents.close()
     assert tell.told[-1] is None
-    with pytest.raises(TransferError, match='nobody takes it'):
+    with pytest.raises(TransferError, match='no receiver is left'):
         sent(begun, CONTENTS[2])
     assert contents.failure is None
 

@@ -94,7 +94,7 @@ def test_what_breaks_off(spool):
 def test_what_is_complete_does_not_fail(spool):
     spool.write(DATA)
     spool.finish(DIGEST)
-    spool.fail('nobody takes it any more')
+    spool.fail('no receiver is left')
     assert spool.failure is None
 
 

@@ -8,34 +8,14 @@ import pytest
 from svcfw.files.relay import spools as spools_module
 from svcfw.files.relay.spools import KEPT_S, Spools, unnamed_file
 from svcfw.service.errors import TransferError
+from tests.support.loops import StillLoop
 
 MEMORY = 1000
 
 
-class Loop:
-    """A clock that is set, and what is to be called later."""
-
-    def __init__(self):
-        self.now = 0.0
-        self.later = []
-
-    def clock(self):
-        return self.now
-
-    def call_later(self, seconds, function):
-        self.later.append((self.now + seconds, function))
-
-    def advance(self, seconds):
-        self.now += seconds
-        due = [function for at, function in self.later if at <= self.now]
-        self.later = [each for each in self.later if each[0] > self.now]
-        for function in due:
-            function()
-
-
 @pytest.fixture
 def loop():
-    return Loop()
+    return StillLoop()
 
 
 @pytest.fixture
@@ -110,12 +90,12 @@ def test_what_nobody_takes_any_more_need_not_come(spools):
     one.close()
     spool.write(data[:10])
     other.close()
-    with pytest.raises(TransferError, match='nobody takes it any more'):
+    with pytest.raises(TransferError, match='no receiver is left'):
         spool.write(data[10:])
     assert spools.open(digest) is None
     again, is_new = spools.begin(digest, 5000)
     assert is_new
-    spools.filled(spool, 'nobody takes it any more')
+    spools.filled(spool, 'no receiver is left')
     assert spool.fd == -1
     assert spools.begin(digest, 5000) == (again, False)
 

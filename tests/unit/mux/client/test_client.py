@@ -61,7 +61,7 @@ def test_a_command(far):
     far.say(protocol.PART, (b'b', b''))
     far.say(protocol.RESULT, (3, b'c', b'y'))
     assert far.client.run_command(HERE, 'text', None, '/bin/sh') == Result(3, b'abc', b'xy')
-    assert far.requests() == [(1, ops.COMMAND, ('/bin/sh', 'text', b'', None))]
+    assert far.requests() == [(1, ops.COMMAND, ('/bin/sh', 'text', b'', None, None))]
 
 
 @pytest.mark.parametrize(

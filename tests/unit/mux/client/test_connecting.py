@@ -21,10 +21,16 @@ codec = Codec()
 
 
 class Process:
-    """The starter's process, which has ended."""
+    """The starter's process. `waits`: how often somebody waited for its end."""
+
+    waits = 0
 
     def wait(self, timeout=None):
+        self.waits += 1
         return 0
+
+    def poll(self):
+        return None
 
 
 class Starter:
@@ -33,12 +39,13 @@ class Starter:
     def __init__(self, folder):
         self.folder = folder
         self.starts = 0
+        self.process = Process()
         self.listener = None
 
     def spawn(self, folder):
         self.starts += 1
         self.listener = rundir.listen(folder)
-        return Process()
+        return self.process
 
     def serve(self):
         """Welcome one client; returns the handles of what it has sent by then, and its socket."""
@@ -74,6 +81,13 @@ def test_nobody_waits_for_one_that_starts(folder, starter):
     assert client.mux_pid == WELCOME[0]
     client.close()
     peer.close()
+
+
+def test_nobody_waits_for_the_starters_process_either(folder, starter, monkeypatch):
+    monkeypatch.setattr(starting, '_ending', [])
+    client = Client.begin(runtime_dir=folder)
+    client.close()
+    assert (starter.process.waits, starting._ending) == (0, [starter.process])
 
 
 def test_the_second_client_finds_the_first_ones(folder, starter):

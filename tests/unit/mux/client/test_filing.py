@@ -8,6 +8,7 @@ import pytest
 from svcfw.agent import ops
 from svcfw.mux import protocol
 from svcfw.mux.client import filing
+from svcfw.mux.requests import Large
 
 HELD = ops.HELD_BYTES
 
@@ -22,12 +23,12 @@ class Talk:
         self.has_kept = False
         self.on_defer = lambda: None
 
-    def ask(self, operation, arguments):
-        self.asked.append((operation, arguments))
-        return self.large if operation == protocol.LARGE else self.has_kept
+    def ask(self, request):
+        self.asked.append((request.operation, request.values()))
+        return self.large if isinstance(request, Large) else self.has_kept
 
-    def defer(self, operation, arguments):
-        self.deferred.append((operation, arguments))
+    def defer(self, request):
+        self.deferred.append((request.operation, request.values()))
         self.on_defer()
 
     def put(self, path):
@@ -126,7 +127,7 @@ def test_files_without_a_size(talk):
 def fetched(tmp_path, digest):
     (tmp_path / 'file').touch()
 
-    def ask(operation, arguments, on_part):
+    def ask(request, on_part):
         on_part(b'con', ops.SIZE.pack(7))
         return 0o640, b'tent', digest
 

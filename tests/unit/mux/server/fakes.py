@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from svcfw.agent import ops
+from svcfw.agent.requests import Request
 from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.frames import Frame
 from svcfw.core.wire.link import Closed, Goodbye
@@ -13,6 +14,11 @@ from svcfw.mux.server.node import StaleError
 from svcfw.mux.server.session import Session
 
 _codec = Codec()
+
+
+def bare(operation: str) -> Request:
+    """A request of which only the operation counts."""
+    return type('Bare', (Request,), {'__slots__': (), 'operation': operation})()
 
 
 class FakeStream:
@@ -159,12 +165,12 @@ class FakeNode:
         for callback in waiting:
             callback(error)
 
-    def tell(self, operation: str, session: int, arguments: tuple[Any, ...]) -> None:
-        self.told.append((operation, session, arguments))
+    def tell(self, session: int, request: Request) -> None:
+        self.told.append(request.sent_by(session))
 
-    def request(self, operation: str, session: int, arguments: tuple[Any, ...], on_message: Any) -> int:
+    def request(self, session: int, request: Request, on_message: Any) -> int:
         self._handle += 1
-        self.asked[self._handle] = (operation, arguments, on_message)
+        self.asked[self._handle] = (request.operation, request.values(), on_message)
         return self._handle
 
     def finish(self, handle: int) -> None:

@@ -6,7 +6,7 @@ from svcfw.agent import ops
 from svcfw.core.wire.errors import ChannelError, DecodeError
 from svcfw.core.wire.limits import WINDOW_BYTES
 from svcfw.mux.server.exchange import MAX_PARTS, Exchange
-from tests.unit.mux.server.fakes import FakeNode, FakeStream
+from tests.unit.mux.server.fakes import FakeNode, FakeStream, bare
 
 
 class Asked:
@@ -16,7 +16,7 @@ class Asked:
         self.parts: list[object] = []
         self.ends: list[object] = []
         self.exchange = Exchange(
-            self.node, 7, self.client, operation, (), lambda *part: self.parts.append(part), self.ends.append
+            self.node, 7, self.client, bare(operation), lambda *part: self.parts.append(part), self.ends.append
         )  # type: ignore[arg-type]
 
 
@@ -93,7 +93,7 @@ def test_a_dead_node_is_not_asked():
     node = FakeNode()
     node.dead = 'gone'
     with pytest.raises(ChannelError, match='gone'):
-        Exchange(node, 7, FakeStream(), ops.FLUSH, (), lambda *part: None, print)  # type: ignore[arg-type]
+        Exchange(node, 7, FakeStream(), bare(ops.FLUSH), lambda *part: None, print)  # type: ignore[arg-type]
 
 
 def test_closing_drops_what_comes_later():

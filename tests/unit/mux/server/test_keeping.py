@@ -2,33 +2,17 @@
 
 import pytest
 
-from svcfw.agent import ops
+from svcfw.agent.requests import Fetch, Module
+from svcfw.mux.requests import Command
 from svcfw.mux.server import keeping
 from svcfw.mux.server.keeping import KEEP_S, MAX_AGE_S, MAX_KEPT
+from tests.support.loops import StillLoop
 from tests.unit.mux.server.fakes import FakeNode
-
-
-class Timer:
-    def __init__(self, function):
-        self.function = function
-        self.is_cancelled = False
-
-    def cancel(self):
-        self.is_cancelled = True
-
-
-class Loop:
-    def __init__(self):
-        self.timers = []
-
-    def call_later(self, seconds, function):
-        self.timers.append(Timer(function))
-        return self.timers[-1]
 
 
 class Router:
     def __init__(self):
-        self.loop = Loop()
+        self.loop = StillLoop()
 
 
 class Child(FakeNode):
@@ -114,11 +98,11 @@ def test_those_in_use_may_be_more():
 
 
 def user(name, fqn='ansible.modules.user'):
-    return ops.MODULE, ({'kind': 'module', 'fqn': fqn, 'params': b'{"ANSIBLE_MODULE_ARGS": {"name": "%s"}}' % name},)
+    return Module({'kind': 'module', 'fqn': fqn, 'params': b'{"ANSIBLE_MODULE_ARGS": {"name": "%s"}}' % name})
 
 
-def command(text, stdin=b''):
-    return ops.COMMAND, ('/bin/sh', text, stdin, False)
+def command(text, stdin=b'', offer=None):
+    return Command('/bin/sh', text, stdin, None, offer)
 
 
 @pytest.mark.parametrize(
@@ -134,20 +118,21 @@ def command(text, stdin=b''):
         (command('pkill -u app.'), True),
         (command('/bin/sh', b'userdel app\n'), True),
         (command('ls /home/app2'), False),
-        ((ops.FETCH, ('/home/app/x',)), False),
-        ((ops.MODULE, ({'kind': 'source', 'source': b'app'},)), False),
+        (command('pkill -u app', offer=('what it may ask for',)), True),
+        (Fetch('/home/app/x'), False),
+        (Module({'kind': 'source', 'source': b'app'}), False),
     ],
 )
 def test_what_names_an_account(request_, is_named):
     child = Child()
-    assert keeping.in_the_way(root_of(child), *request_) == ([child] if is_named else [])
+    assert keeping.in_the_way(root_of(child), request_) == ([child] if is_named else [])
 
 
 def test_one_that_is_used_or_asked_itself_is_not_in_the_way():
     busy, asked, ending = Child(busy=True), Child(), Child()
     ending.is_retired = True
     root_of(busy, asked, ending)
-    assert keeping.in_the_way(asked, *command('app')) == [ending]
+    assert keeping.in_the_way(asked, command('app')) == [ending]
 
 
 def test_the_end_is_waited_for():

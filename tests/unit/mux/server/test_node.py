@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from svcfw.agent import ops
+from svcfw.agent import ops, requests
 from svcfw.core import handles
 from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.errors import ChannelError, DecodeError, StartError
@@ -14,41 +14,11 @@ from svcfw.mux.server.child_node import ChildNode
 from svcfw.mux.server.node import Node, StaleError
 from svcfw.mux.server.root_node import RootNode
 from svcfw.transport.spec import Spec
-from tests.unit.mux.server.fakes import FakeMessage
+from tests.support.loops import StillLoop
+from tests.unit.mux.server.fakes import FakeMessage, bare
 
 FACTS = {'home': '/', 'user': 'u', 'uid': 0, 'python': '/p', 'version': (3, 6, 1), 'shell': '/bin/sh'}
 ERROR = StartError('refused', 'h', 'c', 'r')
-
-
-class Timer:
-    def __init__(self, function):
-        self.function = function
-        self.is_cancelled = False
-
-    def cancel(self):
-        self.is_cancelled = True
-
-
-class Loop:
-    def __init__(self):
-        self.now = 0.0
-        self.soon = []
-        self.timers = []
-
-    def clock(self):
-        return self.now
-
-    def turn(self):
-        soon, self.soon = self.soon, []
-        for function in soon:
-            function()
-
-    def call_soon(self, function):
-        self.soon.append(function)
-
-    def call_later(self, seconds, function):
-        self.timers.append(Timer(function))
-        return self.timers[-1]
 
 
 class Context:
@@ -74,7 +44,7 @@ class Responder:
 
 class Router:
     def __init__(self):
-        self.loop = Loop()
+        self.loop = StillLoop()
         self.codec = Codec()
         self.bundle = b'core'
         self.responder = Responder()
@@ -261,9 +231,9 @@ def test_it_is_idle_when_nothing_is_asked_of_it(root):
     assert not root.is_idle()  # somebody waits for it
     come_up(root)
     assert root.is_idle()
-    handle = root.request(ops.FLUSH, 7, (), print)
+    handle = root.request(7, requests.Flush(), print)
     assert not root.is_idle()
-    root.router.loop.now = 50.0
+    root.router.loop.clock.now = 50.0
     root.finish(handle)
     root.finish(handle)
     assert root.is_idle()
@@ -287,7 +257,7 @@ def test_a_request_that_cannot_be_sent_is_none(root, monkeypatch):
 
     monkeypatch.setattr(root, '_send', fail)
     with pytest.raises(ChannelError):
-        root.request(ops.FLUSH, 7, (), print)
+        root.request(7, requests.Flush(), print)
     assert root.is_idle()
 
 
@@ -295,10 +265,10 @@ def test_what_may_not_rest_on_a_failure_goes_by_way_of_the_root(root):
     come_up(root)
     child = Node(root.router, root)
     child.adopt(Context(root.router, 2), FACTS)
-    child.tell(ops.PUT, 7, ())
-    child.request(ops.FLUSH, 7, (), print)
-    child.tell(ops.END, 7, ())
-    child.tell(ops.GRANT, 7, (1, 2))
+    child.tell(7, bare(ops.PUT))
+    child.request(7, requests.Flush(), print)
+    child.tell(7, requests.End())
+    child.tell(7, requests.Grant(1, 2))
     sent = root.router.sent
     assert [(where, value[0]) for where, value, _ in sent] == [
         (1, ops.RELAY), (1, ops.RELAY), (2, ops.END), (2, ops.GRANT),
@@ -442,7 +412,7 @@ def test_an_idle_root_ends_when_it_is_retired(root):
 def test_a_retired_root_ends_with_its_last_use(root, is_in_use):
     come_up(root)
     if is_in_use == 'asked':
-        handle = root.request(ops.COMMAND, 7, (), print)
+        handle = root.request(7, bare(ops.COMMAND), print)
         end = lambda: root.finish(handle)  # noqa: E731
     elif is_in_use == 'held':
         root.hold('request')
@@ -494,13 +464,13 @@ def test_a_root_that_is_reinstated(root):
     root.router.loop.turn()
     assert not root.dead
     assert root.is_last_resort()
-    root.router.loop.now = module.LAST_RESORT_S
+    root.router.loop.clock.now = module.LAST_RESORT_S
     assert not root.is_last_resort()
 
 
 def test_a_root_stays_for_what_is_done_below_it(ready_child):
     root = ready_child.root
-    handle = ready_child.request(ops.COMMAND, 7, (), print)
+    handle = ready_child.request(7, bare(ops.COMMAND), print)
     root.retire()
     assert ready_child.is_retired
     assert not root.dead
@@ -594,12 +564,12 @@ def test_a_host_that_takes_nothing_is_given_up(root, is_retired, is_needed, limi
     def look():
         root.end_if_stalled(lambda node: is_needed)
 
-    root.router.loop.now += 2 * limit_s
+    root.router.loop.clock.now += 2 * limit_s
     look()  # nothing is under way
-    root.tell(ops.PUT, 7, (bytes(10_000),))
-    root.router.loop.now += limit_s
+    root.tell(7, requests.Put('/file', 0o600, bytes(10_000), 0, b''))
+    root.router.loop.clock.now += limit_s
     look()
     assert closed == []
-    root.router.loop.now += 1
+    root.router.loop.clock.now += 1
     look()
     assert closed == [f'h: it has taken nothing for {limit_s + 1:.0f} s. See whether it, or a disk there, hangs.']

@@ -11,6 +11,10 @@ from svcfw.mux.server.remote_cache import RemoteCache
 PART_BYTES = 64 * 1024
 
 
+def told(request):
+    return (request.operation, *request.values())
+
+
 class Agents:
     """The agent of a login account and one below it, and the link to them; what is told is kept."""
 
@@ -18,8 +22,8 @@ class Agents:
         self.told = []
         self.child_told = []
         self.held_back = None
-        self.root = RemoteCache(lambda *told: self.told.append(told), self)
-        self.child = RemoteCache(lambda *told: self.child_told.append(told), self, self.root, lambda: 5)
+        self.root = RemoteCache(lambda request: self.told.append(told(request)), self)
+        self.child = RemoteCache(lambda request: self.child_told.append(told(request)), self, self.root, lambda: 5)
 
     def chunk_bytes(self):
         return PART_BYTES

@@ -9,8 +9,8 @@ from svcfw.core.wire.errors import CallError, ChannelError, StartError
 from svcfw.mux import protocol
 from svcfw.mux.server import keeping
 from svcfw.mux.server import session as session_module
+from svcfw.mux.server.backlog import MAX_BACKLOG_BYTES
 from svcfw.mux.server.child_node import ChildNode
-from svcfw.mux.server.session import MAX_BACKLOG_BYTES
 from tests.unit.mux.server.fakes import FakeClient, FakeNode
 
 ERROR = StartError('refused', 'h', 'c', 'r')
@@ -31,7 +31,7 @@ def test_an_answer_comes_with_the_number_of_its_request(client):
 
 
 def test_parts_come_before_the_result(client):
-    client.ask(ops.COMMAND, None, 'x', b'', None)
+    client.ask(ops.COMMAND, None, 'x', b'', None, None)
     client.node.answer((ops.PART, b'a', b'b'))
     client.node.answer((ops.DONE, 3, b'c', b'd'))
     assert client.take() == [(protocol.PART, 1, (b'a', b'b')), (protocol.RESULT, 1, (3, b'c', b'd'))]
@@ -102,7 +102,7 @@ def test_a_client_that_does_not_read_is_not_read_either(client):
 def test_a_failure_takes_the_place_of_the_next_answer(client):
     client.defer(ops.MKDTEMP, '/x', None)
     client.ask(ops.FLUSH)
-    client.session.on_failure(1, FAILURE)
+    client.session.debts.on_failure(1, FAILURE)
     client.node.answer(ChannelError('refused'))
     client.ask(ops.FLUSH, number=2)
     client.node.answer(None)
@@ -111,7 +111,7 @@ def test_a_failure_takes_the_place_of_the_next_answer(client):
 
 def test_operations_have_the_names_of_the_clients_methods(client):
     client.defer(protocol.PUT_PART, '/x', 0, b'', 3, b'', 0)
-    client.session.on_failure(1, ('put', '/x', 1, 'c'))
+    client.session.debts.on_failure(1, ('put', '/x', 1, 'c'))
     client.ask(ops.FLUSH)
     client.node.answer(ChannelError('refused'))
     assert client.take() == [(protocol.DEFERRED_FAILED, 1, ('put_file', '/x', 1, 'c'))]
@@ -179,7 +179,7 @@ def test_large_files_are_remembered_until_they_are_missed(client):
 
 def test_a_content_that_could_not_be_put_is_in_doubt(client):
     client.defer(protocol.PUT_WHOLE, '/x', 0o600, b'digest', b'content')
-    client.session.on_failure(1, (ops.PUT_HELD, '/x', 1, 'c'))
+    client.session.debts.on_failure(1, (ops.PUT_HELD, '/x', 1, 'c'))
     client.ask(ops.FLUSH)
     client.node.answer(ChannelError('refused'))
     assert client.take() == [(protocol.DEFERRED_FAILED, 1, ('put_file', '/x', 1, 'c'))]
@@ -191,15 +191,15 @@ def test_a_content_that_could_not_be_put_is_in_doubt(client):
 
 def test_only_contexts_that_one_uses_can_report_failures(client):
     client.ask(ops.FLUSH)
-    client.session.on_failure(2, FAILURE)
+    client.session.debts.on_failure(2, FAILURE)
     client.node.answer(None)
     assert client.take() == [(protocol.RESULT, 1, None)]
 
 
 def test_the_first_failure_counts(client):
     client.ask(ops.FLUSH)
-    client.session.on_failure(1, FAILURE)
-    client.session.on_failure(1, ('chmod', '/y', 1, 'other'))
+    client.session.debts.on_failure(1, FAILURE)
+    client.session.debts.on_failure(1, ('chmod', '/y', 1, 'other'))
     client.node.answer(ChannelError('refused'))
     assert client.take() == [(protocol.DEFERRED_FAILED, 1, FAILURE)]
 
@@ -251,7 +251,7 @@ def test_remove_is_nothing_to_rely_on(client):
 
 def test_reset_forgives_everything(client):
     client.defer(ops.MKDTEMP, '/x', None)
-    client.session.on_failure(1, FAILURE)
+    client.session.debts.on_failure(1, FAILURE)
     client.ask(protocol.RESET)
     client.ask(ops.FLUSH, number=2)
     client.node.answer(None)
@@ -342,12 +342,12 @@ def test_a_retired_context_does_what_it_was_told_before_another_is_asked(client)
     old.is_retired = True
     client.defer(ops.MKDTEMP, '/x/y', None)
     client.ask(ops.EXPAND, '~')
-    assert client.session in old.holders
+    assert client.session.debts in old.holders
     assert new.told == []
     ((operation, _, _),) = old.asked.values()
     assert operation == ops.FLUSH
     old.answer(None)
-    assert client.session not in old.holders
+    assert client.session.debts not in old.holders
     assert [told[0] for told in new.told] == [ops.MKDTEMP]
     new.answer('/home')
     assert client.take() == [(protocol.RESULT, 1, '/home')]
@@ -358,7 +358,7 @@ def test_what_failed_in_a_retired_context_holds_back_what_follows_elsewhere(clie
     old, new = follow(client)
     old.is_retired = True
     client.defer(ops.MKDTEMP, '/x/y', None)
-    client.session.on_failure(1, FAILURE)
+    client.session.debts.on_failure(1, FAILURE)
     old.answer(ChannelError('refused'))
     client.defer(ops.MKDTEMP, '/x/z', None)
     client.ask(ops.EXPAND, '~')
@@ -404,7 +404,7 @@ def test_a_request_holds_its_context_while_the_client_is_asked(client):
 
 
 def test_what_runs_for_a_client_ends_with_it(client):
-    client.ask(ops.COMMAND, None, 'x', b'', None)
+    client.ask(ops.COMMAND, None, 'x', b'', None, None)
     client.leave(goodbye=False)
     assert client.node.asked == {}
     assert client.node.told == [(ops.END, 7, ())]
@@ -425,7 +425,7 @@ def test_a_goodbye_waits_for_what_was_not_waited_for():
 @pytest.mark.parametrize('goodbye', [False, True])
 def test_a_client_that_leaves_while_it_waits_has_nothing_begun(goodbye):
     client = FakeClient(up=False)
-    client.ask(ops.COMMAND, None, 'x', b'', None)
+    client.ask(ops.COMMAND, None, 'x', b'', None, None)
     client.leave(goodbye=goodbye)
     assert client.server.calls[-1] == 'over'
     client.node.come_up()
@@ -468,9 +468,9 @@ def test_what_is_not_waited_for_starts_no_child(client):
 def test_a_request_waits_for_the_end_of_contexts_that_are_in_its_way(client, monkeypatch):
     child = FakeNode(2)
     ends = []
-    monkeypatch.setattr(keeping, 'in_the_way', lambda node, operation, arguments: [child])
+    monkeypatch.setattr(keeping, 'in_the_way', lambda node, request: [child])
     monkeypatch.setattr(keeping, 'end', lambda children, then: ends.append((children, then)))
-    client.ask(ops.COMMAND, None, 'userdel app', b'', False)
+    client.ask(ops.COMMAND, None, 'userdel app', b'', None, None)
     client.ask(ops.FLUSH, number=2)
     assert client.node.asked == {}
     assert len(client.node.holders) == 1
@@ -531,7 +531,7 @@ def test_a_client_that_talks_nonsense_is_dropped(client, handle, value, monkeypa
 
 
 def test_a_request_before_the_greeting_is_refused(client):
-    client.session._environment = None
+    client.session.has_greeted = False
     client.ask(ops.FLUSH)
     assert client.take()[0][0] == protocol.LOST
 
@@ -661,3 +661,11 @@ def test_what_the_multiplexer_does_itself_is_waited_for_too(client, monkeypatch)
     assert client.take() == [(protocol.ALIVE, 0, None)]
     answers[0](True)
     assert client.take() == [(protocol.RESULT, 1, True)]
+
+
+@pytest.mark.parametrize('operation', [ops.GRANT, ops.CHILD, ops.RELAY, 'format the disk'])
+def test_one_that_asks_for_what_is_no_clients_is_cut_off(client, operation):
+    client.ask(operation, 1, b'')
+    assert client.stream.closed
+    assert client.node.asked == {}
+    assert client.node.told == []

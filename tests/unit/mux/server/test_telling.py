@@ -28,7 +28,7 @@ def kinds(client):
 
 def test_silence_without_a_run():
     client = FakeClient()
-    client.ask(ops.COMMAND, None, 'id', b'', False)
+    client.ask(ops.COMMAND, None, 'id', b'', None, None)
     client.node.answer((ops.DONE, 0, b'', b''))
     assert [handle for handle, *_ in client.take()] == [protocol.RESULT]
     assert client.node.told == []
@@ -57,7 +57,7 @@ def test_a_context_of_another_run_is_a_reused_one_and_has_spoken_before(client):
 
 def test_what_is_measured(client):
     clock = client.server.router
-    client.ask(ops.COMMAND, None, 'id', b'', False)
+    client.ask(ops.COMMAND, None, 'id', b'', None, None)
     assert (ops.TIMED, 7, ()) in client.node.told
     clock.now += 2
     client.node.sent_bytes += 100
@@ -115,6 +115,6 @@ def test_one_that_does_not_start_is_told_of_too():
 
 @pytest.mark.parametrize('answer', [(ops.DONE, 0, b'', b'', 'x'), (ops.DONE, 0, b'', b'', 1, 2)])
 def test_no_time_that_is_none(client, answer):
-    client.ask(ops.COMMAND, None, 'id', b'', False)
+    client.ask(ops.COMMAND, None, 'id', b'', None, None)
     client.node.answer(answer)
     assert client.node.expelled

@@ -5,13 +5,7 @@ import pytest
 from svcfw.agent import ops
 from svcfw.core.wire.errors import WindowError
 from svcfw.mux.server.turns import LinkTurns
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self):
-        return self.now
+from tests.support.loops import Clock
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -77,11 +78,15 @@ class Echo(Service):
 
 
 class FullLink:
-    """One that takes nothing until `empty`."""
+    """A link that says it has no room until `empty`."""
 
-    def __init__(self) -> None:
+    def __init__(self, link: Any) -> None:
+        self._link = link
         self.waiting: list[Callable[[], None]] = []
         self.full = True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._link, name)
 
     def is_full(self) -> bool:
         return self.full
@@ -101,8 +106,8 @@ def test_no_thread_waits_for_a_host_that_takes_nothing(monkeypatch: pytest.Monke
     with tree() as made:
         master = made.master()
         stuck, other = made.child(master, 1, 'stuck'), made.child(master, 2, 'other')
-        full = FullLink()
         find = master.router.link_for
+        full = FullLink(find(1))
         monkeypatch.setattr(master.router, 'link_for', lambda each: full if each == 1 else find(each))
         with Pool(master.router, [Echo(master.router)], size=1):
             top = [each.router.context(0) for each in (stuck, other)]
@@ -118,7 +123,7 @@ def test_one_module_has_a_bounded_number_of_requests(monkeypatch: pytest.MonkeyP
     with tree() as made:
         master = made.master()
         child = made.child(master, 1, 'child')
-        full = FullLink()
+        full = FullLink(master.router.link_for(1))
         monkeypatch.setattr(master.router, 'link_for', lambda each: full)
         with Pool(master.router, [Echo(master.router)], size=1):
             top = child.router.context(0)

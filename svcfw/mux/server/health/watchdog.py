@@ -47,7 +47,7 @@ class _Watched:
         now = self._node.router.loop.clock()
         if self._asked_at is None:
             if not self._node.is_asked():
-                self._answered_at = now  # nobody waits
+                self._answered_at = now  # no request is under way
             elif now - self._answered_at >= ASK_S:
                 self._asked_at = now
                 self._node.ask_for_life(self._on_answer)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from svcfw.mux.server.watchdog import ASK_S, GIVEN_UP_S, NAMED_S, Watchdog
+from svcfw.mux.server.health.watchdog import ASK_S, GIVEN_UP_S, NAMED_S, Watchdog
 
 
 class FakeNode:

@@ -1,7 +1,8 @@
-"""DownloadJob: sends a file to the controller; has the interface of a Job."""
+"""DownloadJob: sends a file to the controller."""
 
 from svcfw.agent import ops
 from svcfw.agent.files import Download, Failure
+from svcfw.agent.jobs.job import Job
 from svcfw.core.wire import limits
 from svcfw.core.wire.windows import SendWindow
 
@@ -9,7 +10,7 @@ from svcfw.core.wire.windows import SendWindow
 READ_BYTES = 64 * 1024
 
 
-class DownloadJob(object):
+class DownloadJob(Job):
     """Sends the file `path` as the answer to `message`, from `pump()` on, as fast as path and receiver allow.
 
     new_flow() makes the Flow (svcfw.core.wire.pace) if more than one message is needed; clock(): seconds.
@@ -41,7 +42,6 @@ class DownloadJob(object):
             self._on_failed(e)
 
     def grant(self, credit):
-        """The receiver has consumed `credit` bytes."""
         self._window.grant(credit)
         if self._flow is not None:
             self._taken += credit
@@ -49,11 +49,7 @@ class DownloadJob(object):
         self.pump()
 
     def kill(self):
-        """The requester is gone."""
         self._end()
-
-    def kill_now(self):
-        """No-op: nothing runs after `kill`."""
 
     def _pump(self):
         if self._data is None:

@@ -1,14 +1,15 @@
-"""The first pool of a child, made when it is needed."""
+"""Extensions of a child, the pool of services above all, which are imported when they are needed."""
 
 import sys
 from collections.abc import Iterator
 
 import pytest
 
-from svcfw.core import handles, poolstarter
+from svcfw.core import handles
 from svcfw.core.context import Context
+from svcfw.core.entry import OnDemand
 from svcfw.core.wire.errors import CallError, ChannelError
-from tests.support.routers import LONG
+from tests.support.routers import LONG, tree
 from tests.unit.service import importable
 from tests.unit.service.services import Family
 
@@ -16,14 +17,23 @@ SLOW = 'tests.unit.service.slow_pool'
 
 
 @pytest.fixture
-def starter(family: Family) -> poolstarter.PoolStarter:
+def family() -> Iterator[Family]:
+    with tree() as made:
+        family = Family(made)
+        yield family
+        family.stop()
+
+
+@pytest.fixture
+def starter(family: Family) -> OnDemand:
     router = family.child.router
-    made: poolstarter.PoolStarter = family.child.do(lambda: poolstarter.PoolStarter(router, what=(SLOW, 'pool')))
+    router.extensions = {handles.CALL_SERVICE: SLOW}
+    made: OnDemand = family.child.do(lambda: OnDemand(router))
     return made
 
 
 @pytest.fixture
-def above(family: Family, starter: poolstarter.PoolStarter) -> Iterator[Context]:
+def above(family: Family, starter: OnDemand) -> Iterator[Context]:
     """A child as the master sees it, whose pool takes until `importable.gate` to import."""
     router = family.child.router
     router.forwards_logging = True
@@ -87,16 +97,17 @@ def test_a_deadline_counts_from_the_arrival(family: Family, above: Context) -> N
 
 
 def test_only_those_above_are_served(family: Family) -> None:
-    what = ('tests.unit.service.nowhere', 'children for you')
-    family.child.do(lambda: poolstarter.PoolStarter(family.child.router, handles.CHILDREN, what))
-    with pytest.raises(ChannelError, match='child has no children for you'):
+    family.child.router.extensions = {handles.CHILDREN: 'tests.unit.service.nowhere'}
+    family.child.do(lambda: OnDemand(family.child.router, handles.CHILDREN))
+    with pytest.raises(ChannelError, match=r'child has no tests\.unit\.service\.nowhere yet'):
         family.grandchild.router.context(1).request(handles.CHILDREN, None, LONG)
 
 
-def test_the_next_call_tries_again(above: Context, starter: poolstarter.PoolStarter) -> None:
-    starter._what = ('tests.unit.service.nowhere', 'pool')
+def test_the_next_call_tries_again(family: Family, above: Context) -> None:
+    router = family.child.router
+    router.extensions = {handles.CALL_SERVICE: 'tests.unit.service.nowhere'}
     with pytest.raises(CallError, match='nowhere'):
         above.call_service(importable.Plain, 'echo', value=1)
-    starter._what = (SLOW, 'pool')
+    router.extensions = {handles.CALL_SERVICE: SLOW}
     importable.gate.set()
     assert above.call_service(importable.Plain, 'echo', value=2) == 2

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from svcfw.mux.server import logfile
-from svcfw.mux.server.logfile import Formatter, Handler
+from svcfw.mux.server.health import logfile
+from svcfw.mux.server.health.logfile import Formatter, Handler
 
 
 def record(text: str, exc_info: object = None) -> logging.LogRecord:

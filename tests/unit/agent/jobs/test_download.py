@@ -5,7 +5,7 @@ import os
 import pytest
 
 from svcfw.agent import ops
-from svcfw.agent.download import READ_BYTES, DownloadJob
+from svcfw.agent.jobs.download import READ_BYTES, DownloadJob
 from svcfw.core.wire.pace import Pace
 
 
