@@ -165,7 +165,7 @@ def test_a_client_that_leaves_during_a_fetch(mux, tmp_path):
     (agent,) = mux.agents()
     before = fds(agent)
     client._request(HERE, Fetch(str(tmp_path / 'remote')), 1)
-    client._receive()  # it is under way, and far from its end
+    client._line.receive()  # it is under way, and far from its end
     client.abort()
     mux.wait_for(lambda: fds(agent) == before, 'the file to be closed')
     assert mux.client().run_command(HERE, 'echo on', None, '/bin/sh').stdout == b'on\n'

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from svcfw.core.wire.errors import ChannelError, StartError
+from svcfw.mux.client import line
 from svcfw.mux.client.client import DeferredError, Target
 from svcfw.mux.requests import Command
 from tests.support.mux import Dialogue, Mux, account, in_thread, link, resident_bytes
@@ -191,13 +192,16 @@ def test_a_child_that_never_comes(mux):
     assert raised.value.kind == 'timeout'
 
 
-def test_an_agent_that_does_not_read_stops_its_client_and_nobody_else(mux, tmp_path):
+def test_an_agent_that_does_not_read_stops_its_client_and_nobody_else(mux, tmp_path, monkeypatch):
     with open(tmp_path / 'local', 'wb') as file:
         file.truncate(300 * MiB)
     client = mux.client()
     evil = hostile(mux, 'import time; time.sleep(1000)')
     client.facts(evil)
+    # The multiplexer says that it is there, so the client would go on waiting: here it gives up at the first look.
     client._socket.settimeout(seconds(2))
+    monkeypatch.setattr(line, 'LOOKS', 1)
+    monkeypatch.setattr(client._line, '_has_heard', lambda: False)
     with pytest.raises(ChannelError):
         client.put_file(evil, str(tmp_path / 'local'), str(tmp_path / 'remote'))
     assert resident_bytes(client.mux_pid) < 96 * MiB

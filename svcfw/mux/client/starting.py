@@ -47,12 +47,25 @@ def locked(path: Path) -> Iterator[None]:
                 break
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    text = f'{path} stays locked: another process is starting the multiplexer. Try again, or end it'
+                    text = f'{path} stays locked: {_holder(fd)} is starting the multiplexer. Try again, or end it'
                     raise MuxError(text) from None
                 time.sleep(0.02)
         yield
     finally:
         os.close(fd)
+
+
+def _holder(fd: int) -> str:
+    """Who has the lock, as far as the system tells."""
+    try:
+        inode = f':{os.fstat(fd).st_ino}'
+        for line in Path('/proc/locks').read_text().splitlines():
+            fields = line.split()
+            if fields[1:2] == ['FLOCK'] and fields[5].endswith(inode):
+                return f'process {fields[4]}'
+    except (OSError, IndexError):
+        pass
+    return 'another process'
 
 
 def note(folder: Path, text: str) -> None:

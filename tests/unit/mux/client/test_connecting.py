@@ -1,5 +1,6 @@
 """How a client finds its multiplexer: with scripted ones, and a fake starter."""
 
+import os
 import shutil
 import tempfile
 import threading
@@ -140,3 +141,14 @@ def test_what_is_no_socket_of_ours_is_replaced(folder, starter):
     client = Client.begin(runtime_dir=folder)
     assert rundir.socket_path(folder).is_socket()
     client.close()
+
+
+def test_who_holds_the_lock_is_named(folder, monkeypatch):
+    monkeypatch.setattr(starting, 'START_S', 0)
+    path = rundir.lock_path(folder)
+    with (
+        starting.locked(path),
+        pytest.raises(MuxError, match=f'process {os.getpid()} is starting'),
+        starting.locked(path),
+    ):
+        pass
