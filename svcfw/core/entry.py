@@ -106,7 +106,8 @@ class OnDemand(object):
         if message.is_dead:
             return
         if not has_parent_authority(message):
-            message.refuse('%s has no %s yet' % (self._router.name, self._router.extensions[self._handle]))
+            what = 'pool of services' if self._handle == handles.CALL_SERVICE else 'starter of children'
+            message.refuse('%s has no %s' % (self._router.name, what))
             return
         self._waiting.append((message, self._router.loop.clock()))
         if not self._has_begun:

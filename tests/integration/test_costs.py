@@ -171,10 +171,10 @@ def imported(script: str) -> list[str]:
 def test_modules_that_a_worker_imports() -> None:
     """Beside ansible-core's, of whose own there are some 600 by then."""
     modules = imported(WORKER)
-    assert len(modules) <= 65, modules
+    assert len(modules) <= 70, modules
 
 
 def test_modules_that_a_multiplexer_imports_before_it_serves() -> None:
     modules = imported(MULTIPLEXER)
-    assert len(modules) <= 178, modules
+    assert len(modules) <= 184, modules
     assert not HEAVY & set(modules)

@@ -82,7 +82,7 @@ def held(router: Router, kind: Kind) -> dict[str, int]:
     return {
         'handles': len(router._handlers),
         'holders': len(router.holders._holders) if router.holders else 0,
-        'contexts': len(router._contexts),
+        'contexts': len(router.contexts),
         'starters': len(router.starters),
         'routes': len(router.streams()),
         'descriptors': len(os.listdir('/proc/self/fd')),

@@ -10,6 +10,8 @@ import os
 import stat
 import sys
 
+from svcfw.agent.warm import locales
+
 #: The one key of what is said in the place of a module's result.
 KEY = 'svcfw_condition'
 
@@ -19,7 +21,7 @@ def require(condition):
 
     condition: path (absolute, str), follow (bool), size and sha1 (hex digits) of the other content.
     """
-    said = _objection(os.fsencode(condition['path']), condition['follow'], condition['size'], condition['sha1'])
+    said = _objection(locales.encoded(condition['path']), condition['follow'], condition['size'], condition['sha1'])
     if said is not None:
         print(json.dumps({KEY: said}))
         sys.exit(0)
@@ -44,7 +46,7 @@ def _told(path, found, size):
     is_link = stat.S_ISLNK(found.st_mode)
     told = {'exists': True, 'isdir': stat.S_ISDIR(found.st_mode), 'islnk': is_link, 'checksum': ''}
     if is_link:
-        told['lnk_source'] = os.fsdecode(os.path.realpath(path))
+        told['lnk_source'] = os.path.realpath(path).decode('utf-8', 'surrogateescape')
     # One of another size need not be read.
     if stat.S_ISREG(found.st_mode) and found.st_size == size and os.access(path, os.R_OK):
         with open(path, 'rb') as file:
