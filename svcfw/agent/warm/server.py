@@ -107,7 +107,11 @@ class TemplateServer(object):
             poll.register(self._socket, select.POLLIN | (select.POLLOUT if self._events else 0))
         for sock in self._workers.sockets():
             poll.register(sock, select.POLLIN)
-        poll.poll(None if self._kill_at is None else max(0, self._kill_at - time.monotonic()) * 1000)
+        waits_s = [self._workers.expire()]
+        if self._kill_at is not None:
+            waits_s.append(max(0, self._kill_at - time.monotonic()))
+        known = [seconds for seconds in waits_s if seconds is not None]
+        poll.poll(int(min(known) * 1000) + 1 if known else None)
         try:
             os.read(self._wake_read, 4096)
         except BlockingIOError:

@@ -10,7 +10,7 @@ from svcfw.agent.warm.reuse import kinds
 
 #: Workers that wait for a run. There is more than one only after runs side by side.
 MAX_IDLE = 2
-#: Seconds after which one runs nothing more.
+#: Seconds after which one that waits ends.
 MAX_AGE_S = 120.0
 #: Seconds in which a worker that waits has taken a job.
 _SEND_S = 5.0
@@ -91,13 +91,22 @@ class Workers(object):
         there = self._idle + [worker for worker in self._busy.values() if worker.is_compared]
         return self._deaths < _MAX_DEATHS and not any(worker.is_reused == is_reused for worker in there)
 
+    def expire(self):
+        """End those that are too old and wait; returns in how many seconds there is one to end, None for never."""
+        now = time.monotonic()
+        for worker in [worker for worker in self._idle if now - worker.born >= MAX_AGE_S]:
+            self._idle.remove(worker)
+            worker.socket.close()
+        return min([worker.born + MAX_AGE_S - now for worker in self._idle], default=None)
+
     def take(self, job_id, job, fds):
         """The pid of a worker that runs the job from now on, None if there is none."""
+        self.expire()
         # One that is reused is worth more than the only run of another kind.
         fitting = [worker for worker in self._idle if job['may_reuse'] or not worker.is_reused]
         for worker in sorted(fitting, key=lambda worker: worker.is_reused, reverse=True):
             self._idle.remove(worker)
-            if time.monotonic() - worker.born < MAX_AGE_S and self._send(worker, job_id, job, fds):
+            if self._send(worker, job_id, job, fds):
                 self._busy[worker.pid] = worker
                 return worker.pid
             worker.socket.close()
