@@ -166,6 +166,7 @@ def test_a_job_of_a_client_that_left_does_not_keep_the_context(mux, tmp_path):
 
 
 def test_the_folder_may_be_cleaned_away(mux):
+    assert mux.processes() == []
     client = mux.client(idle_timeout_s=1)
     client.facts(HERE)
     shutil.rmtree(mux.folder)
