@@ -1,4 +1,4 @@
-"""Template: the agent's handle of a warm process that forks one child for each module run.
+"""Template: the agent's handle of a warm process whose forks run the modules.
 
 The process is forked from the agent before the agent has any thread, or is an interpreter started for it; it uses a
 socket pair, and ends when the agent's end is closed. The agent never waits for it: what does not fit into the socket is

@@ -1,1 +1,1 @@
-"""The warm process and its forked children, one for each module run. On targets, in processes of their own."""
+"""The warm process and its forked children, in which modules run. On targets, in processes of their own."""

@@ -48,7 +48,7 @@ class Preimport(object):
     def learn(self, names):
         """Import what a run has imported (list of str), if it is of its payload or of the standard library.
 
-        The finder serves the members of that run, whose names it knows from what the run said.
+        Of payloads, only what the member list has that the finder serves by now.
         """
         sys.path.insert(0, self._finder.root)
         try:

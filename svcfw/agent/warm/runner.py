@@ -1,4 +1,4 @@
-"""The forked child: runs one module, or one source, until the end of the process.
+"""In a fork: runs one module, or one source; `run` until the end of the process, `attempt` without that.
 
 The stock wrapper's steps are repeated (see `_internal/_ansiballz/_wrapper.py` and, up to 2.18, the template in
 `executor/module_common.py` of ansible-core), and after them those of an interpreter that ends.

@@ -1,4 +1,4 @@
-"""The template process: receives members and jobs from its agent, forks a child for each job, reports how it ended.
+"""The template process: receives members and jobs from its agent, runs each job in a fork, reports how it ended.
 
 Single-threaded. When the agent's end of the socket is closed, jobs that still run are ended, politely first: nobody is
 there any more to hear of them, and nothing is to be left behind.

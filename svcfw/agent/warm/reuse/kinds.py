@@ -4,5 +4,5 @@
 KINDS = (
     '', 'its status', 'a thread', 'a child', 'a descriptor', 'its account', 'a limit', 'the working directory',
     'the umask', 'a signal', 'a timer', 'its priority', 'the environment', 'the time zone', 'exit functions', 'tracing',
-    'an import', 'a global', 'a logger', 'its memory', 'its age', 'its number of runs', 'an error', 'the first run',
+    'an import', 'a global', 'a logger', 'its memory', 'its number of runs', 'an error', 'the first run',
 )  # fmt: skip
