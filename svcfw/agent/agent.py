@@ -90,7 +90,7 @@ class Agent(object):
         self._held = deque()
         self._answered = {  # type: dict
             ops.COMMAND: self._command,
-            ops.MODULE: lambda message, session_id, request: self._programs.module(message, session_id, request.job),
+            ops.MODULE: self._programs.module,
             ops.FETCH: self._fetch,
             ops.EXPAND: self._expand,
             ops.CHILD: self._child,

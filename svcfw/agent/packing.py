@@ -19,8 +19,8 @@ _LIKELY = (
     b'"checksum_algorithm": "sha1", "_original_basename": " "recurse": false, "_diff_peek": null, '
     b'"_uses_shell": true "_uses_shell": false, "expand_argument_vars": true, "stdin_add_newline": true, '
     b'"strip_empty_ends": true, "argv": null, "chdir": null, "executable": null, "creates": null, "removes": null, '
-    b'"stdin": null dkindfmoduleformatbv1 dkindfmoduleformatbv2fmodule ansible.legacy.commandcfqn '
-    b'ansible.modules.command '
+    b'"stdin": null p/usr/bin/python3\x14\x00bv1\x12\x03fmodule\x87\x12\x03\x12\rfmodule\x10\x01p/usr/bin/python3'
+    b'\x14\x00bv2vansible.legacy.commandwansible.modules.command'
     b'{"ANSIBLE_MODULE_ARGS": {"_raw_params": " {"ANSIBLE_MODULE_ARGS": {"path": "/home/ '
     b'"_ansible_check_mode": false, "_ansible_no_log": false, "_ansible_debug": false, "_ansible_diff": false, '
     b'"_ansible_verbosity": 0, "_ansible_version": "2. "_ansible_module_name": "ansible.legacy. '
@@ -31,8 +31,8 @@ _LIKELY = (
     b'.ansible/tmp/ansible-tmp-17 /root/.ansible/tmp/ansible-tmp-17 "_ansible_remote_tmp": "~/.ansible/tmp", '
     b'"_ansible_ignore_unknown_opts": true "_ansible_ignore_unknown_opts": false, "_ansible_target_log_info": null, '
     b'"_ansible_tracebacks_for": [], "_ansible_inject_invocation": false}}'
-    b'gprofile\x00mrlimit_nofile gprofilefmodernmrlimit_nofile\x80gsecrets\x00kinterpreter\x10\x01 '
-    b'gprofileflegacymrlimit_nofile\x80gsecrets\x00kinterpreter\x10\x01p/usr/bin/python3cenv\x14\x00gstart_s\x8akmember_list'
+    b'fmodern\x00\x80\x02\x02\x00\x05@$\x00\x00\x00\x00\x00\x00\x0c '
+    b'flegacy\x10\x00\x80\x02\x02\x00\x05@$\x00\x00\x00\x00\x00\x00\x0c '
 )
 
 

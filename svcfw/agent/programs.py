@@ -66,15 +66,16 @@ class Programs(object):
             status = _NOT_FOUND if getattr(e, 'errno', 0) == errno.ENOENT else _NOT_RUN
             message.reply((ops.DONE, status, b'', _text('%s: %s\n' % (program, getattr(e, 'strerror', None) or e))))
 
-    def module(self, message, session_id, description):
+    def module(self, message, session_id, request):
+        """Start what a Module (requests.py) asks for."""
         job = self._new_job(message, session_id, self._templates)
         fds = []
         try:
             fds += os.pipe()
             fds += os.pipe()
-            if not description.get('may_reuse'):  # core's own have no use for it
+            if not request.job.may_reuse:  # core's own have no use for it
                 fds += [end.detach() for end in socket.socketpair()]
-            self._templates.run(job, self._with_members(description), self.members, fds[1::2])
+            self._templates.run(job, self._described(request), request.start_s, self.members, fds[1::2])
         except Exception as e:
             self._on_over(job)
             for fd in fds:
@@ -93,14 +94,14 @@ class Programs(object):
         job.read_from(fds[0], 1)
         job.read_from(fds[2], 2)
 
-    def _with_members(self, description):
-        """A module's job with the members of its member list: list of (name, digest), the same object each time."""
-        digest = description.get('member_list')
-        if digest is None:
-            return description
-        if digest not in self._member_lists:
-            self._member_lists[digest] = self._codec.decode(self.members[digest])
-        return dict(description, members=self._member_lists[digest])
+    def _described(self, request):
+        """The WarmJob of a Module, with the members of its member list: the same list object each time."""
+        described, digest = request.job, request.member_list
+        if digest is not None:
+            if digest not in self._member_lists:
+                self._member_lists[digest] = self._codec.decode(self.members[digest])
+            described.member_list, described.members = digest, self._member_lists[digest]
+        return described
 
     def _new_job(self, message, session_id, runner, ends_at_exit=False):
         job = ProcessJob(self._loop, message, session_id, runner.send_signal, self._on_over, ends_at_exit)

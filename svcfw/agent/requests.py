@@ -6,6 +6,7 @@ stands in the docstrings, which are not.
 """
 
 from svcfw.agent import ops
+from svcfw.agent.warm import job as jobs
 from svcfw.core.message import shaped
 from svcfw.core.wire.errors import DecodeError
 
@@ -34,6 +35,11 @@ class Request(object):
         """What an agent is sent (tuple), on behalf of a client by its number."""
         return self.operation, session, self.values()
 
+    @classmethod
+    def decoded(cls, values):
+        """The request whose `values()` a peer has sent. Raises DecodeError."""
+        return cls(*shaped(values, cls.types))
+
 
 class Command(Request):
     """Run `text` by `executable -c`, None for the login shell.
@@ -47,13 +53,37 @@ class Command(Request):
     types = (_TEXT, str, bytes, _TEXT, bool)
 
 
-class Module(Request):
-    """Run a module. job: dict as for Template.run."""
+class WithJob(Request):
+    """Base of requests whose first value is a WarmJob (warm/job.py), which is encoded and checked there."""
+
+    __slots__ = ()  # type: tuple
+    job: jobs.WarmJob  # as the multiplexer, which is typed, reads it
+
+    def values(self):
+        """As of Request."""
+        return (self.job.values(),) + Request.values(self)[1:]
+
+    @classmethod
+    def decoded(cls, values):
+        """As of Request."""
+        request = super(WithJob, cls).decoded(values)
+        try:
+            request.job = jobs.decoded(request.job)
+        except ValueError as exc:
+            raise DecodeError(str(exc)) from None
+        return request
+
+
+class Module(WithJob):
+    """Run a module, or the source of a program.
+
+    start_s: for an interpreter to become a template before it is given up. member_list: its digest among what the agent
+    holds (Members), None if it has none.
+    """
 
     operation = ops.MODULE
-    __slots__ = ('job',)
-    types = (dict,)
-    job: dict  # as the multiplexer, which is typed, reads it
+    __slots__ = ('job', 'start_s', 'member_list')
+    types = (tuple, (int, float), (bytes, type(None)))
 
 
 class Fetch(Request):
@@ -244,12 +274,11 @@ class Timed(Request):
 
 
 #: All of the above.
-BY_OPERATION = {each.operation: each for each in Request.__subclasses__()}
+BY_OPERATION = {each.operation: each for each in Request.__subclasses__() + [Module] if each.operation}
 
 
 def decoded(operation, values, types=BY_OPERATION):
     """The Request that a peer has sent, one of `types` ({operation: class}). Raises DecodeError."""
     if operation not in types:
         raise DecodeError('unknown operation %r' % operation)
-    kind = types[operation]
-    return kind(*shaped(values, kind.types))
+    return types[operation].decoded(values)

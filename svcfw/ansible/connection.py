@@ -9,7 +9,7 @@ import functools
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Any, TypeVar
 
@@ -18,6 +18,7 @@ from ansible.errors import AnsibleError, AnsibleFileNotFound
 from ansible.plugins.connection import ssh
 from ansible.utils.display import Display
 
+from svcfw.agent.warm.job import Condition
 from svcfw.ansible import agent_keys, become, definitions, here, options, shell_commands
 from svcfw.ansible.deferred import DeferredOperations
 from svcfw.ansible.errors import translate
@@ -261,14 +262,9 @@ class Connection(ssh.Connection):
         finally:
             self._deferred.takes_known_home = False
 
-    @contextmanager
-    def on_condition(self, condition: dict[str, Any]) -> Iterator[None]:
-        """For an action: modules run only if this holds (svcfw.agent.warm.condition). ConditionIgnored: none ran."""
-        self._commands.condition = condition
-        try:
-            yield
-        finally:
-            self._commands.condition = None
+    def on_condition(self, condition: Condition) -> AbstractContextManager[None]:
+        """For an action: modules run only if this holds. ConditionIgnored: none ran."""
+        return self._commands.on_condition(condition)
 
     def uses_context(self) -> bool:
         """Whether tasks run in a context of the multiplexer, as far as known."""

@@ -25,6 +25,16 @@ class Command(Request):
     offer: Any
 
 
+class Module(requests.WithJob):
+    """As for an agent. zip_id: of the zip that it consists of, None for the source of a program. offer: as above."""
+
+    operation = ops.MODULE
+    __slots__ = ('job', 'zip_id', 'offer')
+    types = (tuple, _TEXT, (tuple, type(None)))
+    zip_id: str | None
+    offer: Any
+
+
 class PutWhole(Request):
     """Put a small file. mode: its permission bits; digest: the SHA-256 of its content. Not answered."""
 
@@ -93,10 +103,12 @@ class HostOut(Request):
     host: str
 
 
-_OWN: tuple[type[Request], ...] = (Command, PutWhole, PutPart, Large, Facts, Reset, Summary, HostOut)
+_OWN: tuple[type[Request], ...] = (
+    Command, Module, PutWhole, PutPart, Large, Facts, Reset, Summary, HostOut,
+)  # fmt: skip
 #: What agents are asked or told on a client's behalf, as the client has sent it.
 _PASSED_ON: tuple[type[Request], ...] = (
-    requests.Module, requests.Fetch, requests.Expand, requests.Flush, requests.PutKept, requests.Mkdtemp,
-    requests.Chmod, requests.Remove,
+    requests.Fetch, requests.Expand, requests.Flush, requests.PutKept, requests.Mkdtemp, requests.Chmod,
+    requests.Remove,
 )  # fmt: skip
 BY_OPERATION = {each.operation: each for each in (*_OWN, *_PASSED_ON)}

@@ -11,12 +11,14 @@ import re
 import shutil
 import subprocess
 from collections import Counter
+from copy import copy
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from svcfw.agent.warm.job import ModuleJob
 from svcfw.agent.warm.reuse import kinds
 from svcfw.ansible.payloads import audited
 from tests.support import payloads
@@ -53,25 +55,24 @@ _NEEDS = {'systemd': 'systemctl', 'systemd_service': 'systemctl', 'known_hosts':
 
 
 @cache
-def _jobs(line: str) -> dict[str, dict[str, Any]]:
+def _jobs(line: str) -> dict[str, payloads.Given]:
     """A job of each module in the table, with arguments that are to be replaced."""
     names = [*sorted(audited.MODULES), 'setup']
     built = payloads.build(line, [Task(name, ARGUMENTS.get(name, {})) for name in names])
     return {name: payloads.job_of(data, '', {}) for name, data in zip(names, built, strict=True)}
 
 
-def job(line: str, module: str, python: str, arguments: dict[str, Any], *, reuse: bool) -> dict[str, Any]:
-    found = dict(_jobs(line)[module], interpreter=[python])
-    parameters = json.loads(found['params'])
+def job(line: str, module: str, python: str, arguments: dict[str, Any], *, reuse: bool) -> payloads.Given:
+    found, contents = _jobs(line)[module]
+    assert isinstance(found, ModuleJob)
+    made = copy(found)
+    parameters = json.loads(found.params)
     own = {key: value for key, value in parameters['ANSIBLE_MODULE_ARGS'].items() if key.startswith('_ansible')}
     parameters['ANSIBLE_MODULE_ARGS'] = {**own, **arguments}
-    return dict(
-        found,
-        params=json.dumps(parameters).encode(),
-        member_list=hashlib.sha256(repr(found['members']).encode()).digest(),
-        can_rehearse=reuse,
-        may_reuse=reuse and module in audited.MODULES,
-    )
+    made.interpreter, made.params = [python], json.dumps(parameters).encode()
+    made.member_list = hashlib.sha256(repr(found.members).encode()).digest()
+    made.can_rehearse, made.may_reuse = reuse, reuse and module in audited.MODULES
+    return made, contents
 
 
 def in_folder(arguments: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -145,13 +146,19 @@ def test_what_ends_a_process_does_not_meet_the_next_run(line: str, version: str,
 
 def test_the_environment_of_a_run_is_not_that_of_the_next(tmp_path: Path) -> None:
     python = need_python('3.11')
-    one = dict(job('2.21', 'command', python, {'_raw_params': 'env'}, reuse=True))
+
+    def with_environment(**env: str) -> payloads.Given:
+        made, contents = job('2.21', 'command', python, {'_raw_params': 'env'}, reuse=True)
+        made.env = env
+        return made, contents
+
+    one = with_environment()
     jobs = [
         one,
         one,
-        dict(one, env={'A_OF_ONE': '1', 'LC_ALL': 'C.UTF-8', 'TZ': 'Asia/Tokyo'}),
+        with_environment(A_OF_ONE='1', LC_ALL='C.UTF-8', TZ='Asia/Tokyo'),
         one,
-        dict(one, env={'B': '2'}),
+        with_environment(B='2'),
     ]
     runs = payloads.run_warm(jobs, python, BASE_ENV, tmp_path)
     found = [

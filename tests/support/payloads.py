@@ -11,12 +11,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from svcfw.agent.warm.job import ModuleJob, SourceJob, WarmJob
 from svcfw.ansible.payloads import payload
 from tests.support.hosts import CHECKOUT
 from tests.support.timing import seconds
 from tests.support.venvs import need_core
 
 LIBRARY = Path(__file__).with_name('modules')
+#: A job for `Template.run`, and the contents that it names: (digest, bytes).
+Given = tuple[WarmJob, list[tuple[bytes, bytes]]]
 LINES = ('2.16', '2.17', '2.18', '2.19', '2.20', '2.21', 'devel')
 
 
@@ -79,22 +82,21 @@ def _build(line: str, requests: str) -> tuple[bytes, ...]:
         return tuple((Path(folder) / str(number)).read_bytes() for number in range(len(json.loads(requests))))
 
 
-def job_of(data: bytes, python: str, env: Mapping[str, str]) -> dict[str, Any]:
-    """The job that a payload is, for `Template.run` (and its contents, for the driver)."""
+def job_of(data: bytes, python: str, env: Mapping[str, str]) -> Given:
+    """The job that a payload is."""
     parts = payload.split(data)
     members = parts.members()
-    return {
-        'kind': 'module', 'interpreter': [python], 'env': dict(env), 'format': parts.format, 'module': parts.module,
-        'fqn': parts.fqn, 'params': parts.params, 'profile': parts.profile, 'rlimit_nofile': parts.rlimit_nofile,
-        'secrets': None if parts.secrets is None else list(parts.secrets),
-        'members': [(name, digest) for name, digest, _ in members],
-        'contents': [(digest, content) for _, digest, content in members],
-    }  # fmt: skip
+    job = ModuleJob(
+        [python], dict(env), parts.format, parts.module, parts.fqn, parts.params, parts.profile,
+        None if parts.secrets is None else list(parts.secrets), parts.rlimit_nofile,
+    )  # fmt: skip
+    job.members = [(name, digest) for name, digest, _ in members]
+    return job, [(digest, content) for _, digest, content in members]
 
 
-def source_job(source: bytes, python: str, env: Mapping[str, str]) -> dict[str, Any]:
-    """The job of a program that is not understood, for `Template.run`."""
-    return {'kind': 'source', 'interpreter': [python], 'env': dict(env), 'source': source}
+def source_job(source: bytes, python: str, env: Mapping[str, str]) -> Given:
+    """The job of a program that is not understood."""
+    return SourceJob([python], dict(env), source), []
 
 
 def run_cold(source: bytes, python: str, env: Mapping[str, str], base_env: Mapping[str, str], cwd: Path) -> Outcome:
@@ -106,7 +108,7 @@ def run_cold(source: bytes, python: str, env: Mapping[str, str], base_env: Mappi
     return Outcome(done.returncode, done.stdout, done.stderr)
 
 
-def run_warm(jobs: Iterable[dict[str, Any]], python: str, base_env: Mapping[str, str], cwd: Path) -> list[Outcome]:
+def run_warm(jobs: Iterable[Given], python: str, base_env: Mapping[str, str], cwd: Path) -> list[Outcome]:
     """Run jobs one after another in one template under `python`."""
     program = f'import sys; sys.path.append({str(CHECKOUT)!r}); from tests.support.warm_driver import main; main()'
     done = subprocess.run(

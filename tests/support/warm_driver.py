@@ -1,7 +1,7 @@
 """An agent's part, for tests, under any Python from 3.6 on: takes jobs on stdin, runs them in a template, one by one.
 
-Input and output are pickled: a list of jobs in; a list of (status, stdout, stderr, ran) and a report of the driver
-out.
+Input and output are pickled: a list of jobs with their contents in; a list of (status, stdout, stderr, ran) and a
+report of the driver out.
 """
 
 import os
@@ -13,12 +13,10 @@ import sys
 PIDS = set()
 
 
-def run(template, job_id, job):
+def run(template, job_id, job, contents):
     """(wait status, stdout, stderr, ran) of one job; the status is None if the template died."""
     from svcfw.agent.template.template import Exited, Lost, Started
 
-    job = dict(job)
-    contents = job.pop('contents', [])
     lacking = template.missing(digest for digest, _ in contents)
     for digest, content in contents:
         if digest in lacking:
@@ -68,7 +66,7 @@ def main():
     jobs = pickle.load(sys.stdin.buffer)
     fds = sorted(os.listdir('/proc/self/fd'))
     template = Template()
-    results = [run(template, number, job) for number, job in enumerate(jobs)]
+    results = [run(template, number, *given) for number, given in enumerate(jobs)]
     pid = template._pid
     template.close()
     while not template.reap():

@@ -117,7 +117,7 @@ class Template(object):
 
     def knows(self, job):
         """Whether a job with this member list ran here before, so that all its members are there."""
-        return job.get('member_list') in self._member_lists
+        return job.member_list in self._member_lists
 
     def add(self, digest, content):
         """Send one member's content (bytes) to the template, unless it has this digest."""
@@ -130,27 +130,22 @@ class Template(object):
 
         link_fd: by which the job can become a context (see links.py), or None.
 
-        `job` is a dict: kind ('module' or 'source'), interpreter (list of words), env (dict of str); for a module also
-        format, module, fqn, params (bytes or str), profile, secrets (list of str, None if not to be handed over),
-        rlimit_nofile, members (list of (name, digest)), condition (see warm/condition.py), can_rehearse (whether core
-        is one for which a process may be forked ahead), may_reuse (whether others may run in its process); for a source
-        also source (bytes). A job may have a `member_list`, a name for its members, which are then sent once.
+        `job` is a WarmJob, with its members; they are sent once for each name that such a list has (`member_list`).
         Raises ValueError if a member was not given with `add`.
         """
-        if self.knows(job):
-            job = {name: value for name, value in job.items() if name != 'members'}
-        else:
-            lacking = self.missing(digest for _, digest in job.get('members', ()))
+        is_known = self.knows(job)
+        if not is_known:
+            lacking = self.missing(digest for _, digest in job.members)
             if lacking:
                 raise ValueError('%d members of the job were never added' % len(lacking))
-            if job.get('member_list') is not None:
-                self._member_lists.add(job['member_list'])
+            if job.member_list is not None:
+                self._member_lists.add(job.member_list)
         self._jobs[job_id] = None
         fds = [stdout_fd, stderr_fd]
-        if link_fd is not None:
-            job = dict(job, has_link=True)
+        job.has_link = link_fd is not None
+        if job.has_link:
             fds.append(link_fd)
-        self._send(pipe.RUN, pipe.pack_job(job_id, job), fds)
+        self._send(pipe.RUN, pipe.pack_job(job_id, job, has_members=not is_known), fds)
 
     def prepare(self, second_stage, sources):
         """Have jobs find these modules of ours compiled. second_stage: of a context, without a configuration (bytes);

@@ -8,8 +8,6 @@ from svcfw.agent import interpreter, site_state
 from svcfw.agent.jobs.job import exit_status, kill_group
 from svcfw.agent.template.template import Exited, Lost, Template, TemplateGone, Unfit
 
-#: Time for an interpreter to become a template before jobs run in another way, unless they set `start_s`.
-START_S = 20.0
 _NO_PROGRAM = 'it does not exist, or has arguments'
 
 
@@ -33,21 +31,21 @@ class Templates(object):
         self._ended = []
         self._jobs = {}  # job id: (Job, Template)
 
-    def run(self, job, description, contents, fds):
-        """Start a job: `description` as for Template.run, `contents` {digest: bytes} of at least its members.
+    def run(self, job, described, start_s, contents, fds):
+        """Start a job: `described` is a WarmJob, `contents` {digest: bytes} of at least its members.
 
-        The caller keeps the descriptors `fds`: for stdout, for stderr, and one by which the job can become a context.
+        start_s: for an interpreter to become a template before jobs run in another way. The caller keeps the
+        descriptors `fds`: for stdout, for stderr, and one by which the job can become a context.
         OSError or TemplateGone when there can be no template, UnfitInterpreter.
         """
-        words = tuple(description['interpreter'])
-        start_s = description.get('start_s', START_S)
+        words = tuple(described.interpreter)
         template = self._warm(words, start_s)
         try:
-            self._run(template, job, description, contents, fds)
+            self._run(template, job, described, contents, fds)
         except TemplateGone:
             self._retire(template)
             template = self._warm(words, start_s)
-            self._run(template, job, description, contents, fds)
+            self._run(template, job, described, contents, fds)
         self._jobs[job.key] = (job, template)
         self._watch(template)
 
@@ -150,11 +148,11 @@ class Templates(object):
     # -- jobs
 
     @staticmethod
-    def _run(template, job, description, contents, fds):
-        if not template.knows(description):
-            for digest in template.missing(digest for _, digest in description.get('members', ())):
+    def _run(template, job, described, contents, fds):
+        if not template.knows(described):
+            for digest in template.missing(digest for _, digest in described.members):
                 template.add(digest, contents[digest])
-        template.run(job.key, description, *fds)
+        template.run(job.key, described, *fds)
 
     def _watch(self, template):
         writable = (lambda: self._on_writable(template)) if template.wants_write() else None

@@ -7,6 +7,7 @@ import os
 import signal
 
 from svcfw.agent.warm import environment, locales
+from svcfw.agent.warm.job import SourceJob
 
 _HEAD = """import os, sys
 {link}sys.path[:] = [path for path in sys.path if path not in ('', '.', os.getcwd())]
@@ -39,29 +40,28 @@ def start(job, zip_path):
     env = dict(os.environb)
     if locales.environment_before() is not None:
         del env[b'LC_CTYPE']  # set by this interpreter; the new one decides for itself
-    env.update(environment.encoded(job['env']))
-    if job.get('link') is not None:
-        os.set_inheritable(job['link'][0], True)
-        if job['kind'] == 'source':
-            env[_LINK_VARIABLE] = b'%d' % job['link'][0]
-    os.dup2(_pipe_with(job['source'] if job['kind'] == 'source' else _program(job, zip_path)), 0, inheritable=True)
+    env.update(environment.encoded(job.env))
+    if job.link is not None:
+        os.set_inheritable(job.link[0], True)
+        if isinstance(job, SourceJob):
+            env[_LINK_VARIABLE] = b'%d' % job.link[0]
+    os.dup2(_pipe_with(job.source if isinstance(job, SourceJob) else _program(job, zip_path)), 0, inheritable=True)
     for name in ('SIGPIPE', 'SIGXFSZ'):  # Python ignores these two, and ignored signals stay ignored over an exec
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_DFL)
-    os.execvpe(job['interpreter'][0], job['interpreter'], env)
+    os.execvpe(job.interpreter[0], job.interpreter, env)
 
 
 def _program(job, zip_path):
-    params = job['params'] if isinstance(job['params'], bytes) else job['params'].encode('utf-8')
-    secrets = '' if job.get('secrets') is None else ', secrets=frozenset(%r)' % (list(job['secrets']),)
-    text = _HEAD + (_V2 if job['format'] == 'v2' else _V1)
-    link = '' if job.get('link') is None else _LINK.format(job['link'][0])
+    secrets = '' if job.secrets is None else ', secrets=frozenset(%r)' % (list(job.secrets),)
+    text = _HEAD + (_V2 if job.format == 'v2' else _V1)
+    link = '' if job.link is None else _LINK.format(job.link[0])
     names = {
         'link': link,
         'root': zip_path,
-        'params': params,
-        'fqn': job['fqn'],
-        'profile': job['profile'],
+        'params': job.params,
+        'fqn': job.fqn,
+        'profile': job.profile,
         'secrets': secrets,
     }
     return text.format(**names).encode('utf-8')

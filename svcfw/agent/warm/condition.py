@@ -17,11 +17,8 @@ KEY = 'svcfw_condition'
 
 
 def require(condition):
-    """Return if it holds; else say why on standard output, and exit.
-
-    condition: path (absolute, str), follow (bool), size and sha1 (hex digits) of the other content.
-    """
-    said = _objection(locales.encoded(condition['path']), condition['follow'], condition['size'], condition['sha1'])
+    """Return if a Condition (job.py) holds; else say why on standard output, and exit."""
+    said = _objection(locales.encoded(condition.path), condition.follow, condition.size, condition.sha1)
     if said is not None:
         print(json.dumps({KEY: said}))
         sys.exit(0)

@@ -13,6 +13,8 @@ import os
 import socket
 import struct
 
+from svcfw.agent.warm import job as jobs
+
 HEADER = struct.Struct('>IB')
 #: kind, job id, pid or wait status
 EVENT = struct.Struct('>BIi')
@@ -33,14 +35,22 @@ _MAX_FDS = 16
 _READ_BYTES = 256 * 1024
 
 
-def pack_job(job_id, job):
-    """A RUN message's body (bytes); a str subclass among the values, as a secret is, becomes a plain str."""
-    return marshal.dumps((job_id, {key: _plain(value) for key, value in job.items()}), _MARSHAL_VERSION)
+def pack_job(job_id, job, has_members=True):
+    """A RUN message's body (bytes) for a WarmJob; a str subclass among its values, as a secret is, becomes a plain str.
+
+    has_members: False where the receiver has the list of its members by name.
+    """
+    values = tuple([_plain(value) for value in job.values()])
+    members = job.members if has_members else None
+    return marshal.dumps((job_id, values, job.member_list, members, job.has_link), _MARSHAL_VERSION)
 
 
 def unpack_job(body):
-    """(job_id, job), inverse of `pack_job`."""
-    return marshal.loads(body)
+    """(job_id, WarmJob), inverse of `pack_job`; its members are None where the message does not have them."""
+    job_id, values, member_list, members, has_link = marshal.loads(body)
+    job = jobs.decoded(values)
+    job.member_list, job.members, job.has_link = member_list, members, has_link
+    return job_id, job
 
 
 def pack(*values):

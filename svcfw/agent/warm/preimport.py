@@ -35,10 +35,10 @@ class Preimport(object):
         self._tried = True
         sys.path.insert(0, self._finder.root)
         try:
-            for name in _COMMON[job['format']]:
+            for name in _COMMON[job.format]:
                 importlib.import_module(name)
-            if job['profile']:
-                _load_codecs(job['profile'])
+            if job.profile:
+                _load_codecs(job.profile)
         except BaseException:
             _forget()
         finally:

@@ -13,6 +13,7 @@ from importlib.machinery import BuiltinImporter
 
 from svcfw.agent import interpreter, start_folder
 from svcfw.agent.warm import child, cold, condition, environment, importable, zip_file
+from svcfw.agent.warm.job import SourceJob
 
 _EXIT_FLUSH_FAILED = 120
 _FREEZES = getattr(gc, 'freeze', None) is not None  # since 3.7
@@ -41,17 +42,17 @@ def attempt(job, tools, folder=None):
 
 def _program(job, folder, root, tools):
     _restore_folder()
-    if job.get('condition') is not None:
-        condition.require(job['condition'])
+    if job.condition is not None:
+        condition.require(job.condition)
     zip_path = zip_file.write(folder, job, tools.members) if folder else None
-    if job['cold']:
+    if job.is_cold:
         _limit_files(job)
         cold.start(job, zip_path)
-    errors = environment.apply(job['env'])
+    errors = environment.apply(job.env)
     if errors:
         child.open_streams(tools.start, errors)
     _look_started(job, tools.start)
-    if job['kind'] == 'source':
+    if isinstance(job, SourceJob):
         _run_source(job, tools)
     else:
         _run_module(job, zip_path, root, tools)
@@ -66,7 +67,7 @@ def _restore_folder():
 
 
 def _limit_files(job):
-    wanted = job.get('rlimit_nofile')
+    wanted = job.rlimit_nofile
     if not wanted:
         return
     import resource
@@ -84,17 +85,17 @@ def _look_started(job, start):
 
     One that was started by these words knows its name, which may be another: that of what a wrapper starts.
     """
-    words = job['interpreter']
+    words = job.interpreter
     if start.words is None:
         sys.executable = interpreter.program(words) or sys.executable
     sys.argv[:] = ['']
     orig_argv = getattr(sys, 'orig_argv', None)  # since 3.10
     if orig_argv is not None:
         orig_argv[:] = start.words or words[-1:]
-    if job.get('link') is not None:
+    if job.link is not None:
         # Where the collection's module_utils.services looks; nothing else does.
-        os.set_inheritable(job['link'][0], False)
-        setattr(sys, 'svcfw_link', job['link'])  # noqa: B010 - for type checkers there is no such thing
+        os.set_inheritable(job.link[0], False)
+        setattr(sys, 'svcfw_link', job.link)  # noqa: B010 - for type checkers there is no such thing
     random = sys.modules.get('random')
     if random is not None and sys.version_info < (3, 7):
         random.seed()  # later versions do it when they fork
@@ -113,31 +114,30 @@ def _run_module(job, zip_path, root, tools):
         finder.use([], None)
         preimport.settle([])
     else:
-        finder.use(job['members'], job['fqn'], *([zip_path] if zip_path else []))
-        preimport.settle(job['members'], is_core=job.get('may_reuse', False))
+        finder.use(job.members, job.fqn, *([zip_path] if zip_path else []))
+        preimport.settle(job.members, is_core=job.may_reuse)
     sys.path.insert(0, zip_path or root)
-    params = job['params'] if isinstance(job['params'], bytes) else job['params'].encode('utf-8')
-    (_run_v2 if job['format'] == 'v2' else _run_v1)(job, params, zip_path or finder.root)
+    (_run_v2 if job.format == 'v2' else _run_v1)(job, zip_path or finder.root)
 
 
-def _run_v2(job, params, root):
+def _run_v2(job, root):
     import importlib
 
     loader = importlib.import_module('ansible.module_utils._internal._ansiballz._loader')
-    secrets = job.get('secrets')  # handed over since ansible-core 2.22
-    more = {} if secrets is None else {'secrets': frozenset(secrets)}
+    # Handed over since ansible-core 2.22.
+    more = {} if job.secrets is None else {'secrets': frozenset(job.secrets)}
     loader.run_module(
-        json_params=params, profile=job['profile'], module_fqn=job['fqn'], modlib_path=root, extensions={}, **more
+        json_params=job.params, profile=job.profile, module_fqn=job.fqn, modlib_path=root, extensions={}, **more
     )
 
 
-def _run_v1(job, params, root):
+def _run_v1(job, root):
     import importlib
     import runpy
 
-    setattr(importlib.import_module('ansible.module_utils.basic'), '_ANSIBLE_ARGS', params)  # noqa: B010
-    names = {'_module_fqn': job['fqn'], '_modlib_path': root}
-    runpy.run_module(mod_name=job['fqn'], init_globals=names, run_name='__main__', alter_sys=True)
+    setattr(importlib.import_module('ansible.module_utils.basic'), '_ANSIBLE_ARGS', job.params)  # noqa: B010
+    names = {'_module_fqn': job.fqn, '_modlib_path': root}
+    runpy.run_module(mod_name=job.fqn, init_globals=names, run_name='__main__', alter_sys=True)
     print('{"msg": "New-style module did not handle its own exit", "failed": true}')
     sys.exit(1)
 
@@ -156,7 +156,7 @@ def _run_source(job, tools):
         __annotations__={},
     )
     sys.modules['__main__'] = main
-    exec(compile(job['source'], '<stdin>', 'exec', dont_inherit=True), main.__dict__)
+    exec(compile(job.source, '<stdin>', 'exec', dont_inherit=True), main.__dict__)
 
 
 # --- the end of an interpreter --------------------------------------------------------------------------------------

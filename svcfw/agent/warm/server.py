@@ -26,6 +26,7 @@ from svcfw.agent.warm import (
     runner,
     zip_file,
 )
+from svcfw.agent.warm.job import ModuleJob
 from svcfw.agent.warm.reuse import worker, workers
 
 #: Seconds between SIGTERM and SIGKILL.
@@ -143,19 +144,18 @@ class TemplateServer(object):
         _freeze()
 
     def _start_job(self, job_id, job):
-        has_link = job.setdefault('has_link', False)
-        fds = self._receiver.take_fds(3 if has_link else 2)
+        fds = self._receiver.take_fds(3 if job.has_link else 2)
         folder = None
         try:
             self._fill_in_members(job)
-            is_module = job['kind'] == 'module'
+            is_module = isinstance(job, ModuleJob)
             if is_module:
                 self._warm_up(job)
-            job['cold'] = self._is_spent() or bool(environment.needs_cold(job['env'], job['interpreter']))
-            if is_module and (zip_file.needed(job) or job['cold']):
+            job.is_cold = self._is_spent() or bool(environment.needs_cold(job.env, job.interpreter))
+            if is_module and (zip_file.needed(job) or job.is_cold):
                 folder = zip_file.make_folder(job)
-            can_be_spare = is_module and job.get('can_rehearse') and not job['cold'] and folder is None
-            job['may_reuse'] = bool(can_be_spare and job.get('may_reuse'))
+            can_be_spare = job.can_rehearse and not job.is_cold and folder is None
+            job.may_reuse = can_be_spare and job.may_reuse
             self._last_job = job if can_be_spare else None
             pid = self._fork_or_find(job_id, job, fds, folder)
         except Exception as exc:  # disk full, limit of processes, a malformed job: only this job fails
@@ -177,7 +177,7 @@ class TemplateServer(object):
             pid = self._workers.take(job_id, job, fds)
             if pid is not None:
                 return pid
-        if job['may_reuse']:
+        if job.may_reuse:
             return self._workers.fork(
                 lambda sock: self._be_worker(sock, lambda one: one.run_first(job, fds)), True, is_busy=True
             )
@@ -201,10 +201,10 @@ class TemplateServer(object):
     def _fork_spare(self):
         """Fork a process for a job like the last one."""
         job = self._last_job
-        if job is None or not self._workers.wants_spare(job['may_reuse']):
+        if job is None or not self._workers.wants_spare(job.may_reuse):
             return
         self._last_job = None
-        is_reused, profile = job['may_reuse'], job['profile']
+        is_reused, profile = job.may_reuse, job.profile
         try:
             self._workers.fork(lambda sock: self._be_worker(sock, lambda one: one.serve(is_reused, profile)), is_reused)
         except OSError:
@@ -230,22 +230,21 @@ class TemplateServer(object):
         child.take_output(fds[0], fds[1], self._start)
         for fd in fds[:2]:
             os.close(fd)
-        job['link'] = (fds[2], self._prepared) if len(fds) > 2 else None
+        job.link = (fds[2], self._prepared) if len(fds) > 2 else None
         runner.run(job, folder, self._tools)
 
     def _fill_in_members(self, job):
         """Complete a job's members: a member list comes with them once, the same list object represents it from then
         on."""
-        member_list = job.get('member_list')
-        if member_list is not None:
-            job['members'] = self._member_lists.setdefault(member_list, job.get('members'))
+        if job.member_list is not None:
+            job.members = self._member_lists.setdefault(job.member_list, job.members)
 
     def _warm_up(self, job):
         """Do before the fork what each child would otherwise do."""
-        self._finder.use(job['members'], job['fqn'])
+        self._finder.use(job.members, job.fqn)
         self._finder.prepare()
         self._preimport.ensure(job)
-        self._preimport.judge(job['members'])
+        self._preimport.judge(job.members)
         if self._foreign is None:
             self._foreign = site_state.Watch(site_state.foreign_files())
         _freeze()

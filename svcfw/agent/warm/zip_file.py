@@ -13,12 +13,12 @@ _EMBED = 'ansible/module_utils/embed.py'
 
 def needed(job):
     """True if the module may need the zip itself (bool)."""
-    return has_resources(job) or any(name == _RESPAWN for name, _ in job['members'])
+    return has_resources(job) or any(name == _RESPAWN for name, _ in job.members)
 
 
 def has_resources(job):
     """True if members may be needed as files rather than as modules (bool)."""
-    return any(name == _EMBED or not name.endswith(('.py', '/')) for name, _ in job['members'])
+    return any(name == _EMBED or not name.endswith(('.py', '/')) for name, _ in job.members)
 
 
 def make_folder(job):
@@ -26,10 +26,10 @@ def make_folder(job):
     template knows what to remove however the module ends."""
     import tempfile
 
-    env = job['env']
+    env = job.env
     wanted = env.get('TMPDIR') or env.get('TEMP') or env.get('TMP')
     folder = wanted if wanted and os.path.isdir(wanted) else None
-    return os.path.realpath(tempfile.mkdtemp(prefix='ansible_%s_payload_' % job['module'], dir=folder))
+    return os.path.realpath(tempfile.mkdtemp(prefix='ansible_%s_payload_' % job.module, dir=folder))
 
 
 def remove_folder(folder):
@@ -43,11 +43,11 @@ def write(folder, job, members):
     """Write the payload's zip into `folder`; returns its path. Raises OSError if the disk is full."""
     import zipfile
 
-    path = os.path.join(folder, 'ansible_%s_payload.zip' % job['module'])
+    path = os.path.join(folder, 'ansible_%s_payload.zip' % job.module)
     # In the environment of a child interpreter the zip has to precede an ansible installed with a .pth file.
     site = 'import sys\nsys.path.insert(0, "%s")\n' % path
     with zipfile.ZipFile(path, 'w') as archive:
-        for name, digest in job['members']:
+        for name, digest in job.members:
             archive.writestr(_info(zipfile, name), members.content(digest))
         archive.writestr(
             _info(zipfile, 'sitecustomize.py'), site.encode(sys.getfilesystemencoding(), 'surrogateescape')

@@ -17,6 +17,7 @@ from ansible.plugins import action
 from ansible.utils.hashing import checksum
 
 from svcfw.agent.warm.condition import KEY
+from svcfw.agent.warm.job import Condition
 from svcfw.ansible.connection import Connection
 from svcfw.ansible.options import text
 from svcfw.ansible.payloads.commands import ConditionIgnored
@@ -61,12 +62,12 @@ class _Assumption:
         """This is what is sent; it may be gone when the module runs."""
         self._sent = os.path.getsize(local_path), str(checksum(local_path))
 
-    def condition(self) -> dict[str, Any]:
+    def condition(self) -> Condition:
         """Under which the steps that follow are stock's own. _Otherwise if none is known."""
         if self.asked is None or self._sent is None:
             raise _Otherwise({})
         (path, follow), (size, sha1) = self.asked, self._sent
-        return {'path': text(path), 'follow': follow, 'size': size, 'sha1': sha1}
+        return Condition(text(path), follow, size, sha1)
 
     def denied(self, said: Any) -> _Otherwise:
         """What to raise where the condition does not hold."""

@@ -9,11 +9,13 @@ Shell text is not interpreted: a command is known because its construction was r
 or because parsing and rebuilding gives the same text (`payload`). Never log in_data: it holds the tasks' secrets.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ansible import constants
 
+from svcfw.agent.warm.job import Condition
 from svcfw.ansible import become, options
 from svcfw.ansible.deferred import DeferredOperations, Other
 from svcfw.ansible.options import played, text
@@ -68,8 +70,16 @@ class Commands:
         self._payloads = payloads
         self._more = more
         self._target = target
-        #: On which modules run from now on, alone (svcfw.agent.warm.condition); None: they run in any case.
-        self.condition: dict[str, Any] | None = None
+        self._condition: Condition | None = None
+
+    @contextmanager
+    def on_condition(self, condition: Condition) -> Iterator[None]:
+        """Meanwhile modules run only if this holds, and nothing else does: ConditionIgnored."""
+        self._condition = condition
+        try:
+            yield
+        finally:
+            self._condition = None
 
     def execute(self, cmd: str, in_data: bytes | None, sudoable: bool) -> Answer:
         """Run a command. NeedsStock; what the multiplexer's client raises."""
@@ -183,8 +193,8 @@ class Commands:
             found, environment = matched
             self._told.level('L0', 'modules run from memory')
             more = {**_given(offered), **self._process(found.fqn)}
-            if self.condition is not None:
-                more['condition'] = self.condition
+            if self._condition is not None:
+                more['condition'] = self._condition
             result = self._session.call(target, lambda client: client.run_module(target, found, environment, **more))
             if self._plugin.get_option('svcfw_payload_cache'):
                 self._payloads.keep(found.fqn)
@@ -212,7 +222,7 @@ class Commands:
 
     def require_no_condition(self) -> None:
         """Only L0 knows of conditions. Raises ConditionIgnored."""
-        if self.condition is not None:
+        if self._condition is not None:
             raise ConditionIgnored
 
     def _becomes(self, target: Target) -> str | None:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from svcfw.agent import requests
 from svcfw.agent.requests import Request
+from svcfw.agent.warm.job import Condition, ModuleJob, SourceJob
 from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.errors import ChannelError, Error, StartError
 from svcfw.core.wire.frames import GOODBYE, Frame, pack_header
@@ -22,7 +23,7 @@ from svcfw.mux.client.line import Line
 from svcfw.mux.client.starting import MuxError
 from svcfw.mux.client.target import Become, BecomeDialogue, DeferredError, Result, Target
 from svcfw.mux.offer import Offer
-from svcfw.mux.requests import Command, Facts, HostOut, Reset, Summary
+from svcfw.mux.requests import Command, Facts, HostOut, Module, Reset, Summary
 from svcfw.mux.server.telling import About, Cost, about, cost
 
 __all__ = [
@@ -147,7 +148,7 @@ class Client:
         payload: Any,
         env: dict[str, str],
         offer: Offer | None = None,
-        condition: dict[str, Any] | None = None,
+        condition: Condition | None = None,
         *,
         can_rehearse: bool = False,
         may_reuse: bool = False,
@@ -155,32 +156,27 @@ class Client:
     ) -> Result:
         """Run a module (svcfw.ansible.payloads.payload.Payload) with these additions to its environment.
 
-        offer: what it may ask the controller for. condition: see svcfw.agent.warm.condition. can_rehearse: its process
+        offer: what it may ask the controller for. condition: on which alone it runs. can_rehearse: its process
         may be forked ahead. may_reuse: it may run in a process that has run others, if is_core(its members) says that
         they are core's own.
         """
-        job = {
-            'kind': 'module', 'format': payload.format, 'module': payload.module, 'fqn': payload.fqn,
-            'params': payload.params, 'profile': payload.profile, 'rlimit_nofile': payload.rlimit_nofile,
-            'secrets': None if payload.secrets is None else list(payload.secrets),
-            'interpreter': list(payload.interpreter), 'env': env, 'zip_id': payload.zip_id,
-            'can_rehearse': can_rehearse, 'may_reuse': may_reuse,
-        }  # fmt: skip
-        if condition is not None:
-            job['condition'] = condition
+        secrets = None if payload.secrets is None else list(payload.secrets)
+        job = ModuleJob(
+            list(payload.interpreter), env, payload.format, payload.module, payload.fqn, payload.params,
+            payload.profile, secrets, payload.rlimit_nofile, can_rehearse, may_reuse, condition,
+        )  # fmt: skip
 
         def members() -> tuple[bool, Any]:
             found = payload.members()
             return is_core is not None and is_core(found), found
 
-        return self._run(target, requests.Module(_offering(job, offer)), members)
+        return self._run(target, Module(job, payload.zip_id, _offered(offer)), members)
 
     def run_source(
         self, target: Target, source: bytes, interpreter: list[str], env: dict[str, str], offer: Offer | None = None
     ) -> Result:
         """Run the source of a Python program as `interpreter` would that reads it from stdin. offer: as above."""
-        job = {'kind': 'source', 'source': source, 'interpreter': list(interpreter), 'env': env}
-        return self._run(target, requests.Module(_offering(job, offer)))
+        return self._run(target, Module(SourceJob(list(interpreter), env, source), None, _offered(offer)))
 
     def run_command(
         self,
@@ -196,8 +192,7 @@ class Client:
         offer: what the processes of it may ask the controller for, until the run ends.
         """
         terminal = os.environ.get('TERM', '') if tty else None
-        offered = None if offer is None else tuple(offer)
-        return self._run(target, Command(executable, text, stdin or b'', terminal, offered))
+        return self._run(target, Command(executable, text, stdin or b'', terminal, _offered(offer)))
 
     def fetch_file(self, target: Target, remote_path: str, local_path: str, on_progress: OnProgress = _unseen) -> int:
         """Copy a file of the target to an existing one; returns its permission bits. OSError for the local file."""
@@ -354,8 +349,8 @@ class Client:
         self._line.send(Frame(0, 0, 0, handle, number, 0, _codec.encode(value)))
 
 
-def _offering(job: dict[str, Any], offer: Offer | None) -> dict[str, Any]:
-    return job if offer is None else {**job, 'offer': tuple(offer)}
+def _offered(offer: Offer | None) -> tuple[Any, ...] | None:
+    return None if offer is None else tuple(offer)
 
 
 def stop(runtime_dir: Path | None = None) -> bool:

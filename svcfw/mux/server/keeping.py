@@ -10,8 +10,9 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from svcfw.agent.requests import Module, Request
-from svcfw.mux.requests import Command
+from svcfw.agent.requests import Request
+from svcfw.agent.warm.job import ModuleJob
+from svcfw.mux.requests import Command, Module
 from svcfw.mux.server.child_node import ChildNode
 from svcfw.mux.server.node import Node
 
@@ -94,10 +95,10 @@ def _text(request: Request) -> bytes:
     """The text of a request that may name accounts."""
     if isinstance(request, Command):
         return _bytes(request.text) + b'\n' + request.stdin
-    if isinstance(request, Module):
-        name = str(request.job.get('fqn', ''))
+    if isinstance(request, Module) and isinstance(request.job, ModuleJob):
+        name = request.job.fqn
         if name.startswith(_ANSIBLE_MODULES) and name[len(_ANSIBLE_MODULES) :] in _ABOUT_ACCOUNTS:
-            return _bytes(request.job.get('params', b''))
+            return request.job.params
     return b''
 
 

@@ -8,7 +8,7 @@ from svcfw.core.stream import Stream
 from svcfw.core.wire.errors import CallError, ChannelError, Error, StartError
 from svcfw.mux import protocol
 from svcfw.mux.offer import Offer, decoded
-from svcfw.mux.requests import Command, Large, PutPart, PutWhole
+from svcfw.mux.requests import Command, Large, Module, PutPart, PutWhole
 from svcfw.mux.server import keeping, remote_cache
 from svcfw.mux.server.backlog import ClientRequest
 from svcfw.mux.server.debts import Debts
@@ -104,8 +104,8 @@ class Operations:
 
     def _ask_for_members(self, request: ClientRequest) -> None:
         """Ask the client at once for what a module consists of, if need be, whether its context is up or not."""
-        if isinstance(request.content, requests.Module):
-            zip_id = request.content.job.get('zip_id')
+        if isinstance(request.content, Module):
+            zip_id = request.content.zip_id
             if zip_id and zip_id != self._awaited and self._session.store.find(zip_id) is None:
                 self._awaited = zip_id
                 self._session.send(protocol.NEED_MEMBERS, request.number, None)
@@ -148,7 +148,7 @@ class Operations:
             self._session.settled(request)
             self._session.telling.answered(node, 0, 0)
             self._session.send(protocol.RESULT, request.number, node.remote_cache.large(content.size))
-        elif isinstance(content, requests.Module):
+        elif isinstance(content, Module):
             self._run_module(request, node, content)
         elif isinstance(content, Command):
             command = requests.Command(
@@ -228,31 +228,26 @@ class Operations:
         if job is not None:
             self._session.jobs.is_over(*job)
 
-    def _run_module(self, request: ClientRequest, node: Node, described: requests.Module) -> None:
+    def _run_module(self, request: ClientRequest, node: Node, module: Module) -> None:
         """Get the members, then run."""
-        job = dict(described.job, start_s=request.timeout_s)
-        zip_id = job.pop('zip_id', None)
-        job.pop('offer', None)
-        found_zip = self._session.store.find(zip_id) if zip_id is not None else None
-        if zip_id is not None and found_zip is None:
+        found_zip = None if module.zip_id is None else self._session.store.find(module.zip_id)
+        if module.zip_id is not None and found_zip is None:
             self._ask_for_members(request)
             self._on_members = lambda: self._session.step(self._carry_out, request, node)
             return
+        member_list = None
         if found_zip is not None:
-            job['member_list'] = found_zip.member_list
-            job['may_reuse'] = job['may_reuse'] and found_zip.may_reuse
+            member_list = found_zip.member_list
+            module.job.may_reuse = module.job.may_reuse and found_zip.may_reuse
             node.remote_cache.members(found_zip.contents)
-        self._ask(request, node, requests.Module(job), offered(described))
+        self._ask(request, node, requests.Module(module.job, request.timeout_s, member_list), offered(module))
 
 
 def offered(content: requests.Request) -> Offer | None:
     """What the client offers the processes of a request. DecodeError."""
-    value = None
-    if isinstance(content, requests.Module):
-        value = content.job.get('offer')
-    elif isinstance(content, Command):
-        value = content.offer
-    return None if value is None else decoded(value)
+    if not isinstance(content, (Command, Module)) or content.offer is None:
+        return None
+    return decoded(content.offer)
 
 
 def raise_error(request: ClientRequest, error: Error) -> None:

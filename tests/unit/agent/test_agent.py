@@ -11,12 +11,13 @@ from types import SimpleNamespace
 import pytest
 
 from svcfw.agent import agent as module
-from svcfw.agent import ops
+from svcfw.agent import ops, requests
 from svcfw.agent.agent import Agent
 from svcfw.agent.contents import MAX_KEPT
 from svcfw.agent.template import templates
 from svcfw.agent.template.template import TemplateGone
 from svcfw.core import handles
+from tests.support.jobs import source_job
 from tests.support.mux import is_running
 from tests.support.timing import seconds, wait_until
 from tests.unit.agent.fakes import FakeMessage, FakeRouter
@@ -78,8 +79,9 @@ def served():
     made.close()
 
 
-def source(text, python=sys.executable):
-    return {'kind': 'source', 'source': text.encode(), 'interpreter': [python], 'env': {}}
+def source(text, python=sys.executable, member_list=None):
+    """The values of a request to run it."""
+    return requests.Module(source_job(text, python), seconds(20), member_list).values()
 
 
 def test_it_obeys_those_above_it_only():
@@ -378,26 +380,26 @@ def test_a_command_that_cannot_be_run(served, executable, status, words):
 
 
 def test_modules_run_in_one_template(served):
-    answers = [served.result(served.ask(ops.MODULE, source('import os; print(os.getppid())'))) for _ in range(2)]
+    answers = [served.result(served.ask(ops.MODULE, *source('import os; print(os.getppid())'))) for _ in range(2)]
     assert answers[0] == answers[1]
 
 
 def test_members_are_kept_until_they_are_to_be_forgotten(served):
     served.tell(ops.MEMBERS, [(b'd' * 32, 7)], zlib.compress(b'content'))
-    first = served.result(served.ask(ops.MODULE, source('import os; print(os.getppid())')))
+    first = served.result(served.ask(ops.MODULE, *source('import os; print(os.getppid())')))
     served.tell(ops.FORGET)
     assert served.agent._programs.members == {}
-    assert served.result(served.ask(ops.MODULE, source('import os; print(os.getppid())'))) != first
+    assert served.result(served.ask(ops.MODULE, *source('import os; print(os.getppid())'))) != first
     served.router.until(lambda: not is_running(int(first[2])), 'the end of the old template')
     served.router.until(lambda: not served.agent._programs._templates._ended, 'the old template to be reaped')
 
 
 def test_a_retired_template_stays_for_its_jobs(served, tmp_path):
     os.mkfifo(tmp_path / 'gate')
-    message = served.ask(ops.MODULE, source(f'open({str(tmp_path / "gate")!r}).read(); print(1)'))
+    message = served.ask(ops.MODULE, *source(f'open({str(tmp_path / "gate")!r}).read(); print(1)'))
     served.tell(ops.FORGET)
     (template,) = served.agent._programs._templates._retired
-    assert served.result(served.ask(ops.MODULE, source('print(2)')))[2] == b'2\n'
+    assert served.result(served.ask(ops.MODULE, *source('print(2)')))[2] == b'2\n'
     (tmp_path / 'gate').write_text('')
     assert served.result(message)[2] == b'1\n'
     assert served.agent._programs._templates._retired == []
@@ -406,7 +408,7 @@ def test_a_retired_template_stays_for_its_jobs(served, tmp_path):
 
 def test_a_killed_template_loses_its_jobs_and_is_replaced(served, tmp_path):
     text = f'import os, time; open({str(tmp_path / "pid")!r}, "w").write(str(os.getpid())); time.sleep(1000)'
-    message = served.ask(ops.MODULE, source(text))
+    message = served.ask(ops.MODULE, *source(text))
     served.router.until(lambda: (tmp_path / 'pid').exists() and (tmp_path / 'pid').read_text(), 'the job')
     (template,) = served.agent._programs._templates._current()
     os.kill(template._pid, signal.SIGKILL)
@@ -414,13 +416,13 @@ def test_a_killed_template_loses_its_jobs_and_is_replaced(served, tmp_path):
     assert (kind, status) == (ops.DONE, 137)
     assert b'was killed' in err
     served.router.until(lambda: not is_running(int((tmp_path / 'pid').read_text())), 'the end of the job')
-    assert served.result(served.ask(ops.MODULE, source('print(2)')))[2] == b'2\n'
+    assert served.result(served.ask(ops.MODULE, *source('print(2)')))[2] == b'2\n'
     served.router.until(lambda: not served.agent._programs._templates._ended, 'the old template to be reaped')
     assert served.router.errors == []
 
 
 def test_a_module_that_is_killed_before_it_has_started(served, tmp_path):
-    served.ask(ops.MODULE, source(f'import time; time.sleep(1); open({str(tmp_path / "ran")!r}, "w")'))
+    served.ask(ops.MODULE, *source(f'import time; time.sleep(1); open({str(tmp_path / "ran")!r}, "w")'))
     served.tell(ops.END)
     served.router.until(lambda: not served.agent._jobs, 'its end')
     assert not (tmp_path / 'ran').exists()
@@ -433,7 +435,7 @@ def test_no_template_can_be_had(served, monkeypatch, error):
 
     monkeypatch.setattr(templates, 'Template', fail)
     before = len(os.listdir('/proc/self/fd'))
-    (answer,) = served.ask(ops.MODULE, source('')).replies
+    (answer,) = served.ask(ops.MODULE, *source('')).replies
     assert answer[:3] == (ops.DONE, 1, b'')
     assert b'cannot start the module' in answer[3]
     assert len(os.listdir('/proc/self/fd')) == before
@@ -441,9 +443,8 @@ def test_no_template_can_be_had(served, monkeypatch, error):
 
 
 def test_members_that_were_never_sent(served):
-    job = {**source(''), 'members': [('a.py', b'd' * 32)]}
     before = served.agent._jobs
-    assert served.ask(ops.MODULE, job).failures
+    assert served.ask(ops.MODULE, *source('', member_list=b'd' * 32)).failures
     assert before == {}
 
 
@@ -478,7 +479,7 @@ def test_no_more_is_read_than_a_child_takes(served):
 
 def test_an_interpreter_that_is_not_there(served):
     job = source('print(1)', '/nonexistent/python')
-    (answer,) = served.ask(ops.MODULE, job).replies
+    (answer,) = served.ask(ops.MODULE, *job).replies
     assert answer[0] == ops.UNFIT
     assert served.agent._jobs == {}
 
@@ -488,7 +489,7 @@ def test_a_program_that_is_no_interpreter(served, tmp_path):
     (tmp_path / 'python').chmod(0o755)
     job = source('print(1)', str(tmp_path / 'python'))
     for _ in range(2):
-        answer = served.result(served.ask(ops.MODULE, job))
+        answer = served.result(served.ask(ops.MODULE, *job))
         assert answer[0] == ops.UNFIT
         assert str(tmp_path / 'python') in answer[1]
     assert served.agent._jobs == {}
@@ -516,7 +517,7 @@ def test_a_stale_context_refuses_before_it_does_anything(stale, tmp_path):
     assert (tmp_path / 'made').is_dir()
     for arguments in (
         (ops.COMMAND, '/bin/sh', f'touch {tmp_path}/touched', b'', None, False),
-        (ops.MODULE, source(f'open("{tmp_path}/touched", "w")')),
+        (ops.MODULE, *source(f'open("{tmp_path}/touched", "w")')),
         (ops.EXPAND, '~'),
         (ops.RELAY, 9, b'request'),
     ):
@@ -590,7 +591,7 @@ def test_a_child_that_is_gone_already(served):
 
 
 def test_an_agent_that_ends_is_the_last_process_of_its_account(served):
-    served.result(served.ask(ops.MODULE, source('print(1)')))
+    served.result(served.ask(ops.MODULE, *source('print(1)')))
     (template,) = [each._pid for each in served.agent._programs._templates._current()]
     starter = Starter(5)
     starter.has_left = True

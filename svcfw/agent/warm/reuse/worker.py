@@ -52,7 +52,7 @@ class Worker(object):
             private.hide()
             job, fds = self._next_job()
             private.show()
-            if not job['may_reuse']:
+            if not job.may_reuse:
                 self._socket.close()
                 os.close(self._null)
                 self._run_once(job, fds)
@@ -76,9 +76,9 @@ class Worker(object):
             for kind, body in messages:
                 if kind == pipe.RUN:
                     job = pipe.unpack_job(body)[1]
-                    if job.get('member_list') is not None:
-                        job['members'] = self._member_lists.setdefault(job['member_list'], job.get('members'))
-                    return job, self._reader.take_fds(2 + job['has_link'])
+                    if job.member_list is not None:
+                        job.members = self._member_lists.setdefault(job.member_list, job.members)
+                    return job, self._reader.take_fds(2 + job.has_link)
                 self._tools.members.take_in(*pipe.unpack(body))
             messages = self._reader.read()
             if self._reader.ended:

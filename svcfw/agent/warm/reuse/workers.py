@@ -103,7 +103,7 @@ class Workers(object):
         """The pid of a worker that runs the job from now on, None if there is none."""
         self.expire()
         # One that is reused is worth more than the only run of another kind.
-        fitting = [worker for worker in self._idle if job['may_reuse'] or not worker.is_reused]
+        fitting = [worker for worker in self._idle if job.may_reuse or not worker.is_reused]
         for worker in sorted(fitting, key=lambda worker: worker.is_reused, reverse=True):
             self._idle.remove(worker)
             if self._send(worker, job_id, job, fds):
@@ -115,16 +115,14 @@ class Workers(object):
     def _send(self, worker, job_id, job, fds):
         writer = pipe.PipeWriter(worker.socket)
         worker.socket.settimeout(_SEND_S)
-        lacking = {digest for _, digest in job['members']} - worker.digests
+        lacking = {digest for _, digest in job.members} - worker.digests
         if lacking:
             writer.put(pipe.ADD, pipe.pack(self._members.of(lacking)))
             worker.digests |= lacking
-        member_list = job.get('member_list')
-        if member_list in worker.member_lists:
-            job = {name: value for name, value in job.items() if name != 'members'}
-        elif member_list is not None:
-            worker.member_lists.add(member_list)
-        writer.put(pipe.RUN, pipe.pack_job(job_id, job), fds)
+        has_members = job.member_list not in worker.member_lists
+        if job.member_list is not None:
+            worker.member_lists.add(job.member_list)
+        writer.put(pipe.RUN, pipe.pack_job(job_id, job, has_members), fds)
         is_sent = writer.flush()
         worker.socket.setblocking(False)
         return is_sent

@@ -10,6 +10,7 @@ import pytest
 from svcfw.agent.template.template import Exited, Lost, Started, Template, TemplateGone, Unfit
 from svcfw.agent.warm import server
 from tests.support.interpreters import need_python
+from tests.support.jobs import module_job, source_job
 from tests.support.timing import seconds, wait_until
 
 pytestmark = pytest.mark.filterwarnings('ignore:.*use of fork.*:DeprecationWarning')
@@ -32,9 +33,8 @@ class Run:
         self.template, self.job_id = template, job_id
         self.out, stdout_fd = os.pipe()
         self.err, stderr_fd = os.pipe()
-        job = {'kind': 'source', 'source': source.encode(), 'interpreter': [python], 'env': env or {}}
         try:
-            template.run(job_id, job, stdout_fd, stderr_fd)
+            template.run(job_id, source_job(source, python, env), stdout_fd, stderr_fd)
         finally:
             os.close(stdout_fd)
             os.close(stderr_fd)
@@ -144,7 +144,7 @@ def test_a_source_that_fails_shows_only_itself(template):
 
 def test_a_job_that_cannot_be_understood_fails_alone(template):
     read_end, write_end = os.pipe()
-    template.run(1, {'kind': 'module', 'env': {}, 'members': []}, write_end, write_end)
+    template.run(1, module_job(interpreter=[None], env={'PATH': '/bin'}), write_end, write_end)
     os.close(write_end)
     exited = events(template, is_exit)[-1]
     assert os.WEXITSTATUS(exited.status) == 1
@@ -158,7 +158,7 @@ def test_members_are_asked_for_once(template):
     template.add(b'a' * 32, b'x')
     assert template.missing([b'a' * 32, b'b' * 32]) == [b'b' * 32]
     with pytest.raises(ValueError, match='never added'):
-        template.run(1, {'members': [('n', b'b' * 32)]}, 1, 1)
+        template.run(1, module_job(members=[('n', b'b' * 32)]), 1, 1)
 
 
 def test_more_than_the_socket_holds_is_queued(template):
@@ -195,18 +195,14 @@ def test_a_template_that_dies_gives_its_jobs_up():
 def test_a_manifest_goes_over_with_its_first_job_only(template):
     digest = b'd' * 32
     template.add(digest, b'import sys; sys.exit(7)')
-    job = {
-        'kind': 'module', 'format': 'v1', 'module': 'm', 'fqn': 'm', 'params': b'{}', 'profile': None,
-        'rlimit_nofile': 0, 'interpreter': [sys.executable], 'env': {}, 'member_list': b'm' * 32,
-        'members': [('m.py', digest)],
-    }  # fmt: skip
+    job = module_job(member_list=b'm' * 32, members=[('m.py', digest)])
     assert not template.knows(job)
     for job_id in (1, 2):
         with open(os.devnull, 'wb') as null:
             template.run(job_id, job, null.fileno(), null.fileno())
         assert template.knows(job)
         assert isinstance(events(template, is_exit)[-1], Exited)
-        del job['members'][:]  # not looked at again
+        del job.members[:]  # not looked at again
 
 
 def test_the_jobs_of_a_closed_template_are_ended(tmp_path):

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from svcfw.agent.template.templates import Templates, UnfitInterpreter
+from svcfw.agent.warm.job import SourceJob
 from tests.support.interpreters import need_python
 from tests.support.timing import seconds, wait_until
 from tests.unit.agent.fakes import FakeRouter, drain
@@ -43,11 +44,9 @@ class Served:
         job = FakeJob(self._key)
         out, out_w = os.pipe()
         err, err_w = os.pipe()
-        description = {
-            'kind': 'source', 'source': text.encode(), 'interpreter': [str(word) for word in words], 'env': {},
-        }  # fmt: skip
+        described = SourceJob([str(word) for word in words], {}, text.encode())
         try:
-            self.templates.run(job, description, {}, (out_w, err_w))
+            self.templates.run(job, described, seconds(20), {}, (out_w, err_w))
         finally:
             os.close(out_w)
             os.close(err_w)

@@ -5,12 +5,13 @@ import ast
 import pytest
 
 from svcfw.agent.warm import cold
+from tests.support.jobs import module_job
 
 
 def keywords(secrets: list[str] | None) -> dict[str, object]:
     """What the program hands to core's own way of running a module."""
-    job = {'kind': 'module', 'format': 'v2', 'fqn': 'ansible.modules.ping', 'params': b'{}', 'profile': 'modern'}
-    program = ast.parse(cold._program({**job, 'secrets': secrets}, '/tmp/payload.zip'))
+    job = module_job(format='v2', fqn='ansible.modules.ping', profile='modern', secrets=secrets)
+    program = ast.parse(cold._program(job, '/tmp/payload.zip'))
     (call,) = (node for node in ast.walk(program) if isinstance(node, ast.Call) and 'run_module' in ast.dump(node.func))
     return {str(each.arg): ast.unparse(each.value) for each in call.keywords}
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from svcfw.agent.warm import condition
+from svcfw.agent.warm.job import Condition
 from tests.support.need import need_root
 
 CONTENT = b'the content\n'
@@ -16,7 +17,7 @@ CONTENT = b'the content\n'
 
 def said(path: object, capsys: pytest.CaptureFixture[str], follow: bool = False) -> Any:
     """What is said in the place of the job's output; None where it runs."""
-    wanted = {'path': str(path), 'follow': follow, 'size': len(CONTENT), 'sha1': hashlib.sha1(CONTENT).hexdigest()}
+    wanted = Condition(str(path), follow, len(CONTENT), hashlib.sha1(CONTENT).hexdigest())
     try:
         condition.require(wanted)
     except SystemExit:

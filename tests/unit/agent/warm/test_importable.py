@@ -10,6 +10,7 @@ import pytest
 
 from svcfw.agent.warm.importable import Root
 from svcfw.agent.warm.members import Members
+from tests.support.jobs import module_job
 
 SOURCE = b'def answer(): return 42\n'
 DIGEST = hashlib.sha256(SOURCE).digest()
@@ -19,9 +20,8 @@ DIGEST = hashlib.sha256(SOURCE).digest()
 def root(tmp_path):
     members = Members()
     members.add(DIGEST, SOURCE)
-    return Root(
-        '/dev/null/x', {'module': 'm', 'env': {'TMPDIR': str(tmp_path)}, 'members': [('mod.py', DIGEST)]}, members
-    )
+    job = module_job(env={'TMPDIR': str(tmp_path)}, members=[('mod.py', DIGEST)])
+    return Root('/dev/null/x', job, members)
 
 
 def test_it_is_its_path_and_nothing_is_written(root, tmp_path):

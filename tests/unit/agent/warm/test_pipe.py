@@ -5,6 +5,7 @@ import pytest
 
 from svcfw.agent.warm import pipe
 from svcfw.core.wire.values import Secret
+from tests.support.jobs import module_job
 
 
 @pytest.fixture
@@ -81,8 +82,14 @@ def test_dropping_closes_the_copies(ends):
 
 
 def test_jobs_keep_their_values_and_lose_their_subclasses():
-    job = {'params': Secret('p\udcff'), 'env': {Secret('a'): Secret('b')}, 'members': [('n', b'd')], 'profile': None}
+    job = module_job(profile=Secret('p\udcff'), env={Secret('a'): Secret('b')}, members=[('n', b'd')], has_link=True)
     job_id, found = pipe.unpack_job(pipe.pack_job(7, job))
     assert job_id == 7
-    assert found == {'params': 'p\udcff', 'env': {'a': 'b'}, 'members': [('n', b'd')], 'profile': None}
-    assert type(found['params']) is str
+    assert found.values() == job.values()
+    assert (type(found.profile), found.members, found.has_link) == (str, [('n', b'd')], True)
+
+
+def test_members_that_the_receiver_has_are_left_out():
+    job = module_job(member_list=b'm' * 32, members=[('n', b'd')])
+    _, found = pipe.unpack_job(pipe.pack_job(7, job, has_members=False))
+    assert (found.member_list, found.members) == (b'm' * 32, None)

@@ -7,12 +7,13 @@ import sys
 import pytest
 from ansible.plugins.action import ActionBase
 
+from svcfw.agent.warm.job import Condition
 from svcfw.ansible.payloads.commands import ConditionIgnored
 from tests.unit.ansible.connections import PLUGINS, make_action
 from tests.unit.ansible.payload_text import PAYLOAD
 
 PYTHON = "/bin/sh -c '/usr/bin/python3 && sleep 0'"
-CONDITION = {'path': '/tmp/x', 'follow': False, 'size': 1, 'sha1': '0' * 40}
+CONDITION = Condition('/tmp/x', False, 1, '0' * 40)
 
 
 def test_a_folder_is_made_in_the_known_home_only_while_that_is_taken(connect, mux):

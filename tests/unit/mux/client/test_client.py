@@ -6,12 +6,14 @@ import socket
 import pytest
 
 from svcfw.agent import ops
+from svcfw.agent.requests import decoded
 from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.errors import ChannelError, StartError
 from svcfw.core.wire.frames import GOODBYE, Frame, FrameReader, pack_header
 from svcfw.mux import protocol
 from svcfw.mux.client import client as module
 from svcfw.mux.client.client import Become, Client, DeferredError, MuxError, Result, Target
+from svcfw.mux.requests import BY_OPERATION
 from tests.support.mux import Dialogue, PasswordError
 from tests.support.timing import seconds
 
@@ -99,7 +101,9 @@ def test_members_are_sent_when_they_are_asked_for(far):
     far.client.run_module(HERE, Payload(), {'A': 'b'})
     far.client.close()
     request, members, goodbye = far.heard()
-    assert codec.decode(request.payload)[4][0]['zip_id'] == 'z'
+    *_, operation, values = codec.decode(request.payload)
+    sent = decoded(operation, values, BY_OPERATION)
+    assert (sent.zip_id, sent.offer, sent.job.fqn, sent.job.env) == ('z', None, 'ansible.modules.ping', {'A': 'b'})
     assert codec.decode(members.payload) == (False, [('a.py', b'd' * 32, b'content')])
     assert goodbye.flags == GOODBYE
 

@@ -2,10 +2,11 @@
 
 import pytest
 
-from svcfw.agent.requests import Fetch, Module
-from svcfw.mux.requests import Command
+from svcfw.agent.requests import Fetch
+from svcfw.mux.requests import Command, Module
 from svcfw.mux.server import keeping
 from svcfw.mux.server.keeping import KEEP_S, MAX_AGE_S, MAX_KEPT
+from tests.support.jobs import module_job, source_job
 from tests.support.loops import StillLoop
 from tests.unit.mux.server.fakes import FakeNode
 
@@ -98,7 +99,7 @@ def test_those_in_use_may_be_more():
 
 
 def user(name, fqn='ansible.modules.user'):
-    return Module({'kind': 'module', 'fqn': fqn, 'params': b'{"ANSIBLE_MODULE_ARGS": {"name": "%s"}}' % name})
+    return Module(module_job(fqn=fqn, params=b'{"ANSIBLE_MODULE_ARGS": {"name": "%s"}}' % name), 'zip', None)
 
 
 def command(text, stdin=b'', offer=None):
@@ -120,7 +121,7 @@ def command(text, stdin=b'', offer=None):
         (command('ls /home/app2'), False),
         (command('pkill -u app', offer=('what it may ask for',)), True),
         (Fetch('/home/app/x'), False),
-        (Module({'kind': 'source', 'source': b'app'}), False),
+        (Module(source_job('app'), None, None), False),
     ],
 )
 def test_what_names_an_account(request_, is_named):

@@ -4,13 +4,15 @@ import socket
 
 import pytest
 
-from svcfw.agent import ops
+from svcfw.agent import ops, requests
 from svcfw.core.wire.errors import CallError, ChannelError, StartError
 from svcfw.mux import protocol
+from svcfw.mux.requests import Module
 from svcfw.mux.server import keeping
 from svcfw.mux.server import session as session_module
 from svcfw.mux.server.backlog import MAX_BACKLOG_BYTES
 from svcfw.mux.server.child_node import ChildNode
+from tests.support.jobs import module_job, source_job
 from tests.unit.mux.server.fakes import FakeClient, FakeNode
 
 ERROR = StartError('refused', 'h', 'c', 'r')
@@ -368,7 +370,7 @@ def test_what_failed_in_a_retired_context_holds_back_what_follows_elsewhere(clie
 
 def test_members_are_asked_for_while_the_context_starts():
     client = FakeClient(up=False)
-    client.ask(ops.MODULE, JOB)
+    client.ask(ops.MODULE, *JOB)
     assert client.take() == [(protocol.NEED_MEMBERS, 1, None)]
     client.send(protocol.MEMBERS, (False, MEMBERS))
     assert client.node.asked == {}
@@ -380,7 +382,7 @@ def test_members_are_asked_for_while_the_context_starts():
 
 def test_a_context_that_is_up_first_waits_for_them():
     client = FakeClient(up=False)
-    client.ask(ops.MODULE, JOB)
+    client.ask(ops.MODULE, *JOB)
     client.node.come_up()
     assert client.take() == [(protocol.NEED_MEMBERS, 1, None)]
     assert client.node.asked == {}
@@ -389,7 +391,7 @@ def test_a_context_that_is_up_first_waits_for_them():
 
 
 def test_a_request_holds_its_context_while_the_client_is_asked(client):
-    client.ask(ops.MODULE, JOB)
+    client.ask(ops.MODULE, *JOB)
     assert len(client.node.holders) == 1
     client.send(protocol.MEMBERS, (False, MEMBERS))
     client.node.answer((ops.DONE, 0, b'', b''))
@@ -482,28 +484,30 @@ def test_a_request_waits_for_the_end_of_contexts_that_are_in_its_way(client, mon
 
 # -- modules ---------------------------------------------------------------------------------------------------------
 
-JOB = {'kind': 'module', 'interpreter': ['/usr/bin/python3'], 'zip_id': 'z', 'may_reuse': False}
+JOB = Module(module_job(can_rehearse=True, may_reuse=True), 'z', None).values()
 MEMBERS = [('a.py', b'd' * 32, b'content')]
 
 
 def test_members_are_asked_for_once(client):
-    client.ask(ops.MODULE, JOB)
+    client.ask(ops.MODULE, *JOB)
     assert client.take() == [(protocol.NEED_MEMBERS, 1, None)]
     client.send(protocol.MEMBERS, (False, MEMBERS))
     member_list, *members = client.node.remote_cache.given
     assert members == [(digest, content) for _, digest, content in MEMBERS]
-    ((operation, (job,), _),) = client.node.asked.values()
-    assert (operation, job['member_list']) == (ops.MODULE, member_list[0])
-    assert 'zip_id' not in job
+    ((operation, values, _),) = client.node.asked.values()
+    request = requests.decoded(operation, values)
+    assert (operation, request.start_s, request.member_list) == (ops.MODULE, 10, member_list[0])
+    # The client has found that its members are not core's own.
+    assert (request.job.can_rehearse, request.job.may_reuse) == (True, False)
     client.node.answer((ops.DONE, 0, b'', b''))
     client.take()
-    client.ask(ops.MODULE, JOB, number=2)
+    client.ask(ops.MODULE, *JOB, number=2)
     client.node.answer((ops.DONE, 0, b'', b''))
     assert client.take() == [(protocol.RESULT, 2, (0, b'', b''))]
 
 
 def test_an_interpreter_that_is_not_there(client):
-    client.ask(ops.MODULE, {'kind': 'source', 'interpreter': ['/opt/python']})
+    client.ask(ops.MODULE, *Module(source_job('', '/opt/python'), None, None).values())
     client.node.answer((ops.UNFIT, 'it is not there'))
     ((handle, _, value),) = client.take()
     assert (handle, value[0]) == (protocol.START_FAILED, 'interpreter')

@@ -5,7 +5,9 @@ import pytest
 from svcfw.agent import ops
 from svcfw.core.wire.errors import StartError
 from svcfw.mux import protocol
+from svcfw.mux.requests import Module
 from svcfw.mux.server.telling import about, cost
+from tests.support.jobs import source_job
 from tests.unit.mux.server.fakes import FakeClient
 
 RUN = 'run-1'
@@ -69,7 +71,7 @@ def test_what_is_measured(client):
 
 @pytest.mark.parametrize('more', [(7, 2), (7, 2, 1_500_000)])
 def test_which_run_of_its_process_a_module_was(client, more):
-    client.ask(ops.MODULE, {'may_reuse': True})
+    client.ask(ops.MODULE, *Module(source_job(''), None, None).values())
     client.node.answer((ops.DONE, 0, b'', b'', *more))
     [told] = [cost(value) for handle, _, value in client.take() if handle == protocol.COST]
     assert (told.run, told.why_new, told.target_s) == (7, 2, 1.5 if len(more) > 2 else 0.0)

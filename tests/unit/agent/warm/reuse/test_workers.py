@@ -9,13 +9,14 @@ import pytest
 from svcfw.agent.warm import pipe
 from svcfw.agent.warm.members import Members
 from svcfw.agent.warm.reuse import kinds, workers
+from tests.support.jobs import module_job
 from tests.support.timing import seconds, wait_until
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, 'fork'), reason='there is no fork'),
     pytest.mark.filterwarnings('ignore:.*use of fork.*:DeprecationWarning'),
 ]
-JOB = {'kind': 'module', 'members': [], 'may_reuse': True, 'has_link': False}
+JOB = module_job(may_reuse=True)
 
 
 def answering(sock: object, why_no_other: int = 0) -> None:
@@ -82,7 +83,7 @@ def test_the_next_one_says_why_it_is_new(made: workers.Workers) -> None:
 
 def test_one_for_several_runs_is_not_used_up_by_a_single_one(made: workers.Workers) -> None:
     pid = made.fork(answering, True)
-    assert made.take(1, dict(JOB, may_reuse=False), (1, 2)) is None
+    assert made.take(1, module_job(may_reuse=False), (1, 2)) is None
     made.close()
     reap(pid)
 
