@@ -2,7 +2,6 @@
 
 import importlib
 import os
-import pwd
 import sys
 import time
 from collections import deque
@@ -13,7 +12,7 @@ from svcfw.agent.jobs.output import Timed
 from svcfw.agent.programs import Programs
 from svcfw.agent.puts import CopyJob, Puts
 from svcfw.agent.requests import Content, Members, decoded
-from svcfw.agent.standing import Standing
+from svcfw.agent.standing import Standing, own_entry
 from svcfw.core import handles
 from svcfw.core.dispatch import call_error, inline, takes_router
 from svcfw.core.message import has_parent_authority
@@ -49,9 +48,8 @@ def start(router, is_lent=False, is_below=False):
 
 def _account():
     """(name, home, shell) of this account; a container may run under a number without account."""
-    try:
-        account = pwd.getpwuid(os.getuid())
-    except KeyError:
+    account = own_entry()
+    if account is None:
         return str(os.getuid()), '/', '/bin/sh'
     return account.pw_name, account.pw_dir, account.pw_shell or '/bin/sh'
 

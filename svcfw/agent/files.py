@@ -28,27 +28,36 @@ def expand_user(text):
 
 def make_directory(path, umask):
     """Make `path`, which must not exist, and its missing parents."""
-    previous = os.umask(umask) if umask is not None else None
     try:
         raw = encoded(path)
-        os.makedirs(os.path.dirname(raw) or b'.', exist_ok=True)
-        os.mkdir(raw)
+        with _Umask(umask):
+            os.makedirs(os.path.dirname(raw) or b'.', exist_ok=True)
+            os.mkdir(raw)
     except (OSError, ValueError) as e:
         raise Failure(path, "mkdir: cannot create directory '%s'" % _subject(e, path), e)
-    finally:
-        if previous is not None:
-            os.umask(previous)
 
 
 def ensure_directory(path, umask):
     """Make `path` (it may begin with ~) and its missing parents; a failure is ignored."""
-    previous = os.umask(umask)
     try:
-        os.makedirs(os.path.expanduser(encoded(path)), exist_ok=True)
+        with _Umask(umask):
+            os.makedirs(os.path.expanduser(encoded(path)), exist_ok=True)
     except (OSError, ValueError):
         pass
-    finally:
-        os.umask(previous)
+
+
+class _Umask(object):
+    """Within it this process, which has one thread, has another umask; None: the one that it has."""
+
+    def __init__(self, umask):
+        self._umask = umask
+
+    def __enter__(self):
+        self._previous = None if self._umask is None else os.umask(self._umask)
+
+    def __exit__(self, kind, value, traceback):
+        if self._previous is not None:
+            os.umask(self._previous)
 
 
 def make_accessible(paths):

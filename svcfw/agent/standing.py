@@ -50,7 +50,8 @@ class Standing(object):
         self._clock = clock
         self._files = Snapshot((() if is_below else LOGIN) + (RIGHTS if is_lent else ()) + tuple(more))
         self._accounts = Snapshot(ACCOUNTS)
-        self._name = _name()
+        entry = own_entry()
+        self._name = '' if entry is None else entry.pw_name
         # The requester's account: its password or the account may have expired.
         self._lenders = [os.environ[name] for name in ('SUDO_USER', 'DOAS_USER') if is_lent and name in os.environ]
         self._account = self._look_up()
@@ -73,9 +74,8 @@ class Standing(object):
 
     def _look_up(self):
         """What a login would get: uid, gid, home, shell, groups; and its expiry, if readable."""
-        try:
-            entry = pwd.getpwnam(self._name) if self._name else pwd.getpwuid(os.getuid())
-        except KeyError:
+        entry = own_entry(self._name)
+        if entry is None:
             return None
         groups = sorted(os.getgrouplist(entry.pw_name, entry.pw_gid))
         shadow = _shadow([entry.pw_name] + self._lenders)
@@ -136,12 +136,12 @@ def _entries(path):
     return []
 
 
-def _name():
-    """Of this account; '' for a number without account (in a container)."""
+def own_entry(name=''):
+    """This account's entry of passwd, by its name if that is known; None for a number without account (a container)."""
     try:
-        return pwd.getpwuid(os.getuid()).pw_name
+        return pwd.getpwnam(name) if name else pwd.getpwuid(os.getuid())
     except KeyError:
-        return ''
+        return None
 
 
 def _shadow(names):

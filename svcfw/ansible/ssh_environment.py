@@ -8,12 +8,12 @@ another LANG makes a new login where the old one would have served.
 import fnmatch
 import glob
 import os
-import pwd
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from svcfw.transport import ssh_config
 from svcfw.transport.ssh_config import option_settings
 
 _SYSTEM_FOLDER = Path('/etc/ssh')
@@ -41,7 +41,7 @@ def sending(words: Sequence[str], system_folder: Path = _SYSTEM_FOLDER, home: Pa
     """
     settings = option_settings(list(words))
     found = [(name, value) for name, value in settings if name == 'sendenv']
-    user_folder = (home or Path(pwd.getpwuid(os.getuid()).pw_dir)) / '.ssh'
+    user_folder = home / '.ssh' if home else Path(ssh_config.user_folder())
     named = [value for name, value in settings if name == 'configfile']
     if named:
         # -F replaces both files.

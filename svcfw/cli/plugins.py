@@ -9,6 +9,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from svcfw.files.disk.beside import Beside
+from svcfw.files.disk.paths import decoded, temporary_name
+
 # Endings of paths of installed plugins and those of a checkout; a link to such a path is one of ours.
 _ROOTS = ('ansible_collections/svcfw/svcfw/plugins', 'ansible_plugins')
 
@@ -49,10 +52,13 @@ def enable(plugins: Path, into: Path) -> list[Path]:
             raise Refused(f'{link} is not a link to a svcfw plugin. Move it away first')
     for link, plugin in wanted.items():
         link.parent.mkdir(parents=True, exist_ok=True)
-        # Created under a temporary name and renamed: a run that starts just now finds the old one or the new one.
-        fresh = link.with_name(f'.{link.name}.{os.getpid()}')
-        fresh.symlink_to(plugin)
-        os.replace(fresh, link)
+        # A run that starts just now finds the old one or the new one.
+        fresh = Beside(str(link.with_name(decoded(temporary_name()))), str(link), fd=-1)
+        try:
+            os.symlink(plugin, fresh.temporary)
+            fresh.put_in_place()
+        finally:
+            fresh.abandon()
     return list(wanted)
 
 

@@ -52,6 +52,15 @@ def option_settings(words):
     return settings
 
 
+def user_folder():
+    """Where ssh has the user's files, whatever $HOME is (str). Without an account ssh does not run, and has none."""
+    try:
+        home = pwd.getpwuid(os.getuid()).pw_dir
+    except KeyError:
+        home = os.path.expanduser('~')
+    return os.path.join(home, '.ssh')
+
+
 def may_set(option, words, cwd=None):
     """Whether `words` (list of str, arguments of ssh) or the files that ssh reads may set `option` (bool).
 
@@ -66,8 +75,7 @@ def may_set(option, words, cwd=None):
         # -F: ssh reads only that file; with "none" no file at all.
         path = os.path.join(cwd or '', os.path.expanduser(named[-1]))
         return named[-1] != 'none' and (not os.path.exists(path) or _mentions(path, option))
-    home = pwd.getpwuid(os.getuid()).pw_dir
-    configs = [os.path.join(home, '.ssh', 'config'), _SYSTEM_CONFIG, *sorted(glob.glob(_SYSTEM_CONFIG + '.d/*.conf'))]
+    configs = [os.path.join(user_folder(), 'config'), _SYSTEM_CONFIG, *sorted(glob.glob(_SYSTEM_CONFIG + '.d/*.conf'))]
     return any(_mentions(path, option) for path in configs)
 
 

@@ -1,4 +1,4 @@
-"""Beside: a file that is written under a temporary name beside its place, and gets there whole, by one rename."""
+"""Beside: what is made under a temporary name beside its place, and gets there whole, by one rename."""
 
 import os
 
@@ -10,7 +10,8 @@ class Beside(object):
 
     temporary, name: of the file until `put_in_place`, and from then on; the same where the folder is hidden until it is
     complete. folder: a descriptor that both are relative to, which has to stay open; None: they are paths. mode: of the
-    new file, less the umask. fd: of a file that has the temporary name already, or will get it; None: it is created.
+    new file, less the umask. fd: of a file that has the temporary name already, or will get it; None: it is created;
+    -1: of what the owner makes under that name, such as a symbolic link.
     The constructor, `put_in_place` and `close` raise OSError; then, too, the owner calls `abandon`.
     """
 

@@ -10,6 +10,7 @@ import os
 import stat
 
 from svcfw.files.disk import descriptors
+from svcfw.files.disk.beside import Beside
 from svcfw.files.disk.metadata import Metadata
 from svcfw.files.disk.paths import encoded, temporary_name
 from svcfw.files.disk.removal import remove_tree
@@ -48,10 +49,11 @@ class Destination(object):
         self._directories = []  # entries, whose metadata is set at the end
         self._underway = set()
         self._above = -1
-        self._hidden = None
+        self._new = None  # the root until it is complete, a _NewRoot
         try:
             self._folders = Folders(self._open_root())
         except OSError as e:
+            self._close_above()
             raise unwritable(self._path, '', e)
 
     def __enter__(self):
@@ -63,7 +65,7 @@ class Destination(object):
     @property
     def is_new(self):
         """Whether the folder does not exist yet."""
-        return self._hidden is not None
+        return self._new is not None
 
     # -- steps
 
@@ -73,7 +75,7 @@ class Destination(object):
         A file with several hard links counts as missing, to get a file of its own: other links may be outside.
         """
         wanted = [index for index, entry in enumerate(entries) if entry.kind == FILE]
-        if self._hidden is not None:
+        if self.is_new:
             return wanted
         return [index for index in wanted if not self._has(entries[index])]
 
@@ -153,9 +155,9 @@ class Destination(object):
                 self._metadata.apply(self._folders.get(encoded(entry.name)), entry)
             except (OSError, ValueError) as e:
                 raise unwritable(self._path, entry.name, e)
-        if self._hidden is not None:
+        if self._new is not None:
             try:
-                self._appear(self._hidden)
+                self._appear(self._new)
             except OSError as e:
                 raise unwritable(self._path, '', e)
         self.abandon()
@@ -164,13 +166,11 @@ class Destination(object):
         """Remove temporary files and close everything. Idempotent; no-op after `finish`."""
         self._abandon_files()
         self._folders.close()
-        hidden, self._hidden = self._hidden, None
-        if hidden is not None:
+        new, self._new = self._new, None
+        if new is not None:
             self.done = []
-            remove_tree(self._above, hidden)
-        above, self._above = self._above, -1
-        if above >= 0:
-            os.close(above)
+            new.abandon()
+        self._close_above()
 
     # -- the root
 
@@ -180,26 +180,21 @@ class Destination(object):
         except FileNotFoundError:
             if os.path.lexists(self._path):
                 raise
-        self._above = os.open(os.path.dirname(self._path), descriptors.FOLDER)
-        self._hidden = temporary_name()
-        try:
-            os.mkdir(self._hidden, 0o777, dir_fd=self._above)
-            root = os.open(self._hidden, descriptors.FOLDER | os.O_NOFOLLOW, dir_fd=self._above)
-        except OSError:
-            remove_tree(self._above, self._hidden)
-            os.close(self._above)
-            raise
-        # The default mode of folders is kept for the end; until then the folder is private.
-        self._usual_mode = stat.S_IMODE(os.fstat(root).st_mode)
-        os.fchmod(root, 0o700)  # fails if another account has replaced the folder by its own
-        return root
+        above, name = os.path.split(self._path)
+        self._above = os.open(above, descriptors.FOLDER)
+        self._new = _NewRoot(name, self._above)
+        return self._new.root
 
-    def _appear(self, hidden):
+    def _appear(self, new):
         if not any(not entry.name and entry.mode is not None for entry in self._directories):
-            os.fchmod(self._folders.get(b''), self._usual_mode)
-        name = os.path.basename(self._path)
-        os.rename(hidden, name, src_dir_fd=self._above, dst_dir_fd=self._above)
-        self._hidden = None
+            os.fchmod(self._folders.get(b''), new.usual_mode)
+        new.put_in_place()
+        self._new = None
+
+    def _close_above(self):
+        above, self._above = self._above, -1
+        if above >= 0:
+            os.close(above)
 
     # -- single entries
 
@@ -246,7 +241,7 @@ class Destination(object):
     def _link(self, entry):
         folder, name = self._place(entry)
         target = encoded(entry.target)
-        if self._hidden is not None:
+        if self.is_new:
             os.symlink(target, name, dir_fd=folder)
             self._metadata.apply_to_link(folder, name, entry)
             return
@@ -255,14 +250,44 @@ class Destination(object):
                 return
         except OSError:  # missing, or not a symlink
             pass
-        temporary = temporary_name()
-        os.symlink(target, temporary, dir_fd=folder)
+        link = Beside(temporary_name(), name, folder, fd=-1)
         try:
-            self._metadata.apply_to_link(folder, temporary, entry)
-            os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+            os.symlink(target, link.temporary, dir_fd=folder)
+            self._metadata.apply_to_link(folder, link.temporary, entry)
+            link.put_in_place()
+        finally:
+            link.abandon()
+
+
+class _NewRoot(Beside):
+    """A new folder `name` in the one with the descriptor `above`, hidden and private until it is in its place.
+
+    root: an open descriptor, which is the owner's to close. usual_mode: that of new folders here, for the end.
+    """
+
+    __slots__ = ('root', 'usual_mode')
+
+    def __init__(self, name, above):
+        temporary = temporary_name()
+        os.mkdir(temporary, 0o777, dir_fd=above)
+        Beside.__init__(self, temporary, name, above, fd=-1)
+        try:
+            self.root = os.open(temporary, descriptors.FOLDER | os.O_NOFOLLOW, dir_fd=above)
+            try:
+                self.usual_mode = stat.S_IMODE(os.fstat(self.root).st_mode)
+                os.fchmod(self.root, 0o700)  # fails if another account has replaced the folder by its own
+            except OSError:
+                os.close(self.root)
+                raise
         except OSError:
-            os.unlink(temporary, dir_fd=folder)
+            self.abandon()
             raise
+
+    def abandon(self):
+        """As of Beside, with what is in it."""
+        temporary, self._temporary = self._temporary, None
+        if temporary is not None:
+            remove_tree(self._folder, temporary)
 
 
 def _pieces(fd):

@@ -4,7 +4,9 @@ import os
 import shutil
 import tempfile
 
-from svcfw.files.disk import descriptors, metadata
+from svcfw.files.disk import metadata
+from svcfw.files.disk.beside import Beside
+from svcfw.files.disk.paths import decoded, temporary_name
 
 
 def replace(path, write):
@@ -15,21 +17,18 @@ def replace(path, write):
     what `write` raises; then `path` is unchanged.
     """
     destination = os.path.realpath(path)
-    is_special = os.path.exists(destination) and not os.path.isfile(destination)
-    fd, temporary = tempfile.mkstemp(prefix='.svcfw-', dir=None if is_special else os.path.dirname(destination))
+    if os.path.exists(destination) and not os.path.isfile(destination):
+        with tempfile.NamedTemporaryFile(prefix='.svcfw-') as file:
+            write(file.name)
+            shutil.copyfile(file.name, destination)
+        return
+    temporary = os.path.join(os.path.dirname(destination), decoded(temporary_name()))
+    file = Beside(temporary, destination)
     try:
-        mode = write(temporary)
-        if is_special:
-            shutil.copyfile(temporary, destination)
-            os.unlink(temporary)
-        else:
-            metadata.apply(fd, mode=_mode(destination, mode))
-            os.rename(temporary, destination)
-    except BaseException:
-        descriptors.unlink(temporary)
-        raise
+        metadata.apply(file.fd, mode=_mode(destination, write(temporary)))
+        file.put_in_place()
     finally:
-        os.close(fd)
+        file.abandon()
 
 
 def _mode(path, given):

@@ -14,6 +14,7 @@ import threading
 import paramiko
 
 from svcfw.core.wire.errors import StartError
+from svcfw.files.disk.descriptors import write_all
 from svcfw.transport import failures, messages
 from svcfw.transport.contract import Process
 from svcfw.transport.dialogue import LoginDialogue
@@ -127,7 +128,7 @@ class ChannelProcess(Process):
     def _pump_err(self, channel: paramiko.Channel) -> None:
         try:
             for data in iter(lambda: channel.recv_stderr(_CHUNK_BYTES), b''):
-                _write(self._err_fd, data)
+                write_all(self._err_fd, data)
         except (OSError, EOFError, paramiko.SSHException):
             pass
 
@@ -149,11 +150,6 @@ def _no_command(spec: Spec, exc: Exception) -> StartError:
         return failures.cannot_run(spec.host, 'a connection', exc, '')
     cause = f'the server does not run commands ({exc or type(exc).__name__})'
     return StartError('died', spec.host, cause, messages.HUNG_UP)
-
-
-def _write(fd: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(fd, data) :]
 
 
 def _shut_down(sock: socket.socket) -> None:

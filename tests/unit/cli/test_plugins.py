@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,21 @@ def test_enabling_links_every_plugin_and_is_done_once(source: Path, tmp_path: Pa
         assert plugins.enable(source, into) == links
         assert [link.resolve() for link in links] == [source / 'connection/svcfw.py', source / 'strategy/linear.py']
         assert len(list(into.glob('*/*'))) == 2
+
+
+def test_a_link_that_cannot_get_its_name_leaves_nothing(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: object, **more: object) -> None:
+        raise OSError(28, 'No space left on device')
+
+    into = tmp_path / 'home' / 'plugins'
+    with monkeypatch.context() as patch:
+        patch.setattr(os, 'rename', full)
+        patch.setattr(os, 'replace', full)
+        with pytest.raises(OSError, match='No space left'):
+            plugins.enable(source, into)
+    assert list(into.glob('*/*')) == []
 
 
 def test_common_words_are_left_to_modules_of_others(source: Path, tmp_path: Path) -> None:

@@ -19,6 +19,19 @@ def user_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / '.ssh' / 'config'
 
 
+def test_a_number_without_an_account_has_the_files_of_its_home(
+    user_config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(uid: int) -> None:
+        raise KeyError('getpwuid(): uid not found')
+
+    monkeypatch.setattr(ssh_config.pwd, 'getpwuid', unknown)
+    monkeypatch.setenv('HOME', str(tmp_path))
+    assert not ssh_config.may_set('forwardagent', [])
+    user_config.write_text('ForwardAgent yes')
+    assert ssh_config.may_set('forwardagent', [])
+
+
 @pytest.mark.parametrize('words', [['-A'], ['-oForwardAgent=yes'], ['-F', '/x'], ['-4vA']])
 def test_arguments_that_may_set_an_option(words: list[str]) -> None:
     assert ssh_config.may_set('forwardagent', words)

@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from svcfw.ansible.services.ready.download import Validators
+from svcfw.files.disk.beside import Beside
+from svcfw.files.disk.descriptors import write_all
+from svcfw.files.disk.paths import decoded, temporary_name
 from svcfw.files.store.cache_folder import CacheFolder
 from svcfw.service.errors import CacheFolderError
 
@@ -80,10 +83,13 @@ class ArtifactCache:
             if not self._contents.put(bytes.fromhex(known.sha256), _pieces(file), size):
                 return
         place = self._place(url)
-        fresh = place.with_name(f'{place.name}.{os.getpid()}')
         try:
-            fresh.write_text(json.dumps((known.sha256, *known.validators)))
-            os.replace(fresh, place)
+            fresh = Beside(str(place.with_name(decoded(temporary_name()))), str(place))
+            try:
+                write_all(fresh.fd, json.dumps((known.sha256, *known.validators)).encode())
+                fresh.put_in_place()
+            finally:
+                fresh.abandon()
             self._forget_oldest()
         except OSError as exc:
             _log.warning('what is known of a URL is not kept: %s', exc)

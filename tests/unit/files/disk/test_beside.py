@@ -76,3 +76,20 @@ def test_an_open_file_can_be_given(tmp_path: Path) -> None:
     file.put_in_place()
     file.abandon()
     assert (tmp_path / 'file').read_bytes() == b'begun and done'
+
+
+def test_a_link_takes_the_place_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / 'file').write_bytes(b'old')
+    link = Beside(str(tmp_path / '.new'), str(tmp_path / 'file'), fd=-1)
+    (tmp_path / '.new').symlink_to('target')
+    link.put_in_place()
+    link.abandon()
+    assert os.listdir(tmp_path) == ['file']
+    assert os.readlink(tmp_path / 'file') == 'target'
+
+
+def test_nothing_is_left_of_a_link_that_is_abandoned(tmp_path: Path) -> None:
+    link = Beside(str(tmp_path / '.new'), str(tmp_path / 'file'), fd=-1)
+    (tmp_path / '.new').symlink_to('target')
+    link.abandon()
+    assert os.listdir(tmp_path) == []

@@ -105,6 +105,21 @@ def test_a_new_folder_appears_at_the_end(source: Path, tmp_path: Path) -> None:
     assert target.stat().st_mode == usual.stat().st_mode
 
 
+def test_nothing_is_left_of_a_new_folder_that_cannot_be_made_private(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(fd: int, mode: int) -> None:
+        raise PermissionError(1, 'not the owner')
+
+    before = sorted(os.listdir('/proc/self/fd'))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, 'fchmod', refuse)
+        with pytest.raises(TransferError, match='not the owner'):
+            Destination(tmp_path / 'target')
+    assert os.listdir(tmp_path) == []
+    assert sorted(os.listdir('/proc/self/fd')) == before
+
+
 @pytest.mark.parametrize('mode', [0o700, 0o755, 0o500])
 def test_a_new_folder_has_the_mode_it_should(tmp_path: Path, mode: int) -> None:
     with Destination(tmp_path / 'target') as destination:
