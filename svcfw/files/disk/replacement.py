@@ -18,9 +18,9 @@ def replace(path, write):
     """
     destination = os.path.realpath(path)
     if os.path.exists(destination) and not os.path.isfile(destination):
-        with tempfile.NamedTemporaryFile(prefix='.svcfw-') as file:
-            write(file.name)
-            shutil.copyfile(file.name, destination)
+        with tempfile.NamedTemporaryFile(prefix='.svcfw-') as elsewhere:
+            write(elsewhere.name)
+            shutil.copyfile(elsewhere.name, destination)
         return
     temporary = os.path.join(os.path.dirname(destination), decoded(temporary_name()))
     file = Beside(temporary, destination)
