@@ -2,39 +2,15 @@
 
 import os
 import random
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from svcfw.core.wire.errors import DecodeError
 from svcfw.files.delta import blocks
 from svcfw.files.delta.blocks import Signature, match, signature
-from svcfw.files.delta.signature import block_hash, block_size
-
-BLOCK = 4096
-
-
-def noise(source: random.Random, size: int) -> bytes:
-    """`size` random bytes (Python 3.6 has no randbytes)."""
-    return source.getrandbits(8 * size).to_bytes(size, 'big')
-
-
-OLD = noise(random.Random(1), 256 * BLOCK + 100)
+from svcfw.files.delta.signature import block_hash
+from tests.unit.files.delta.contents import BLOCK, OLD, fill, noise
 
 Steps = list[tuple[str, int, int]]
-
-
-@pytest.fixture
-def fd(tmp_path: Path) -> Iterator[int]:
-    fd = os.open(tmp_path / 'file', os.O_RDWR | os.O_CREAT)
-    yield fd
-    os.close(fd)
-
-
-def fill(fd: int, content: bytes) -> None:
-    os.ftruncate(fd, 0)
-    os.pwrite(fd, content, 0)
 
 
 def steps(fd: int, old: bytes, new: bytes) -> Steps:
@@ -42,30 +18,6 @@ def steps(fd: int, old: bytes, new: bytes) -> Steps:
     present = signature(fd, len(old))
     fill(fd, new)
     return list(match(fd, len(new), present))
-
-
-@pytest.mark.parametrize(
-    ('size', 'expected'),
-    [
-        (0, 4096),
-        (1 << 20, 4096),
-        (1 << 24, 4096),
-        ((1 << 26) + 1, 8192),
-        (1 << 26, 4096),
-        (1 << 34, 1 << 16),
-        (1 << 60, 1 << 20),
-    ],
-)
-def test_the_block_size_grows_with_the_file(size: int, expected: int) -> None:
-    assert block_size(size) == expected
-
-
-def test_a_signature_is_small(fd: int) -> None:
-    fill(fd, OLD)
-    present = signature(fd, len(OLD))
-    assert (present.size, present.block_bytes) == (len(OLD), BLOCK)
-    assert len(present.hashes) == 257 * 10
-    assert len(present.probes) == 33 * 16
 
 
 def test_an_unchanged_file_is_one_copy(fd: int) -> None:
@@ -161,35 +113,6 @@ def test_a_file_that_became_shorter_ends(fd: int) -> None:
     assert list(match(fd, len(OLD), present)) == [('copy', 0, 50 * BLOCK), ('data', 50 * BLOCK, len(OLD) - 50 * BLOCK)]
     os.ftruncate(fd, 0)
     assert list(match(fd, 1 << 60, present)) == [('data', 0, 1 << 60)]
-
-
-def test_a_signature_travels() -> None:
-    value = Signature(BLOCK + 1, BLOCK, bytes(20), bytes(16)).pack()
-    assert Signature.unpack(value).pack() == value
-
-
-@pytest.mark.parametrize(
-    'value',
-    [
-        None,
-        (),
-        [BLOCK, BLOCK, bytes(10), bytes(16)],
-        (BLOCK, BLOCK, bytes(10)),
-        (True, BLOCK, bytes(10), bytes(16)),
-        (BLOCK, BLOCK, bytearray(10), bytes(16)),
-        (BLOCK, BLOCK, bytes(11), bytes(16)),
-        (BLOCK, BLOCK, bytes(10), bytes(15)),
-        (BLOCK, BLOCK + 1, bytes(10), bytes(16)),
-        (BLOCK, 0, bytes(10), bytes(16)),
-        (BLOCK, 1, bytes(10), bytes(16)),
-        (BLOCK, 1 << 21, bytes(10), bytes(16)),
-        (BLOCK + 1, BLOCK, bytes(10), bytes(16)),
-        (-1, BLOCK, b'', b''),
-    ],
-)
-def test_what_is_no_signature_is_refused(value: object) -> None:
-    with pytest.raises(DecodeError):
-        Signature.unpack(value)
 
 
 def test_any_content_of_a_hostile_signature_is_bounded(fd: int) -> None:

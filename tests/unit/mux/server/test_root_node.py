@@ -1,0 +1,167 @@
+"""The context of a login: how its start can end, and when it ends itself."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from svcfw.agent import ops, requests
+from svcfw.core.wire.errors import ChannelError, DecodeError, StartError
+from svcfw.mux.server import root_node as module
+from tests.unit.mux.server.fakes import bare
+from tests.unit.mux.server.nodes import (
+    ERROR,
+    FACTS,
+    FakeDead,
+    FakeDone,
+    Starter,
+    come_up,
+    make_root,
+)
+
+
+def test_a_root_is_there_once_its_agent_answers(root):
+    assert root.outcomes == []
+    come_up(root)
+    assert (root.outcomes, root.facts, root.ends) == ([None], FACTS, [])
+    late = []
+    root.when_ready(late.append)
+    assert late == [None]
+    assert root._deadline.is_cancelled
+
+
+def test_what_the_starter_says_counts(root):
+    root.router.calls[-1][2](FakeDead(ChannelError('gone')))
+    root.lost('gone')
+    assert root.outcomes == []
+    Starter.last.on_failed(ERROR)
+    assert root.outcomes == [ERROR]
+    assert root.dead
+    assert root.ends
+
+
+def test_a_context_that_dies_before_its_agent_answers(root):
+    Starter.last.on_ready(Starter.last.context)
+    root.router.calls[-1][2](FakeDead(ChannelError('gone')))
+    root.lost('the connection was lost')
+    (error,) = root.outcomes
+    assert (error.kind, error.cause) == ('died', 'the connection was lost')
+
+
+def test_an_agent_that_does_not_answer(root):
+    Starter.last.on_ready(Starter.last.context)
+    root.router.loop.timers[0].function()
+    (error,) = root.outcomes
+    assert error.kind == 'timeout'
+    assert Starter.last.has_left
+    root.router.calls[-1][2](FakeDone(FACTS))
+    assert root.facts is None
+    assert len(root.outcomes) == 1
+
+
+@pytest.mark.parametrize('facts', [None, {}, {**FACTS, 'home': 5}, {**FACTS, 'version': '3'}, DecodeError('x')])
+def test_facts_that_are_none(root, facts):
+    Starter.last.on_ready(Starter.last.context)
+    root.router.calls[-1][2](FakeDone(facts))
+    (error,) = root.outcomes
+    assert error.kind == 'died'
+    assert Starter.last.has_left
+
+
+def test_more_facts_than_there_are(root):
+    Starter.last.on_ready(Starter.last.context)
+    root.router.calls[-1][2](FakeDone({**FACTS, 'more': 'x' * 10}))
+    assert root.facts == FACTS
+
+
+def test_what_cannot_even_be_begun(router, root, monkeypatch):
+    monkeypatch.setattr(Starter, 'error', ERROR)
+    other = make_root(router)
+    router.loop.soon[-1]()
+    assert other.outcomes == [ERROR]
+    assert other.ends
+
+
+def test_a_reset_during_the_start(root):
+    root.leave()
+    (error,) = root.outcomes
+    assert error.kind == 'died'
+    assert root.dead
+    assert Starter.last.given_up
+
+
+def test_a_reset(root):
+    come_up(root)
+    root.leave()
+    assert root.has_left
+    assert Starter.last.has_left
+    root.lost('shut down')
+    assert root.dead == 'it was reset'
+
+
+def test_the_log_has_what_the_program_said_that_did_not_come_to_a_link(root, caplog):
+    Starter.last.on_failed(StartError('died', 'web1', 'ssh ended with status 1', 'Try it by hand.'))
+    assert 'web1: ssh ended with status 1. Try it by hand.\n  It said:\n  Host key verification failed.' in caplog.text
+    assert 'debug1' not in caplog.text
+
+
+def test_the_name_of_the_host_is_not_in_the_reason(root):
+    come_up(root)
+    root.lost(f'{root.context}: the connection was lost')
+    assert root.dead == 'the connection was lost'
+
+
+def test_a_root_that_nobody_waits_for_is_given_up(root):
+    root._waiting.clear()
+    root.retire()
+    assert root.dead
+    assert Starter.last.given_up
+
+
+def test_a_root_that_is_reinstated(root):
+    come_up(root)
+    root.hold('server')
+    root.retire()
+    root.reinstate()
+    root.release('server')
+    root.router.loop.turn()
+    assert not root.dead
+    assert root.is_last_resort()
+    root.router.loop.clock.now = module.LAST_RESORT_S
+    assert not root.is_last_resort()
+
+
+def test_a_root_stays_for_what_is_done_below_it(ready_child):
+    root = ready_child.root
+    handle = ready_child.request(7, bare(ops.COMMAND), print)
+    root.retire()
+    assert ready_child.is_retired
+    assert not root.dead
+    ready_child.finish(handle)
+    root.router.loop.turn()
+    assert root.has_left
+
+
+@pytest.mark.parametrize(
+    ('is_retired', 'is_needed', 'limit_s'),
+    [(False, False, module.STALLED_S), (True, True, module.STALLED_S), (True, False, module.RETIRED_STALLED_S)],
+)
+def test_a_host_that_takes_nothing_is_given_up(root, is_retired, is_needed, limit_s):
+    come_up(root)
+    closed = []
+    root.router.links[1] = SimpleNamespace(close=closed.append)
+    root.hold('a client')
+    if is_retired:
+        root.retire()
+
+    def look():
+        root.end_if_stalled(lambda node: is_needed)
+
+    root.router.loop.clock.now += 2 * limit_s
+    look()  # nothing is under way
+    root.tell(7, requests.Put('/file', 0o600, bytes(10_000), 0, b''))
+    root.router.loop.clock.now += limit_s
+    look()
+    assert closed == []
+    root.router.loop.clock.now += 1
+    look()
+    assert closed == [f'h: it has taken nothing for {limit_s + 1:.0f} s. See whether it, or a disk there, hangs.']
