@@ -1,4 +1,4 @@
-"""Which locales a fork can have, and what is theirs then. Each case in a process of its own: a locale is the process's."""
+"""Which locales a fork can have, and what is theirs then. A locale is its process's: each case has one of its own."""
 
 import os
 import subprocess
