@@ -62,7 +62,7 @@ class Keys:
             return ()  # as ssh does: an agent that does not answer has no keys
 
     def _load(self, path: str, passphrase: str | None) -> Iterator[paramiko.PKey]:
-        secret: Any = None if passphrase is None else str(passphrase).encode()
+        secret: Any = None if passphrase is None else passphrase.encode()  # also of a Secret, whose str() is none
         try:
             yield paramiko.PKey.from_path(path, secret)
         except TypeError:

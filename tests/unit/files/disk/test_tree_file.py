@@ -57,9 +57,12 @@ def test_it_takes_its_place_when_all_of_it_is_there(scene: Scene, tmp_path: Path
 @pytest.mark.parametrize(('content', 'cause'), [(b'new conten', 'checksum'), (b'other stuff', 'checksum'),
                                                 (CONTENT + b'!', 'larger than its size')])  # fmt: skip
 def test_another_content_leaves_what_was_there(scene: Scene, tmp_path: Path, content: bytes, cause: str) -> None:
-    with pytest.raises(TransferError, match=f'{scene.path} cannot be written: {cause}'):
+    def write() -> None:
         scene.file.write(content)
         scene.file.finish()
+
+    with pytest.raises(TransferError, match=f'{scene.path} cannot be written: {cause}'):
+        write()
     assert scene.path.read_bytes() == b'old'
     assert os.listdir(tmp_path) == ['file']
     assert scene.over == [(scene.file, False)]
