@@ -2,7 +2,6 @@
 
 import errno
 import os
-import shlex
 from unittest import mock as mocking
 
 import pytest
@@ -15,52 +14,14 @@ from ansible.errors import (
 )
 from ansible.plugins.connection import ssh
 from ansible.plugins.loader import become_loader, connection_loader
-from ansible.release import __version__
 
 from svcfw.ansible import here, options
 from svcfw.ansible.connection import Connection
-from svcfw.ansible.payloads import audited, payload_cache
+from svcfw.ansible.payloads import payload_cache
 from svcfw.core.wire.errors import ChannelError, StartError
-from svcfw.mux.client.client import DeferredError, MuxError, Result
-from tests.unit.ansible.connections import make_action, set_become
+from svcfw.mux.client.client import MuxError, Result
+from tests.unit.ansible.connections import PYTHON, escalated, make_action, no_python, set_become
 from tests.unit.ansible.payload_text import PAYLOAD
-
-# Up to 2.16 the mode is another one (u+x), which is left to chmod itself.
-CHMOD = 'run_command' if __version__.startswith('2.16.') else 'chmod'
-PYTHON = "/bin/sh -c '/usr/bin/python3 && sleep 0'"
-
-
-@pytest.fixture
-def connection(connect):
-    return connect()
-
-
-@pytest.fixture
-def action(connection):
-    return make_action(connection)
-
-
-@pytest.fixture
-def stock(monkeypatch):
-    """What reached the stock connection, as (method, arguments)."""
-    calls = []
-
-    def record(name, answer):
-        def method(self, *args, **kwargs):
-            calls.append((name, args, kwargs))
-            return answer
-
-        monkeypatch.setattr(ssh.Connection, name, method)
-
-    for name in ('exec_command', 'put_file', 'fetch_file'):
-        record(name, (0, b'stock\n', b''))
-    record('reset', None)
-    return calls
-
-
-def no_python():
-    return StartError('nopython', 'target', 'no Python 3.6 or later', 'install one')
-
 
 # -- what core goes by ---------------------------------------------------------------------------------------------
 
@@ -125,64 +86,9 @@ def test_a_hosts_variable_turns_pipelining_off(connect):
 # -- the ladder ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize('cmd', [PYTHON, '/bin/sh -c /usr/bin/python3'])
-def test_a_module_runs_from_memory(connection, mux, cmd):
-    assert connection.exec_command(cmd, in_data=PAYLOAD) == (0, b'out\n', b'err\n')
-    [(_, payload, environment)] = mux.named('run_module')
-    assert payload.module == 'ping'
-    assert environment == {}
-
-
-@pytest.mark.parametrize(('variables', 'expected'), [({}, True), ({'ansible_svcfw_reuse': False}, False)])
-def test_a_module_of_core_may_run_in_a_process_that_has_run_others(connect, mux, variables, expected):
-    connect(**variables).exec_command(PYTHON, in_data=PAYLOAD)
-    [process] = mux.processes
-    assert process == {'can_rehearse': expected, 'may_reuse': expected, 'is_core': audited.is_core}
-
-
-def test_a_modules_environment(connection, mux):
-    connection.exec_command("/bin/sh -c 'A='\"'\"'b c'\"'\"' /usr/bin/python3'", in_data=PAYLOAD)
-    assert mux.named('run_module')[0][2] == {'A': 'b c'}
-
-
-@pytest.mark.parametrize(
-    'source', [b'print(1)\n', PAYLOAD.replace(b'rlimit_nofile', b'rlimit_nofiles')], ids=['plain', 'unknown form']
-)
-def test_other_python_source_runs_unchanged_in_a_warm_interpreter(connection, mux, source):
-    connection.exec_command(PYTHON, in_data=source)
-    assert mux.named('run_source') == [('run_source', source, ['/usr/bin/python3'], {})]
-
-
-@pytest.mark.parametrize(
-    'cmd', ['/bin/sh -c /bin/sh', "/bin/sh -c 'cd /x; /usr/bin/python3'", 'pwsh -EncodedCommand x']
-)
-def test_other_input_goes_to_the_command_as_it_is(connection, mux, cmd):
-    connection.exec_command(cmd, in_data=PAYLOAD)
-    assert mux.named('run_command') == [('run_command', cmd, PAYLOAD, None, False)]
-
-
-def test_a_command_without_input_has_a_terminal_where_stock_gives_one(connection, mux):
-    connection.exec_command('id')
-    connection.exec_command('id', sudoable=False)
-    connection.set_option('use_tty', False)
-    connection.exec_command('id')
-    assert [call[-1] for call in mux.named('run_command')] == [True, False, False]
-
-
 def test_core_finds_the_become_plugin(connection):
     # `_set_plugin_options` takes what is called `_become`, if there is anything, for the plugin.
     assert not hasattr(connection, '_become')
-
-
-def test_a_command_here_has_no_terminal_as_over_stock_local(connect, mux):
-    connect(svcfw_transport='local').exec_command('id')
-    assert mux.named('run_command')[-1][-1] is False
-
-
-def test_an_interpreter_that_cannot_be_kept_warm(connection, mux):
-    mux.raises = [StartError('interpreter', 'target', '/usr/bin/python3 is not there', '')]
-    connection.exec_command(PYTHON, in_data=PAYLOAD)
-    assert mux.calls[-1] == ('run_command', PYTHON, PAYLOAD, None, False)
 
 
 def test_without_python_the_stock_connection_does_all(connection, mux, stock, tmp_path):
@@ -219,16 +125,6 @@ def test_options_that_only_stock_can_serve(connect, mux, stock):
     assert len(stock) == 1
 
 
-@pytest.fixture
-def said(monkeypatch):
-    """What is shown at -v: (host, line)."""
-    lines = []
-    display = mocking.Mock(verbosity=1)
-    display.v.side_effect = lambda line, host: lines.append((host, line))
-    monkeypatch.setattr('svcfw.ansible.connection._display', display)
-    return lines
-
-
 def test_one_line_tells_of_what_is_not_the_fastest_way(connect, said):
     lines = said
     connection = connect(ansible_svcfw_payload_cache=False)  # nothing was built for these
@@ -243,13 +139,6 @@ def test_one_line_tells_of_what_is_not_the_fastest_way(connect, said):
     # Another task of the run is another process with a connection of its own.
     connect().exec_command(PYTHON, in_data=b'print()')
     assert len(lines) == 1
-
-
-def test_what_is_unknown_of_a_payload_is_named(connection, said):
-    connection.exec_command(
-        PYTHON, in_data=PAYLOAD.replace(b'profile=', b'profiles=', 1).replace(b'\nprofile=', b'\np=')
-    )
-    assert 'unknown argument p' in said[-1][1]
 
 
 def test_a_fast_path_that_is_off_is_named_once(connect, mux, said):
@@ -317,196 +206,7 @@ def test_no_secret_is_shown(connection, mux, monkeypatch):
 # -- without waiting -----------------------------------------------------------------------------------------------
 
 
-def test_the_way_of_a_copied_file(action, mux):
-    tmp = action._make_tmp_path()
-    assert tmp.startswith('/home/me/.ansible/tmp/ansible-tmp-')
-    assert tmp.endswith('/')
-    action._transfer_data(tmp + 'source', b'content')
-    action._fixup_perms2([tmp, tmp + 'source'])
-    action._connection.exec_command(PYTHON, in_data=PAYLOAD)
-    action._remove_tmp_path(tmp)
-    action._connection.close()
-    assert [call[0] for call in mux.calls] == [
-        'expand_user', 'mkdtemp', 'put_file', CHMOD, 'run_module', 'remove', 'close',
-    ]  # fmt: skip
-    assert mux.named('mkdtemp')[0][1:] == (tmp.rstrip('/'), 0o077)
-    assert mux.named('put_file')[0][1:] == (b'content', tmp + 'source')
-    if CHMOD == 'chmod':
-        assert mux.named('chmod')[0][1:] == ([tmp, tmp + 'source'], 'u+rwx')
-    assert mux.named('remove')[0][1:] == (tmp.rstrip('/'), True)
-    assert action._connection._shell.tmpdir is None
-
-
-@pytest.fixture
-def unprivileged(action):
-    """A task that becomes an account which is neither root nor the login."""
-    set_become(action._connection, ansible_become_user='bob')
-    with mocking.patch.object(type(action), '_is_become_unprivileged', return_value=True):
-        yield action
-
-
-def test_a_directory_for_another_account_is_made_filled_and_removed_by_that_account(unprivileged, mux):
-    action = unprivileged
-    tmp = action._make_tmp_path()
-    assert tmp.startswith('/var/tmp/ansible-tmp-')
-    action._transfer_data(tmp + 'source', b'content')
-    action._fixup_perms2([tmp, tmp + 'source'])
-    action._connection.set_become_plugin(None)
-    action._remove_tmp_path(tmp)
-    assert [(call[0], target.become is not None) for call, target in zip(mux.calls, mux.targets, strict=True)] == [
-        ('expand_user', False), ('flush', True), ('mkdtemp', True), ('put_file', True), ('chmod', True),
-        ('remove', True),
-    ]  # fmt: skip
-    assert mux.named('chmod') == [('chmod', [tmp, tmp + 'source'], 'u+rwx')]
-    assert len(mux.boots) == 1
-    assert not mux.named('run_command')
-
-
-def test_the_password_is_asked_for_before_anything_is_sent_ahead(unprivileged, mux):
-    mux.escalate = lambda text: [b'Sorry, try again.\n']
-    with pytest.raises(AnsibleError, match='Incorrect sudo password'):
-        unprivileged._make_tmp_path()
-    assert not mux.named('mkdtemp')
-
-
-@pytest.mark.parametrize(
-    'variables',
-    [
-        {'ansible_system_tmpdirs': ['/srv/tmp']},
-        {'ansible_system_tmpdirs': ['/var/tmp/mine']},
-        {'ansible_common_remote_group': 'both'},  # whose files are the login's
-    ],
-)
-def test_where_not_every_account_can_make_one_the_login_does(connect, mux, variables):
-    action = make_action(connect(**variables))
-    set_become(action._connection, ansible_become_user='bob')
-    with mocking.patch.object(type(action), '_is_become_unprivileged', return_value=True):
-        tmp = action._make_tmp_path()
-        action._transfer_data(tmp + 'source', b'content')
-        action._fixup_perms2([tmp, tmp + 'source'])
-    assert all(target.become is None for target in mux.targets)
-    assert 'setfacl' in mux.named('run_command')[0][1]
-
-
-def test_access_for_a_third_account_is_left_to_the_real_command(unprivileged, mux):
-    tmp = unprivileged._make_tmp_path()
-    unprivileged._remote_set_user_facl([tmp], 'eve', 'r-x')
-    assert 'u:eve:r-x' in mux.named('run_command')[0][1]
-
-
-def test_the_login_is_told_to_have_its_directory_before_another_account_can_make_it(connect, mux):
-    connection = connect(ansible_remote_tmp='~/.x')
-    set_become(connection)
-    connection.exec_command(escalated(connection, 'id'))
-    assert mux.targets[-1].become.folder == '~/.x'
-    connection = connect(ansible_remote_tmp='$HOME/.x')
-    set_become(connection)
-    connection.exec_command(escalated(connection, 'id'))
-    assert mux.targets[-1].become.folder == ''
-
-
-def test_a_directory_with_a_tilde_that_core_did_not_expand(action, mux):
-    command = action._connection._shell.mkdtemp(basefile='ansible-tmp-1', tmpdir='~root/t')
-    result = action._low_level_execute_command(command, sudoable=False)
-    assert result['stdout'] == 'ansible-tmp-1=/root/t/ansible-tmp-1\n'
-
-
-def test_a_directory_named_by_a_variable_is_the_shells_business(connect, mux):
-    action = make_action(connect(ansible_remote_tmp='$HOME/.tmp'))
-    mux.result = lambda method, text, *rest: Result(rc=0, stdout=b'/h/.tmp/x\n', stderr=b'')
-    assert action._make_tmp_path() == '/h/.tmp/x/'
-    assert mux.named('mkdtemp') == []
-    assert '$HOME' in mux.named('run_command')[0][1]
-
-
-def test_expanding_an_unknown_user_leaves_it(action, mux):
-    assert action._remote_expand_user('~nobody-such/x', sudoable=False) == '~nobody-such/x'
-
-
-def test_a_file_elsewhere_is_waited_for(connection, mux, tmp_path):
-    (tmp_path / 'f').write_bytes(b'x')
-    connection.put_file(str(tmp_path / 'f'), '/etc/f')
-    assert [call[0] for call in mux.calls] == ['facts', 'put_file', 'flush']
-
-
-@pytest.mark.parametrize('path', ['/etc/x', '/home/me/.ansible/tmp/../x'])
-def test_what_is_not_ours_is_changed_by_the_real_commands(action, mux, path):
-    tmp = action._make_tmp_path()
-    shell = action._connection._shell
-    action._remote_chmod([tmp, path], 'u+rwx')
-    action._low_level_execute_command(shell.remove(path), sudoable=False)
-    assert [call[1] for call in mux.named('run_command')] == [
-        wrapped(action, shell.chmod([tmp, path], 'u+rwx')),
-        wrapped(action, shell.remove(path)),
-    ]
-    assert mux.named('chmod', 'remove') == []
-
-
-def wrapped(action, command):
-    """As this core wraps it."""
-    seen = []
-    with mocking.patch.object(
-        action._connection, 'exec_command', side_effect=lambda cmd, **_: seen.append(cmd) or (0, b'', b'')
-    ):
-        action._low_level_execute_command(command, sudoable=False)
-    return seen[0]
-
-
-@pytest.mark.parametrize(
-    ('error', 'raised', 'message'),
-    [
-        (
-            ('mkdtemp', '{tmp}', 1, 'mkdir: permission denied'),
-            AnsibleConnectionFailure,
-            r'Failed to create temporary dir.*Failed command was: .*mkdir.*result 1.*permission denied',
-        ),
-        (
-            ('mkdtemp', '{tmp}', 1, 'mkdir: No space left on device'),
-            AnsibleConnectionFailure,
-            r'^mkdir: No space left on device$',
-        ),
-        (
-            ('put_file', '{tmp}/f', 1, 'No space left on device'),
-            AnsibleError,
-            r'failed to transfer file to .*No space left',
-        ),
-        (
-            ('chmod', '{tmp}', 1, 'not permitted'),
-            AnsibleError,
-            r'Failed to set permissions on remote files \(rc: 1, err: not',
-        ),
-    ],
-)
-def test_the_next_answer_brings_the_error_that_stock_would_have_raised(action, mux, error, raised, message):
-    tmp = action._make_tmp_path().rstrip('/')
-    mux.deferred_error = DeferredError(error[0], error[1].format(tmp=tmp), *error[2:])
-    with pytest.raises(AnsibleError, match=f'(?s){message}') as caught:
-        action._connection.exec_command(PYTHON, in_data=PAYLOAD)
-    assert type(caught.value) is raised
-
-
 # -- become --------------------------------------------------------------------------------------------------------
-
-
-def escalated(connection, inner, executable='/bin/sh'):
-    command = connection.become.build_become_command(inner, connection._shell)
-    return f'{executable} -c {shlex.quote(command)}' if executable else command
-
-
-def test_a_module_runs_in_the_context_of_the_other_account(connection, mux):
-    set_become(connection)
-    connection.exec_command(escalated(connection, 'A=b /usr/bin/python3'), in_data=PAYLOAD)
-    assert mux.named('run_module')[0][2] == {'A': 'b'}
-    assert mux.targets[-1].become is not None
-    assert len(mux.boots) == 1
-    assert 'BOOT' in mux.boots[0]
-
-
-@pytest.mark.parametrize('executable', ['/bin/sh', None], ids=['wrapped', 'raw'])
-def test_a_command_of_the_other_account(connection, mux, executable):
-    set_become(connection)
-    connection.exec_command(escalated(connection, 'id -u', executable))
-    assert mux.named('run_command') == [('run_command', 'id -u', None, '/bin/sh', True)]
 
 
 def test_a_loop_with_a_new_plugin_for_each_item_starts_one_context(connection, mux):
@@ -539,15 +239,6 @@ def test_the_plugin_is_as_core_left_it_when_the_stock_connection_comes_to_it(con
     connection.exec_command(cmd)
     assert plugin.success == success
     assert stock[0][1] == (cmd,)
-
-
-def test_a_become_command_nobody_saw_being_built_goes_to_stock_which_can_answer_prompts(connection, mux, stock):
-    plugin = set_become(connection)
-    cmd = escalated(connection, 'id') + ' '
-    assert plugin.success in cmd
-    connection.exec_command(cmd)
-    assert mux.named('run_command') == []
-    assert len(stock) == 1
 
 
 def test_what_was_sent_ahead_is_done_before_stock_goes_on_with_it(action, mux, stock):
@@ -794,37 +485,6 @@ def test_no_attribute_of_the_stock_connection_is_taken(connection):
     ours = {'_is_stock', '_is_windows', '_operations', '_escalations', '_session', '_deferred', '_link', '_told'}
     assert ours <= vars(connection).keys()
     assert not ours & theirs
-
-
-@pytest.mark.parametrize(
-    ('in_data', 'expected'),
-    [(None, (1, b'sudo: unknown user bob\r\n', b'')), (PAYLOAD, (1, b'', b'sudo: unknown user bob\n'))],
-)
-def test_a_refused_become_command_leaves_its_status_and_words(connection, mux, in_data, expected):
-    set_become(connection)
-
-    def refuse(text):
-        raise StartError('become', 'target', 'the child ended with status 1', '', 1)
-
-    def say(command):
-        yield b'sudo: unknown user bob\n'
-        refuse(command)
-
-    mux.escalate = say
-    inner = 'id' if in_data is None else '/usr/bin/python3'
-    assert connection.exec_command(escalated(connection, inner), in_data=in_data) == expected
-
-
-def test_where_stock_needs_a_terminal_the_words_of_a_refusal_are_on_it(connection, mux):
-    set_become(connection, 'su')
-
-    def say(command):
-        yield b'su: user bob does not exist\n'
-        raise StartError('become', 'target', 'the child ended with status 1', '', 1)
-
-    mux.escalate = say
-    answer = connection.exec_command(escalated(connection, '/usr/bin/python3'), in_data=PAYLOAD)
-    assert answer == (1, b'su: user bob does not exist\r\n', b'')
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """Routing among routers of one process: what passes, what is refused, and who learns of an end."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,14 +11,8 @@ from svcfw.core.receivers.channel import Receiver
 from svcfw.core.wire.errors import ChannelError, TimeoutError
 from svcfw.core.wire.frames import Frame
 from svcfw.core.wire.link import Goodbye, Link
-from tests.support.routers import LONG, Served, Tree, tree
+from tests.support.routers import LONG, Served, Tree
 from tests.support.timing import wait_until
-
-
-@pytest.fixture
-def made() -> Iterator[Tree]:
-    with tree() as made:
-        yield made
 
 
 @pytest.fixture

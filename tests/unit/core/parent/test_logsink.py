@@ -1,7 +1,6 @@
 """Records of other contexts, at the top of the tree: none is believed, none is kept."""
 
 import logging
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,15 +8,10 @@ import pytest
 from svcfw.core import handles, logs
 from svcfw.core.parent import logsink
 from svcfw.core.wire.frames import Frame
-from tests.support.routers import Peer, Served, Tree, tree
+from tests.support.routers import Peer, Served, Tree
 
 
 class TestAtTheTop:
-    @pytest.fixture
-    def made(self) -> Iterator[Tree]:
-        with tree() as made:
-            yield made
-
     @pytest.fixture
     def scene(self, made: Tree) -> tuple[Served, Peer]:
         top = made.master()
