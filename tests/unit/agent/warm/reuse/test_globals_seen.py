@@ -100,7 +100,8 @@ def test_an_object_that_cannot_be_compared_counts_as_changed(module: Any) -> Non
 
 
 def test_what_a_run_is_given_may_change(modules: dict[str, Any]) -> None:
-    basic: Any = modules['ansible.module_utils.basic'] = types.ModuleType('ansible.module_utils.basic')
+    basic: Any = types.ModuleType('ansible.module_utils.basic')
+    modules[basic.__name__] = basic
     basic._ANSIBLE_ARGS, basic.other = None, 1
     seen = GlobalsSeen()  # type: ignore[no-untyped-call]
     basic._ANSIBLE_ARGS = b'{}'

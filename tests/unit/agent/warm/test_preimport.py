@@ -1,0 +1,100 @@
+"""What is imported before the fork: kept for payloads with the same files, forgotten for others."""
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from svcfw.agent.warm.finder import MemoryFinder
+from svcfw.agent.warm.members import Members
+from svcfw.agent.warm.preimport import Preimport
+from tests.support.jobs import module_job
+
+#: A payload with as much of `ansible` as is imported in advance.
+FILES = {
+    'ansible/__init__.py': b'',
+    'ansible/module_utils/__init__.py': b'',
+    'ansible/module_utils/basic.py': b'import ansible.module_utils.text\nVALUE = 1\n',
+    'ansible/module_utils/text.py': b'',
+    'ansible/module_utils/more.py': b'VALUE = 2\n',
+}
+BASIC, MORE = 'ansible.module_utils.basic', 'ansible.module_utils.more'
+
+
+class Scene:
+    """A template's importer; no ansible is imported but by it."""
+
+    def __init__(self) -> None:
+        self.members = Members()
+        self.finder = MemoryFinder(self.members)
+        self.preimport = Preimport(self.finder)
+        self.payload = self.made()
+        self.finder.use(self.payload, None)
+
+    def made(self, **changed: bytes) -> list[tuple[str, bytes]]:
+        """A payload's member list, with other contents of files by their last names."""
+        member_list = []
+        for name, content in FILES.items():
+            content = changed.get(name.rpartition('/')[2][:-3], content)
+            digest = name.encode() + content
+            self.members.add(digest, content)
+            member_list.append((name, digest))
+        return member_list
+
+    def settle(self, payload: list[tuple[str, bytes]], **more: Any) -> set[str]:
+        """What is left of `ansible` in the child of a job."""
+        self.finder.use(payload, None)
+        self.preimport.settle(payload, **more)
+        return {name for name in sys.modules if name.partition('.')[0] == 'ansible'}
+
+
+@pytest.fixture
+def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+    before = {name: module for name, module in sys.modules.items() if name.partition('.')[0].startswith('ansible')}
+    for name in before:
+        del sys.modules[name]
+    made = Scene()
+    monkeypatch.setattr(sys, 'meta_path', [made.finder, *sys.meta_path])
+    yield made
+    for name in [name for name in sys.modules if name.partition('.')[0].startswith('ansible')]:
+        del sys.modules[name]
+    sys.modules.update(before)
+
+
+def test_modules_are_kept_for_payloads_that_have_them(scene: Scene) -> None:
+    scene.preimport.ensure(module_job())
+    assert sys.modules[BASIC].VALUE == 1
+    assert scene.settle(scene.payload) >= {'ansible', BASIC, 'ansible.module_utils.text'}
+    assert BASIC in scene.settle(scene.made(more=b'VALUE = 3\n')), 'what was not imported may differ'
+
+
+def test_another_version_of_one_is_an_end_of_all(scene: Scene) -> None:
+    scene.preimport.ensure(module_job())
+    assert scene.settle(scene.made(text=b'# another\n')) == set()
+
+
+def test_what_cannot_be_imported_is_left_to_each_module(scene: Scene) -> None:
+    payload = scene.made(basic=b'raise SystemExit("this Python is too old")\n')
+    scene.finder.use(payload, None)
+    scene.preimport.ensure(module_job())
+    scene.preimport.ensure(module_job())
+    assert scene.settle(payload) == set()
+
+
+def test_what_runs_have_imported_is_imported_for_the_next(scene: Scene) -> None:
+    scene.preimport.ensure(module_job())
+    scene.preimport.learn([MORE, 'house_nothing', 'ansible.module_utils.none'])
+    assert sys.modules[MORE].VALUE == 2
+    assert 'house_nothing' not in sys.modules
+    without = [entry for entry in scene.payload if not entry[0].endswith('more.py')]
+    assert MORE in scene.settle(without, is_core=True)
+    assert MORE not in scene.settle(without)
+    assert BASIC in sys.modules
+    assert scene.settle(scene.made(more=b'VALUE = 3\n')) == set()
+
+
+def test_a_source_finds_none_of_it(scene: Scene) -> None:
+    scene.preimport.ensure(module_job())
+    scene.preimport.forget_all()
+    assert not [name for name in sys.modules if name.partition('.')[0] == 'ansible']
