@@ -30,7 +30,7 @@ from svcfw.ansible.session import MuxCalls
 from svcfw.ansible.told import Told
 from svcfw.core.wire.errors import Error, StartError
 from svcfw.files.disk import replacement
-from svcfw.mux.client.client import Client, DeferredError, Target
+from svcfw.mux.client.client import Client, DeferredError, Target, Wishes
 
 Value = TypeVar('Value')
 
@@ -313,16 +313,9 @@ class Connection(ssh.Connection):
             self._say_stock(reason)
 
     def _connect_mux(self, *, start: bool) -> Client | None:
-        wishes: dict[str, Any] = {
-            'idle_timeout_s': options.idle_timeout_s(self),
-            'start': start,
-            'python': self._modules_python,
-            'run': self._told.run(),
-        }
         interest = self._told.interest(options.ssh_verbosity(self))
-        if interest is not None:
-            wishes['interest'] = interest
-        client = self.begin_client(**wishes) if start else self.connect_client(**wishes)
+        wishes = Wishes(options.idle_timeout_s(self), interest, self._modules_python, self._told.run())
+        client = self.begin_client(wishes) if start else self.connect_client(wishes, start=False)
         if client is not None:
             client.on_said = self._told.service
         return client

@@ -24,7 +24,7 @@ HERE = Target(link())
 def test_forty_workers_start_one_multiplexer(mux):
     program = (
         'import sys; from pathlib import Path; from svcfw.mux.client.client import Client\n'
-        'client = Client.connect(60, Path(sys.argv[1])); print(client.mux_pid, flush=True)\n'
+        'client = Client.connect(runtime_dir=Path(sys.argv[1])); print(client.mux_pid, flush=True)\n'
         'sys.stdin.read(); client.close()'
     )
     workers = [
@@ -43,7 +43,7 @@ def test_forty_workers_start_one_multiplexer(mux):
 
 
 def test_no_multiplexer_is_started_to_be_asked_for(mux):
-    assert Client.connect(60, mux.folder, start=False) is None
+    assert Client.connect(runtime_dir=mux.folder, start=False) is None
     assert mux.processes() == []
 
 
@@ -63,7 +63,7 @@ def test_the_socket_is_for_nobody_else(mux):
 def test_another_version_has_another_multiplexer(mux, monkeypatch):
     first = mux.client()
     monkeypatch.setattr(protocol, 'VERSION', protocol.VERSION + 1)
-    assert Client.connect(60, mux.folder, start=False) is None
+    assert Client.connect(runtime_dir=mux.folder, start=False) is None
     assert rundir.socket_path(mux.folder).parent == mux.folder
     assert is_running(first.mux_pid)
 

@@ -59,7 +59,7 @@ while True:
 
 def test_killed_client(mux, tmp_path):
     program = f"""import sys; from pathlib import Path; from svcfw.mux.client.client import Client, Target
-client = Client.connect(60, Path({str(mux.folder)!r})); here = Target({link()!r})
+client = Client.connect(runtime_dir=Path({str(mux.folder)!r})); here = Target({link()!r})
 client.mkdtemp(here, {str(tmp_path / 'made')!r}, None)
 client.run_command(here, 'echo $$ > {tmp_path}/pid; sleep 1000; :', None, '/bin/sh')
 """

@@ -22,6 +22,8 @@ MiB = 1024 * 1024
 ROOT = Path(__file__).resolve().parents[2]
 MODULE_UTILS = (ROOT / 'ansible_plugins' / 'module_utils' / 'services.py').read_text()
 HERE = Target(link())
+#: Where the services are that are offered.
+PLACES = [str(Path(__file__).with_name('asking') / 'services')]
 
 # What a module is made of, but for its body: `answer` is what it returns.
 MODULE = """
@@ -43,73 +45,6 @@ import json
 with Services(Module()) as services:
     result = main(services)
 print(json.dumps({'answer': result}))
-"""
-
-SERVICES = """
-import os
-import time
-
-import svcfw.service
-
-
-class Office(svcfw.service.Service):
-    def __init__(self, router):
-        super().__init__(router)
-        self.count = 0
-
-    @svcfw.service.expose(policy=svcfw.service.AllowAny())
-    def add(self, number=1):
-        self.count += number
-        return self.count
-
-    @svcfw.service.expose(policy=svcfw.service.AllowAny())
-    def who(self, msg):
-        return svcfw.service.caller(msg).inventory_hostname
-
-    @svcfw.service.expose(policy=svcfw.service.AllowAny())
-    def echo(self, data):
-        return data
-
-    @svcfw.service.expose(policy=svcfw.service.AllowAny())
-    def pid(self):
-        return os.getpid()
-
-    @svcfw.service.expose(policy=svcfw.service.AllowAny())
-    def linger(self, msg, data=None):
-        while not msg.cancelled:
-            time.sleep(0.01)
-
-    @svcfw.service.expose(policy=svcfw.service.AllowAny())
-    def listen(self):
-        import svcfw
-
-        self.receiver = svcfw.Receiver(self.router)
-        return self.receiver.to_sender()
-
-    @svcfw.service.expose(policy=svcfw.service.AllowAny())
-    def heard(self):
-        return [message.value() for message in self.receiver]
-
-    @svcfw.service.expose(policy=svcfw.service.AllowParents())
-    def secret(self):
-        return 'a secret'
-
-
-class Slow(svcfw.service.Service):
-    invoker_class = svcfw.service.DeduplicatingInvoker
-    runs = 0
-
-    @svcfw.service.expose(policy=svcfw.service.AllowAny())
-    def work(self):
-        self.runs += 1
-        time.sleep(0.5)
-        return self.runs
-
-
-class Unlisted(svcfw.service.Service):
-    @svcfw.service.expose(policy=svcfw.service.AllowAny())
-    def ask(self):
-        return 'never'
 """
 
 
@@ -134,16 +69,13 @@ class Site:
         self.mux = mux
         self.folder = folder
         self.run = (run.pid, start_time(run.pid))
-        (folder / 'services').mkdir()
-        (folder / 'services' / 'office.py').write_text(SERVICES)
 
     def offer(self, host: str = 'here', **fields: object) -> Offer:
         """What a host is offered; `fields` of Offer."""
-        places = [str(self.folder / 'services')]
         usual: dict[str, Any] = {'services': ['office.Office', 'office.Slow'], 'files': []}
         usual |= {'uploads': [], 'upload_bytes': 1 << 30}
         facts = {'inventory_hostname': host}
-        return Offer(self.run, sys.executable, sys.path, str(self.folder), places, facts=facts, **{**usual, **fields})
+        return Offer(self.run, sys.executable, sys.path, str(self.folder), PLACES, facts=facts, **{**usual, **fields})
 
     def ask(self, body: str, target: Target = HERE, offer: Offer | None = None, client: Client | None = None) -> Any:
         """What the module with this body answers, or its last words."""
@@ -224,7 +156,7 @@ for n in range(500):
 def test_each_host_is_who_it_is(site: Site) -> None:
     hosts = {f'host{i}': Target(link(host=f'host{i}')) for i in range(3)}
     for name, target in hosts.items():
-        assert site.answer(call('who'), target, site.offer(name)) == name
+        assert site.answer(call('who'), target, site.offer(name))['inventory_hostname'] == name
 
 
 def test_arguments_that_are_too_large_end_their_module_alone(site: Site) -> None:
@@ -329,7 +261,7 @@ time.sleep(1000)
     in_thread(site.ask, body)
     client = site.mux.client()
     before = resident_bytes(client.mux_pid)
-    assert site.answer(call('who'), Target(link(host='other')), site.offer('other')) == 'other'
+    assert site.answer(call('who'), Target(link(host='other')), site.offer('other'))['inventory_hostname'] == 'other'
     assert resident_bytes(client.mux_pid) - before < 200 * MiB
 
 

@@ -6,7 +6,7 @@ What a real one does on a target is answered from the attributes; a test sets th
 from collections.abc import Callable
 from typing import Any
 
-from svcfw.mux.client.client import Become, DeferredError, Result, Target
+from svcfw.mux.client.client import Become, DeferredError, Result, Target, Wishes
 
 
 class FakeMux:
@@ -27,14 +27,14 @@ class FakeMux:
         ]
         self.boots: list[str] = []
         self.typed: list[bytes] = []
-        self.connects: list[dict[str, Any]] = []
+        self.connects: list[tuple[Wishes | None, bool]] = []
         self.processes: list[dict[str, Any]] = []  # how modules might run
         self.begun: list[bytes] = []  # links of contexts that clients had started ahead
 
-    def connect(self, **options: Any) -> 'FakeClient | None':
+    def connect(self, wishes: Wishes | None = None, *, start: bool = True) -> 'FakeClient | None':
         """As Client.connect."""
-        self.connects.append(options)
-        if not options.get('start', True) and not self.is_running:
+        self.connects.append((wishes, start))
+        if not start and not self.is_running:
             return None
         self.is_running = True
         return FakeClient(self)

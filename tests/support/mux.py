@@ -16,7 +16,7 @@ import pytest
 
 from svcfw.core.wire.codec import Codec
 from svcfw.mux import rundir
-from svcfw.mux.client.client import Become, Client, Target
+from svcfw.mux.client.client import Become, Client, Target, Wishes
 from tests.support.need import need
 from tests.support.timing import seconds, wait_until
 
@@ -73,7 +73,7 @@ class Mux:
 
     def client(self, idle_timeout_s: int = 60) -> Client:
         """A client, closed when the test is over."""
-        client = Client.connect(idle_timeout_s, self.folder)
+        client = Client.connect(Wishes(idle_timeout_s), self.folder)
         assert client is not None
         self._clients.append(client)
         return client

@@ -27,7 +27,8 @@ from svcfw.mux.requests import Command, Facts, HostOut, Module, Reset, Summary
 from svcfw.mux.server.telling import About, Cost, about, cost
 
 __all__ = [
-    'Become', 'BecomeDialogue', 'Client', 'DeferredError', 'Interest', 'MuxError', 'Result', 'Target', 'stop',
+    'Become', 'BecomeDialogue', 'Client', 'DeferredError', 'Interest', 'MuxError', 'Result', 'Target', 'Wishes',
+    'stop',
 ]  # fmt: skip
 
 #: Time for its end: it gives its contexts 5 s.
@@ -49,6 +50,29 @@ class Interest(NamedTuple):
 
     hear: Callable[[About | Cost], None]
     ssh_verbosity: int = 0
+
+
+class Wishes(NamedTuple):
+    """What a client wants of the multiplexer as long as it is connected.
+
+    idle_timeout_s: how long the multiplexer survives its last use. interest: None: to be told nothing. python:
+    Spec.modules_python for contexts started for this client. run: common to all processes of one run of ansible, and to
+    no other.
+    """
+
+    idle_timeout_s: int = 60
+    interest: Interest | None = None
+    python: str | None = None
+    run: str = ''
+
+    def hello(self) -> tuple[Any, ...]:
+        """The fields of protocol.HELLO."""
+        ssh_verbosity = None if self.interest is None else self.interest.ssh_verbosity
+        # Programs that it starts for this client (ssh, a ProxyCommand) get this client's environment.
+        return dict(os.environ), int(self.idle_timeout_s), self.python, self.run, ssh_verbosity
+
+
+_USUAL = Wishes()
 
 
 class Client:
@@ -73,42 +97,24 @@ class Client:
 
     @classmethod
     def connect(
-        cls,
-        idle_timeout_s: int = 60,
-        runtime_dir: Path | None = None,
-        start: bool = True,
-        interest: Interest | None = None,
-        python: str | None = None,
-        run: str = '',
+        cls, wishes: Wishes = _USUAL, runtime_dir: Path | None = None, *, start: bool = True
     ) -> 'Client | None':
         """A client of this user's multiplexer, which is started if need be; None if none runs and not `start`.
 
-        idle_timeout_s: how long the multiplexer survives its last use. python: Spec.modules_python for contexts started
-        for this client. run: common to all processes of one run of ansible, and to no other. Raises MuxError if it
-        cannot be started, RundirError.
+        Raises MuxError if it cannot be started, RundirError.
         """
-        client = cls.begin(idle_timeout_s, runtime_dir, start, interest, python, run)
+        client = cls.begin(wishes, runtime_dir, start=start)
         return client if client is not None and client._finish(start=start) else None
 
     @classmethod
-    def begin(
-        cls,
-        idle_timeout_s: int = 60,
-        runtime_dir: Path | None = None,
-        start: bool = True,
-        interest: Interest | None = None,
-        python: str | None = None,
-        run: str = '',
-    ) -> 'Client | None':
+    def begin(cls, wishes: Wishes = _USUAL, runtime_dir: Path | None = None, *, start: bool = True) -> 'Client | None':
         """The same, without waiting until the multiplexer answers: the first request does."""
         folder = runtime_dir or rundir.default()
         rundir.prepare(folder)
-        # Programs that it starts for this client (ssh, a ProxyCommand) get this client's environment.
-        ssh_verbosity = None if interest is None else interest.ssh_verbosity
-        connecting = Connecting(folder, (dict(os.environ), int(idle_timeout_s), python, run, ssh_verbosity))
+        connecting = Connecting(folder, wishes.hello())
         if not connecting.begin(start=start):
             return None
-        client = cls(connecting.socket, interest)
+        client = cls(connecting.socket, wishes.interest)
         client._connecting = connecting
         return client
 

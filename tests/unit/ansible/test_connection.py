@@ -432,7 +432,7 @@ def test_reset_ends_the_context_only(connection, mux, stock):
 def test_reset_in_a_process_that_has_no_multiplexer_yet(connection, mux, stock):
     connection.reset()
     assert mux.calls == []
-    assert mux.connects[0]['start'] is False
+    assert mux.connects[0][1] is False
     assert [call[0] for call in stock] == ['reset']
 
 
@@ -464,8 +464,8 @@ def test_reboots_short_time_out_is_the_same_place(connection, mux):
 
 def test_the_idle_time_is_told_when_connecting(connect, mux):
     connect(svcfw_idle_timeout=7).exec_command('id')
-    (options,) = mux.connects
-    assert options['idle_timeout_s'] == 7
+    ((wishes, _),) = mux.connects
+    assert wishes.idle_timeout_s == 7
 
 
 def test_nothing_is_replaced_that_the_stock_connection_uses_within_itself():

@@ -102,7 +102,7 @@ def test_close_says_goodbye(session, mux):
 
 def test_reset_does_not_start_a_multiplexer(session, mux):
     assert session.reset(TARGET) is False
-    assert mux.connects == [{'start': False}]
+    assert mux.connects == [(None, False)]
     mux.is_running = True
     assert session.reset(TARGET) is True
 

@@ -1,4 +1,4 @@
-"""Services that modules of the tests ask."""
+"""Services that modules of the tests ask, by ansible and without it."""
 
 import os
 import resource
@@ -23,12 +23,20 @@ class Office(svcfw.service.Service):
     def who(self, msg):
         asked = svcfw.service.caller(msg)
         names = ('inventory_hostname', 'host', 'login_account', 'become_account', 'module', 'run')
-        return {name: getattr(asked, name) for name in names}
+        return {name: getattr(asked, name, None) for name in names}
 
     @svcfw.service.expose(policy=svcfw.service.AllowAny())
     def add(self, number=1):
         self.count += number
         return self.count
+
+    @svcfw.service.expose(policy=svcfw.service.AllowAny())
+    def echo(self, data):
+        return data
+
+    @svcfw.service.expose(policy=svcfw.service.AllowAny())
+    def pid(self):
+        return os.getpid()
 
     @svcfw.service.expose(policy=svcfw.service.AllowAny())
     def place(self):
@@ -44,7 +52,8 @@ class Office(svcfw.service.Service):
         raise ValueError(text)
 
     @svcfw.service.expose(policy=svcfw.service.AllowAny())
-    def linger(self, seconds, msg):
+    def linger(self, msg, seconds=1000, data=None):
+        """Until it is cancelled. data: what is kept for as long."""
         end = time.monotonic() + seconds
         while time.monotonic() < end and not msg.cancelled:
             time.sleep(0.01)
