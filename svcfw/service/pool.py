@@ -305,12 +305,8 @@ class Pool(object):
             invoker = self._invoker_here(envelope) if here else self._invoker(envelope)
             if invoker is not None:
                 self._hand_over(invoker, envelope, here)
-        except ChannelError as e:
-            msg.refuse(str(e))
-        except Error as e:
-            msg.fail(refusal(e))
-        except BaseException as e:  # raised by a user's activator
-            fail(msg, call_error(e))
+        except BaseException as e:  # a user's activator may raise anything
+            _answer_with(msg, e)
 
     def _require_open(self):
         if self._state != _ACTIVE:
@@ -355,12 +351,8 @@ class Pool(object):
                 invoker.submit(request)
             if not request.is_answered and request.wants_reply():
                 self._requests[envelope.origin] = request
-        except ChannelError as e:
-            request.refuse(str(e))
-        except Error as e:
-            request.fail(refusal(e))
-        except BaseException as e:  # raised by a user's invoker
-            fail(request, call_error(e))
+        except BaseException as e:  # a user's invoker may raise anything
+            _answer_with(request, e)
 
     def cancel(self, msg):
         """Take one CANCEL_SERVICE message. Loop thread."""
@@ -394,3 +386,11 @@ def _refuse(msg):
 def _failure(error):
     """The CallError for an exception of an activation."""
     return refusal(error) if isinstance(error, (PoolError, RefusedError)) else call_error(error)
+
+
+def _answer_with(msg, error):
+    """Answer a message, or a Request, that cannot be carried out."""
+    if isinstance(error, ChannelError):
+        msg.refuse(str(error))
+    else:
+        fail(msg, refusal(error) if isinstance(error, Error) else call_error(error))

@@ -1,6 +1,5 @@
 """`copy` and `template` of one file over svcfw give what they give over stock ssh, in fewer round trips."""
 
-import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,19 +8,15 @@ from typing import Any
 import pytest
 
 from benchmarks.modules import last_s, moment
-from tests.integration.test_copy_folder import VAULT, named_alike
+from tests.integration.copying import TOP, same_as_stock, steps
 from tests.integration.test_ready_modules import UNKNOWN
-from tests.support.ansible import Controller, Run, connection_vars
-from tests.support.compare import differences
+from tests.support.ansible import Controller, connection_vars
 from tests.support.flow import line as long_line
 from tests.support.hosts import Farm, Host
 from tests.support.need import need_long
 from tests.support.sshd import LOOPBACK
-from tests.support.venvs import need_core
 
 pytestmark = pytest.mark.slow
-
-TOP = '/home/sudoer/copied'
 
 
 @dataclass(frozen=True)
@@ -39,8 +34,7 @@ class Case:
         arguments = {**usual, 'dest': f'{TOP}/{self.name}', **self.arguments}
         if 'src' in arguments:
             arguments['src'] = arguments['src'].replace('SOURCE', str(source))
-        prepare = {'name': f'prepare {self.name}', 'shell': f'mkdir -p {TOP}; cd {TOP}; {self.prepare or "true"}'}
-        return [prepare, {'name': self.name, self.module: arguments, 'ignore_errors': True, **(self.keywords or {})}]
+        return steps(self.name, self.prepare, {self.module: arguments, **(self.keywords or {})})
 
 
 BECOME = {'become': True}
@@ -132,42 +126,15 @@ def make_source(folder: Path, vault: list[str]) -> Path:
     return folder
 
 
-def played(folder: Path, line: str, connection: str, farm: Farm) -> tuple[Run, dict[str, str]]:
-    """What a run of the cases reported, and what it changed on the target."""
-    core = need_core(line)
-    folder.mkdir()
-    (folder / 'vault').write_text(VAULT)
-    host = farm.host('target')
-    before = os.umask(0o22)
-    try:
-        encrypt = [core.python, '-m', 'ansible.cli.vault', 'encrypt', '--vault-password-file', folder / 'vault']
-        source = make_source(folder / 'source', list(map(str, encrypt)))
-        with Controller(core, folder / 'controller', {'ANSIBLE_PIPELINING': '1'}) as controller:
-            if connection != 'ssh':
-                subprocess.run([core.script('svcfw'), 'enable'], env=controller.env, check=True)
-            controller.trust(host)
-            tasks = [{'name': 'ping', 'ping': {}}, *(task for case in CASES for task in case.tasks(source))]
-            inventory = {'target': {**host.inventory_vars('sudoer'), **connection_vars(connection)}}
-            playbook = controller.write_play(tasks)
-            vault = ['--vault-password-file', str(folder / 'vault')]
-            run = controller.finish(controller.start(playbook, inventory, '-vv', *vault), timeout_s=500)
-    finally:
-        os.umask(before)
-    changes = host.changes()
-    host.stop()
-    return run, changes
-
-
 @pytest.mark.parametrize('line', ['2.16', '2.19', '2.21'])
 def test_a_file_is_copied_as_stock_does_it(line: str, farm: Farm, tmp_path: Path) -> None:
     if line != SHORT:
         need_long('a minute or two for each')
-    ours, our_changes = played(tmp_path / 'ours', line, 'svcfw-ssh', farm)
-    stock, stock_changes = played(tmp_path / 'stock', line, 'ssh', farm)
-    found = differences(stock, ours, ([str(tmp_path / 'stock')], [str(tmp_path / 'ours')]))
-    assert not found, '\n'.join(found) + '\n\n' + ours.output[-6000:]
-    assert named_alike(our_changes) == named_alike(stock_changes)
-    assert len(our_changes) > 40
+
+    def tasks(source: Path) -> list[dict[str, Any]]:
+        return [{'name': 'ping', 'ping': {}}, *(task for case in CASES for task in case.tasks(source))]
+
+    same_as_stock(tmp_path, make_source, tasks, line, farm)
 
 
 #: Of the line in both directions together.

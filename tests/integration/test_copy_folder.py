@@ -1,7 +1,5 @@
 """`copy` of folders over svcfw gives what it gives over stock ssh: results, files, modes, owners."""
 
-import os
-import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,16 +7,13 @@ from typing import Any
 
 import pytest
 
-from tests.support.ansible import Controller, Run, connection_vars
-from tests.support.compare import differences
+from tests.integration.copying import TOP, same_as_stock, steps
+from tests.support.ansible import Controller, connection_vars
 from tests.support.hosts import Farm
 from tests.support.need import need_long
-from tests.support.venvs import need_core
 
 pytestmark = pytest.mark.slow
 
-VAULT = 'vault password'
-TOP = '/home/sudoer/copied'
 #: What tells that stock did it after all.
 FALLBACK = 'svcfw: copy: file by file'
 
@@ -36,9 +31,7 @@ class Case:
     def tasks(self, source: Path) -> list[dict[str, Any]]:
         arguments = {'src': f'{source}/tree/', 'dest': f'{TOP}/{self.name}', **self.arguments}
         arguments['src'] = arguments['src'].replace('SOURCE', str(source))
-        prepare = {'name': f'prepare {self.name}', 'shell': f'mkdir -p {TOP}; cd {TOP}; {self.prepare or "true"}'}
-        copy = {'name': self.name, 'copy': arguments, 'ignore_errors': True, **(self.keywords or {})}
-        return [prepare, copy]
+        return steps(self.name, self.prepare, {'copy': arguments, **(self.keywords or {})})
 
 
 HALF = 'mkdir -p {0}/a; echo old > {0}/a/one; echo old > {0}/extra; chmod 600 {0}/a/one; chmod 700 {0}/a'
@@ -130,49 +123,15 @@ def make_source(folder: Path, vault: list[str]) -> Path:
     return folder
 
 
-def played(folder: Path, cases: list[Case], line: str, connection: str, farm: Farm) -> tuple[Run, dict[str, str]]:
-    """What a run of these cases reported, and what it changed on the target."""
-    core = need_core(line)
-    folder.mkdir()
-    (folder / 'vault').write_text(VAULT)
-    host = farm.host('target')
-    before = os.umask(0o22)
-    try:
-        encrypt = [core.python, '-m', 'ansible.cli.vault', 'encrypt', '--vault-password-file', folder / 'vault']
-        source = make_source(folder / 'source', list(map(str, encrypt)))
-        with Controller(core, folder / 'controller', {'ANSIBLE_PIPELINING': '1'}) as controller:
-            if connection != 'ssh':
-                subprocess.run([core.script('svcfw'), 'enable'], env=controller.env, check=True)
-            controller.trust(host)
-            tasks = [task for case in cases for task in case.tasks(source)]
-            inventory = {'target': {**host.inventory_vars('sudoer'), **connection_vars(connection)}}
-            playbook = controller.write_play(tasks)
-            vault = ['--vault-password-file', str(folder / 'vault')]
-            run = controller.finish(controller.start(playbook, inventory, '-vv', *vault), timeout_s=500)
-    finally:
-        os.umask(before)
-    changes = host.changes()
-    host.stop()
-    return run, changes
-
-
-def named_alike(changes: dict[str, str]) -> dict[str, str]:
-    """Without process and time in the names of backups."""
-    return {re.sub(r'\.\d+\.\d{4}-.*~$', '.BACKUP', path): text for path, text in changes.items()}
-
-
 @pytest.mark.parametrize('line', ['2.16', '2.19', '2.21'])
 @pytest.mark.parametrize('part', PARTS)
 def test_folders_are_copied_as_stock_does_it(line: str, part: str, farm: Farm, tmp_path: Path) -> None:
     if (line, part) != SHORT:
         need_long('a minute or two for each')
     cases = PARTS[part]
-    ours, our_changes = played(tmp_path / 'ours', cases, line, 'svcfw-ssh', farm)
-    stock, stock_changes = played(tmp_path / 'stock', cases, line, 'ssh', farm)
-    found = differences(stock, ours, ([str(tmp_path / 'stock')], [str(tmp_path / 'ours')]))
-    assert not found, '\n'.join(found) + '\n\n' + ours.output[-6000:]
-    assert named_alike(our_changes) == named_alike(stock_changes)
-    assert len(our_changes) > 40
+    ours = same_as_stock(
+        tmp_path, make_source, lambda source: [task for case in cases for task in case.tasks(source)], line, farm
+    )
     sections = {text.partition(']')[0]: text for text in ours.output.split('TASK [')}
     assert {case.name for case in cases if FALLBACK not in sections[case.name]} == {
         case.name for case in cases if case.is_plain

@@ -25,17 +25,6 @@ from tests.support.interpreters import need_python
 from tests.support.routers import Peer
 
 
-@pytest.fixture
-def router() -> Iterator[Router]:
-    with children.router() as made:
-        yield made
-
-
-@pytest.fixture(params=children.PYTHONS)
-def child(router: Router, request: pytest.FixtureRequest) -> Context:
-    return children.start(router, request.param)
-
-
 class Bare:
     """A child started by hand on one socketpair, its descriptors as the test wants them."""
 

@@ -19,17 +19,6 @@ from tests.support.children import LONG
 
 
 @pytest.fixture
-def router() -> Iterator[Router]:
-    with children.router() as made:
-        yield made
-
-
-@pytest.fixture(params=children.PYTHONS)
-def child(router: Router, request: pytest.FixtureRequest) -> Context:
-    return children.start(router, request.param)
-
-
-@pytest.fixture
 def asked(router: Router) -> list[str]:
     """The names that children ask us for."""
     names: list[str] = []

@@ -9,19 +9,17 @@ from svcfw.core import handles
 from svcfw.core.context import Context
 from svcfw.core.entry import OnDemand
 from svcfw.core.wire.errors import CallError, ChannelError
-from tests.support.routers import LONG, tree
+from tests.support.routers import LONG
 from tests.unit.service import importable
-from tests.unit.service.services import Family
+from tests.unit.service.services import Family, families
 
 SLOW = 'tests.unit.service.slow_pool'
 
 
 @pytest.fixture
 def family() -> Iterator[Family]:
-    with tree() as made:
-        family = Family(made)
-        yield family
-        family.stop()
+    with families() as made:
+        yield made
 
 
 @pytest.fixture
@@ -38,9 +36,7 @@ def above(family: Family, starter: OnDemand) -> Iterator[Context]:
     router = family.child.router
     router.forwards_logging = True
     sys.modules.pop(SLOW, None)
-    importable.begun.clear()
-    importable.gate.clear()
-    importable.made.clear()
+    importable.forget()
     context: Context = family.master.router.context(1)
     yield context
     importable.gate.set()

@@ -7,17 +7,15 @@ import pytest
 
 from svcfw.core.context import Context
 from svcfw.service import Pool, Service
-from tests.support.routers import Served, tree
-from tests.unit.service.services import Family
+from tests.support.routers import Served
+from tests.unit.service.services import Family, families
 
 
 @pytest.fixture
 def family() -> Iterator[Family]:
     """A master with two children, of which the first has a child too; pools made by `host` are stopped."""
-    with tree() as made:
-        family = Family(made)
-        yield family
-        family.stop()
+    with families() as made:
+        yield made
 
 
 @pytest.fixture

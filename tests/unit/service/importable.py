@@ -11,6 +11,13 @@ begun = threading.Event()
 gate = threading.Event()
 
 
+def forget() -> None:
+    """Nothing was made, and the gate is shut."""
+    made.clear()
+    begun.clear()
+    gate.clear()
+
+
 class Plain(Service):
     def __init__(self, router: Any) -> None:
         Service.__init__(self, router)

@@ -1,7 +1,8 @@
 """Services that tests call, and the tree that they call them in."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from svcfw.core.context import Context, Reply
 from svcfw.core.message import Message
 from svcfw.core.wire.errors import CallError
 from svcfw.service import AllowAny, AllowParents, Pool, Service, expose
-from tests.support.routers import LONG, Served, Tree
+from tests.support.routers import LONG, Served, Tree, tree
 
 REFUSED = 'svcfw.service.errors.RefusedError'
 
@@ -44,6 +45,15 @@ class Family:
                 if isinstance(service, Gated):
                     service.let()
             pool.join()
+
+
+@contextmanager
+def families() -> Iterator[Family]:
+    """A Family, whose pools are stopped in the end."""
+    with tree() as made:
+        family = Family(made)
+        yield family
+        family.stop()
 
 
 class Echo(Service):

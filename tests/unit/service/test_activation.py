@@ -19,9 +19,7 @@ MODULE = importable.__name__
 
 @pytest.fixture(autouse=True)
 def clean() -> Iterator[None]:
-    importable.made.clear()
-    importable.begun.clear()
-    importable.gate.clear()
+    importable.forget()
     yield
     importable.gate.set()
 
