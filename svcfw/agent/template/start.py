@@ -1,7 +1,7 @@
 """Two ways to start a template process: fork the agent, or start an interpreter and send it the same code.
 
-A fork costs next to nothing, but is the interpreter with which the agent was started. A job that needs another one, or
-whatever that path leads to now, needs a new process (some 80 ms).
+A fork costs next to nothing, but it is the interpreter with which the agent was started. A job that needs another one
+needs a new process (some 80 ms); so does a job whose path leads to a changed one.
 """
 
 import gc
@@ -53,7 +53,7 @@ _NOT_STARTED = 127
 
 
 def fork(theirs):
-    """Fork this process into a template on the socket `theirs`; returns its pid in the agent, never in the template."""
+    """Fork this process into a template on the socket `theirs`; returns its pid in the agent, and never in the fork."""
     # Collect garbage now: later, an old socket object would close a number that is used for another.
     gc.collect()
     for stream in (sys.stdout, sys.stderr):

@@ -1,9 +1,9 @@
 """Template: the agent's handle of a warm process whose forks run the modules.
 
-The process is forked from the agent before the agent has any thread, or is an interpreter started for it; it uses a
-socket pair, and ends when the agent's end is closed. The agent never waits for it: what does not fit into the socket is
-queued here (`wants_write`, `flush`), and `receive` reads its messages when `fileno()` is readable. One thread, the
-agent's, makes all calls.
+The process is a fork of the agent, which has one thread, or a newly started interpreter. It is connected by a socket
+pair and ends when the agent closes its end. The agent never blocks on it: messages that do not fit into the socket are
+queued here (`wants_write`, `flush`), and `receive` reads the events when `fileno()` is readable. All calls are made on
+the agent's thread.
 """
 
 import os
@@ -15,7 +15,7 @@ from svcfw.agent import site_state
 from svcfw.agent.template import start
 from svcfw.agent.warm import pipe
 
-#: A longer queue means that the template has stopped reading; a job's members are a few MB at most.
+#: A longer queue means that the template has stopped reading: the members of a job are a few MB at most.
 MAX_QUEUED_BYTES = 256 * 1024 * 1024
 
 
@@ -54,7 +54,7 @@ class Lost(object):
 
 
 class Unfit(object):
-    """The program is no usable template: job `job_id` has not run, and cannot run in one."""
+    """The program cannot be a template: job `job_id` has not run."""
 
     __slots__ = ('job_id',)
 
@@ -116,7 +116,7 @@ class Template(object):
         return [digest for digest in dict.fromkeys(digests) if digest not in known]
 
     def knows(self, job):
-        """Whether a job with this member list ran here before, so that all its members are there."""
+        """Whether a job with this member list ran here before, so that the template has all its members."""
         return job.member_list in self._member_lists
 
     def add(self, digest, content):
@@ -191,11 +191,11 @@ class Template(object):
         return events
 
     def stale(self):
-        """True if an interpreter started now would differ; for a fork the agent checks that."""
+        """True if an interpreter started now would be another one; for a fork of the agent, Templates checks that."""
         return self._is_spent or (self._watch is not None and self._watch.changed())
 
     def give_up(self):
-        """Kill a process that is not ready by now; `receive` reports it."""
+        """Kill the process if it is not ready yet; `receive` reports that."""
         if self.is_ready or self._pid is None:
             return
         try:
@@ -204,7 +204,7 @@ class Template(object):
             os.kill(self._pid, signal.SIGKILL)  # not yet a group leader
 
     def close(self):
-        """Let the template end. Running jobs are killed, and not reported."""
+        """End the template. Its running jobs are killed and not reported."""
         self.closed = True
         self._drop()
         self._socket.close()
@@ -262,7 +262,7 @@ class Template(object):
         return True
 
     def _socket_failed(self):
-        """A write failed. Messages sent before the template died are still to be read: `receive` finds the end."""
+        """A write failed: drop the queue. `receive` still reads the events that were sent before, then the end."""
         self._sender.drop()
 
     def _died(self):

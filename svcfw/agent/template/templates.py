@@ -1,7 +1,7 @@
-"""Templates: one for each interpreter that jobs name, and older ones whose jobs still run.
+"""Templates: one for each interpreter that jobs name, and retired ones whose jobs still run.
 
-A job runs in whatever its interpreter's name leads to at that time. The agent's own interpreter is forked as long as
-starting it anew would give the same; others, and changed ones, are started.
+The name of an interpreter is resolved anew for each job. The agent forks itself if that name leads to its own
+interpreter and a new one would be the same; else it starts the interpreter.
 """
 
 from svcfw.agent import interpreter, site_state
@@ -18,8 +18,8 @@ class UnfitInterpreter(Exception):
 class Templates(object):
     """The template processes of an agent. Loop thread only.
 
-    Each job is a Job: `exited` is called when it has ended, `abandon` if its outcome is unknown, `decline` if it has
-    not run because its interpreter cannot be a template.
+    Each job is a Job: its `exited` is called when it has ended, `abandon` if its outcome is unknown, `decline` if it
+    did not run because its interpreter cannot be a template.
     """
 
     def __init__(self, loop):
@@ -60,7 +60,7 @@ class Templates(object):
             self._watch(template)
 
     def prepare_for(self, job_key, second_stage, sources):
-        """Have the jobs that come after this one find modules of ours compiled, as of Template.prepare."""
+        """Compile modules of ours for the jobs after this one, see Template.prepare."""
         _, template = self._jobs.get(job_key, (None, None))
         if template is not None and not template.closed:
             try:
@@ -95,7 +95,7 @@ class Templates(object):
     # -- selection of a template
 
     def _warm(self, words, start_s):
-        """The template for jobs with this interpreter."""
+        """The template for jobs with this interpreter, started if need be. Raises UnfitInterpreter, OSError."""
         named = self._named.get(words)
         path = interpreter.program(words)
         if named is None or named.path != path or named.changed() or (named.is_own and self._own.changed()):
@@ -114,7 +114,7 @@ class Templates(object):
         return made
 
     def _renew(self, words, path):
-        """The name is new, or leads to another program now."""
+        """Resolve a name that is new, or that leads to another program now."""
         named = self._named.pop(words, None)
         if named is not None and named.template is not None:
             self._retire(named.template)
@@ -182,7 +182,7 @@ class Templates(object):
             self._jobs.pop(event.job_id)[0].decline(template.refusal)
 
     def _refuse(self, template):
-        """Record why a template ended before it was ready: the next would as well."""
+        """Record why a template ended before it was ready: a new one would end in the same way."""
         for named in self._named.values():
             if named.template is template and not template.is_ready:
                 named.refusal = template.refusal

@@ -1,7 +1,7 @@
-"""Telling: what a client is told beside its answers, if it wants: which contexts it uses, and each answer's cost.
+"""Telling: reports that a client asks for beside its answers: the contexts that it uses, and the cost of each answer.
 
-Nothing is measured or sent for a client that does not want it. Times are differences of one clock: the target's clock
-is never compared with ours.
+For other clients nothing is measured or sent. Times are differences of one clock: the target's clock is never compared
+with this one.
 """
 
 import os
@@ -15,7 +15,7 @@ _MICRO = 1_000_000
 
 
 class About(NamedTuple):
-    """A context that a client uses, told once; without facts if it could not be started.
+    """A context that a client uses, reported once; without facts if its start failed.
 
     context: unique for each context of each multiplexer. is_root: it is the login account's. is_new: the client's run
     started it. way: the transport and the reason. command: the transport program with its arguments; said: its output
@@ -34,11 +34,11 @@ class About(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """Of one answer: seconds in the multiplexer in total, of which for the start of contexts and for the target.
+    """The cost of one answer: seconds in the multiplexer, and of these for starts of contexts and for the target.
 
-    sent: bytes written to the link of that host since the client's last answer, for all clients. received: the
-    answer's. run: of a module, which run of its process it was (0: the only one), why_new: why that was a new one,
-    as a place in kinds.KINDS.
+    sent: bytes written to the link of that host since the client's last answer, for all clients. received: bytes of the
+    answer. run: the number of the module's run in its process (0: a process of its own). why_new: why that process was
+    a new one, an index of kinds.KINDS.
     """
 
     total_s: float
@@ -51,7 +51,7 @@ class Cost(NamedTuple):
 
 
 class Reported(Protocol):
-    """What is told of a context: a Node."""
+    """The parts of a Node that are reported of a context."""
 
     @property
     def key(self) -> str: ...
@@ -66,7 +66,7 @@ class Reported(Protocol):
 
 
 class ReportedRoot(Reported, Protocol):
-    """What is told of the way to a context: the Node of the account that is logged in to."""
+    """The parts of a root Node that are reported of the way to its contexts."""
 
     @property
     def way(self) -> str: ...
@@ -76,10 +76,10 @@ class ReportedRoot(Reported, Protocol):
 
 
 class Telling:
-    """One session's part. send(handle, value): to the client; session: its number at agents."""
+    """Reports to the client of one session. send(handle, value): to that client; session: its number at agents."""
 
     def __init__(self, session: int, clock: Callable[[], float], send: Callable[[int, Any], None]) -> None:
-        #: The client's run; whether it wants to be told, too.
+        #: The client's run, and whether the client asks for reports.
         self.run = ''
         self.is_wanted = False
         self.ssh_verbosity = 0
@@ -94,17 +94,17 @@ class Telling:
         self._is_starting_since: float | None = None
 
     def arrived(self) -> None:
-        """A request with an answer has arrived."""
+        """A request that expects an answer has arrived."""
         if self.is_wanted:
             self._began = self._clock()
             self._started_for = 0.0
 
     def waits(self, root: Reported | None = None) -> None:
-        """The request needs a node that is not up yet, a root if given; `is_up` or `failed` follows."""
+        """The request waits for a node to come up, `root` if given. The session calls `is_up` or `failed` next."""
         if self.is_wanted:
             self._is_starting_since = self._is_starting_since or self._clock()
             if root is not None:
-                self._sent.setdefault(root.key, 0)  # all that is sent to it is for this client
+                self._sent.setdefault(root.key, 0)  # its link carries bytes for this client alone so far
 
     def is_up(self, node: Reported) -> None:
         """The node can be used."""
@@ -122,7 +122,7 @@ class Telling:
             self._about(node)
 
     def answered(self, node: Reported | None, target_us: int, received: int, ran: tuple[int, int] = (0, 0)) -> None:
-        """The answer to the request follows; if it comes from a target, from this node."""
+        """Report the cost of the answer that is sent next; node: which has answered, None for the multiplexer."""
         if not self.is_wanted:
             return
         sent = 0
@@ -165,5 +165,5 @@ def cost(value: Any) -> Cost:
 
 
 def key(node_number: int) -> str:
-    """Identifies a context, also among those of earlier multiplexers."""
+    """A name for a context that no context of another multiplexer has."""
     return f'{os.getpid()}.{node_number}'

@@ -1,8 +1,8 @@
-"""Activations: services of one run are made before the first task that names them begins.
+"""Activations: creates the services of a run before the first task begins that names them.
 
-So what is wrong with a service is an error of a task before anything was changed, and not of the one, perhaps much
-later, that calls it; as ansible-core looks for all modules before it runs the first. What cannot be found is no error
-until it is called: variables of a role are seen by tasks in front of it, for which its folder is none to look in.
+A broken service so fails a task before anything was changed, instead of the task, perhaps much later, that calls it; as
+ansible-core looks for all modules before it runs the first. A service that is not found is no error until it is called:
+tasks in front of a role see the variables of the role, but its folder is not searched for them.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from svcfw.core.wire.errors import CallError, ChannelError, Error
 from svcfw.mux.server.services.host import ServiceHost
 from svcfw.program.router import Router
 
-#: For how long a task waits for a service that it names to be made.
+#: For how long a task waits for the creation of a service that it names.
 WAIT_S = 60.0
 
 
@@ -31,7 +31,7 @@ OnOutcome = Callable[[ServiceError | None], None]
 
 
 class _Making:
-    """One service that is being made."""
+    """The creation of one service, under way."""
 
     def __init__(self) -> None:
         self.waiting: list[OnOutcome] = []
@@ -47,9 +47,9 @@ class Activations:
         self._making: dict[str, _Making] = {}
 
     def require(self, host: ServiceHost, names: list[str], on_outcome: OnOutcome) -> bool:
-        """Have services made. True: they are; else `on_outcome` is called later.
+        """Create services. True: they exist, or `host` has ended, which calls will report.
 
-        A host that has ended makes none, and says so to whoever calls.
+        Else `on_outcome` is called later.
         """
         wanted = [name for name in dict.fromkeys(names) if name not in self._made]
         if not wanted or host.dead is not None:

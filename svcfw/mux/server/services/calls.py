@@ -1,10 +1,10 @@
-"""OpenCalls: calls of services that were passed on and are not answered yet. No I/O; loop thread only."""
+"""OpenCalls: calls of services that were forwarded and are not answered yet. No I/O; loop thread only."""
 
 from typing import NamedTuple
 
 from svcfw.core.wire.errors import ChannelError
 
-#: Calls of one module, and of a whole run; and how many bytes those of one module may have, since they wait in memory.
+#: Most calls of one module, and of a whole run; most bytes of one module's calls, which are kept in memory.
 MAX_OF_ONE, MAX_OF_ALL = 1000, 20000
 MAX_BYTES_OF_ONE = 64 * 1024 * 1024
 
@@ -28,7 +28,7 @@ class OpenCalls:
         return bool(self._calls)
 
     def add(self, key: Key, what: str, size: int) -> None:
-        """One is passed on. `what`: the service and method, for errors. ChannelError where there are too many."""
+        """Record a call. what: service and method, for errors. Raises ChannelError if there are too many."""
         count, total = self._of.get(key[0], (0, 0))
         if key in self._calls or not key[1]:
             raise ChannelError(f'{what}: it has no handle of its own for the answer')
@@ -38,7 +38,7 @@ class OpenCalls:
         self._of[key[0]] = [count + 1, total + size]
 
     def remove(self, key: Key) -> None:
-        """It is answered, or its caller no longer waits. Idempotent."""
+        """Forget a call that is answered or cancelled. Idempotent."""
         call = self._calls.pop(key, None)
         if call is not None:
             of_module = self._of[key[0]]
@@ -48,7 +48,7 @@ class OpenCalls:
                 del self._of[key[0]]
 
     def drop(self, context_id: int) -> dict[int, str]:
-        """Those of a module, by its handle: what was called; they are none any more."""
+        """Remove the calls of a module; returns {handle: service and method}."""
         if context_id not in self._of:
             return {}
         dropped = {key: call.what for key, call in self._calls.items() if key[0] == context_id}
@@ -57,7 +57,7 @@ class OpenCalls:
         return {handle: what for (_, handle), what in dropped.items()}
 
     def take(self) -> dict[Key, str]:
-        """All of them, with what was called; there are none afterwards."""
+        """Remove all calls; returns {key: service and method}."""
         calls, self._calls = self._calls, {}
         self._of.clear()
         return {key: call.what for key, call in calls.items()}

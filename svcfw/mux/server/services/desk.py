@@ -1,7 +1,7 @@
-"""Desk: takes the calls that modules make of the controller, and passes on those that they may make.
+"""Desk: receives the calls of modules, checks that their offers permit them, and forwards them.
 
-Files are served here, by threads of the multiplexer; users' services in the run's service host. Everything but the
-threads runs on the loop thread. Made when the first module wants to be a context.
+Its threads serve files; calls of users' services go to the service host of the run. Everything but file transfers runs
+on the loop thread. Created when the first module becomes a context.
 """
 
 from svcfw.core import beside, handles
@@ -28,11 +28,11 @@ MAX_REQUEST_BYTES = 16 * 1024 + INLINE_BYTES
 
 
 class Desk(Pool):
-    """The multiplexer's pool. `linked`: by the ids of the modules' contexts."""
+    """The pool of the multiplexer. linked: {id of a module's context: Linked}."""
 
     def __init__(self, router: Router, runs: Runs) -> None:
         self.linked: dict[int, Linked] = {}
-        #: Why others that are there still may ask for nothing any more.
+        #: {id: reason} of contexts that are still connected and whose permissions have ended.
         self._unlinked: dict[int, str] = {}
         self._runs = runs
         files = ControllerFiles(router, self._granted, self._uploads)
@@ -42,15 +42,15 @@ class Desk(Pool):
         router.add_handler(self._on_file, beside.SERVICE_FILE)
         relay_of(router).passes = self._passes
 
-    # -- who is there
+    # -- contexts of modules
 
     def link(self, context_id: int, linked: Linked) -> None:
-        """A module has become this context, which is below."""
+        """Register the context that a module has become."""
         self.linked[context_id] = linked
         self.router.on_gone(self.router.context(context_id), lambda reason: self._gone(context_id, reason))
 
     def unlink(self, context_id: int, reason: str) -> None:
-        """It may ask for nothing any more, and is told that reason if it does. Idempotent."""
+        """End the permissions of a context; its later calls fail with this reason. Idempotent."""
         linked = self.linked.pop(context_id, None)
         if linked is not None:
             self._unlinked[context_id] = reason
@@ -64,7 +64,7 @@ class Desk(Pool):
     # -- calls
 
     def accept(self, msg: Message, arrived: float | None = None) -> None:
-        """Pool.accept: for files it is that, else the call goes to the run's service host."""
+        """As Pool.accept for files; other calls are forwarded to the service host of the run."""
         if msg.is_dead:
             return
         try:
@@ -99,7 +99,7 @@ class Desk(Pool):
             self._send(linked, msg.src_id, handles.CANCEL_SERVICE, 0, msg.frame.payload)
 
     def _on_beside(self, msg: Message) -> None:
-        """A module sends to a handle of its services' context, which it knows from a Sender."""
+        """Forward what a module sends to a handle of the service host, which it has from a Sender."""
         linked = self.linked.get(msg.src_id)
         if msg.is_dead or linked is None or msg.auth_id != msg.src_id:
             return
@@ -113,10 +113,10 @@ class Desk(Pool):
         try:
             linked.run.send(src, handle, flags, payload)
         except ChannelError as exc:
-            self.unlink(src, str(exc))  # what was lost on its way must not go unnoticed
+            self.unlink(src, str(exc))  # else the module would not notice the loss
 
     def _passes(self, source: Stream, frame: Frame) -> bool:
-        """Relay.passes: what a service host sends to a module of its run."""
+        """Relay.passes: whether `frame` is from a service host for a module of its run, which is then forwarded."""
         linked = self.linked.get(frame.dst)
         if linked is None or frame.handle < handles.FIRST_DYNAMIC:
             return False
@@ -134,7 +134,7 @@ class Desk(Pool):
             run.says(*shaped(msg.small_value(), (int, str, str)))
 
     def _on_file(self, msg: Message) -> None:
-        """A service lets a caller of its run have a file, or write one."""
+        """A service permits a caller of its run to fetch a file, or to write one."""
         run = self._runs.by_host(msg.src_id)
         if run is None or msg.is_dead:
             return

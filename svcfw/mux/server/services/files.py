@@ -1,4 +1,4 @@
-"""Files of the controller for modules, to fetch and to write: FileService, by what each job's offer names."""
+"""FileService of the controller for modules: they fetch and write the files that their offers name."""
 
 import collections
 import hashlib
@@ -24,11 +24,11 @@ from svcfw.service.request import Request
 
 __all__ = ['FILES', 'ControllerFiles']
 
-#: Requests of one module that may wait, so that others need not wait for long.
+#: Queued requests of one module; bounded so that those of others do not wait for long.
 MAX_WAITING_OF_ONE = 64
-#: Larger contents are sent to one of the modules of an account, from which the others have it: see SharedStore.
+#: Larger contents are sent to one module of an account, and the others copy its file: see SharedStore.
 INLINE_BYTES = 8 * 1024
-#: What FileService calls a file that it has opened, to see where that is.
+#: The path by which FileService names an open file, to check where it is.
 _OPEN_FILE = re.compile(rb'/proc/self/fd/\d+')
 #: The arguments of a put, as FileService has them.
 _PUT: dict[str, Any] = {'path': str, 'size': int, 'token': bytes, 'wanted': dict}
@@ -36,7 +36,7 @@ _PUT |= {'digest': (bytes, type(None)), 'data': (bytes, type(None))}
 
 
 class _FairInvoker(Invoker):
-    """Takes no more requests of one module than others can wait for."""
+    """Bounds the queued requests of each module."""
 
     def __init__(self, service: FileService, workers: Any) -> None:
         super().__init__(service, workers)
@@ -64,7 +64,7 @@ class _FairInvoker(Invoker):
                 self._is_done(item)
 
     def _waits_for_room(self, request: Request) -> bool:
-        """Whether its answer would have to wait for its host to take what is under way: no thread does that."""
+        """Whether the link to its host is full: then it is queued again once there is room, and holds no thread."""
         link = request.router.link_for(request.src_id)
         if link is None or not link.is_full():
             return False
@@ -88,9 +88,10 @@ class _FairInvoker(Invoker):
 
 
 class ControllerFiles(FileService):
-    """FileService of the controller: each module may fetch what its job's offer names, and write where that says.
+    """FileService of the controller: a module may fetch the files of its offer, and write to the uploads of its offer.
 
-    uploads(context id): where a module may write now, None: nowhere. Any thread.
+    granted(context id): paths that it may fetch now; uploads(context id): where it may write now, None: nowhere. Both
+    are called on any thread.
     """
 
     invoker_class = _FairInvoker
@@ -124,8 +125,8 @@ class ControllerFiles(FileService):
         wanted: dict[str, Any],
         msg: Message,
     ) -> Any:
-        """As that of FileService, where the sender may write. It hears nothing of what is here: neither which contents
-        the controller has, nor of the present file, which may be another host's."""
+        """As of FileService, for places where the sender may write. The answer reveals nothing: neither which contents
+        the controller has, nor blocks of the present file, which may be from another host."""
         uploads = self._uploads(msg.src_id)
         if uploads is None:
             raise TransferError('this host may write nothing: nothing is in ansible_svcfw_uploads here')
@@ -153,7 +154,7 @@ class ControllerFiles(FileService):
 
 
 class _Upload(Writer):
-    """Puts nothing in its place once its module may ask for nothing any more."""
+    """A Writer that refuses to finish once the permissions of its module have ended."""
 
     def __init__(self, path: str, token: bytes | None, is_allowed: Callable[[], bool]) -> None:
         super().__init__(path, token)
@@ -166,20 +167,20 @@ class _Upload(Writer):
 
 
 class _Granted:
-    """Stands for svcfw.files.grants.Grants: files, and what is below folders, links resolved. Any thread."""
+    """In place of svcfw.files.grants.Grants: grants files, and everything below folders, links resolved. Any thread."""
 
     def __init__(self, granted: Callable[[int], list[str]]) -> None:
         self._granted = granted
 
     def find(self, path: str | bytes, context_id: int) -> bytes | None:
-        """The path without links that may be opened for a context; None."""
+        """The resolved path (bytes) that a context may open, None if it may not."""
         asked = os.path.normpath(encoded(path))
         is_open = _OPEN_FILE.fullmatch(asked) is not None
         if asked.count(b'/') > MAX_PARTS:
             return None
         for granted in map(encoded, self._granted(context_id)):
             place = os.path.realpath(granted)
-            # By its name first: to resolve one that leads nowhere near costs a look at the disk for each of its parts.
+            # Compare the text first: resolving a path costs a system call for each of its parts.
             if is_open or is_at(asked, place) or is_at(asked, os.path.normpath(granted)):
                 real = os.path.realpath(asked)
                 if is_at(real, place):

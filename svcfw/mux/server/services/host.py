@@ -1,4 +1,4 @@
-"""ServiceHost: the multiplexer's hold on the process in which the services of one run live."""
+"""ServiceHost: the multiplexer's handle of the process in which the services of one run live."""
 
 import os
 import signal
@@ -19,15 +19,15 @@ from svcfw.transport.spec import LOCAL, Spec
 from svcfw.transport.start import Starter
 
 NAME = 'services'
-#: Until its interpreter runs, and again until it can serve.
+#: Time-out for its link, and again for its readiness.
 START_S = 30.0
-#: What its services log is told from this level on, as in `logging`.
+#: Level of log records from which its services' are forwarded, as in `logging`.
 LOG_LEVEL = 20
-#: What may be on its way to a host that does not read, in bytes.
+#: Bytes queued for a service host that does not read.
 MAX_QUEUED_BYTES = 64 * 1024 * 1024
-#: How long it may take to tell what its services did.
+#: Time-out for its statistics.
 STATS_S = 2.0
-#: How long its exit functions may take once its link is gone.
+#: Time for its exit functions once its link is gone.
 LEFT_OVER_S = 1.0
 _SERVING = 'svcfw.mux.service_host.serving'
 _MAKER = f'{_SERVING}.Maker'
@@ -42,9 +42,9 @@ _FOR_SERVICES = (
 
 
 class ServiceHost:
-    """Started by the constructor. `dead`: why it serves no more. on_dead(reason): called once. Loop thread only.
+    """Started by the constructor. dead: why it has ended, None before. on_dead(reason): called once. Loop thread only.
 
-    What is sent before it is up waits here.
+    Frames sent before it is up are queued here.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class ServiceHost:
         self.dead: str | None = None
         self._router = router
         self._on_dead = on_dead
-        #: Answers to wait for before anything is passed on.
+        #: Answers of it that have to arrive before frames are forwarded.
         self._owed = 1
         self._waiting: list[Frame] = []
         self._waiting_bytes = 0
@@ -75,7 +75,7 @@ class ServiceHost:
         self._call('start', (offer.path, LOG_LEVEL), self._on_start)
 
     def look_in(self, places: list[str]) -> None:
-        """Have it find services in these folders, too."""
+        """Add folders to its search path of services."""
         new = [place for place in places if place not in self._places]
         if new and self.dead is None:
             self._places.update(new)
@@ -83,7 +83,7 @@ class ServiceHost:
             self._call('add_places', (new,), lambda message: self._settle())
 
     def admit(self, context_id: int, facts: dict[str, Any]) -> None:
-        """Attest these facts of a context, before it sends anything here. ChannelError as of `send`."""
+        """Attest facts of a context, before its first frame. Raises ChannelError as `send`."""
         self.send(beside.admission(self.context, context_id, facts))
 
     def dismiss(self, context_id: int, reason: str) -> None:
@@ -91,7 +91,7 @@ class ServiceHost:
             self.send(beside.dismissal(self.context, context_id, reason))
 
     def send(self, frame: Frame) -> None:
-        """Pass a frame on. ChannelError when it serves no more, or takes no more for now."""
+        """Forward a frame. Raises ChannelError if it has ended or its queue is full."""
         if self.dead is not None:
             raise ChannelError(self.dead)
         if self._owed:
@@ -106,7 +106,7 @@ class ServiceHost:
         link.send(frame)
 
     def make(self, name: str, on_reply: Callable[[Message], None]) -> None:
-        """Have a service made: see serving.Maker.make, whose answer, or a dead message, `on_reply` is called with."""
+        """Create a service: `on_reply` is called with the answer of serving.Maker.make, or a dead message."""
         router = self._router
         arguments = router.encode_for(self.context.id, {'name': name})
         payload = router.codec.encode((_MAKER, 'make', None, arguments))
@@ -118,7 +118,7 @@ class ServiceHost:
             router.bounce(frame, str(exc))
 
     def stats(self, on_stats: Callable[[dict[str, Any]], None]) -> None:
-        """Call back with what Pool.stats says there; empty where it does not answer soon."""
+        """Call back with its Pool.stats; an empty dict if it does not answer within STATS_S."""
         if self.dead is not None:
             on_stats({})
             return
@@ -139,23 +139,23 @@ class ServiceHost:
         self._call('stats', (), on_reply)
 
     def ask(self, on_answer: Callable[[], None]) -> None:
-        """Call back when it answers: not while a thread of it keeps the interpreter."""
+        """Call back when it answers, which it does not while one of its threads holds the GIL."""
         self._call('answer', (), lambda message: on_answer())
 
     def host_is_out(self, host: str) -> None:
-        """Tell services that ask for it that a host, by its name in the inventory, takes no further part in the run."""
+        """Tell services that have a method of this name: a host, by its inventory name, has left the run."""
         if self.dead is None:
             self._call('host_is_out', (host,), lambda message: None)
 
     def stop(self) -> None:
-        """End it, with what it has started."""
+        """End it and its child processes."""
         if self.dead is None:
             self._starter.leave()
 
     @staticmethod
     def _require_room(queued_bytes: int) -> None:
         if queued_bytes > MAX_QUEUED_BYTES:
-            raise ChannelError('it does not keep up with what it is sent')
+            raise ChannelError(f'{queued_bytes} bytes wait to be sent to it: it does not keep up')
 
     def _call(self, function: str, arguments: tuple[Any, ...], on_reply: Callable[[Message], None]) -> None:
         self.context.request_async(handles.CALL_FUNCTION, ((_SERVING, function), arguments, {}), on_reply)
@@ -179,7 +179,7 @@ class ServiceHost:
         waiting, self._waiting = self._waiting, []
         self._waiting_bytes = 0
         for frame in waiting:
-            with suppress(ChannelError):  # then its caller is told by `_on_gone`
+            with suppress(ChannelError):  # `_on_gone` then fails the calls
                 self.send(frame)
 
     def _on_failed(self, error: StartError) -> None:
@@ -202,6 +202,6 @@ class ServiceHost:
             self._on_dead(reason)
 
     def _end_left_over(self) -> None:
-        """What it has started and not ended, as when it was killed."""
+        """Kill the processes that it has left, as it does when it is killed."""
         with suppress(OSError):
             os.killpg(self._pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Jobs: which requests of clients have an offer, and which contexts their modules become. Loop thread only."""
+"""Jobs: the requests of clients that have an offer, and the contexts that their modules become. Loop thread only."""
 
 import logging
 from collections.abc import Callable
@@ -35,7 +35,7 @@ class _Job:
 
 
 class Jobs:
-    """What agents run for clients that have offered something."""
+    """The jobs that run at agents and have an offer."""
 
     def __init__(self, router: Router) -> None:
         self._router = router
@@ -45,7 +45,7 @@ class Jobs:
         self._jobs: dict[Key, _Job] = {}
 
     def activate(self, offer: Offer, environment: dict[str, str], on_outcome: OnOutcome) -> bool:
-        """Before a job begins: have the services made that it may call. True: they are, or the run is over.
+        """Create the services that a job may call, before it begins. True: they exist, or the run is over.
 
         Else `on_outcome` is called later.
         """
@@ -59,7 +59,7 @@ class Jobs:
         return run.activate(offer, on_outcome)
 
     def begins(self, node: Node, handle: int, offer: Offer, environment: dict[str, str]) -> None:
-        """A job runs from now on at a node, until `is_over` or the end of its run. environment: the client's."""
+        """Register a job that runs at `node`, until `is_over` or the end of its run. environment: of the client."""
         assert node.context is not None
         try:
             run = self._runs.of(offer, environment)
@@ -71,22 +71,22 @@ class Jobs:
             self.is_over(*next(iter(self._jobs)))
 
     def is_over(self, agent_id: int, handle: int) -> None:
-        """What it became is heard no more, whatever its host says. Idempotent."""
+        """End the permissions of the job's context, whatever its host says. Idempotent."""
         job = self._jobs.pop((agent_id, handle), None)
         if job is not None and job.context_id is not None and self._desk is not None:
             self._desk.unlink(job.context_id, 'the module has ended')
 
     def linked(self, agent_id: int, handle: int, context_id: int) -> None:
-        """An agent says that a job of its has become this context. DecodeError if it cannot be."""
+        """Register the context that a job has become, as its agent reports. DecodeError if it is of another host."""
         link = self._router.link_for(agent_id)
         if link is None or context_id == agent_id or self._router.link_for(context_id) is not link:
             raise DecodeError('it names a context that is not below it')
         desk = self._ready_desk()
         job = self._jobs.get((agent_id, handle))
         if job is None or job.context_id is not None or context_id in desk.linked:
-            return  # it may ask for nothing
+            return  # without an offer, or with a second context: it has no permissions
         job.context_id = context_id
-        # The context that it is below has to stay for it.
+        # Keeps the context of its agent, which is its only link.
         job.node.hold(job)
         desk.link(context_id, Linked(job.offer, [], [], job.run, lambda: self._unlinked(job)))
 
@@ -99,12 +99,12 @@ class Jobs:
             self.is_over(*key)
 
     def lines(self, offer: Offer) -> list[Line]:
-        """What services of the run have said that no task has shown yet."""
+        """The lines of services of the run that no task has shown yet, removed from it."""
         run = self._runs.find(offer.run)
         return [] if run is None else run.take_lines()
 
     def summary(self, key: tuple[int, int], on_summary: Callable[[Any], None]) -> None:
-        """Call back with what services of a run did, as of protocol.SUMMARY."""
+        """Call back with the lines and statistics of a run's services, as of protocol.SUMMARY."""
         run = self._runs.find(key)
         if run is None:
             on_summary(([], []))
@@ -112,20 +112,20 @@ class Jobs:
             run.summary(lambda methods: on_summary((run.take_lines(), list(map(tuple, methods)))))
 
     def host_is_out(self, key: tuple[int, int], host: str) -> None:
-        """A host takes no further part in a run: its services are told."""
+        """Tell the services of a run that a host takes no further part in it."""
         run = self._runs.find(key)
         if run is not None and run.host is not None:
             run.host.host_is_out(host)
 
     def are_served(self) -> bool:
-        """Whether the multiplexer has to stay for the sake of a run."""
+        """Whether the multiplexer has to stay for a run."""
         return self._runs.are_served()
 
     def end(self) -> None:
         self._runs.end()
 
     def _ready_desk(self) -> 'Desk':
-        """Most multiplexers never need one, nor threads."""
+        """The Desk, created on first use: most multiplexers need none, nor its threads."""
         if self._desk is None:
             self._desk = load('svcfw.mux.server.services.desk').Desk(self._router, self._runs)
         assert self._desk is not None

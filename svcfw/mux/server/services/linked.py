@@ -1,4 +1,4 @@
-"""Linked: a module that is a context, as the multiplexer knows it."""
+"""Linked: the multiplexer's record of a module that has become a context."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -8,10 +8,10 @@ from svcfw.mux.server.services.run import Run
 
 
 class Linked(NamedTuple):
-    """What it may ask for, and the run that it is of. on_unlink(): called once it may ask for nothing any more."""
+    """Its permissions and its run. on_unlink(): called once, when the permissions have ended."""
 
     offer: Offer
-    #: Files that services have let it fetch beside those of its offer, and that they have let it write.
+    #: Files that services permit it to fetch, and to write, in addition to those of its offer.
     files: list[str]
     written: list[str]
     run: Run

@@ -1,15 +1,15 @@
-"""Pulse: notices that a service host does not answer, as when a method never gives up the interpreter (the GIL)."""
+"""Pulse: detects a service host that does not answer, as when a method never releases the GIL."""
 
 from collections.abc import Callable
 
 from svcfw.core.loop import Loop
 
-#: How often to ask while calls are under way, and after how long without an answer they are given up.
+#: Interval of questions while calls are under way, and the time without an answer after which these calls fail.
 INTERVAL_S, SILENT_S = 5.0, 60.0
 
 
 class Pulse:
-    """ask(on_answer): sends a question; is_needed(): whether anybody waits for the host; on_silent(): it is silent.
+    """ask(on_answer): sends a question; is_needed(): whether calls are under way; on_silent(): no answer came.
 
     Loop thread only.
     """
@@ -29,7 +29,7 @@ class Pulse:
         self._asked_at: float | None = None
 
     def begin(self) -> None:
-        """Somebody waits. Goes on until nobody does."""
+        """A call is under way: ask now and then until none is."""
         if not self._is_beating:
             self._is_beating = True
             self._loop.call_later(INTERVAL_S, self._beat)

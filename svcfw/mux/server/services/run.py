@@ -1,4 +1,4 @@
-"""Run: one run of ansible, from the first of its jobs that has an offer to the end of its main process."""
+"""Run: one run of ansible-playbook, from its first job with an offer to the end of its main process."""
 
 import logging
 import os
@@ -20,13 +20,13 @@ from svcfw.mux.server.services.pulse import SILENT_S, Pulse
 from svcfw.mux.server.services.uploads import Quota
 from svcfw.program.router import Router
 
-#: Lines of services that no task has shown yet; what comes beyond is in the log alone.
+#: Lines of services kept for the next task to show; further ones are only logged.
 MAX_LINES = 1000
-#: Names of methods that are counted: callers choose them.
+#: Methods that are counted: their names come from callers, which are not trusted.
 MAX_METHODS = 1000
-#: What may wait on the link to a host for it to take answers of services, in bytes.
+#: Answers of services queued on the link to one host, in bytes.
 MAX_QUEUED_BYTES = 64 * 1024 * 1024
-#: How often to look for the end of a process where the system cannot tell.
+#: Interval of checks for the end of the main process, on systems without pidfd_open.
 LOOK_S = 1.0
 
 _log = logging.getLogger('svcfw.mux')
@@ -36,9 +36,9 @@ Line = tuple[int, str, str]
 
 
 class Run:
-    """Loop thread only. environment: of its processes; on_end(): called once, when the main one has ended.
+    """Loop thread only. environment: of its processes; on_end(): called once, when the main process has ended.
 
-    OSError if it has by now.
+    Raises OSError if it has ended already.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Run:
         self._calls = OpenCalls()
         self._pulse = Pulse(router.loop, self._ask_host, lambda: bool(self._calls), self._on_silent)
         self._called: Counter[tuple[str, str]] = Counter()
-        #: How much may be said: a caller that is not trusted can make the framework complain.
+        #: Rate limit of lines: callers, which are not trusted, can cause warnings of the framework.
         self._voice = Bucket(router.loop.clock, MAX_RECORDS, RECORDS_PER_S)
         #: Ids of the modules' contexts that have called.
         self._admitted: set[int] = set()
@@ -68,7 +68,7 @@ class Run:
     def _watch(self) -> None:
         pid, started = self.key
         if hasattr(os, 'pidfd_open'):
-            with suppress(OSError):  # gone, or a kernel without; the next step tells which
+            with suppress(OSError):  # no such process, or no such call in this kernel: start_time() tells which
                 self._pidfd = os.pidfd_open(pid)
         try:
             if start_time(pid) != started:
@@ -98,7 +98,7 @@ class Run:
             self._pidfd = -1
 
     def end(self) -> None:
-        """Its main process has ended, or the multiplexer does. Idempotent."""
+        """End the service host: the main process has ended, or the multiplexer ends. Idempotent."""
         if not self._is_over:
             self._is_over = True
             self._close()
@@ -109,7 +109,7 @@ class Run:
     # -- calls of its services
 
     def activate(self, offer: Offer, on_outcome: OnOutcome) -> bool:
-        """Have the services of an offer made. True: they are; else `on_outcome` is called later."""
+        """Create the services of an offer. True: they exist; else `on_outcome` is called later."""
         if self._is_over:
             return True
         host = self._ready_host(offer)
@@ -122,7 +122,7 @@ class Run:
         return self.host
 
     def call(self, offer: Offer, frame: Frame, service: str, method: str) -> None:
-        """Pass a module's call on. ChannelError that says why not."""
+        """Forward a call of a module to the service host. Raises ChannelError with the reason if it cannot."""
         what = f'{service}.{method}'
         if self._is_over:
             raise ChannelError(f'{what}: the run is over')
@@ -143,12 +143,12 @@ class Run:
             self._called[service, method] += 1
 
     def send(self, src: int, handle: int, flags: int, payload: bytes) -> None:
-        """Pass on what else a module sends to its services; nothing before it has called one. ChannelError."""
+        """Forward another message of a module to its services; dropped before its first call. Raises ChannelError."""
         if self.host is not None and src in self._admitted:
             self.host.send(Frame(self.host.context.id, src, src, handle, 0, flags, payload))
 
     def answer(self, frame: Frame) -> None:
-        """Pass on what a service sends to a module, as from the context that the module has asked."""
+        """Forward a message of a service to a module. Its source is the multiplexer, which the module has called."""
         self._calls.remove((frame.dst, frame.handle))
         link = self._router.link_for(frame.dst)
         if link is None:
@@ -160,7 +160,7 @@ class Run:
             link.send(Frame(frame.dst, self._router.own_id, frame.auth, frame.handle, 0, frame.flags, frame.payload))
 
     def lost(self, context_id: int, reason: str) -> None:
-        """A module's context is gone, or may not call any more."""
+        """A module's context is gone, or its permissions have ended."""
         for handle, what in self._calls.drop(context_id).items():
             self._refuse(context_id, handle, f'{what}: {reason}')
         if self.host is not None and context_id in self._admitted:
@@ -172,7 +172,7 @@ class Run:
             self.host.ask(on_answer)
 
     def _on_silent(self) -> None:
-        """It is not ended: what its services know is not lost if it comes back."""
+        """Fail the calls under way. The host is not killed: its state is not lost if it answers again."""
         reason = (
             f'the services of this run have not answered for {SILENT_S:.0f} s, as one of them keeps the interpreter'
         )
@@ -193,10 +193,10 @@ class Run:
         own_id = self._router.own_id
         self._router.send(Frame(context_id, own_id, own_id, handle, 0, DEAD, reason.encode('utf-8', 'replace')))
 
-    # -- what its services did and say
+    # -- statistics and log lines of its services
 
     def summary(self, on_summary: Callable[[list[Method]], None]) -> None:
-        """Call back with what calls of each method came to; without what the service host does not tell."""
+        """Call back with the statistics of each method; without the service host's part if that does not answer."""
         if self.host is None:
             on_summary([])
         else:
@@ -212,7 +212,7 @@ class Run:
         return methods
 
     def says(self, level: int, name: str, text: str) -> None:
-        """A line, for the next task that ends."""
+        """Log a line of a service, and keep it for the next task that ends."""
         if not self._voice.take(1 + len(text) // UNIT_CHARS):
             return
         line = (level, printable.line(name), printable.line(text))
@@ -233,7 +233,7 @@ def _ended(reason: str) -> str:
 
 
 class Runs:
-    """Those whose main processes are there. on_end(run): called once for each."""
+    """The runs whose main processes have not ended. on_end(run): called once for each."""
 
     def __init__(self, router: Router, on_end: Callable[[Run], None]) -> None:
         self._router = router
@@ -244,7 +244,7 @@ class Runs:
         return self._runs.get(key)
 
     def of(self, offer: Offer, environment: dict[str, str]) -> Run:
-        """The run that an offer is of, with the environment of its processes. OSError if it is over."""
+        """The run of an offer, created with this environment if it is new. OSError if its main process has ended."""
         run = self._runs.get(offer.run)
         if run is None:
             run = self._runs[offer.run] = Run(self._router, offer.run, environment, lambda: self._forget(offer.run))
@@ -258,7 +258,7 @@ class Runs:
         return None
 
     def are_served(self) -> bool:
-        """Whether there is a service host, with what its services know."""
+        """Whether any run has a service host, whose state would be lost."""
         return any(run.host is not None and run.host.dead is None for run in self._runs.values())
 
     def end(self) -> None:

@@ -1,4 +1,4 @@
-"""Uploads: where on the controller a module may write files, and how much its host may in a run. Any thread."""
+"""Uploads: the places on the controller where a module may write, and the quota of its host in a run. Any thread."""
 
 import os
 import stat
@@ -10,25 +10,25 @@ from svcfw.files.disk.metadata import umask
 from svcfw.files.disk.paths import decoded, encoded
 from svcfw.service.errors import TransferError
 
-#: What a file counts at least, so that there cannot be any number of empty ones.
+#: Charged for a file at least, so that the quota bounds the number of empty files, too.
 MIN_FILE_BYTES = 4096
 #: Parts of a path.
 MAX_PARTS = 200
-#: Of permissions: what comes from a host is not to be executed by its name, nor as somebody else.
+#: Mode bits that files from hosts may have: none is executable or set-id.
 _PERMISSIONS = 0o666
 #: Names of files that are being received (svcfw.files.disk.writer).
 _OWN_NAMES = b'.svcfw-'
 
 
 class Quota:
-    """How many bytes each host has put in a run."""
+    """The bytes that each host has written in a run."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._of: Counter[str] = Counter()
 
     def add(self, host: str, n: int, most: int) -> None:
-        """Count `n` more bytes of a host. TransferError if these are too many."""
+        """Charge `n` bytes to a host. Raises TransferError if that exceeds `most`."""
         with self._lock:
             if self._of[host] + n > most:
                 raise TransferError(
@@ -39,7 +39,7 @@ class Quota:
 
 
 class Uploads:
-    """Of one module. folders: in which it may write; files: that it may write beside; host: its inventory name."""
+    """Of one module. folders: it may write below them; files: it may write these, too; host: its inventory name."""
 
     def __init__(self, folders: list[str], files: list[str], quota: Quota, host: str, most_bytes: int) -> None:
         self._folders = [os.path.normpath(encoded(each)) for each in folders]
@@ -49,7 +49,7 @@ class Uploads:
         self.host = host
 
     def place(self, path: str) -> str:
-        """Where to write for a module that names `path`. TransferError."""
+        """The resolved path (str) to write when a module names `path`. Raises TransferError if it may not."""
         asked = os.path.normpath(encoded(path))
         try:
             found = self._place(asked) if asked.count(b'/') <= MAX_PARTS and b'\0' not in asked else None
@@ -72,21 +72,21 @@ class Uploads:
         return None
 
     def charge(self, size: int, kept: int) -> None:
-        """Count a file of `size` bytes, of which `kept` are there from an interrupted transfer. TransferError."""
+        """Charge a file of `size` bytes, of which an interrupted transfer has left `kept`. Raises TransferError."""
         if size < 0:
-            raise TransferError('no file has a negative size')
+            raise TransferError(f'malformed request: a file of {size} bytes')
         self._quota.add(self.host, max(MIN_FILE_BYTES, size - min(kept, size)), self._most_bytes)
 
     @staticmethod
     def require_there(fd: int, place: str) -> None:
-        """Whether what was opened beside `place` is in its folder: a link may have come in the way meanwhile."""
+        """Raise TransferError unless the open file is in the folder of `place`: a link may have replaced that."""
         there = os.path.realpath(f'/proc/self/fd/{fd}')
         if os.path.isdir('/proc/self/fd') and os.path.dirname(there) != os.path.dirname(place):
             raise TransferError('the folder was replaced meanwhile')
 
     @staticmethod
     def mode(place: str, wanted: dict[str, Any]) -> int:
-        """Permissions of the file: those of the present one, else the wanted ones, never all of them."""
+        """The mode for the file: that of the present file unless one is wanted; without execute and set-id bits."""
         given = wanted.get('mode')
         try:
             present = stat.S_IMODE(os.stat(place).st_mode)
@@ -99,12 +99,12 @@ class Uploads:
 
 
 def is_at(path: bytes, place: bytes) -> bool:
-    """Whether a path is that of `place` or below it, by their names."""
+    """Whether a path is `place` or below it, compared as text."""
     return path == place or path.startswith(place.rstrip(b'/') + b'/')
 
 
 def _below(top: bytes, way: bytes) -> bytes:
-    """A place below a folder that is really there, by way of no link. TransferError."""
+    """The path `way` below the folder `top`. Raises TransferError if its folder is missing or a link leads there."""
     place = os.path.join(top, way)
     folder = os.path.dirname(place)
     if os.path.realpath(folder) != folder or not os.path.isdir(folder):
