@@ -103,5 +103,5 @@ def _preserved(meta):
 def _wanted(source, mode, owner, group, preserves, is_durable):
     wanted = _preserved(source.metadata) if preserves else {'default_mode': source.metadata['mode']}
     given = {'mode': mode, 'owner': owner, 'group': group, 'durable': is_durable}
-    wanted.update((name, value) for name, value in given.items() if value not in (None, False))
+    wanted.update((name, value) for name, value in given.items() if value is not None and value is not False)
     return wanted
