@@ -1,5 +1,6 @@
 """Fixtures that any test may ask for. Nothing here starts before a test asks."""
 
+import gc
 import os
 import signal
 import tempfile
@@ -13,6 +14,8 @@ from tests.support.ansible import Controller
 from tests.support.hosts import Farm, running_farm
 from tests.support.sshd import Sshd, running_sshd
 from tests.support.venvs import need_core
+
+MANY_DESCRIPTORS = 200
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -31,6 +34,14 @@ def short_path() -> Iterator[Path]:
     """A folder whose path leaves room for a socket's, which `tmp_path` does not have for everybody."""
     with tempfile.TemporaryDirectory(prefix='svcfw-', dir='/tmp') as folder:
         yield Path(folder)
+
+
+@pytest.fixture(scope='module', autouse=True)
+def descriptors_of_garbage() -> Iterator[None]:
+    """Close those of objects in cycles now and then: select() takes none beyond 1024."""
+    yield
+    if len(os.listdir('/dev/fd')) > MANY_DESCRIPTORS:
+        gc.collect()
 
 
 @pytest.fixture(scope='session')

@@ -2,6 +2,7 @@
 
 import os
 import select
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -128,3 +129,11 @@ def drain(fd: int) -> bytes:
         if not chunks[-1]:
             break
     return b''.join(chunks)
+
+
+def end_signals(before: Any) -> None:
+    """Take back what Commands have set up for SIGCHLD; before: the handler that there was."""
+    wake_fd = signal.set_wakeup_fd(-1)
+    if wake_fd >= 0:
+        os.close(wake_fd)
+    signal.signal(signal.SIGCHLD, before)

@@ -20,7 +20,7 @@ from svcfw.core import handles
 from tests.support.jobs import source_job
 from tests.support.mux import is_running
 from tests.support.timing import seconds, wait_until
-from tests.unit.agent.fakes import FakeMessage, FakeRouter
+from tests.unit.agent.fakes import FakeMessage, FakeRouter, end_signals
 
 EMPTY = hashlib.sha256(b'').digest()
 
@@ -67,8 +67,7 @@ class Served:
         self.agent._programs._templates.retire()
         for template in current:
             wait_until(template.reap, seconds(20), 'the end of the template')
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, self._before)
+        end_signals(self._before)
         self.router.loop.close()
 
 
@@ -94,8 +93,7 @@ def test_it_obeys_those_above_it_only():
     before = signal.getsignal(signal.SIGCHLD)
     Agent(served.router)
     assert served.router.added == (handles.AGENT, module.has_parent_authority)
-    signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGCHLD, before)
+    end_signals(before)
     served.router.loop.close()
 
 

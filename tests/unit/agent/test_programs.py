@@ -11,7 +11,7 @@ import pytest
 from svcfw.agent import requests
 from svcfw.agent.programs import Programs
 from tests.support.jobs import module_job
-from tests.unit.agent.fakes import FakeRouter
+from tests.unit.agent.fakes import FakeRouter, end_signals
 
 CONTENTS = [b'first', b'', b'the third one']
 
@@ -25,8 +25,7 @@ def programs() -> Iterator[Any]:
     before = signal.getsignal(signal.SIGCHLD)
     router = FakeRouter()
     yield Programs(router, '/bin/sh', {}, lambda job: None, lambda door: None)  # type: ignore[no-untyped-call]
-    signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGCHLD, before)
+    end_signals(before)
     router.loop.close()
 
 

@@ -5,7 +5,7 @@ import signal
 import pytest
 
 from svcfw.agent.jobs.commands import Commands
-from tests.unit.agent.fakes import FakeRouter
+from tests.unit.agent.fakes import FakeRouter, end_signals
 from tests.unit.agent.jobs.running import Run
 
 
@@ -21,8 +21,7 @@ def commands(router, request):
     before = signal.getsignal(signal.SIGCHLD)
     made = Commands(router.loop, is_lent=request.param)
     yield made
-    signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGCHLD, before)
+    end_signals(before)
 
 
 @pytest.fixture
