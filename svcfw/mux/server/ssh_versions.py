@@ -7,7 +7,6 @@ tomorrow; one that was replaced has another identity (`openssh.identity`).
 
 import os
 import re
-import secrets
 from contextlib import suppress
 from pathlib import Path
 
@@ -36,7 +35,7 @@ def remember(folder: Path) -> None:
             lines.append(f'{major}.{minor} {" ".join(map(str, numbers))} {program}\n')
     if not lines:
         return
-    part = _path(folder).with_suffix(f'.{secrets.token_hex(4)}')
+    part = _path(folder).with_suffix(f'.{os.urandom(4).hex()}')
     with suppress(OSError, ValueError):
         fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with open(fd, 'w', encoding='utf-8') as file:
