@@ -1,7 +1,7 @@
 """Whether a dict was changed, without a look at what is in it (PEP 509: CPython 3.6 to 3.11; later ones tell no more).
 
-To compare a dict writes to the reference counts of all that it holds. In a process that has forked since, as it does for
-each program that a module runs, the kernel has to map each of their pages anew: twice the time of the comparison.
+To compare a dict writes to the reference counts of all that it holds. In a process that has forked since, as it does
+for each program that a module runs, the kernel has to map each of their pages anew: twice the time of the comparison.
 """
 
 import ctypes
@@ -40,7 +40,7 @@ def _tells():
     ):
         change()
         seen.append(version.value)
-    names.get('a'), list(names.values()), len(names)  # noqa: B018
+    names.get('a'), list(names.values())
     return len(set(seen)) == len(seen) and version.value == seen[-1]
 
 
