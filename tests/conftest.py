@@ -2,6 +2,7 @@
 
 import os
 import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,13 @@ def pytest_configure(config: pytest.Config) -> None:
         need.required()
     except ValueError as exc:
         raise pytest.UsageError(str(exc)) from exc
+
+
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """A folder whose path leaves room for a socket's, which `tmp_path` does not have for everybody."""
+    with tempfile.TemporaryDirectory(prefix='svcfw-', dir='/tmp') as folder:
+        yield Path(folder)
 
 
 @pytest.fixture(scope='session')
