@@ -1,6 +1,8 @@
 """File operations of the agent, each with behaviour and error text of the shell command that it replaces.
 
-Puts are in puts.py. Paths are str as the codec decodes them: UTF-8 whatever the locale here, other bytes as surrogates.
+Files are written by puts.py.
+
+Paths are str as the codec decodes them: UTF-8 whatever the locale here, other bytes as surrogates.
 """
 
 import errno
