@@ -44,6 +44,7 @@ class Scene:
         self.links: Any = Links.__new__(Links)
         importer = SimpleNamespace(sources=self.sources)
         self.links._router = SimpleNamespace(loop=self.loop, importer=importer, bundle=b'core')
+        self.links._used, self.links._used_of = {}, 0
         self.links._prepare_for = lambda *values: self.prepared.append(values)
 
     def wait(self, seconds: float) -> None:
