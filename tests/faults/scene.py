@@ -3,16 +3,13 @@
 import contextlib
 import os
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from tests.faults import clock, play
 from tests.faults.line import Line
 from tests.support.ansible import Controller, connection_vars
-from tests.support.hosts import Farm, Host
+from tests.support.hosts import Farm
 from tests.support.mux import command, parent_of, state
 from tests.support.sshd import LOOPBACK, descendants
 from tests.support.venvs import need_core
@@ -150,12 +147,3 @@ def _is(pid: int, program: str) -> bool:
 
 def _owner(path: Path) -> tuple[int, int]:
     return path.stat().st_uid, path.stat().st_gid
-
-
-@pytest.fixture(scope='module')
-def scene(farm: Farm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    made = Scene(farm, tmp_path_factory.mktemp('scene'))
-    try:
-        yield made
-    finally:
-        made.close()

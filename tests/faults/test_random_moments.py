@@ -18,7 +18,7 @@ import pytest
 from tests.faults import counting, play
 from tests.faults.counting import Outcome
 from tests.faults.kinds import Fault
-from tests.faults.scene import NAMES, Scene, scene  # noqa: F401 - a fixture
+from tests.faults.scene import NAMES, Scene
 from tests.support.ansible import Run
 from tests.support.mux import command
 from tests.support.need import is_long
@@ -35,7 +35,7 @@ RESULTS = len(NAMES) * (len(play.NAMES) + 3)
 
 @pytest.mark.slow
 @pytest.mark.timeout(0 if RUNS > 20 else 600)
-def test_any_fault(scene: Scene, record_property: Callable[[str, object], None]) -> None:  # noqa: F811
+def test_any_fault(scene: Scene, record_property: Callable[[str, object], None]) -> None:
     outcomes = []
     for seed in range(SEED, SEED + RUNS):
         outcomes.append(one(scene, seed))
@@ -53,7 +53,7 @@ def report(outcome: Outcome) -> None:
             file.write(json.dumps(vars(outcome)) + '\n')
 
 
-def one(scene: Scene, seed: int) -> Outcome:  # noqa: F811
+def one(scene: Scene, seed: int) -> Outcome:
     """A run with one fault, or two."""
     random = Random(seed)
     faults = sorted((Fault(random, RESULTS) for _ in range(random.choice([1, 1, 1, 2]))), key=lambda each: each.results)
@@ -61,7 +61,7 @@ def one(scene: Scene, seed: int) -> Outcome:  # noqa: F811
     began = time.monotonic()
     process = scene.start()
     try:
-        outcome.has_hit = any([happen(scene, fault, process) for fault in faults])
+        outcome.has_hit = sum(happen(scene, fault, process) for fault in faults) > 0
         run = finish(scene, process, outcome)
     finally:
         if process.poll() is None:
@@ -73,7 +73,7 @@ def one(scene: Scene, seed: int) -> Outcome:  # noqa: F811
     return outcome
 
 
-def happen(scene: Scene, fault: Fault, process: 'subprocess.Popen[str]') -> bool:  # noqa: F811
+def happen(scene: Scene, fault: Fault, process: 'subprocess.Popen[str]') -> bool:
     """Wait for its moment, let it begin, and undo it; whether it hit something."""
     while scene.results() < fault.results and process.poll() is None:
         time.sleep(0.002)
@@ -91,7 +91,7 @@ def happen(scene: Scene, fault: Fault, process: 'subprocess.Popen[str]') -> bool
     return True
 
 
-def finish(scene: Scene, process: 'subprocess.Popen[str]', outcome: Outcome) -> Run:  # noqa: F811
+def finish(scene: Scene, process: 'subprocess.Popen[str]', outcome: Outcome) -> Run:
     try:
         output, _ = process.communicate(timeout=seconds(ENDS_S))
     except subprocess.TimeoutExpired:
@@ -101,7 +101,7 @@ def finish(scene: Scene, process: 'subprocess.Popen[str]', outcome: Outcome) -> 
     return Run(process.returncode, output, scene.controller.events())
 
 
-def clean(scene: Scene, outcome: Outcome) -> None:  # noqa: F811
+def clean(scene: Scene, outcome: Outcome) -> None:
     """Wait until all is gone; what is not is named, and ended."""
 
     def left() -> list[int]:

@@ -1,13 +1,9 @@
 #!/usr/bin/python
 """Appends one line to a file: what tells how often a task ran."""
 
-from __future__ import absolute_import, division, print_function
-
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-
-__metaclass__ = type
 
 
 def main():
