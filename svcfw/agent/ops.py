@@ -57,6 +57,7 @@ RELAY = 'relay'
 ANYWAY = 'anyway'
 END = 'end'
 TIMED = 'timed'
+ALIVE = 'alive'
 LINK = 'link'
 
 #: Prefix of the reason with which a stale context refuses.

@@ -243,6 +243,14 @@ class Timed(Request):
     __slots__ = ()
 
 
+class Alive(Request):
+    """The controller is there; see svcfw.transport.silence.Silence."""
+
+    operation = ops.ALIVE
+    __slots__ = ('silence_s', 'proof', 'expected')
+    types = ((int, float), bytes, bytes)
+
+
 #: All of the above.
 BY_OPERATION = {each.operation: each for each in Request.__subclasses__()}
 

@@ -37,6 +37,8 @@ _FREE = (
 )  # fmt: skip
 #: Those whose fields are mostly text, and much the same each time.
 _TEXTS = (requests.Module, requests.Command)
+#: What reads the first sign of life; else agents would have to ask for it.
+_SILENCE = 'svcfw.transport.silence'
 _FACTS = {'home': str, 'user': str, 'uid': int, 'python': str, 'version': tuple, 'shell': str}
 
 
@@ -175,12 +177,19 @@ class Node:
 
     def ask_for_life(self, on_answer: Callable[[Message], None]) -> None:
         """Ask the agent what it answers at once, and what counts for no use of it. A dead message counts as well."""
+        self._say(requests.Flush(), self.router.add_handler(on_answer, respondent=self.context, once=True))
+
+    def say_alive(self, silence_s: float, proof: bytes, expected: bytes) -> None:
+        """Tell the agent that the controller is there (requests.Alive); counts for no use of it either."""
         assert self.context is not None
-        handle = self.router.add_handler(on_answer, respondent=self.context, once=True)
-        request = self.router.codec.encode(requests.Flush().sent_by(0))
-        self.router.send(
-            Frame(self.context.id, self.router.own_id, self.router.own_id, handles.AGENT, handle, 0, request)
-        )
+        if not proof:
+            self.router.responder.push(self.context, [_SILENCE])
+        self._say(requests.Alive(silence_s, proof, expected), 0)
+
+    def _say(self, request: requests.Request, reply_to: int) -> None:
+        assert self.context is not None
+        encoded, own_id = self.router.codec.encode(request.sent_by(0)), self.router.own_id
+        self.router.send(Frame(self.context.id, own_id, own_id, handles.AGENT, reply_to, 0, encoded))
 
     def give_up(self, reason: str) -> None:
         """End it, whatever it was asked: it does not answer."""
