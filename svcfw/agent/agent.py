@@ -274,7 +274,7 @@ class Agent(object):
 
     def _alive(self, request):
         if self._silence is None:
-            module = self._load('svcfw.transport.silence')
+            module = self._load('svcfw.agent.links.silence')
             self._silence = module.Silence(self._router, self._programs.still_running)
         self._silence.heard(request.silence_s, request.proof, request.expected)
 

@@ -244,7 +244,7 @@ class Timed(Request):
 
 
 class Alive(Request):
-    """The controller is there; see svcfw.transport.silence.Silence."""
+    """The controller is there; see svcfw.agent.links.silence.Silence."""
 
     operation = ops.ALIVE
     __slots__ = ('silence_s', 'proof', 'expected')

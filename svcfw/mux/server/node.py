@@ -38,7 +38,7 @@ _FREE = (
 #: Those whose fields are mostly text, and much the same each time.
 _TEXTS = (requests.Module, requests.Command)
 #: What reads the first sign of life; else agents would have to ask for it.
-_SILENCE = 'svcfw.transport.silence'
+_SILENCE = 'svcfw.agent.links.silence'
 _FACTS = {'home': str, 'user': str, 'uid': int, 'python': str, 'version': tuple, 'shell': str}
 
 

@@ -1,4 +1,4 @@
-"""Heartbeat: tells each agent that the controller is there; one that is not told for long ends (transport/silence.py).
+"""Heartbeat: tells agents that the controller is there; one that hears nothing for long ends (agent/links/silence.py).
 
 An agent believes who proves to be the one that it has heard before: each time it is told the hash of the next proof.
 So what another process has seen of a link, or a link that it has taken, is no use once the multiplexer is gone.

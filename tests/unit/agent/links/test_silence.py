@@ -3,7 +3,7 @@
 import hashlib
 import os
 
-from svcfw.transport.silence import LOOKS, Silence
+from svcfw.agent.links.silence import LOOKS, Silence
 from tests.support.loops import StillLoop
 
 SILENCE_S = 60.0
