@@ -1,4 +1,4 @@
-"""Playbooks again and again over many hosts with one multiplexer: memory, descriptors, threads, processes of both sides.
+"""Playbooks again and again over many hosts with one multiplexer: memory, descriptors, threads and processes.
 
     python3 dev.py run python -m tests.soak --minutes 120 --hosts 50
 
