@@ -97,6 +97,7 @@ class Agent(object):
             ops.FLUSH: self._flush,
             ops.DISMISS: self._dismiss,
             ops.PUT_KEPT: self._put_kept,
+            ops.WIPE: lambda message, session_id, request: message.reply(self._programs.wipe(request.interpreter)),
         }
         self._unanswered = {  # type: dict
             ops.MKDTEMP: self._mkdtemp,
@@ -274,8 +275,7 @@ class Agent(object):
 
     def _alive(self, request):
         if self._silence is None:
-            module = self._load('svcfw.agent.links.silence')
-            self._silence = module.Silence(self._router, self._programs.still_running)
+            self._silence = self._load('svcfw.agent.links.silence').Silence(self._router, self._programs.still_running)
         self._silence.heard(request.silence_s, request.proof, request.expected)
 
     # -- programs

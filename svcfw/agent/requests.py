@@ -251,6 +251,17 @@ class Alive(Request):
     types = ((int, float), bytes, bytes)
 
 
+class Wipe(Request):
+    """Overwrite memory that is freed, from now on, and what was freed once nothing runs any more.
+
+    interpreter: of the module with secrets that follows; empty after it.
+    """
+
+    operation = ops.WIPE
+    __slots__ = ('interpreter',)
+    types = (list,)
+
+
 #: All of the above.
 BY_OPERATION = {each.operation: each for each in Request.__subclasses__()}
 

@@ -13,6 +13,8 @@ from tests.faults.scene import NAMES, ROLES, Scene
 
 Undo = Callable[[], None]
 
+#: Those that can hit many things.
+_OFTEN = {'kill': 4, 'stop': 3}
 #: Where limits are of use: what opens and forks.
 _LIMITED = ('multiplexer', 'agent', 'root agent', 'template')
 _OF_LOGIN = ('agent', 'template')  # root has no limit of processes
@@ -22,7 +24,7 @@ class Fault:
     """What happens once `results` results of the run are there and `pause_s` have passed, for `lasts_s`."""
 
     def __init__(self, random: Random, results: int) -> None:
-        self.kind = random.choice(sorted(KINDS))
+        self.kind = random.choices(sorted(KINDS), [_OFTEN.get(kind, 1) for kind in sorted(KINDS)])[0]
         self.host = random.choice(NAMES)
         roles = KINDS[self.kind][1]
         self.role = random.choice(roles) if roles else ''
@@ -88,15 +90,16 @@ def _full_disk(fault: Fault, scene: Scene) -> Undo:
     """Of the host: all that tasks write to, /tmp included."""
     host = scene.hosts[fault.host]
     disk = host.directory / 'disk'
-    used = os.statvfs(f'/proc/{host.pid}/root{disk}')
-    used_kb = (used.f_blocks - used.f_bfree) * used.f_frsize // 1024
 
-    def resize(size: str) -> None:
+    def resize(size: str) -> bool:
         mount = ['mount', '-o', f'remount,size={size}', 'tmpfs', str(disk)]
-        subprocess.run(['nsenter', '-t', str(host.pid), '-m', *mount], check=True)
+        return subprocess.run(['nsenter', '-t', str(host.pid), '-m', *mount], capture_output=True).returncode == 0
 
-    resize(f'{used_kb}k')
-    return lambda: resize('2g')
+    while True:
+        used = os.statvfs(f'/proc/{host.pid}/root{disk}')
+        if resize(f'{(used.f_blocks - used.f_bfree) * used.f_frsize // 1024}k'):
+            return lambda: [None, resize('2g')][0]
+        # more has been written meanwhile
 
 
 def _no_descriptors(fault: Fault, scene: Scene) -> Undo | None:

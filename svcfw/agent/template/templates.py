@@ -51,6 +51,13 @@ class Templates(object):
         self._jobs[job.key] = (job, template)
         self._watch(template)
 
+    def get_ready(self, words):
+        """Have a template for this interpreter; if there can be none, the job that follows is told."""
+        try:
+            self._watch(self._warm(words, START_S))
+        except (OSError, TemplateGone, UnfitInterpreter):
+            pass
+
     def send_signal(self, job, number):
         """Signal a job's process group, whether or not it has started yet."""
         _, template = self._jobs.get(job.key, (None, None))

@@ -68,6 +68,7 @@ class TemplateServer(object):
         self._last_job = None  # for whose kind a spare is to be forked
         self._imported = []  # by runs, and not yet here
         self._kill_at = None
+        self._has_secrets = False  # of a task with no_log, in memory that was freed
         self._events = bytearray()
         self._wake_read, self._wake_write = os.pipe()
 
@@ -155,8 +156,12 @@ class TemplateServer(object):
             if is_module and (zip_file.needed(job) or job['cold']):
                 folder = zip_file.make_folder(job)
             can_be_spare = is_module and job.get('can_rehearse') and not job['cold'] and folder is None
-            job['may_reuse'] = bool(can_be_spare and job.get('may_reuse'))
-            self._last_job = job if can_be_spare else None
+            has_secrets = private.has_secrets(job)
+            if has_secrets:
+                self._has_secrets = True
+                private.wipe_when_freed()
+            job['may_reuse'] = bool(can_be_spare and job.get('may_reuse') and not has_secrets)
+            self._last_job = dict(job, params='') if can_be_spare else None
             pid = self._fork_or_find(job_id, job, fds, folder)
         except Exception as exc:  # disk full, limit of processes, a malformed job: only this job fails
             os.write(fds[1], ('cannot start the module: %s\n' % exc).encode('utf-8', 'backslashreplace'))
@@ -192,6 +197,9 @@ class TemplateServer(object):
 
     def _get_ready(self):
         """Nothing runs: prepare what later jobs will use."""
+        if self._has_secrets:
+            self._has_secrets = False
+            private.wipe_freed()
         if self._imported:
             self._preimport.learn(self._imported)
             self._imported = []

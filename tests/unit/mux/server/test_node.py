@@ -119,6 +119,18 @@ def root(router, monkeypatch):
     return make_root(router)
 
 
+def test_a_node_is_asked_once_for_each_interpreter_before_it_gets_secrets(router, root):
+    root.adopt(root.context, FACTS)
+    sent, ready = len(router.sent), []
+    assert not root.is_ready_for_secrets(['/p'], lambda: ready.append(1))
+    assert router.sent[sent][1] == (ops.WIPE, 0, (['/p'],))
+    assert not ready
+    router.say(None)
+    assert ready == [1]
+    assert root.is_ready_for_secrets(['/p'], lambda: ready.append(2))
+    assert not root.is_ready_for_secrets(['/q'], lambda: ready.append(3))
+
+
 def make_root(router):
     ends = []
     made = RootNode(router, Spec(transport='local', host='h', timeout_s=10), lambda: ends.append(1))

@@ -486,6 +486,14 @@ JOB = {'kind': 'module', 'interpreter': ['/usr/bin/python3'], 'zip_id': 'z', 'ma
 MEMBERS = [('a.py', b'd' * 32, b'content')]
 
 
+def test_a_task_with_no_log_is_wiped_away_before_and_after(client):
+    client.ask(ops.MODULE, {**JOB, 'params': '{"_ansible_no_log": true}'})
+    client.send(protocol.MEMBERS, (False, MEMBERS))
+    assert [told[:2] for told in client.node.told] == [(ops.WIPE, 0)]
+    client.node.answer((ops.DONE, 0, b'', b''))
+    assert client.node.told == [(ops.WIPE, 0, ([],))] * 2
+
+
 def test_members_are_asked_for_once(client):
     client.ask(ops.MODULE, JOB)
     assert client.take() == [(protocol.NEED_MEMBERS, 1, None)]
