@@ -82,8 +82,10 @@ def find(name: str) -> Source | None:
 def program() -> Source:
     """The program that runs here. OSError, SyntaxError, ValueError where it cannot be sent."""
     file = getattr(sys.modules['__main__'], '__file__', None)
-    if file is None:
-        raise ValueError('it was not started from a file (python -c, a notebook, ...). Put them into a module')
+    if file is None or file == '<stdin>' or Path(file).is_fifo():  # bash: python <(...)
+        raise ValueError(
+            'it was not started from a file (python -c, standard input, a notebook, ...). Put them into a module'
+        )
     return Source('__main__', False, Path(file).name, _read(Path(file)))
 
 

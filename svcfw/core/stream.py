@@ -202,16 +202,12 @@ class Stream(object):
 
     def _linger(self):
         """Have what is queued written moments later; whether it will be."""
-        self._lingers = self._lingers or self._loop.linger(self._end_lingering)
+        self._lingers = self._lingers or self._loop.linger(self._flush)
         return self._lingers
 
-    def _end_lingering(self):
-        self._lingers = False
-        self._flush()
-
     def _flush(self):
-        with self._lock:
-            self._flush_due = False
+        with self._lock:  # another thread may be about to note that it lingers
+            self._flush_due = self._lingers = False
             if not self.closed and not self._wants_write:
                 self._written_at = self._loop.clock()
                 self._write()

@@ -16,6 +16,7 @@ from svcfw.core.context import Context
 from svcfw.core.wire.errors import ChannelError
 from svcfw.files.relay import through
 from svcfw.files.service import FileService
+from svcfw.files.transfers import INLINE_BYTES
 from svcfw.program.router import Router
 from svcfw.service.errors import TransferError
 from tests.integration import remote_files as there
@@ -247,6 +248,35 @@ class TestWhenItFails:
         assert alike(folder, tmp_path / 'late 19')
         self.nothing_is_left(local, tmp_path)
 
+    def test_nor_do_those_behind_one_more(self, local: Context, tmp_path: Path) -> None:
+        (nearer,) = below(local, 1)
+        folder, targets = tmp_path / 'folder', below(nearer, 20)
+        made_folder(folder, 50, 1)
+        large = tmp_path / 'large'
+        large.write_bytes(os.urandom(INLINE_BYTES + 1))
+        pids = [target.call(there.process_id) for target in targets[2:]]
+        with concurrent.futures.ThreadPoolExecutor(40) as threads:
+            for pid in pids:
+                os.kill(pid, signal.SIGSTOP)
+            try:
+                late = [
+                    threads.submit(FileService.put_tree, target, str(folder), str(tmp_path / f'late {i}'))
+                    for i, target in enumerate(targets[2:])
+                ] + [
+                    threads.submit(FileService.put, target, str(large), str(tmp_path / f'late large {i}'))
+                    for i, target in enumerate(targets[2:])
+                ]
+                wait_until(lambda: local.call(there.passing)[1] >= 18, seconds(20), 'all of them are served')
+                assert [outcome['files'] for outcome in put_all(targets[:2], folder)] == [58] * 2
+                assert not any(each.done() for each in late)
+            finally:
+                for pid in pids:
+                    os.kill(pid, signal.SIGCONT)
+            for each in late:
+                each.result()
+        assert alike(folder, tmp_path / 'late 17')
+        assert same(large, tmp_path / 'late large 17')
+
     @pytest.mark.parametrize('victim', [0, 2])
     def test_a_receiver_that_is_killed(self, local: Context, tmp_path: Path, victim: int) -> None:
         folder = tmp_path / 'folder'
@@ -259,8 +289,9 @@ class TestWhenItFails:
         def put(i: int) -> Any:
             def kill(done: int, total: int) -> None:
                 has_begun.set()
-                if done > total // 3 and not has_ended:
+                if done and not has_ended:
                     has_ended.append(True)
+                    os.kill(pid, signal.SIGSTOP)  # what has been sent to it by now must not reach its end
                     wait_until(lambda: local.call(there.passing)[1] >= 3, seconds(20), 'the others wait for it')
                     end(pid)
 

@@ -1,5 +1,6 @@
 """Holding: contents that this context relays to contexts behind it. FileService loads it on first use."""
 
+import _thread
 import _weakref
 
 from svcfw.core.dispatch import call_error, fail
@@ -19,6 +20,8 @@ from svcfw.service.errors import TransferError, transfer_error
 from svcfw.service.exposed import NO_REPLY
 
 _PIECE_BYTES = 256 * 1024
+#: Threads of its own for relays to contexts that are no children of this one; more of them take threads of the pool.
+MAX_THREADS = 64
 
 
 class Holding(object):
@@ -35,6 +38,8 @@ class Holding(object):
         self._spools = Spools(router.loop, MAX_HELD_BYTES)
         self._packs = Packs(self._spools)
         self._known_listing = None  # (digest, weak reference)
+        self._lock = _thread.allocate_lock()
+        self._threads = 0
 
     def begin(self, digest, size, data, msg):
         """As FileService.begin_hold."""
@@ -92,18 +97,55 @@ class Holding(object):
         report = None if progress is None else _Progress(progress, source.size)
         wanted, packs = options
         put = Put(target, source, path, wanted, packs, report)
+        if self._is_child(target):
+            return self._run(put, lambda: self._send(put, msg))
+        return self._on_own_thread(lambda: self._run(put, lambda: self._pass_on(put)), msg)
+
+    def _run(self, put, function):
+        """The answer of a relay, `function()`; False if that fails because the content did not arrive."""
         try:
-            if self._router.neighbour(target) == target:
-                return self._send(put, msg)
-            put.run()  # the target is not a child of this context
+            return function()
         except Exception:
-            has_failed = source.failure is not None
-            source.close()
+            has_failed = put.source.failure is not None
+            put.source.close()
             if has_failed:
                 return False
             raise
-        source.close()
+
+    def _pass_on(self, put):
+        put.run()
+        put.source.close()
         return True
+
+    def _is_child(self, target):
+        return self._router.neighbour(target) == target
+
+    def _on_own_thread(self, function, msg):
+        """Answer `msg` with what `function()` returns or raises; it may wait long, and the pool's threads are few."""
+        with self._lock:
+            is_one_more = self._threads < MAX_THREADS
+            self._threads += is_one_more
+        if not is_one_more:
+            return function()
+
+        def run():
+            try:
+                answer = function()
+                if answer is not NO_REPLY:
+                    msg.reply(answer)
+            except BaseException as e:
+                fail(msg, call_error(e))
+            finally:
+                with self._lock:
+                    self._threads -= 1
+
+        try:
+            _thread.start_new_thread(run, ())
+        except RuntimeError:  # this account may have no more
+            with self._lock:
+                self._threads -= 1
+            return function()
+        return NO_REPLY
 
     def _open(self, digest):
         """The content as a source (SpoolReader, Content), or None."""
@@ -168,20 +210,24 @@ class Holding(object):
         store = self._transfers.store
         contents = RelayedContents(self._packs, self._spools, store, listing, tell, lambda *args: receive(*args, msg))
         progress = _Progress(tell, listing.total)
-        try:
-            neighbour = self._router.neighbour(target)
-            if neighbour != target:
-                answer = TreeThrough(target, neighbour, listing, path, options, contents).run(progress)
-                if answer is not None:
-                    contents.close()
-                    return answer
-            self._send_tree(target, path, listing, options, contents, progress, msg)
-        except BaseException as e:
-            contents.close()
-            if isinstance(e, Exception) and _is_here(e, contents):
-                return False
-            raise
-        return NO_REPLY
+
+        def go():
+            try:
+                if not self._is_child(target):
+                    neighbour = self._router.neighbour(target)
+                    answer = TreeThrough(target, neighbour, listing, path, options, contents).run(progress)
+                    if answer is not None:
+                        contents.close()
+                        return answer
+                self._send_tree(target, path, listing, options, contents, progress, msg)
+            except BaseException as e:
+                contents.close()
+                if isinstance(e, Exception) and _is_here(e, contents):
+                    return False
+                raise
+            return NO_REPLY
+
+        return go() if self._is_child(target) else self._on_own_thread(go, msg)
 
     def _send_tree(self, target, path, listing, options, contents, progress, msg):
         def over(error, value):

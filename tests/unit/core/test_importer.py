@@ -327,11 +327,27 @@ class TestPrograms:
         )
         assert self.run(tmp_path, 'program.py') == 'ModuleNotFoundError\na a\nModuleNotFoundError\n'
 
-    def test_a_command_line(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize('how', ['-c', 'standard input', 'a pipe'])
+    def test_what_was_not_started_from_a_file(self, tmp_path: Path, how: str) -> None:
         program = (
             'import svcfw\ndef f(): return 1\n'
             'with svcfw.Router() as router:\n'
             '    try: router.local().call(f)\n'
             '    except TypeError as e: print(e)\n'
         )
-        assert 'not started from a file' in self.run(tmp_path, '-c', program)
+        arguments = ['-c', program]
+        if how == 'standard input':
+            (tmp_path / 'program.py').write_text(program)
+            arguments = [
+                '-c',
+                'import os, sys; os.dup2(os.open("program.py", 0), 0); os.execv(sys.executable, [sys.executable, "-"])',
+            ]
+        elif how == 'a pipe':
+            (tmp_path / 'program.py').write_text(program)
+            arguments = ['-c', (
+                'import os, subprocess, sys\n'
+                'cat = subprocess.Popen(["cat", "program.py"], stdout=subprocess.PIPE)\n'
+                'os.dup2(cat.stdout.fileno(), 9)\n'
+                'os.execv(sys.executable, [sys.executable, "/dev/fd/9"])\n'
+            )]  # fmt: skip
+        assert 'not started from a file' in self.run(tmp_path, *arguments)

@@ -103,6 +103,22 @@ def in_thread(function: Any) -> tuple[threading.Thread, list[Any]]:
     return thread, outcome
 
 
+class Watched:
+    """A lock; `is_asked_for` is set when a thread is about to wait for it."""
+
+    def __init__(self, lock: Any) -> None:
+        self._lock = lock
+        self.is_asked_for = threading.Event()
+
+    def __enter__(self) -> None:
+        if not self._lock.acquire(blocking=False):
+            self.is_asked_for.set()
+            self._lock.acquire()
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._lock.release()
+
+
 class TestSending:
     def test_a_frame_larger_than_the_socket_goes_in_parts(self, end: End) -> None:
         payload = os.urandom(1024 * 1024)
@@ -142,6 +158,28 @@ class TestSending:
         thread.join(LONG)
         assert received == [[b'%064d' % number for number in range(count)]]
         assert len(writes) < count / 4, 'a quarter of what is held back goes at once at the least'
+
+    def test_a_write_that_another_thread_does_at_once_leaves_nothing_behind(
+        self, end: End, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The driving thread gets what is held back before the sending one has noted that it is."""
+        for name in ('BURST_S', 'MAX_BURST_S'):
+            monkeypatch.setattr(f'svcfw.core.stream.{name}', LONG)
+        lock = Watched(end.stream._lock)
+        end.stream._lock = lock
+        threads: list[threading.Thread] = []
+
+        def linger(function: Any) -> bool:
+            lock.is_asked_for.clear()
+            threads.append(in_thread(function)[0])
+            return lock.is_asked_for.wait(LONG)
+
+        monkeypatch.setattr(end.loop, 'linger', linger)
+        for number in range(3):
+            end.stream.send(frame(b'%d' % number))
+            for thread in threads:
+                thread.join(LONG)
+        assert [end.peer.receive().payload for _ in range(3)] == [b'0', b'1', b'2']
 
     def test_a_large_frame_holds_back_nothing(self, end: End, monkeypatch: pytest.MonkeyPatch) -> None:
         for name in ('BURST_S', 'MAX_BURST_S'):
