@@ -2,7 +2,7 @@
 
 The plugin wraps a command before the connection gets it. Its instance is made to record what it wraps, so that the
 command can run in a context of the other account, which the same plugin started once by wrapping our bootstrap. The
-plugin's own checks recognise prompts and failures of that start.
+plugin's own checks recognise prompts and failures of that start; a wrong password becomes the user's error here.
 """
 
 import re

@@ -1,7 +1,8 @@
 """Translates our errors to those that the stock connection raises in the same place.
 
 The class decides what the user sees: AnsibleConnectionFailure makes a host UNREACHABLE, AnsibleError a task FAILED.
-Text that comes from a target is escaped, and its further lines are marked.
+Text that comes from a target is escaped, and its further lines are marked. A wrong become password does not come here:
+svcfw.ansible.become raises it.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Put: transfer of one content to a file of another context."""
+"""Put: transfer of one content to a file of another context. Owner and mode: svcfw.files.disk.writer, over there."""
 
 from svcfw.core import load
 from svcfw.files.calls import SERVICE, call, checked, send

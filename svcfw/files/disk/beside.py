@@ -28,7 +28,7 @@ class Beside(object):
         return self._temporary
 
     def put_in_place(self):
-        """Rename it, over what is there. All is written, verified, and has its owner and mode by now."""
+        """Rename it, over what is there. All is written and verified; whoever writes has given it owner and mode."""
         if self._temporary != self._name:
             os.rename(self._temporary, self._name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
         self._temporary = None

@@ -14,10 +14,10 @@ from svcfw.mux.server.node import Node
 #: The first message to a child has limited space for its name.
 MAX_NAME_CHARS = 100
 
-# sudo (requiretty) and doas; sudo's sentence is translated, the word in it is not. Then what sudo says where it only
-# lacks a way to ask for the password.
 _log = logging.getLogger('svcfw.mux')
 
+# sudo (requiretty) and doas; sudo's sentence is translated, the word in it is not. Then what sudo says where it only
+# lacks a way to ask for the password.
 _ASKS_FOR_TTY = re.compile(rb'\btty\b', re.IGNORECASE)
 _ASKS_FOR_TERMINAL = re.compile(rb'\bterminal\b', re.IGNORECASE)
 _MAX_SHOWN_BYTES = 4096
