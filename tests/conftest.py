@@ -2,6 +2,7 @@
 
 import os
 import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,6 +33,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if figures:
         terminalreporter.section('figures')
         terminalreporter.write_line('\n'.join(figures))
+
+
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """A folder whose path leaves room for a socket's, which `tmp_path` does not have for everybody."""
+    with tempfile.TemporaryDirectory(prefix='svcfw-', dir='/tmp') as folder:
+        yield Path(folder)
 
 
 @pytest.fixture(scope='session')

@@ -12,7 +12,7 @@ import pytest
 from tests.support.ansible import Controller, Run, connection_vars
 from tests.support.compare import differences
 from tests.support.hosts import PASSWORD, Farm, Host
-from tests.support.need import need_program
+from tests.support.need import need, need_program
 from tests.support.timing import seconds, wait_until
 
 PING = {'name': 'ping', 'ping': None}
@@ -359,7 +359,9 @@ def test_commands_of_this_machine_run_as_those_of_stock_local(controller: Contro
 
 
 def test_become_on_this_machine_is_from_the_account_that_runs_the_play(controller: Controller) -> None:
-    need_program('sudo', 'sudo')
+    sudo = need_program('sudo', 'sudo')
+    may = subprocess.run([sudo, '-n', '-u', 'nobody', 'true'], check=False, stderr=subprocess.DEVNULL).returncode == 0
+    need('sudo', may, 'sudo asks this account for a password')
     who = 'echo "$(id -un)|$SUDO_USER"'
     to_set = {'become': True, 'become_user': 'nobody'}
     tasks = [

@@ -24,12 +24,12 @@ def identities(*keys: bytes, comment: bytes = b'me@here') -> bytes:
 
 
 @pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Serve]:
+def serve(short_path: Path) -> Iterator[Serve]:
     """serve(answer): the path of an agent that gives `answer` to one request."""
     threads = []
 
     def start(answer: bytes) -> str:
-        path = str(tmp_path / str(len(threads)))
+        path = str(short_path / str(len(threads)))
         server = socket.socket(socket.AF_UNIX)
         server.bind(path)
         server.listen()
@@ -81,9 +81,9 @@ def test_nobody_there(tmp_path: Path) -> None:
     assert agent_keys.digest(str(tmp_path / 'absent')) is None
 
 
-def test_one_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_does_not_answer(short_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(agent_keys, 'TIMEOUT_S', 0.05)
     with socket.socket(socket.AF_UNIX) as server:
-        server.bind(str(tmp_path / 'agent'))
+        server.bind(str(short_path / 'agent'))
         server.listen()
-        assert agent_keys.digest(str(tmp_path / 'agent')) is None
+        assert agent_keys.digest(str(short_path / 'agent')) is None

@@ -8,9 +8,9 @@ from tests.support.hosts import CHECKOUT
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(tmp_path: Path, short_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv('ANSIBLE_HOME', str(tmp_path / 'ansible'))
-    monkeypatch.setenv('XDG_RUNTIME_DIR', str(tmp_path))
+    monkeypatch.setenv('XDG_RUNTIME_DIR', str(short_path))
     return tmp_path / 'ansible'
 
 

@@ -32,8 +32,8 @@ def test_a_host_cannot_forge_a_line():
     assert '\x1b' not in ''.join(status.lines(answer({**CONTEXT, 'account': '\x1b[2J'})))
 
 
-def test_without_a_multiplexer(tmp_path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv('XDG_RUNTIME_DIR', str(tmp_path))
+def test_without_a_multiplexer(short_path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv('XDG_RUNTIME_DIR', str(short_path))
     out = io.StringIO()
     assert status.run(out) == 0
     assert out.getvalue() == 'no multiplexer is running\n'
