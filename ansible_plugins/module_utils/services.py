@@ -206,9 +206,11 @@ class _Context(object):
         os.set_inheritable(fd, False)
         prepared = getattr(sys, _ATTRIBUTE, (None, None))[1]
         os.write(fd, _KNOCK_PREPARED if prepared else _KNOCK)
+        loader = prepared.install() if prepared else None  # while the agent answers
         (size,) = _SIZE.unpack(_read(fd, _SIZE.size))
-        second_stage = _read(fd, size)
-        loader, configured = (prepared.install(), second_stage) if prepared else _unpack(second_stage)
+        configured = _read(fd, size)
+        if loader is None:
+            loader, configured = _unpack(configured)
         config = eval(configured)
         link = __import__('svcfw.core.wire.link', fromlist=['Link']).Link()
         importer = __import__('svcfw.core.importer', fromlist=['Importer'])

@@ -1,4 +1,6 @@
-"""File operations of the agent (but for puts: puts.py), each with behaviour and error text of the shell command that it replaces.
+"""File operations of the agent, each with behaviour and error text of the shell command that it replaces.
+
+Files are written by puts.py.
 
 Paths are str as the codec decodes them: UTF-8 whatever the locale here, other bytes as surrogates.
 """

@@ -1,4 +1,4 @@
-"""Puts: files written here, with content from the wire, from memory, or from an earlier file. Modes: svcfw.files.disk.upload."""
+"""Puts: files written here, from the wire, from memory, or from an earlier file. Modes: svcfw.files.disk.upload."""
 
 import contextlib
 import os

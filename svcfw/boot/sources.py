@@ -6,7 +6,6 @@ such module.
 
 from __future__ import annotations
 
-import ast
 import importlib.machinery
 import importlib.util
 import re
@@ -15,8 +14,9 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from svcfw.boot.imports import exported, imports, imports_of_ours, parents
+from svcfw.boot.imports import imports_of_ours, parents
 from svcfw.boot.minify import minify
+from svcfw.core import load
 
 #: A longer name is no module's.
 MAX_NAME_CHARS = 500
@@ -44,12 +44,13 @@ class Source:
             text = minify(text)
             imported = imports_of_ours(text)
         else:
-            tree = ast.parse(text)
+            foreign = load('svcfw.boot.foreign')
+            tree = foreign.parse(text)
             if name == '__main__':
-                text = _without_main_guard(tree, text, path)
-            imported = imports(tree, name if is_package else name.rpartition('.')[0])
+                text = foreign.without_main_guard(tree, text, path)
+            imported = foreign.imports(tree, name if is_package else name.rpartition('.')[0])
             if is_package:
-                self.exported = exported(tree)
+                self.exported = foreign.exported(tree)
             text = _COOKIE.sub(r'\1#', text, count=1)
         self.is_package = is_package
         #: Whether this is a package that consists of nothing but folders.
@@ -163,44 +164,3 @@ def _source_text(spec: Any) -> str | None:
 
 def _read(path: Path) -> str:
     return importlib.util.decode_source(path.read_bytes())
-
-
-def _without_main_guard(tree: ast.Module, text: str, path: str) -> str:
-    """A program's source, to be imported elsewhere: its `if __name__ == '__main__':` blocks are blanked.
-
-    ValueError for a program that has neither such a block nor a function with `@svcfw.main()`: importing it would run
-    it.
-    """
-    guards = [node for node in tree.body if isinstance(node, ast.If) and '__name__' in ast.unparse(node.test)]
-    if not guards and not _has_main_function(tree):
-        raise ValueError(
-            f'{path} would run there when it is imported. '
-            'Put what it does into a function with @svcfw.main(), or below `if __name__ == "__main__":`'
-        )
-    lines = text.split('\n')  # not splitlines(), to which a form feed ends a line
-    for guard in guards:
-        for number in range(guard.lineno, (guard.end_lineno or guard.lineno) + 1):
-            lines[number - 1] = ''
-    return '\n'.join(lines)
-
-
-def _has_main_function(tree: ast.Module) -> bool:
-    """Whether a function is decorated with `svcfw.main()`, under whatever names both were imported."""
-    modules, functions = set(), set()
-    for node in tree.body:
-        if isinstance(node, ast.Import):
-            modules |= {alias.asname or alias.name for alias in node.names if alias.name == 'svcfw'}
-        elif isinstance(node, ast.ImportFrom) and node.module == 'svcfw' and not node.level:
-            functions |= {alias.asname or alias.name for alias in node.names if alias.name == 'main'}
-    calls = [
-        decorator.func
-        for node in tree.body
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
-        for decorator in node.decorator_list
-        if isinstance(decorator, ast.Call)
-    ]
-    return any(
-        (isinstance(call, ast.Name) and call.id in functions)
-        or (isinstance(call, ast.Attribute) and call.attr == 'main' and ast.unparse(call.value) in modules)
-        for call in calls
-    )

@@ -41,6 +41,7 @@ MAX_BUFFERS = 16
 HAS_SHUT_DOWN = 'the peer has shut down'
 #: Events after which none follows, and the reasons.
 _ENDS = {Goodbye: HAS_SHUT_DOWN, Closed: 'the connection was lost'}
+bytes(limits.KEPT_BYTES)
 
 
 class Stream(object):
@@ -77,7 +78,6 @@ class Stream(object):
         self._on_end = []
         for fd in (read_fd, write_fd):
             os.set_blocking(fd, False)
-        bytes(limits.KEPT_BYTES)  # freed at once
         self._watch()
 
     def __repr__(self):

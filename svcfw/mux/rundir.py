@@ -20,6 +20,8 @@ _MAX_SOCKET_PATH_BYTES = 103
 
 #: Of the socket: all workers connect at once.
 BACKLOG = 512
+#: Which code this is. Found before workers are forked, each of which asks twice.
+_HERE = Path(__file__).resolve().parent
 #: What to do about it.
 ELSEWHERE = 'Set XDG_RUNTIME_DIR to a folder of yours with room in it'
 
@@ -82,8 +84,7 @@ def make_private(path: Path) -> None:
 
 def socket_path(path: Path) -> Path:
     """The socket of a multiplexer with this version's protocol and code."""
-    here = Path(__file__).resolve().parent
-    identity = hashlib.sha256(f'{svcfw.__version__} {protocol.VERSION} {here}'.encode()).hexdigest()[:12]
+    identity = hashlib.sha256(f'{svcfw.__version__} {protocol.VERSION} {_HERE}'.encode()).hexdigest()[:12]
     return path / f'mux-{identity}.sock'
 
 

@@ -12,7 +12,7 @@ import pytest
 from tests.support.ansible import Controller, Run, connection_vars
 from tests.support.compare import differences
 from tests.support.doctored import NEW, OLD, Doctoring, doctor
-from tests.support.doctorings import DOCTORINGS
+from tests.support.doctorings import DOCTORINGS, REUSE
 from tests.support.hosts import PASSWORD, Farm
 from tests.support.need import need_long
 from tests.support.venvs import need_core
@@ -115,3 +115,28 @@ def test_a_doctored_core_costs_a_fast_path_and_nothing_else(play: Play, line: st
     assert re.search(doctoring.says, ours.output), ours.output
     if not doctoring.says:
         assert 'fast path off' not in ours.output
+
+
+@pytest.mark.parametrize('doctoring', REUSE, ids=lambda doctoring: doctoring.name)
+def test_without_what_a_used_process_goes_by_each_module_has_a_new_one(
+    farm: Farm, tmp_path: Path, doctoring: Doctoring
+) -> None:
+    core = need_core(doctoring.lines[0])
+    host = farm.host()
+    variables = {
+        **host.inventory_vars(),
+        **connection_vars('svcfw-ssh'),
+        'ansible_python_interpreter': '/usr/bin/python3',
+    }
+    tasks = [{'name': f'{number}', 'command': f'printf {number}'} for number in range(4)]
+    said, told = {}, {}
+    for name, env in (('sound', {}), ('doctored', doctor(core, doctoring, tmp_path / 'core'))):
+        with Controller(core, tmp_path / name, env) as controller:
+            run = controller.play({'target': variables}, tasks, '-vvv')
+        assert run.rc == 0, run.output
+        said[name] = [run.result(f'{number}')['result']['stdout'] for number in range(4)]
+        told[name] = run.output
+    assert said['sound'] == said['doctored'] == ['0', '1', '2', '3']
+    assert 'same process, run' in told['sound']
+    assert 'same process, run' not in told['doctored']
+    assert doctoring.says in told['doctored'], told['doctored']

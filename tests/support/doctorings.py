@@ -10,6 +10,7 @@ BUILDER = 'executor/module_common.py'
 CONNECTION = 'plugins/connection/__init__.py'
 CONNECTIONS = 'plugins/connection/*.py'
 COPY = 'plugins/action/copy.py'
+DEBUG = 'module_utils/_internal/_debug.py'
 EVERYTHING = ('**/*.py', 'config/base.yml')
 EXECUTOR = 'executor/task_executor.py'
 FRAGMENT = 'plugins/doc_fragments/shell_common.py'
@@ -308,5 +309,29 @@ DOCTORINGS = (
             Edit(r'^checksum =', 'file_checksum =', ('utils/hashing.py',)),
             Edit(r'(utils\.hashing import )checksum\b', r'\1file_checksum as checksum', (ACTIONS,)),
         ),
+    ),
+)
+
+#: What processes that run modules again go by (svcfw/agent/warm/reuse). Without one of these each module has a new
+#: process, with nothing said but at -vvv: `says`. Without the first two a rehearsal fails, and none is waited for.
+REUSE = (
+    *(
+        Doctoring(
+            f'basic.{name}',
+            says,
+            (word(name, f'{name}_ANEW', *EVERYTHING),),
+            lines=(NEW,),
+        )
+        for name, says in (
+            ('_ANSIBLE_ARGS', 'L0, modules run from memory\n'),
+            ('_ANSIBLE_PROFILE', 'L0, modules run from memory\n'),
+            ('_PARSED_MODULE_ARGS', 'new process, after the last one: a global'),
+        )
+    ),
+    Doctoring(
+        '_debug',
+        'new process, after the last one: a signal',
+        (text('    return inner\n', "    inner.__module__ = 'another'\n    return inner\n", DEBUG),),
+        lines=('devel',),
     ),
 )

@@ -33,6 +33,8 @@ class Links:
         self._prepare_for = prepare_for
         self._relay = relay_of(router)
         self._keeper = Keeper(router)
+        #: What jobs use of ours, {name: as in the importer's sources}, as of so many of these.
+        self._used, self._used_of = {}, 0
 
     def open(self, door):
         """Make a context of the job behind `door`, unless it is over by now."""
@@ -65,10 +67,10 @@ class Links:
     def _prepare(self, door):
         """Whoever comes next need not compile what this one has to."""
         loaded = self._router.importer.sources
-        used = {
-            name: loaded[name] for name in loaded if name.startswith(_USED_BY_JOBS) and not name.startswith(_AGENTS_OWN)
-        }
-        self._prepare_for(door.key, self._router.bundle + first_stage.configuration({}), used)
+        if len(loaded) != self._used_of:
+            names = [name for name in loaded if name.startswith(_USED_BY_JOBS) and not name.startswith(_AGENTS_OWN)]
+            self._used, self._used_of = {name: loaded[name] for name in names}, len(loaded)
+        self._prepare_for(door.key, self._router.bundle + first_stage.configuration({}), self._used)
 
     def _watch(self, stream, waits_since=None):
         """Look now and then whether the module takes what is sent to it."""

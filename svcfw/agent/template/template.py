@@ -152,14 +152,16 @@ class Template(object):
             fds.append(link_fd)
         self._send(pipe.RUN, pipe.pack_job(job_id, job), fds)
 
-    def prepare(self, second_stage, sources):
-        """Have jobs find these modules of ours compiled. second_stage: of a context, without a configuration (bytes);
-        sources: {name: (file name, source, is it a package)}, of which it takes what is new."""
+    def prepare(self, job_id, second_stage, sources):
+        """A job becomes a context: have those that follow find these modules of ours compiled.
+
+        second_stage: of a context, without a configuration (bytes); sources: {name: (file name, source, is it a
+        package)}, of which it takes what is new.
+        """
+        stage = b'' if self._prepared else second_stage
         new = [(name,) + source for name, source in sources.items() if name not in self._prepared]
-        if new or not self._prepared:
-            stage = b'' if self._prepared else second_stage
-            self._prepared.update(sources)
-            self._send(pipe.PREPARE, pipe.pack(stage, new))
+        self._prepared.update(sources)
+        self._send(pipe.PREPARE, pipe.pack(job_id, stage, new))
 
     def kill(self, job_id, signal_number):
         """Send a signal to the process group of a job. No-op if it has ended."""

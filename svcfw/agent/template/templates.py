@@ -73,7 +73,7 @@ class Templates(object):
         _, template = self._jobs.get(job_key, (None, None))
         if template is not None and not template.closed:
             try:
-                template.prepare(second_stage, sources)
+                template.prepare(job_key, second_stage, sources)
             except TemplateGone:
                 return
             self._watch(template)

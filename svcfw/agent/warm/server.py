@@ -66,6 +66,7 @@ class TemplateServer(object):
         self._tools = runner.Tools(self._members, self._finder, self._preimport, start)
         self._workers = workers.Workers(self._members, self._member_lists)
         self._last_job = None  # for whose kind a spare is to be forked
+        self._last_job_id = self._last_linked = 0  # and that of the last which became a context
         self._imported = []  # by runs, and not yet here
         self._kill_at = None
         self._has_secrets = False  # of a task with no_log, in memory that was freed
@@ -135,8 +136,11 @@ class TemplateServer(object):
             if not messages:
                 return
 
-    def _prepare(self, second_stage, sources):
-        """For jobs that become contexts; without it these do for themselves what was to be done for them."""
+    def _prepare(self, job_id, second_stage, sources):
+        """A job becomes a context. For those that follow; without it these do for themselves what was to be done."""
+        self._last_linked = job_id
+        if not second_stage and not sources:
+            return
         try:
             self._prepared.add(second_stage, sources)
         except Exception:
@@ -161,7 +165,7 @@ class TemplateServer(object):
                 self._has_secrets = True
                 private.wipe_when_freed()
             job['may_reuse'] = bool(can_be_spare and job.get('may_reuse') and not has_secrets)
-            self._last_job = dict(job, params='') if can_be_spare else None
+            self._last_job, self._last_job_id = dict(job, params='') if can_be_spare else None, job_id
             pid = self._fork_or_find(job_id, job, fds, folder)
         except Exception as exc:  # disk full, limit of processes, a malformed job: only this job fails
             os.write(fds[1], ('cannot start the module: %s\n' % exc).encode('utf-8', 'backslashreplace'))
@@ -213,8 +217,11 @@ class TemplateServer(object):
             return
         self._last_job = None
         is_reused, profile = job['may_reuse'], job['profile']
+        ready = self._prepared if self._last_linked == self._last_job_id else None
         try:
-            self._workers.fork(lambda sock: self._be_worker(sock, lambda one: one.serve(is_reused, profile)), is_reused)
+            self._workers.fork(
+                lambda sock: self._be_worker(sock, lambda one: one.serve(is_reused, profile, ready)), is_reused
+            )
         except OSError:
             pass  # the next job may have more luck
 

@@ -55,8 +55,14 @@ _MADE_TEXT = re.compile(
 
 def knows_core(version: str) -> bool:
     """Whether the release is one of LINES."""
-    found = re.match(r'\d+\.\d+', version)
-    return found is not None and found[0] in LINES
+    return line(version) in LINES
+
+
+def line(version: str) -> str:
+    """'2.21' of '2.21.0rc1'; '0.0' where there is none. Without an expression, which each worker would compile anew."""
+    major, minor = (version + '..').split('.')[:2]
+    digits = minor[: len(minor) - len(minor.lstrip('0123456789'))]
+    return f'{major}.{digits}' if major.isdecimal() and major.isascii() and digits else '0.0'
 
 
 def knows(fqn: str) -> bool:

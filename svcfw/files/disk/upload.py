@@ -1,8 +1,9 @@
 """Upload: a file that is received; the destination is unchanged until all of it has arrived and is verified.
 
 A new file is unnamed until then (O_TMPFILE) where the system supports it, else it has a temporary name beside the
-destination; its mode is that of the open, less the umask. An existing one is overwritten in place, as sftp does, so that owner, mode, links and inode stay; by then
-all new content is here and space for it is reserved. What is not a regular file is written to as data arrives.
+destination; its mode is that of the open, less the umask. An existing one is overwritten in place, as sftp does, so
+that owner, mode, links and inode stay; by then all new content is here and space for it is reserved. What is not a
+regular file is written to as data arrives.
 """
 
 import errno

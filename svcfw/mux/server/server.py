@@ -24,7 +24,7 @@ from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.errors import DecodeError, Error
 from svcfw.core.wire.link import Link
 from svcfw.mux import protocol, rundir
-from svcfw.mux.server import keeping
+from svcfw.mux.server import keeping, ssh_versions
 from svcfw.mux.server.health import heartbeat, logfile
 from svcfw.mux.server.health.watchdog import Watchdog
 from svcfw.mux.server.members import ModuleZips
@@ -53,16 +53,18 @@ _log = logging.getLogger('svcfw.mux')
 
 
 def serve(folder: Path, listener_fd: int) -> None:
-    """Run the process: serve those who connect to the socket in `folder`, leave nothing."""
+    """Run the process: serve those who connect to the socket in `folder`, leave nothing that runs."""
     # No umask of our own: local children inherit it, and other users cannot enter this folder anyhow.
     logfile.configure(folder)
     private.hide()
     if displaced := rundir.displaced(folder):
         _log.warning('%s', displaced)
+    ssh_versions.recall(folder)
     try:
         server = Server(folder, socket.socket(fileno=listener_fd))
         gc.freeze()  # each collection looks at what has come since alone
         server.run()
+        ssh_versions.remember(folder)
     except Exception:
         _log.exception('the multiplexer failed')
         raise SystemExit(1) from None

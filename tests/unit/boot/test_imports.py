@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 import svcfw
-from svcfw.boot.imports import imports, imports_of_ours
+from svcfw.boot.foreign import imports
+from svcfw.boot.imports import imports_of_ours
 from svcfw.boot.minify import minify
 
 PACKAGE = Path(svcfw.__file__).parent

@@ -38,12 +38,15 @@ class Worker(object):
         self._given = snapshot.Given()
         self._snapshot = None
 
-    def serve(self, has_snapshot, profile):
+    def serve(self, has_snapshot, profile, prepared=None):
         """Run what the template sends until it closes the socket, or until no other run may follow. Never returns.
 
-        has_snapshot: take it before the first run. profile: as of a job.
+        has_snapshot: take it before the first run. profile: as of a job. prepared: a Prepared if the run is expected to
+        become a context.
         """
         rehearse(profile)
+        if prepared is not None:
+            prepared.rehearse()
         self._end_run()
         self._clear_up()
         if has_snapshot:

@@ -1,10 +1,13 @@
 """What jobs that become contexts need, imported ahead and out of sight."""
 
+import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+import svcfw.core
 from svcfw.agent.warm.prepared import Prepared
 from svcfw.boot import bundle, first_stage
 
@@ -71,3 +74,32 @@ def test_what_is_no_stage_is_an_error_and_changes_nothing() -> None:
         Prepared().add(b'nonsense', [])
     assert ours() == modules
     assert sys.meta_path == finders
+
+
+def test_a_rehearsal_leaves_nothing(stage: bytes) -> None:
+    made = Prepared()
+    called = list(Path(svcfw.core.__path__[0], 'calls').glob('*.py'))
+    made.add(
+        stage, [(_name(path), f'<svcfw>/{path.name}', path.read_bytes(), path.stem == '__init__') for path in called]
+    )
+    assert 'svcfw.core.calls.caller' in made._modules
+    before = ours(), list(sys.meta_path), os.listdir('/proc/self/fd')
+    names = set(made._modules)
+    made.rehearse()
+    assert (ours(), sys.meta_path, os.listdir('/proc/self/fd')) == before
+    assert names <= set(made._modules)  # what it has loaded beside is there for the context that comes
+
+
+def _name(path: Path) -> str:
+    return f'svcfw.core.calls.{path.stem}'.removesuffix('.__init__')
+
+
+def test_a_rehearsal_that_fails_says_nothing(stage: bytes) -> None:
+    made = Prepared()
+    made.rehearse()
+    made.add(stage, [])
+    modules, finders = ours(), list(sys.meta_path)
+    del made._modules['svcfw.core.router']
+    made._loader.sources['svcfw.core.router'] = ('x.py', b'raise OSError("what")', False)
+    made.rehearse()
+    assert (ours(), sys.meta_path) == (modules, finders)

@@ -62,6 +62,15 @@ def test_releases(version: str, is_known: bool) -> None:
     assert audited.knows_core(version) == is_known
 
 
+@pytest.mark.parametrize(
+    ('version', 'line'),
+    [('2.21.0rc1', '2.21'), ('2.22.0.dev0', '2.22'), ('2.21b1', '2.21'), ('2.19', '2.19'), ('', '0.0'), ('2', '0.0'),
+     ('2.', '0.0'), ('2.x', '0.0'), ('x.1', '0.0')],
+)  # fmt: skip
+def test_lines(version: str, line: str) -> None:
+    assert audited.line(version) == line
+
+
 def test_the_page_has_the_table() -> None:
     page = (CHECKOUT / 'docs/performance.md').read_text()
     rows = dict(re.findall(r'^\| `(\w+)` \| (.*) \|$', page, re.M))

@@ -1,6 +1,7 @@
 """What ansible-core has built is offered to the next run, and only as long as core would build the same."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -102,7 +103,9 @@ def test_other_module_utils_end_it_at_once(tmp_path: Path, monkeypatch: pytest.M
     first_run(tmp_path)
     cache = run(tmp_path, 2)
     cache.offer()
-    monkeypatch.setattr(payload_cache.loader.module_utils_loader, 'print_paths', lambda: str(tmp_path))
+    utils = tmp_path / 'module_utils'
+    (utils / 'Basic').mkdir(parents=True)
+    other_utils(monkeypatch, utils)
     cache.offer()  # a role with module_utils was loaded meanwhile
     assert found(tmp_path, 2) is None
     build(tmp_path, 2, content=b'with the utils of the role')
@@ -111,6 +114,44 @@ def test_other_module_utils_end_it_at_once(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(payload_cache, 'core_version', '2.19.3')
     run(tmp_path, 3).offer()
     assert found(tmp_path, 3) == b'built'
+
+
+def other_utils(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    monkeypatch.setattr(payload_cache.loader.module_utils_loader, 'print_paths', lambda: str(folder))
+
+
+def test_module_utils_by_names_that_core_has_not_do_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as that which `svcfw enable` puts there."""
+    for name in ('services.py', '__init__.py', '__pycache__/basic.pyc', 'ours/basic.py'):
+        (tmp_path / 'module_utils' / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / 'module_utils' / name).touch()
+    other_utils(monkeypatch, tmp_path / 'module_utils')
+    first_run(tmp_path)
+    run(tmp_path, 2).offer()
+    assert found(tmp_path, 2) == b'built'
+
+
+@pytest.mark.parametrize('name', ['basic.py', 'basic.cpython-313-x86_64-linux-gnu.so', 'facts', 'URLS.py'])
+def test_a_name_of_cores_does(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / 'module_utils').mkdir()
+    (tmp_path / 'module_utils' / name).touch()
+    other_utils(monkeypatch, tmp_path / 'module_utils')
+    first_run(tmp_path)
+    run(tmp_path, 2).offer()
+    assert found(tmp_path, 2) is None
+
+
+def test_core_imports_no_module_utils_that_it_has_not() -> None:
+    """Not even if they are there: otherwise any name in another folder could matter."""
+    core = payload_cache._CORE
+    own = payload_cache._names(str(core / 'module_utils'))
+    imported = re.compile(r'^ *(?:from|import) ansible\.module_utils(?:\.(\w+)| import (\w+))', re.MULTILINE)
+    names = set()
+    for folder in ('modules', 'module_utils'):
+        for path in (core / folder).rglob('*.py'):
+            names |= {first or second for first, second in imported.findall(path.read_text())}
+    assert 'basic' in names
+    assert names <= own
 
 
 def test_before_2_19_nothing_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
