@@ -29,6 +29,15 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(exc)) from exc
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What tests have measured: `record_property('figures', text)`."""
+    reports = [report for kind in ('passed', 'failed') for report in terminalreporter.stats.get(kind, [])]
+    figures = [text for report in reports for name, text in report.user_properties if name == 'figures']
+    if figures:
+        terminalreporter.section('figures')
+        terminalreporter.write_line('\n'.join(figures))
+
+
 @pytest.fixture
 def short_path() -> Iterator[Path]:
     """A folder whose path leaves room for a socket's, which `tmp_path` does not have for everybody."""

@@ -19,8 +19,8 @@ from svcfw.core.message import has_parent_authority
 from svcfw.core.wire.frames import Frame
 from svcfw.transport import waking
 
-#: How long a child may take to end before that is assumed, the interval of checks, and what jobs have for their end.
-DISMISS_S, LOOK_S, END_S = 7.0, 0.005, 1.0
+#: The interval of checks, and what jobs have for their end.
+LOOK_S, END_S = 0.005, 1.0
 _WARNING, _ERROR = 30, 40
 
 
@@ -82,7 +82,7 @@ class Agent(object):
         more = shaping + [path for path in (sys.executable, os.__file__) if path]
         self._standing = Standing(is_lent, more, is_below=is_below)
         self._programs = Programs(router, self.shell, self._jobs, self._over, self._on_knock, is_lent)
-        self._children = self._links = self._gate = None
+        self._children = self._links = self._gate = self._silence = None
         #: Whether requests have to wait for an import, and those that do.
         self._is_holding = False
         self._held = deque()
@@ -95,6 +95,7 @@ class Agent(object):
             ops.FLUSH: self._flush,
             ops.DISMISS: self._dismiss,
             ops.PUT_KEPT: self._put_kept,
+            ops.WIPE: lambda message, session_id, request: message.reply(self._programs.wipe(request.interpreter)),
         }
         self._unanswered = {  # type: dict
             ops.MKDTEMP: self._mkdtemp,
@@ -112,6 +113,7 @@ class Agent(object):
             ops.GRANT: self._grant,
             ops.CHILD_INPUT: self._child_input,
             ops.ENSURE: lambda request: files.ensure_directory(request.path, request.umask),
+            ops.ALIVE: self._alive,
         }
         router.on_shutdown(self._end)
         router.add_handler(self._on_message, handles.AGENT, policy=has_parent_authority)
@@ -251,22 +253,16 @@ class Agent(object):
         message.reply(None)
 
     def _dismiss(self, message, session_id, request):
-        starter = next((each for each in self._router.starters if each.context.id == request.context_id), None)
-        if starter is not None:
-            starter.leave()
-        self._answer_when_gone(message, starter, self._loop.clock() + DISMISS_S)
-
-    def _answer_when_gone(self, message, starter, deadline):
-        if starter not in self._router.starters or self._loop.clock() >= deadline:
-            message.reply(None)
-        else:
-            self._loop.call_later(LOOK_S, lambda: self._answer_when_gone(message, starter, deadline))
+        self._needed_children().dismiss(message, request.context_id)
 
     def _child(self, message, session_id, request):
+        self._needed_children().start(message, session_id, request)
+
+    def _needed_children(self):
         if self._children is None:
             module = self._load('svcfw.agent.children')
             self._children = module.Children(self._router, self._is_lent)
-        self._children.start(message, session_id, request)
+        return self._children
 
     def _child_input(self, request):
         if self._children is not None:
@@ -274,6 +270,11 @@ class Agent(object):
 
     def _expand(self, message, session_id, request):
         message.reply(files.expand_user(request.text))
+
+    def _alive(self, request):
+        if self._silence is None:
+            self._silence = self._load('svcfw.agent.links.silence').Silence(self._router, self._programs.still_running)
+        self._silence.heard(request.silence_s, request.proof, request.expected)
 
     # -- programs
 

@@ -15,6 +15,8 @@ from svcfw.transport.dialogue import STDIN, STDOUT, TTY, Fail, LoginDialogue, Se
 from svcfw.transport.start import Starter
 
 _OVERFULL = 'See whether the host has memory and processes left, or raise the timeout.'
+#: How long a child may take to end before that is assumed, and the interval of checks.
+DISMISS_S, LOOK_S = 7.0, 0.005
 _AGENT = ('svcfw.agent.agent', 'start')
 
 
@@ -38,6 +40,19 @@ class Children(object):
         child = self._starting.get(key)
         if child is not None:
             child.type(data)
+
+    def dismiss(self, message, context_id):
+        """End a child; `message` is answered once it has ended."""
+        starter = next((each for each in self._router.starters if each.context.id == context_id), None)
+        if starter is not None:
+            starter.leave()
+        self._answer_when_gone(message, starter, self._router.loop.clock() + DISMISS_S)
+
+    def _answer_when_gone(self, message, starter, deadline):
+        if starter not in self._router.starters or self._router.loop.clock() >= deadline:
+            message.reply(None)
+        else:
+            self._router.loop.call_later(LOOK_S, lambda: self._answer_when_gone(message, starter, deadline))
 
     def give_up(self, session_id):
         """The session has ended: cancel its starts that wait for an answer to a prompt."""

@@ -14,7 +14,7 @@ Answered ones:
     EXPAND                   the expanded text
     CHILD                    messages (CHILD_OUTPUT, bytes), then (CHILD_READY, id, facts) or (CHILD_FAILED, kind, host,
                              cause, remedy, status or None) of a StartError
-    FLUSH, DISMISS           None
+    FLUSH, DISMISS, WIPE     None
     PUT_KEPT                 whether it was done
 Not answered: MKDTEMP, PUT, PUT_HELD, CHMOD, REMOVE. A failure is sent as (session, operation, path, status, cause) to
 the requester's handle AGENT, and all further requests of that session are dropped until its next answered one, which is
@@ -57,6 +57,8 @@ RELAY = 'relay'
 ANYWAY = 'anyway'
 END = 'end'
 TIMED = 'timed'
+ALIVE = 'alive'
+WIPE = 'wipe'
 LINK = 'link'
 
 #: Prefix of the reason with which a stale context refuses.

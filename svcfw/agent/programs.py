@@ -8,7 +8,7 @@ import os
 import socket
 import zlib
 
-from svcfw.agent import ops
+from svcfw.agent import ops, private
 from svcfw.agent.jobs.commands import Commands
 from svcfw.agent.jobs.job import ProcessJob
 from svcfw.agent.links.door import Door
@@ -38,6 +38,7 @@ class Programs(object):
         self._commands = Commands(router.loop, is_lent)
         self._templates = Templates(router.loop)
         self._commands.on_sigchld = self._templates.reap
+        self._wiping = private.Wiping(router.loop, self.still_running)
 
     def add_members(self, sizes, packed):
         """Hold these contents: list of (digest, size), and all of them in this order, by zlib."""
@@ -107,6 +108,15 @@ class Programs(object):
         job = ProcessJob(self._loop, message, session_id, runner.send_signal, self._on_over, ends_at_exit)
         self._jobs[job.key] = job
         return job
+
+    def wipe(self, words):
+        """Secrets come, or have come: see private.Wiping. words: the interpreter (list) of the module that has them.
+
+        A template that was forked with them in memory would keep them, so it is started before.
+        """
+        self._wiping.begin()
+        if words:
+            self._templates.get_ready(tuple(words))
 
     def prepare_for(self, job_key, second_stage, sources):
         """As of Templates."""

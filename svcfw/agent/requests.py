@@ -273,6 +273,25 @@ class Timed(Request):
     __slots__ = ()
 
 
+class Alive(Request):
+    """The controller is there; see svcfw.agent.links.silence.Silence."""
+
+    operation = ops.ALIVE
+    __slots__ = ('silence_s', 'proof', 'expected')
+    types = ((int, float), bytes, bytes)
+
+
+class Wipe(Request):
+    """Overwrite memory that is freed, from now on, and what was freed once nothing runs any more.
+
+    interpreter: of the module with secrets that follows; empty after it.
+    """
+
+    operation = ops.WIPE
+    __slots__ = ('interpreter',)
+    types = (list,)
+
+
 #: All of the above.
 BY_OPERATION = {each.operation: each for each in Request.__subclasses__() + [Module] if each.operation}
 

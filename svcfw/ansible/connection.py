@@ -185,8 +185,10 @@ class Connection(ssh.Connection):
                 raise AnsibleFileNotFound(f'file or module does not exist: {local_path}')
             progress = self._told.progress(f'PUT {in_path}')
             try:
+                holds = not played(self, 'no_log', False)  # what is not to be logged is not kept over there
                 self._blocking(
-                    lambda: self._deferred.put_file(self._target(), local_path, remote_path, progress), local_path
+                    lambda: self._deferred.put_file(self._target(), local_path, remote_path, progress, holds=holds),
+                    local_path,
                 )
                 self._told.ends()
                 return 0, b'', b''

@@ -61,13 +61,15 @@ class DeferredOperations:
             return self._give_access(operation)
         return self._remove(operation, target)
 
-    def put_file(self, target: Target, local_path: str, remote_path: str, on_progress: OnProgress) -> None:
-        """Send a file; waits until it is there, unless it is for a directory made here."""
+    def put_file(
+        self, target: Target, local_path: str, remote_path: str, on_progress: OnProgress, *, holds: bool = True
+    ) -> None:
+        """Send a file; waits until it is there, unless it is for a directory made here. holds: see Client.put_file."""
         directory = self._find(remote_path)
         if directory is not None:
             target = _place(directory, target)
         self._session.ensure_up(target)
-        self._session.send(lambda client: client.put_file(target, local_path, remote_path, on_progress))
+        self._session.send(lambda client: client.put_file(target, local_path, remote_path, on_progress, holds))
         if directory is None:
             self._session.call(target, lambda client: client.flush(target))
 

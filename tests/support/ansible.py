@@ -155,7 +155,7 @@ class Controller:
             os.killpg(process.pid, signal.SIGKILL)
             output, _ = process.communicate()
             raise AssertionError(f'ansible-playbook hangs:\n{output}') from exc
-        return Run(process.returncode, output, self._events())
+        return Run(process.returncode, output, self.events())
 
     def run(self, playbook: Path, inventory: Inventory, *args: str, **variables: object) -> Run:
         """`start` and `finish`."""
@@ -171,7 +171,8 @@ class Controller:
         path.write_text(json.dumps([{'hosts': 'all', 'gather_facts': False, **keywords, 'tasks': list(tasks)}]))
         return path
 
-    def _events(self) -> list[dict[str, Any]]:
+    def events(self) -> list[dict[str, Any]]:
+        """What the last run has had of events so far, as `collect` wrote them."""
         with (self.directory / 'events.jsonl').open(encoding='utf-8', errors='surrogateescape') as lines:
             return [json.loads(line) for line in lines]
 

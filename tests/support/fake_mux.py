@@ -107,7 +107,9 @@ class FakeClient:
 
     # -- deferred --------------------------------------------------------------------------------------------------
 
-    def put_file(self, target: Target, local_path: str, remote_path: str, on_progress: Any = None) -> None:
+    def put_file(
+        self, target: Target, local_path: str, remote_path: str, on_progress: Any = None, holds: bool = True
+    ) -> None:
         with open(local_path, 'rb') as file:
             self._note(target, 'put_file', file.read(), remote_path)
 

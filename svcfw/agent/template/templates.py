@@ -8,6 +8,8 @@ from svcfw.agent import interpreter, site_state
 from svcfw.agent.jobs.job import exit_status, kill_group
 from svcfw.agent.template.template import Exited, Lost, Template, TemplateGone, Unfit
 
+#: As `start_s` of `run`, where no job waits for it.
+START_S = 20.0
 _NO_PROGRAM = 'it does not exist, or has arguments'
 
 
@@ -48,6 +50,13 @@ class Templates(object):
             self._run(template, job, described, contents, fds)
         self._jobs[job.key] = (job, template)
         self._watch(template)
+
+    def get_ready(self, words):
+        """Have a template for this interpreter; if there can be none, the job that follows is told."""
+        try:
+            self._watch(self._warm(words, START_S))
+        except (OSError, TemplateGone, UnfitInterpreter):
+            pass
 
     def send_signal(self, job, number):
         """Signal a job's process group, whether or not it has started yet."""

@@ -168,6 +168,8 @@ class PipeReader(object):
             messages.append((kind, bytes(buffer[start + HEADER.size : end])))
             start = end
         del buffer[:start]
+        if not buffer:
+            self._buffer = bytearray()  # the old one would keep what was in it
         return messages
 
 

@@ -66,10 +66,11 @@ class TemplateServer(object):
         self._prepared = prepared.Prepared()
         self._tools = runner.Tools(self._members, self._finder, self._preimport, start)
         self._workers = workers.Workers(self._members, self._member_lists)
-        self._last_job = None  # for whose kind a spare is to be forked
-        self._last_job_id = self._last_linked = 0  # and that of the last which became a context
+        self._spare = None  # what the next one is for: (whether it may be reused, profile) of the last job
+        self._last_job_id = self._last_linked = 0  # and of the last which became a context
         self._imported = []  # by runs, and not yet here
         self._kill_at = None
+        self._has_secrets = False  # of a task with no_log, in memory that was freed
         self._events = bytearray()
         self._wake_read, self._wake_write = os.pipe()
 
@@ -159,8 +160,12 @@ class TemplateServer(object):
             if is_module and (zip_file.needed(job) or job.is_cold):
                 folder = zip_file.make_folder(job)
             can_be_spare = job.can_rehearse and not job.is_cold and folder is None
-            job.may_reuse = can_be_spare and job.may_reuse
-            self._last_job, self._last_job_id = job if can_be_spare else None, job_id
+            has_secrets = private.has_secrets(job)
+            if has_secrets:
+                self._has_secrets = True
+                private.wipe_when_freed()
+            job.may_reuse = can_be_spare and job.may_reuse and not has_secrets
+            self._spare, self._last_job_id = (job.may_reuse, job.profile) if can_be_spare else None, job_id
             pid = self._fork_or_find(job_id, job, fds, folder)
         except Exception as exc:  # disk full, limit of processes, a malformed job: only this job fails
             os.write(fds[1], ('cannot start the module: %s\n' % exc).encode('utf-8', 'backslashreplace'))
@@ -175,7 +180,7 @@ class TemplateServer(object):
 
     def _fork_or_find(self, job_id, job, fds, folder):
         """The pid of the process that runs the job."""
-        if self._last_job is not None:
+        if self._spare is not None:
             self._workers.await_comparisons()
             self._hear_workers()
             pid = self._workers.take(job_id, job, fds)
@@ -196,6 +201,9 @@ class TemplateServer(object):
 
     def _get_ready(self):
         """Nothing runs: prepare what later jobs will use."""
+        if self._has_secrets:
+            self._has_secrets = False
+            private.wipe_freed()
         if self._imported:
             self._preimport.learn(self._imported)
             self._imported = []
@@ -204,11 +212,9 @@ class TemplateServer(object):
 
     def _fork_spare(self):
         """Fork a process for a job like the last one."""
-        job = self._last_job
-        if job is None or not self._workers.wants_spare(job.may_reuse):
+        if self._spare is None or not self._workers.wants_spare(self._spare[0]):
             return
-        self._last_job = None
-        is_reused, profile = job.may_reuse, job.profile
+        (is_reused, profile), self._spare = self._spare, None
         ready = self._prepared if self._last_linked == self._last_job_id else None
         try:
             self._workers.fork(

@@ -117,7 +117,7 @@ class FilePlace(object):
                 raise TransferError('it is to be copied from nowhere')
             self._writer.copy(self._copies, offset, length)
         else:
-            data = arguments[0] if kind == DATA else _unpacked(arguments[0], room)
+            data = arguments[0] if kind == DATA else _unpacked(arguments[0], min(room, LONGEST_HOLE_BYTES))
             self._require_room(len(data), room)
             self._writer.write(data)
 
@@ -140,6 +140,6 @@ def _unpacked(packed, room):
         data = unpacker.decompress(packed, room + 1)
     except zlib.error as e:
         raise TransferError('it is not packed as it should be: %s' % e) from None
-    if not unpacker.eof:
+    if not unpacker.eof or len(data) > room:
         raise TransferError('it is longer than it was said to be')
     return data

@@ -242,12 +242,21 @@ class Client:
 
     # -- deferred
 
-    def put_file(self, target: Target, local_path: str, remote_path: str, on_progress: OnProgress = _unseen) -> None:
+    def put_file(
+        self,
+        target: Target,
+        local_path: str,
+        remote_path: str,
+        on_progress: OnProgress = _unseen,
+        holds: bool = True,
+    ) -> None:
         """Copy a file to the target; it has been read when this returns. OSError for the local file.
 
-        If the target seems to have its content already, waits for the answer.
+        If the target seems to have its content already, waits for the answer. holds: multiplexer and target may keep
+        the content in memory for another file.
         """
-        filing.put(partial(self._ask, target), partial(self._defer, target), local_path, remote_path, on_progress)
+        ask, defer = partial(self._ask, target), partial(self._defer, target)
+        filing.put(ask, defer, local_path, remote_path, on_progress, holds=holds)
 
     def mkdtemp(self, target: Target, path: str, umask: int | None) -> None:
         """Make a folder that must not exist, and its missing parents."""

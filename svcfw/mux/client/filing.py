@@ -23,18 +23,20 @@ Ask = Callable[..., Any]
 Defer = Callable[[Request], None]
 
 
-def put(ask: Ask, defer: Defer, local_path: str, remote_path: str, on_progress: OnProgress) -> None:
+def put(
+    ask: Ask, defer: Defer, local_path: str, remote_path: str, on_progress: OnProgress, *, holds: bool = True
+) -> None:
     """Send a file; it has been read when this returns. OSError for the local file, also if it was modified
-    meanwhile."""
+    meanwhile. holds: as of Client.put_file."""
     with open(local_path, 'rb', buffering=0) as file:
         before = os.fstat(file.fileno())
         mode = before.st_mode & 0o777
         head = _read(file, ops.HELD_BYTES + 1)
-        if len(head) <= ops.HELD_BYTES:
+        if len(head) <= ops.HELD_BYTES and (holds or not head):
             _check(file, before, len(head))
             defer(PutWhole(remote_path, mode, hashlib.sha256(head).digest(), head))
             on_progress(len(head), len(head))
-        elif not _is_there_already(ask, file, before, remote_path):
+        elif len(head) <= ops.HELD_BYTES or not _is_there_already(ask, file, before, remote_path):
             _stream(defer, file, before, head, remote_path, on_progress)
 
 

@@ -24,7 +24,7 @@ MAX_AGE_S = 300.0
 #: On one host. Beyond that the least recently used one ends when another one starts. More may be in use: a request that
 #: waited for one to end could wait for long, and there is never more than one for each fork.
 MAX_KEPT = 8
-#: For the end of contexts before a request. A healthy agent takes less (agent.DISMISS_S).
+#: For the end of contexts before a request. A healthy agent takes less (children.DISMISS_S).
 END_S = 10.0
 
 #: Modules that may end, change or look for processes of an account that their parameters name.

@@ -33,10 +33,12 @@ OnReady = Callable[[Error | None], None]
 #: Operations on which later failures must not depend go through the root's agent, which knows of its own failures.
 _FREE = (
     requests.Members, requests.Forget, requests.Content, requests.Drop, requests.Pass, requests.Grant,
-    requests.ChildInput, requests.End, requests.Anyway, requests.Dismiss, requests.Timed,
+    requests.ChildInput, requests.End, requests.Anyway, requests.Dismiss, requests.Timed, requests.Wipe,
 )  # fmt: skip
 #: Those whose fields are mostly text, and much the same each time.
 _TEXTS = (requests.Module, requests.Command)
+#: What reads the first sign of life; else agents would have to ask for it.
+_SILENCE = 'svcfw.agent.links.silence'
 _FACTS = {'home': str, 'user': str, 'uid': int, 'python': str, 'version': tuple, 'shell': str}
 
 
@@ -86,6 +88,8 @@ class Node:
         self.way = ''
         #: Names it to clients; never used again.
         self.key = telling.key(next(_numbers))
+        #: The interpreters for which it is ready for secrets.
+        self._for_secrets: set[tuple[str, ...]] = set()
         self.sent_bytes = 0  # of a root: bytes written to its link
         self.began_at = router.loop.clock()
         #: What keeps it from ending: requests by handle (operation, since when), holders, callbacks of `when_ready`.
@@ -175,12 +179,36 @@ class Node:
 
     def ask_for_life(self, on_answer: Callable[[Message], None]) -> None:
         """Ask the agent what it answers at once, and what counts for no use of it. A dead message counts as well."""
+        self._say(requests.Flush(), self.router.add_handler(on_answer, respondent=self.context, once=True))
+
+    def is_ready_for_secrets(self, interpreter: list[str], then: Callable[[], None]) -> bool:
+        """Whether its agent wipes memory, and has what modules are forked from; if not, `then()` is called once it has.
+
+        A process that is forked while a secret is in memory keeps it.
+        """
+        words = tuple(interpreter)
+
+        def ready(message: Message) -> None:
+            self.finish(handle)
+            self._for_secrets.add(words)
+            then()
+
+        if words in self._for_secrets:
+            return True
+        handle = self.request(0, requests.Wipe(interpreter), ready)
+        return False
+
+    def say_alive(self, silence_s: float, proof: bytes, expected: bytes) -> None:
+        """Tell the agent that the controller is there (requests.Alive); counts for no use of it either."""
         assert self.context is not None
-        handle = self.router.add_handler(on_answer, respondent=self.context, once=True)
-        request = self.router.codec.encode(requests.Flush().sent_by(0))
-        self.router.send(
-            Frame(self.context.id, self.router.own_id, self.router.own_id, handles.AGENT, handle, 0, request)
-        )
+        if not proof:
+            self.router.responder.push(self.context, [_SILENCE])
+        self._say(requests.Alive(silence_s, proof, expected), 0)
+
+    def _say(self, request: requests.Request, reply_to: int) -> None:
+        assert self.context is not None
+        encoded, own_id = self.router.codec.encode(request.sent_by(0)), self.router.own_id
+        self.router.send(Frame(self.context.id, own_id, own_id, handles.AGENT, reply_to, 0, encoded))
 
     def give_up(self, reason: str) -> None:
         """End it, whatever it was asked: it does not answer."""

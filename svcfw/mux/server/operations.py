@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from svcfw.agent import ops, requests
+from svcfw.agent import ops, private, requests
 from svcfw.core.stream import Stream
 from svcfw.core.wire.errors import CallError, ChannelError, Error, StartError
 from svcfw.mux import protocol
@@ -199,6 +199,7 @@ class Operations:
         def end(result: Any) -> None:
             exchange, self._exchange = self._exchange, None
             self._job_is_over()
+            self._wipe(node, content)
             if isinstance(result, StaleError):
                 self._session.step(raise_error, request, result)
                 return
@@ -216,6 +217,7 @@ class Operations:
                 self._session.deliver(request, protocol.RESULT, result)
             self._session.advance()
 
+        self._wipe(node, content)
         self._exchange = Exchange(node, self._session.id, self._session.stream, content, part, end)
         if offer is not None and node.context is not None:
             # What a command leaves running, as an async one does, may go on asking until the run ends.
@@ -240,7 +242,17 @@ class Operations:
             member_list = found_zip.member_list
             module.job.may_reuse = module.job.may_reuse and found_zip.may_reuse
             node.remote_cache.members(found_zip.contents)
+        if private.has_secrets(module.job):
+            carry_out = lambda: self._session.step(self._carry_out, request, node)  # noqa: E731
+            if not node.is_ready_for_secrets(module.job.interpreter, carry_out):
+                return
         self._ask(request, node, requests.Module(module.job, request.timeout_s, member_list), offered(module))
+
+    def _wipe(self, node: Node, content: requests.Request) -> None:
+        """After a task with no_log, and before it in what passes it on: have nothing left of it."""
+        if isinstance(content, requests.Module) and private.has_secrets(content.job):
+            for each in {node, node.root}:
+                each.tell(0, requests.Wipe([]))
 
 
 def offered(content: requests.Request) -> Offer | None:

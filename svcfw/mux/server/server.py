@@ -25,7 +25,7 @@ from svcfw.core.wire.errors import DecodeError, Error
 from svcfw.core.wire.link import Link
 from svcfw.mux import protocol, rundir
 from svcfw.mux.server import keeping, ssh_versions
-from svcfw.mux.server.health import logfile
+from svcfw.mux.server.health import heartbeat, logfile
 from svcfw.mux.server.health.watchdog import Watchdog
 from svcfw.mux.server.members import ModuleZips
 from svcfw.mux.server.node import Node
@@ -90,6 +90,7 @@ class Server:
         self._session_ids = itertools.count(1)  # 0 is the multiplexer itself
         self._idle_timeout_s = 60.0
         self._watchdog = Watchdog()
+        self._heartbeat = heartbeat.Heartbeat()
         self._is_tidy = True  # or there may be cycles of objects that hold what a session's requests did
         self._idle_since = self._started_at = self._loop.clock()
         self._path = rundir.socket_path(folder)
@@ -106,6 +107,7 @@ class Server:
         self._loop.watch(self._listener.fileno(), self._on_connect)
         self._loop.call_soon(self._look_for_idle)
         self._loop.call_soon(self._say_alive)
+        self._loop.call_soon(self._beat)
         self._loop.wait(self._over)
         self.router.close()
 
@@ -162,6 +164,11 @@ class Server:
         self._loop.call_later(ALIVE_S, self._say_alive)
         for session in list(self._sessions.values()):
             session.say_alive()
+
+    def _beat(self) -> None:
+        """A context notices by that if it is not wanted any more."""
+        self._loop.call_later(heartbeat.BEAT_S, self._beat)
+        self._heartbeat.beat((*self._roots.values(), *self._retired), self._idle_timeout_s)
 
     def session_over(self, session: Session) -> None:
         self._sessions.pop(session.id, None)

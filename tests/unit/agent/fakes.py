@@ -89,10 +89,15 @@ class FakeRouter:
         self.logged: list[str] = []
         self.on_end: list[Callable[[], None]] = []
         self.starters: set[Any] = set()
+        self.child_ids: set[int] = set()
+        self.ended_for: list[str] = []
         self.handler: Any = None
 
     def add_handler(self, function: Any, handle: int, policy: Any = None) -> None:
         self.handler = function
+
+    def shutdown(self, reason: str) -> None:
+        self.ended_for.append(reason)
 
     def on_shutdown(self, function: Callable[[], None]) -> None:
         self.on_end.append(function)

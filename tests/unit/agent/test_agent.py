@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from svcfw.agent import agent as module
-from svcfw.agent import ops, requests
+from svcfw.agent import children, ops, requests
 from svcfw.agent.agent import Agent
 from svcfw.agent.contents import MAX_KEPT
 from svcfw.agent.template import templates
@@ -579,7 +579,7 @@ def test_a_child_is_dismissed(served):
 
 
 def test_a_child_that_does_not_go_is_not_waited_for_for_ever(served, monkeypatch):
-    monkeypatch.setattr(module, 'DISMISS_S', 0)
+    monkeypatch.setattr(children, 'DISMISS_S', 0)
     served.router.starters.add(Starter(5))
     assert served.ask(ops.DISMISS, 5, session=0).replies == [None]
 
@@ -602,6 +602,32 @@ def test_but_it_does_not_wait_for_ever(served, monkeypatch):
     monkeypatch.setattr(module, 'END_S', 0.01)
     served.router.starters.add(Starter(5))
     served.agent._end()
+
+
+# -- a controller that is silent --------------------------------------------------------------------------------------
+
+
+def alive(proof, expected, silence_s=0.06):
+    return ops.ALIVE, silence_s, proof, sha256(expected)
+
+
+def test_a_context_ends_when_its_controller_is_silent(served):
+    served.tell(*alive(b'', b'first'))
+    served.router.until(lambda: served.router.ended_for, 'its end')
+    assert 'nothing was heard from the controller' in served.router.ended_for[0]
+
+
+def test_but_not_with_a_child_or_a_job(served, tmp_path):
+    served.tell(*alive(b'', b'first'))
+    message = served.ask(ops.COMMAND, '/bin/sh', f'until [ -e {tmp_path}/go ]; do sleep 0.01; done', b'', None, False)
+    for ids in ({9}, set()):
+        served.router.child_ids = ids
+        until = served.router.loop.clock() + 0.2
+        served.router.until(lambda until=until: served.router.loop.clock() > until)
+    assert not served.router.ended_for
+    (tmp_path / 'go').touch()
+    served.result(message)
+    served.router.until(lambda: served.router.ended_for, 'its end')
 
 
 # -- what is imported late -------------------------------------------------------------------------------------------

@@ -134,6 +134,13 @@ def test_parts_that_do_not_fit(message):
     assert file.getvalue() == b''
 
 
+@pytest.mark.parametrize('size', [1 << 40, 1 << 70])
+def test_a_message_makes_no_more_than_so_much_memory(size):
+    bomb = zlib.compress(bytes(LONGEST_HOLE_BYTES + 1))
+    with pytest.raises(TransferError):
+        place(io.BytesIO(), size).take(None, PACKED, bomb)
+
+
 def test_an_end_that_is_none():
     target = place(io.BytesIO(), 3)
     digest = hashlib.sha256(b'abc').digest()

@@ -31,9 +31,9 @@ class Talk:
         self.deferred.append((request.operation, request.values()))
         self.on_defer()
 
-    def put(self, path):
+    def put(self, path, **options):
         progress = []
-        filing.put(self.ask, self.defer, str(path), '/remote', lambda *each: progress.append(each))
+        filing.put(self.ask, self.defer, str(path), '/remote', lambda *each: progress.append(each), **options)
         return progress
 
 
@@ -56,6 +56,20 @@ def test_a_small_file_goes_whole(talk, tmp_path, size):
     digest = hashlib.sha256(content).digest()
     assert talk.deferred == [(protocol.PUT_WHOLE, ('/remote', 0o640, digest, content))]
     assert talk.asked == []
+
+
+def test_what_is_not_to_be_held_goes_in_parts_whatever_its_size(talk, tmp_path):
+    content = made(tmp_path / 'file', 100)
+    talk.put(tmp_path / 'file', holds=False)
+    digest = hashlib.sha256(content).digest()
+    assert [arguments[2:] for _, arguments in talk.deferred] == [
+        (content, ops.PUT_FIRST, b'', 0),
+        (b'', ops.PUT_LAST, digest, 100),
+    ]
+    talk.deferred.clear()
+    made(tmp_path / 'empty', 0)
+    talk.put(tmp_path / 'empty', holds=False)
+    assert [operation for operation, _ in talk.deferred] == [protocol.PUT_WHOLE]
 
 
 @pytest.mark.parametrize('size', [HELD + 1, 2 * HELD, 3 * HELD + 5])

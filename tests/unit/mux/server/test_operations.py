@@ -155,6 +155,15 @@ def test_members_are_asked_for_once(client):
     assert client.take() == [(protocol.RESULT, 2, (0, b'', b''))]
 
 
+def test_a_task_with_no_log_is_wiped_away_before_and_after(client):
+    job = module_job(params=b'{"_ansible_no_log": true}')
+    client.ask(ops.MODULE, *Module(job, 'z', None).values())
+    client.send(protocol.MEMBERS, (False, MEMBERS))
+    assert [told[:2] for told in client.node.told] == [(ops.WIPE, 0)]
+    client.node.answer((ops.DONE, 0, b'', b''))
+    assert client.node.told == [(ops.WIPE, 0, ([],))] * 2
+
+
 def test_an_interpreter_that_is_not_there(client):
     client.ask(ops.MODULE, *Module(source_job('', '/opt/python'), None, None).values())
     client.node.answer((ops.UNFIT, 'it is not there'))

@@ -165,3 +165,15 @@ def test_a_host_that_takes_nothing_is_given_up(root, is_retired, is_needed, limi
     root.router.loop.clock.now += 1
     look()
     assert closed == [f'h: it has taken nothing for {limit_s + 1:.0f} s. See whether it, or a disk there, hangs.']
+
+
+def test_a_node_is_asked_once_for_each_interpreter_before_it_gets_secrets(router, root):
+    root.adopt(root.context, FACTS)
+    sent, ready = len(router.sent), []
+    assert not root.is_ready_for_secrets(['/p'], lambda: ready.append(1))
+    assert router.sent[sent][1] == (ops.WIPE, 0, (['/p'],))
+    assert not ready
+    router.say(None)
+    assert ready == [1]
+    assert root.is_ready_for_secrets(['/p'], lambda: ready.append(2))
+    assert not root.is_ready_for_secrets(['/q'], lambda: ready.append(3))
