@@ -318,7 +318,9 @@ class TestLingering:
     ) -> None:
         monkeypatch.setattr('svcfw.core.loop.LINGER_S', LONG)
         loop.ensure_standby()
-        until_waiting(loop)
+        is_held, may_go = threading.Event(), threading.Event()
+        loop.call_soon(lambda: (is_held.set(), may_go.wait(LONG)))  # at the end of its turn it would call it as well
+        assert is_held.wait(LONG)
         called: list[str] = []
         assert loop.linger(lambda: called.append('it'))
         loop.busy = 2
@@ -327,6 +329,7 @@ class TestLingering:
             waiter.set()
             loop.wait(waiter)
             assert called == expected
+        may_go.set()
 
     def test_a_turn_counts_the_threads_that_it_wakes(self, loop: Loop) -> None:
         waiters = [Waiter(loop) for _ in range(3)]
