@@ -1,5 +1,7 @@
 """What is imported before the fork: kept for payloads with the same files, forgotten for others."""
 
+import os
+import selectors
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -98,3 +100,35 @@ def test_a_source_finds_none_of_it(scene: Scene) -> None:
     scene.preimport.ensure(module_job())
     scene.preimport.forget_all()
     assert not [name for name in sys.modules if name.partition('.')[0] == 'ansible']
+
+
+class TestSelecting:
+    """`run_command` of ansible-core may wait for output when there is nothing left to wait for."""
+
+    @pytest.fixture
+    def waited(self, monkeypatch: pytest.MonkeyPatch) -> list[float | None]:
+        """How long select() was asked to wait, once `ensure` has been called."""
+        waits: list[float | None] = []
+        for kind in (selectors.DefaultSelector, selectors.PollSelector):
+            monkeypatch.setattr(kind, 'select', lambda self, timeout=None: waits.append(timeout) or [])
+        scene = Scene()
+        scene.preimport.ensure(module_job())
+        scene.preimport.forget_all()
+        return waits
+
+    @pytest.mark.parametrize('kind', ['DefaultSelector', 'PollSelector'])
+    def test_core_does_not_wait_for_nothing(self, waited: list[float | None], kind: str) -> None:
+        text = f'import selectors\nwith selectors.{kind}() as one:\n    assert one.select(1) == []\n'
+        exec(text, {'__name__': BASIC})
+        exec(text, {'__name__': 'somebody.elses'})
+        with_something = text.replace('    assert', '    one.register(pipe, selectors.EVENT_READ)\n    assert')
+        readable, writable = os.pipe()
+        exec(with_something, {'__name__': BASIC, 'pipe': readable})
+        os.close(readable)
+        os.close(writable)
+        assert waited == [0, 1, 1]
+
+    def test_it_is_done_once(self, waited: list[float | None]) -> None:
+        before = selectors.PollSelector.select
+        Scene().preimport.ensure(module_job())
+        assert selectors.PollSelector.select is before
