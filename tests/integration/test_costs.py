@@ -94,7 +94,7 @@ def place(farm: Farm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Coun
 
 def test_bytes_of_a_first_ping(place: Counted) -> None:
     cost = place.play(*PING)
-    assert cost.there < 172 * KIB
+    assert cost.there < 174 * KIB
     assert cost.back < 6 * KIB
 
 
@@ -182,10 +182,10 @@ def imported(script: str) -> list[str]:
 def test_modules_that_a_worker_imports() -> None:
     """Beside ansible-core's, of whose own there are some 600 by then."""
     modules = imported(WORKER)
-    assert len(modules) <= 70, modules
+    assert len(modules) <= 73, modules
 
 
 def test_modules_that_a_multiplexer_imports_before_it_serves() -> None:
     modules = imported(MULTIPLEXER)
-    assert len(modules) <= 183, modules
+    assert len(modules) <= 186, modules
     assert not HEAVY & set(modules)

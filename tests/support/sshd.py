@@ -28,6 +28,7 @@ FIRST_PORT = 12000 + PORTS_OF_ONE * (WORKER % 16)
 PORTS = itertools.cycle(random.sample(range(FIRST_PORT, FIRST_PORT + PORTS_OF_ONE), PORTS_OF_ONE))
 
 # MaxStartups: the default refuses parallel logins beyond ten. UsePAM no: PAM wants root and the machine's own set-up.
+# SHLVL: so bash reads no ~/.bashrc; what a developer has there takes its time, and leaves locks when a test kills it.
 CONFIG = """\
 ListenAddress {host}:{port}
 HostKey {directory}/host_key
@@ -44,6 +45,7 @@ MaxStartups 1000:30:2000
 MaxSessions 1000
 LoginGraceTime 30
 LogLevel VERBOSE
+SetEnv SHLVL=1
 Subsystem sftp internal-sftp
 {extra}
 """

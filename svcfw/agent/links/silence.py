@@ -44,7 +44,9 @@ class Silence(object):
 
     def _look(self):
         self._looks += 1
-        if self._looks > LOOKS and not self._router.child_ids and not self._is_busy():
+        if self._router.child_ids or self._is_busy():
+            self._looks = 0  # what has just ended here is to be told, which may take the controller a while to hear
+        if self._looks > LOOKS:
             self._router.shutdown('nothing was heard from the controller for %d s' % self._silence_s)
         else:
             self._wait()

@@ -106,14 +106,12 @@ class TestSelecting:
     """`run_command` of ansible-core may wait for output when there is nothing left to wait for."""
 
     @pytest.fixture
-    def waited(self, monkeypatch: pytest.MonkeyPatch) -> list[float | None]:
+    def waited(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> list[float | None]:
         """How long select() was asked to wait, once `ensure` has been called."""
         waits: list[float | None] = []
         for kind in (selectors.DefaultSelector, selectors.PollSelector):
             monkeypatch.setattr(kind, 'select', lambda self, timeout=None: waits.append(timeout) or [])
-        scene = Scene()
         scene.preimport.ensure(module_job())
-        scene.preimport.forget_all()
         return waits
 
     @pytest.mark.parametrize('kind', ['DefaultSelector', 'PollSelector'])
@@ -128,7 +126,7 @@ class TestSelecting:
         os.close(writable)
         assert waited == [0, 1, 1]
 
-    def test_it_is_done_once(self, waited: list[float | None]) -> None:
+    def test_it_is_done_once(self, scene: Scene, waited: list[float | None]) -> None:
         before = selectors.PollSelector.select
-        Scene().preimport.ensure(module_job())
+        Preimport(scene.finder).ensure(module_job())
         assert selectors.PollSelector.select is before
