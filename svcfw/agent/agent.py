@@ -273,7 +273,7 @@ class Agent(object):
 
     def _alive(self, request):
         if self._silence is None:
-            self._silence = self._load('svcfw.agent.links.silence').Silence(self._router, self._programs.still_running)
+            self._silence = self._load('svcfw.agent.links.silence').Silence(self._router, self._programs.is_busy)
         self._silence.heard(request.silence_s, request.proof, request.expected)
 
     # -- programs

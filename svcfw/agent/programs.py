@@ -38,7 +38,7 @@ class Programs(object):
         self._commands = Commands(router.loop, is_lent)
         self._templates = Templates(router.loop)
         self._commands.on_sigchld = self._templates.reap
-        self._wiping = private.Wiping(router.loop, self.still_running)
+        self._wiping = private.Wiping(router.loop, self.is_busy)
 
     def add_members(self, sizes, packed):
         """Hold these contents: list of (digest, size), and all of them in this order, by zlib."""
@@ -132,8 +132,12 @@ class Programs(object):
         """End the templates and their last jobs. Returns whether (bool) they have ended."""
         return self._templates.end()
 
+    def is_busy(self):
+        """Whether anything runs whose end was not told yet (bool)."""
+        return self._commands.is_busy() or self._templates.is_busy()
+
     def still_running(self):
-        """Whether anything still runs (bool), checked now."""
+        """Whether anything still runs (bool), checked now. Only while ending: commands are not told."""
         # Call both: checking makes progress.
         return any([self._commands.still_running(), self._templates.still_running()])
 

@@ -66,6 +66,10 @@ class Commands(object):
                 del self._running[job]
                 job.exited(code)
 
+    def is_busy(self):
+        """Whether there is a command whose end was not told yet (bool)."""
+        return bool(self._running)
+
     def still_running(self):
         """Whether any command still runs (bool). Only while ending: jobs are not told."""
         for job, process in list(self._running.items()):

@@ -94,6 +94,10 @@ class Templates(object):
         """Reap templates that have ended."""
         self._ended = [template for template in self._ended if not template.reap()]
 
+    def is_busy(self):
+        """Whether there is a job whose end was not told yet (bool)."""
+        return bool(self._jobs)
+
     def still_running(self):
         """Whether any job still runs (bool), checked now."""
         for template in {template for _, template in self._jobs.values()}:

@@ -42,6 +42,17 @@ def test_looking_finds_groups_that_are_left(router, commands, run):
     router.until(lambda: not commands.still_running(), 'the end')
 
 
+def test_asking_whether_there_are_any_takes_no_end_from_its_job(commands, run):
+    """What has ended and was not told yet is still one."""
+    assert not commands.is_busy()
+    running = run('exit 4')
+    (process,) = commands._running.values()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert commands.is_busy()
+    assert running.result()[0] == 4
+    assert not commands.is_busy()
+
+
 def test_the_terminal_is_the_controlling_one(run):
     status, out, _ = run('exec 2>&1; : > /dev/tty && echo has one', tty=True).result()
     assert (status, out) == (0, b'has one\r\n')
