@@ -1,12 +1,13 @@
 """Folders, and small files, through a context between: each content crosses the long link once."""
 
 import concurrent.futures
+import contextlib
 import os
 import random
 import signal
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,28 @@ def put_all(targets: list[Context], folder: Path) -> list[Any]:
         return lambda: FileService.put_tree(targets[i], str(folder), str(folder.parent / f'copy {i}'))
 
     return at_once(*[put(i) for i in range(len(targets))])
+
+
+@contextlib.contextmanager
+def late_receivers(targets: list[Context], folder: Path, file: Path) -> Iterator[None]:
+    """Put both to `targets`, which are stopped until the end; then all has to arrive, as `late N` and `late file N`."""
+    pids = [target.call(there.process_id) for target in targets]
+    with concurrent.futures.ThreadPoolExecutor(2 * len(targets)) as threads:
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            late = [
+                threads.submit(put, target, str(source), str(folder.parent / f'{name} {i}'))
+                for put, source, name in ((FileService.put_tree, folder, 'late'), (FileService.put, file, 'late file'))
+                for i, target in enumerate(targets)
+            ]
+            yield
+            assert not any(each.done() for each in late)
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
+        for each in late:
+            each.result()
 
 
 @pytest.fixture(params=['local', '3.6', '3.13', 'ssh'])
@@ -223,26 +246,9 @@ class TestWhenItFails:
         total, targets = made_folder(folder), below(local, 22)
         small = tmp_path / 'small'
         small.write_bytes(b'small')
-        pids = [target.call(there.process_id) for target in targets[2:]]
         before = written()
-        with concurrent.futures.ThreadPoolExecutor(40) as threads:
-            for pid in pids:
-                os.kill(pid, signal.SIGSTOP)
-            try:
-                late = [
-                    threads.submit(FileService.put_tree, target, str(folder), str(tmp_path / f'late {i}'))
-                    for i, target in enumerate(targets[2:])
-                ] + [
-                    threads.submit(FileService.put, target, str(small), str(tmp_path / f'late small {i}'))
-                    for i, target in enumerate(targets[2:])
-                ]
-                assert [outcome['files'] for outcome in put_all(targets[:2], folder)] == [1655] * 2
-                assert not any(each.done() for each in late)
-            finally:
-                for pid in pids:
-                    os.kill(pid, signal.SIGCONT)
-            for each in late:
-                each.result()
+        with late_receivers(targets[2:], folder, small):
+            assert [outcome['files'] for outcome in put_all(targets[:2], folder)] == [1655] * 2
         assert written() - before < total + 22 * 100_000
         assert alike(folder, tmp_path / 'copy 1')
         assert alike(folder, tmp_path / 'late 19')
@@ -254,28 +260,11 @@ class TestWhenItFails:
         made_folder(folder, 50, 1)
         large = tmp_path / 'large'
         large.write_bytes(os.urandom(INLINE_BYTES + 1))
-        pids = [target.call(there.process_id) for target in targets[2:]]
-        with concurrent.futures.ThreadPoolExecutor(40) as threads:
-            for pid in pids:
-                os.kill(pid, signal.SIGSTOP)
-            try:
-                late = [
-                    threads.submit(FileService.put_tree, target, str(folder), str(tmp_path / f'late {i}'))
-                    for i, target in enumerate(targets[2:])
-                ] + [
-                    threads.submit(FileService.put, target, str(large), str(tmp_path / f'late large {i}'))
-                    for i, target in enumerate(targets[2:])
-                ]
-                wait_until(lambda: local.call(there.passing)[1] >= 18, seconds(20), 'all of them are served')
-                assert [outcome['files'] for outcome in put_all(targets[:2], folder)] == [58] * 2
-                assert not any(each.done() for each in late)
-            finally:
-                for pid in pids:
-                    os.kill(pid, signal.SIGCONT)
-            for each in late:
-                each.result()
+        with late_receivers(targets[2:], folder, large):
+            wait_until(lambda: local.call(there.passing)[1] >= 18, seconds(20), 'all of them are served')
+            assert [outcome['files'] for outcome in put_all(targets[:2], folder)] == [58] * 2
         assert alike(folder, tmp_path / 'late 17')
-        assert same(large, tmp_path / 'late large 17')
+        assert same(large, tmp_path / 'late file 17')
 
     @pytest.mark.parametrize('victim', [0, 2])
     def test_a_receiver_that_is_killed(self, local: Context, tmp_path: Path, victim: int) -> None:
