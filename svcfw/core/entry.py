@@ -145,7 +145,10 @@ class OnDemand(object):
         self._has_begun = False
         waiting, self._waiting = self._waiting, []
         for message, _ in waiting:
-            message.fail(failure)
+            if self._router.closed is None:
+                message.fail(failure)
+            else:
+                message.refuse(self._router.closed)
 
     def _hand_over(self, module):
         waiting, self._waiting = self._waiting, []

@@ -53,8 +53,8 @@ class Importer(object):
     def _fetch(self, fullname):
         try:
             self.accept(self._router.parent().request(handles.GET_MODULE, fullname))
-        except ChannelError:
-            return
+        except ChannelError as e:
+            raise ImportError('%s was not fetched: %s' % (fullname, e))
         if fullname not in self.sources:
             self._absent.add(fullname)
 

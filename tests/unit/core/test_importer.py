@@ -3,8 +3,10 @@
 import subprocess
 import sys
 import textwrap
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +14,8 @@ import pytest
 from svcfw.boot.rights import MAX_REFUSED
 from svcfw.core import handles
 from svcfw.core.context import Context
-from svcfw.core.wire.errors import CallError
+from svcfw.core.importer import Importer
+from svcfw.core.wire.errors import CallError, ChannelError
 from svcfw.program.router import Router
 from tests.support import called, children
 from tests.support.children import LONG
@@ -33,6 +36,7 @@ def asked(router: Router) -> list[str]:
 
 
 Write = Callable[..., None]
+ZIPPED = zlib.compress(b'VALUE = 1\n')
 
 
 @pytest.fixture
@@ -340,3 +344,27 @@ class TestPrograms:
                 'os.execv(sys.executable, [sys.executable, "/dev/fd/9"])\n'
             )]  # fmt: skip
         assert 'not started from a file' in self.run(tmp_path, *arguments)
+
+
+class TestWhileTheContextEnds:
+    def test_an_import_says_why_it_fails_and_may_be_tried_again(self) -> None:
+        class Loader:
+            sources: dict[str, Any] = {}
+
+            def find_spec(self, fullname: str) -> Any:
+                return self.sources.get(fullname)
+
+        answers: list[Any] = [ChannelError('child was told to shut down'), [('ctlate', False, 'ctlate.py', ZIPPED)]]
+
+        def request(handle: int, name: str) -> Any:
+            answer = answers.pop(0)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        parent = SimpleNamespace(request=request)
+        router: Any = SimpleNamespace(parent=lambda: parent, add_handler=lambda *args, **options: None)
+        importer = Importer(router, Loader())
+        with pytest.raises(ImportError, match='ctlate was not fetched: child was told to shut down'):
+            importer.find_spec('ctlate')
+        assert importer.find_spec('ctlate') == ('<svcfw>/ctlate.py', b'VALUE = 1\n', False)

@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -52,6 +53,19 @@ def until_waiting(loop: Loop, drivers: int = 1, followers: int = 0) -> None:
             return
         ended.wait(0.001)
     raise AssertionError(f'{loop._driver=} {len(loop._followers)=}')
+
+
+@contextmanager
+def held(loop: Loop) -> Iterator[None]:
+    """The standby drives, and is in the middle of a turn: at its end it would flush what lingers."""
+    loop.ensure_standby()
+    is_held, may_go = threading.Event(), threading.Event()
+    loop.call_soon(lambda: (is_held.set(), may_go.wait(LONG)))
+    assert is_held.wait(LONG)
+    try:
+        yield
+    finally:
+        may_go.set()
 
 
 def until(loop: Loop, seconds: float = LONG) -> float:
@@ -286,15 +300,14 @@ class TestLingering:
 
     def test_it_ends_when_a_thread_begins_to_wait(self, loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr('svcfw.core.loop.LINGER_S', LONG)
-        loop.ensure_standby()
-        until_waiting(loop)
-        called: list[int] = []
-        assert loop.linger(lambda: called.append(threading.get_ident()))
-        assert not called
-        waiter = Waiter(loop)
-        waiter.set()
-        loop.wait(waiter)
-        assert called == [threading.get_ident()]
+        with held(loop):
+            called: list[int] = []
+            assert loop.linger(lambda: called.append(threading.get_ident()))
+            assert not called
+            waiter = Waiter(loop)
+            waiter.set()
+            loop.wait(waiter)
+            assert called == [threading.get_ident()]
 
     def test_it_ends_by_itself(self, loop: Loop) -> None:
         loop.ensure_standby()
@@ -317,19 +330,15 @@ class TestLingering:
         self, loop: Loop, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr('svcfw.core.loop.LINGER_S', LONG)
-        loop.ensure_standby()
-        is_held, may_go = threading.Event(), threading.Event()
-        loop.call_soon(lambda: (is_held.set(), may_go.wait(LONG)))  # at the end of its turn it would call it as well
-        assert is_held.wait(LONG)
-        called: list[str] = []
-        assert loop.linger(lambda: called.append('it'))
-        loop.busy = 2
-        for expected in ([], ['it']):
-            waiter = Waiter(loop)
-            waiter.set()
-            loop.wait(waiter)
-            assert called == expected
-        may_go.set()
+        with held(loop):
+            called: list[str] = []
+            assert loop.linger(lambda: called.append('it'))
+            loop.busy = 2
+            for expected in ([], ['it']):
+                waiter = Waiter(loop)
+                waiter.set()
+                loop.wait(waiter)
+                assert called == expected
 
     def test_a_turn_counts_the_threads_that_it_wakes(self, loop: Loop) -> None:
         waiters = [Waiter(loop) for _ in range(3)]

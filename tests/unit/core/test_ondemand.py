@@ -107,3 +107,14 @@ def test_the_next_call_tries_again(family: Family, above: Context) -> None:
     router.extensions = {handles.CALL_SERVICE: SLOW}
     importable.gate.set()
     assert above.call_service(importable.Plain, 'echo', value=2) == 2
+
+
+def test_a_call_that_meets_the_end_is_told_so(family: Family, above: Context, starter: OnDemand) -> None:
+    """Then its import fails, for what it lacks is not fetched any more."""
+    router = family.child.router
+    reply = above.call_service_async(importable.Plain, 'echo', value=1)
+    assert importable.begun.wait(LONG)
+    router.closed = 'child was told to shut down'
+    family.child.do(lambda: starter._give_up(CallError('ImportError', 'it was not fetched', '')))
+    with pytest.raises(ChannelError, match='told to shut down'):
+        reply.get(LONG)
