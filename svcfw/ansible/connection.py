@@ -19,7 +19,7 @@ from ansible.plugins.connection import ssh
 from ansible.utils.display import Display
 
 from svcfw.agent.warm.job import Condition
-from svcfw.ansible import agent_keys, become, definitions, here, options, shell_commands
+from svcfw.ansible import agent_keys, become, definitions, here, options, shell_commands, ssh_environment
 from svcfw.ansible.deferred import DeferredOperations
 from svcfw.ansible.errors import translate
 from svcfw.ansible.options import played, text
@@ -62,6 +62,7 @@ class Connection(ssh.Connection):
         self._deferred = DeferredOperations(self._session)
         self._modules_python: str | None = None
         self._agent_digest = functools.cache(agent_keys.digest)
+        self._sending = functools.cache(ssh_environment.sending)
         self._link: bytes | None = None
         self.task_variables: Any = None  # of the present task
         self._judged_link: bytes | None = None
@@ -218,6 +219,7 @@ class Connection(ssh.Connection):
     def reset(self) -> None:
         """End the context, so that the next command logs in again. Also called in the main process."""
         self._connect()
+        self._deferred.forget_homes()
         had_context = False
         if not self._is_stock:
             try:
@@ -300,7 +302,7 @@ class Connection(ssh.Connection):
             if self._account_here is not None and hasattr(self._play_context, 'remote_user'):
                 self._play_context.remote_user = self._account_here  # for actions that go by that
             self._session.retries = int(self.get_option('reconnection_retries'))
-            self._link = options.encode_link(self, agent_digest=self._agent_digest)
+            self._link = options.encode_link(self, agent_digest=self._agent_digest, sending=self._sending)
             if self._link != self._judged_link:
                 self._judged_link = self._link
                 self._judge()
@@ -325,7 +327,7 @@ class Connection(ssh.Connection):
     def _target(self, child: Any = None) -> Target:
         timeout_s = options.connect_timeout_s(self)
         if self._link is None:  # reading an option may set it on 2.16
-            self._link = options.encode_link(self, agent_digest=self._agent_digest)
+            self._link = options.encode_link(self, agent_digest=self._agent_digest, sending=self._sending)
         return Target(link=self._link, become=child, timeout_s=timeout_s)
 
     def _blocking(self, operation: Callable[[], Value], local_path: str = '') -> Value:

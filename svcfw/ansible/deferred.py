@@ -8,6 +8,7 @@ login account, then grants access by ACLs, chown or worse, which many hosts do n
 """
 
 import posixpath
+import time
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -21,6 +22,8 @@ Answer = tuple[int, bytes, bytes]
 _DONE: Answer = (0, b'', b'')
 # Directories in which every account can make one. Elsewhere the other account may lack permission.
 _FOR_ALL = frozenset({'/tmp', '/var/tmp'})
+#: How long the answer where a home is holds. Core asks for each item of a loop, and for the same folder again.
+HOME_HOLDS_S = 1.0
 
 
 class Other(NamedTuple):
@@ -45,6 +48,12 @@ class DeferredOperations:
         self._directories: dict[str, _Directory] = {}
         #: Whether `~` may be what it was when the context started.
         self.takes_known_home = False
+        #: Homes by context and `~name`, with the time when they were asked for.
+        self._homes: dict[tuple[Target, str], tuple[str, float]] = {}
+
+    def forget_homes(self) -> None:
+        """Something has run that can change accounts."""
+        self._homes.clear()
 
     def perform(self, operation: Operation, target: Target, other: Callable[[], Other | None]) -> Answer | None:
         """The answer that the shell command would give; None if it has to be run.
@@ -131,7 +140,12 @@ class DeferredOperations:
             facts = self._session.call(target, lambda client: client.facts(target))
             if name in ('~', f'~{facts["user"]}'):
                 return str(facts['home'])
-        return self._session.call(target, lambda client: client.expand_user(target, name))
+        home, asked_at = self._homes.get((target, name), ('', 0.0))
+        if not home or time.monotonic() - asked_at >= HOME_HOLDS_S:
+            asked_at = time.monotonic()
+            home = self._session.call(target, lambda client: client.expand_user(target, name))
+            self._homes[target, name] = home, asked_at
+        return home
 
     def _find(self, path: str) -> _Directory | None:
         """The directory made here that `path` is or is in, as a normalised path."""

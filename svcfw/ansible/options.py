@@ -31,6 +31,7 @@ _AGENT_SOCKET = 'SSH_AUTH_SOCK'
 _AUTHENTICATING_VARIABLES = (_AGENT_SOCKET, 'KRB5CCNAME')
 
 AgentDigest = Callable[[str], bytes | None]
+SendingOf = Callable[[tuple[str, ...]], ssh_environment.Sending]
 
 # Set by a shell about itself: different in each one, and useless to what it starts.
 _OF_NO_MEANING = frozenset({'_', 'OLDPWD'})
@@ -49,12 +50,14 @@ def played(plugin: Any, name: str, default: Any = None) -> Any:
 
 
 def encode_link(
-    plugin: Any, environ: Mapping[str, str] = os.environ, agent_digest: AgentDigest = agent_keys.digest
+    plugin: Any,
+    environ: Mapping[str, str] = os.environ,
+    agent_digest: AgentDigest = agent_keys.digest,
+    sending: SendingOf = ssh_environment.sending,
 ) -> bytes:
     """The link of a connection plugin with its options set. Takes some 150 us: the caller keeps it until they change.
 
-
-    agent_digest: agent_keys.digest, or the same with a cache.
+    agent_digest: agent_keys.digest, or the same with a cache; sending: ssh_environment.sending likewise.
     The order of the keys is part of the format. Raises AnsibleOptionsError for an invalid option.
     """
     common_args, extra_args = (_words(plugin, name) or [] for name in ('ssh_common_args', 'ssh_extra_args'))
@@ -67,7 +70,7 @@ def encode_link(
     transport = text(plugin.get_option('svcfw_transport'))
     ssh_words = [*(ssh_args or ()), *common_args, *extra_args]
     folder = _folder(plugin, transport) if has_user_args or transport == specs.LOCAL else None
-    shaping, set_by_config = _shaping_environment(transport, ssh_words, environ, folder)
+    shaping, set_by_config = _shaping_environment(transport, ssh_words, environ, folder, sending)
     # After the key that the plugin itself may have put there.
     agent, identities = _identities(ssh_words, environ, agent_digest)
     return _encode({
@@ -101,7 +104,7 @@ def _folder(plugin: Any, transport: str) -> str:
 
 
 def _shaping_environment(
-    transport: str, ssh_words: list[str], environ: Mapping[str, str], folder: str | None
+    transport: str, ssh_words: list[str], environ: Mapping[str, str], folder: str | None, sending: SendingOf
 ) -> tuple[dict[str, str], list[str]]:
     """The environment variables that a module finds on the target, and those that ssh's configuration adds.
 
@@ -113,8 +116,8 @@ def _shaping_environment(
         return {name: found[name] for name in sorted(found) if name not in _OF_NO_MEANING}, []
     if transport == specs.PARAMIKO:
         return {}, []
-    sending = ssh_environment.sending(ssh_words)
-    return sending.of(environ), list(sending.assignments)
+    sent = sending(tuple(ssh_words))
+    return sent.of(environ), list(sent.assignments)
 
 
 def _shown_folder(folder: str, inherited: str | None) -> str:

@@ -30,6 +30,9 @@ from svcfw.core.wire.errors import StartError
 from svcfw.mux.client.client import Become, Result, Target
 from svcfw.mux.offer import Offer
 
+#: What core's `copy` and `template` run for each item; other modules, and commands, may change where a home is.
+_LEAVE_HOMES = frozenset({'ansible.modules.copy', 'ansible.modules.stat'})
+
 #: Exit status, stdout, stderr.
 Answer = tuple[int, bytes, bytes]
 
@@ -158,6 +161,7 @@ class Commands:
         if result is None:
             if in_data is not None:
                 self.require_no_condition()
+            self._deferred.forget_homes()
             if in_data is None:
                 self._told.way('L2, commands that are no modules run as they are')
             tty = self._wants_tty(in_data, sudoable)
@@ -195,11 +199,14 @@ class Commands:
             more = {**_given(offered), **self._process(found.fqn)}
             if self._condition is not None:
                 more['condition'] = self._condition
+            if found.fqn not in _LEAVE_HOMES:
+                self._deferred.forget_homes()
             result = self._session.call(target, lambda client: client.run_module(target, found, environment, **more))
             if self._plugin.get_option('svcfw_payload_cache'):
                 self._payloads.keep(found.fqn)
             return result
         self.require_no_condition()
+        self._deferred.forget_homes()
         python = payload.match_python_inner(inner)
         if python is not None:
             variables, words = python

@@ -12,6 +12,7 @@ Nothing here may log or show `params`: they hold the task's secrets.
 import ast
 import base64
 import binascii
+import functools
 import hashlib
 import io
 import re
@@ -208,7 +209,7 @@ def _payload(
     zip_data: bytes,
 ) -> Payload:
     text = zip_data[1:-1]
-    if zip_data[:1] not in (b"'", b'"') or zip_data[-1:] != zip_data[:1] or text.translate(None, _BASE64_ALPHABET):
+    if zip_data[:1] not in (b"'", b'"') or zip_data[-1:] != zip_data[:1] or not _is_base64(text):
         raise UnknownForm('a zip that is not base64')
     words = shebang[2:].decode('utf-8').strip()
     interpreter = tuple(shlex.split(words))
@@ -223,10 +224,21 @@ def _payload(
         profile=profile,
         secrets=secrets,
         rlimit_nofile=rlimit_nofile,
-        zip_id=hashlib.sha256(text).hexdigest(),
+        zip_id=_zip_id(text),
         zip_base64=text,
         shebang=words,
     )
+
+
+# The items of a loop have the same one or two.
+@functools.lru_cache(maxsize=2)
+def _is_base64(text: bytes) -> bool:
+    return not text.translate(None, _BASE64_ALPHABET)
+
+
+@functools.lru_cache(maxsize=2)
+def _zip_id(text: bytes) -> str:
+    return hashlib.sha256(text).hexdigest()
 
 
 def _literal_str(text: bytes) -> str:

@@ -56,6 +56,7 @@ class PayloadCache:
         self._kept = kept or Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache', 'svcfw', 'payloads')
         state_home = os.environ.get('XDG_STATE_HOME') or Path.home() / '.local' / 'state'
         self._key = key or Path(state_home, 'svcfw', 'payloads.key')
+        self._done: set[str] = set()
 
     def offer(self) -> None:
         """Copy cached payloads to the run's folder, once; remove them if core might now build something else."""
@@ -76,8 +77,9 @@ class PayloadCache:
 
     def keep(self, fqn: str) -> None:
         """Cache what core has built of the module `fqn` in this run."""
-        if self._run_folder is None or not fqn.startswith(_OWN_MODULES):
+        if self._run_folder is None or fqn in self._done or not fqn.startswith(_OWN_MODULES):
             return
+        self._done.add(fqn)
         try:
             state_name, *offered = (self._run_folder / _MARKER).read_text().split('\n')
             if not state_name:

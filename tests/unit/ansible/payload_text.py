@@ -30,3 +30,8 @@ PAYLOAD = '\n'.join([
     ')',
     '',
 ]).encode()  # fmt: skip
+
+
+def of_module(name: str) -> bytes:
+    """The same of another module of core."""
+    return PAYLOAD.replace(b'ping', name.encode())

@@ -8,9 +8,10 @@ from ansible.errors import (
     AnsibleError,
 )
 
+from svcfw.ansible import deferred
 from svcfw.mux.client.client import DeferredError, Result
 from tests.unit.ansible.connections import CHMOD, PYTHON, escalated, make_action, set_become
-from tests.unit.ansible.payload_text import PAYLOAD
+from tests.unit.ansible.payload_text import PAYLOAD, of_module
 
 
 def test_the_way_of_a_copied_file(action, mux):
@@ -31,6 +32,42 @@ def test_the_way_of_a_copied_file(action, mux):
         assert mux.named('chmod')[0][1:] == ([tmp, tmp + 'source'], 'u+rwx')
     assert mux.named('remove')[0][1:] == (tmp.rstrip('/'), True)
     assert action._connection._shell.tmpdir is None
+
+
+class TestWhereAHomeIs:
+    """Core asks for each item of a loop."""
+
+    def test_it_is_asked_for_once_while_only_files_are_copied(self, action, mux):
+        for _ in range(3):
+            tmp = action._make_tmp_path()
+            for module in ('stat', 'copy'):
+                action._connection.exec_command(PYTHON, in_data=of_module(module))
+            action._remove_tmp_path(tmp)
+        assert len(mux.named('expand_user')) == 1
+        assert len({call[1] for call in mux.named('mkdtemp')}) == 3
+
+    @pytest.mark.parametrize(
+        'run',
+        [
+            lambda connection: connection.exec_command(PYTHON, in_data=of_module('user')),
+            lambda connection: connection.exec_command(PYTHON, in_data=b'#!/usr/bin/python3\nprint(1)\n'),
+            lambda connection: connection.exec_command("/bin/sh -c 'usermod -d /new me'"),
+            lambda connection: connection.reset(),
+        ],
+    )
+    def test_it_is_asked_for_again_after_what_may_change_it(self, action, mux, run):
+        action._make_tmp_path()
+        run(action._connection)
+        action._make_tmp_path()
+        assert len(mux.named('expand_user')) == 2
+
+    def test_it_is_asked_for_again_after_a_while(self, action, mux, monkeypatch):
+        now = [100.0]
+        monkeypatch.setattr(deferred.time, 'monotonic', lambda: now[0])
+        action._make_tmp_path()
+        now[0] += deferred.HOME_HOLDS_S
+        action._make_tmp_path()
+        assert len(mux.named('expand_user')) == 2
 
 
 def test_a_directory_for_another_account_is_made_filled_and_removed_by_that_account(unprivileged, mux):
