@@ -52,7 +52,7 @@ options:
       - name: ansible_svcfw_python
       - name: svcfw_python
   svcfw_idle_timeout:
-    description: Seconds after which the multiplexer, when nobody has used it, ends all its connections and itself.
+    description: Seconds after which a connection that no task has used is ended, and the multiplexer if it has none.
     type: int
     default: 60
     env:

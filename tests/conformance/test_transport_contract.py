@@ -1,4 +1,4 @@
-"""What every transport promises (svcfw/transport/__init__.py), asked of each of them over real servers."""
+"""What every transport promises (svcfw/transport/contract.py), asked of each of them over real servers."""
 
 import contextlib
 import os

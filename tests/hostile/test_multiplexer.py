@@ -94,8 +94,7 @@ def test_one_hostile_host_harms_nobody(mux: Mux, monkeypatch: pytest.MonkeyPatch
     grown = resident_bytes(client.mux_pid) - before
     medians = ', '.join(f'{usual_s * 1000:.1f} -> {flooded_s * 1000:.1f} ms' for usual_s, flooded_s in rounds)
     print(
-        f'{behaviour}: {medians}, '
-        f'memory +{grown / MiB:.1f} MiB, log {log_bytes(mux) / 1024:.0f} KiB in {took_s:.1f} s'
+        f'{behaviour}: {medians}, memory +{grown / MiB:.1f} MiB, log {log_bytes(mux) / 1024:.0f} KiB in {took_s:.1f} s'
     )
     for pid in mux.processes('peer.py'):
         os.kill(pid, signal.SIGKILL)  # or its end would be waited for

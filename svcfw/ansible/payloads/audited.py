@@ -2,7 +2,7 @@
 
 A module is in the table when its source was read for what it leaves behind in its process, and it runs there again and
 again with the results of a new process (tests/differential). What the table does not know is found by the comparison
-after each run (svcfw/agent/warm/snapshot.py); both have to agree.
+after each run (svcfw/agent/warm/reuse/snapshot.py); both have to agree.
 """
 
 import hashlib
