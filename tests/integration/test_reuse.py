@@ -71,7 +71,8 @@ def job(line: str, module: str, python: str, arguments: dict[str, Any], *, reuse
     parameters['ANSIBLE_MODULE_ARGS'] = {**own, **arguments}
     made.interpreter, made.params = [python], json.dumps(parameters).encode()
     made.member_list = hashlib.sha256(repr(found.members).encode()).digest()
-    made.can_rehearse, made.may_reuse = reuse, reuse and module in audited.MODULES
+    made.can_rehearse = reuse
+    made.may_reuse = reuse and audited.may_reuse(f'ansible.modules.{module}', made.params)
     return made, contents
 
 
@@ -109,6 +110,36 @@ def test_a_module_runs_again_and_again_in_one_process(line: str, version: str, m
     assert [run.ran[0] > 1 for run in runs[-3:]] == [True] * 3
     fresh = payloads.run_warm([job(line, module, python, arguments, reuse=False)] * 2, python, BASE_ENV, tmp_path)
     assert _comparable(runs[-1], tmp_path) == _comparable(fresh[-1], tmp_path)
+
+
+@pytest.mark.parametrize(('line', 'version'), CORES)
+@pytest.mark.parametrize('module', ['assemble', 'blockinfile', 'copy', 'lineinfile', 'replace'])
+def test_no_backup_takes_the_place_of_another(line: str, version: str, module: str, tmp_path: Path) -> None:
+    """Their names are made of a second and the number of the process."""
+    python = need_python(version)
+    fill(tmp_path)
+    place = tmp_path / {'assemble': 'assembled', 'copy': 'copied'}.get(module, 'lines')
+    place.write_text('1 2 3 4 5\n')
+    changes: dict[str, Any] = {
+        'assemble': lambda n: {'src': f'{{0}}/parts{n}', 'dest': '{0}/assembled'},
+        'blockinfile': lambda n: {'path': '{0}/lines', 'block': f'text {n}'},
+        'copy': lambda n: {'src': f'{{0}}/parts{n}/a', 'dest': '{0}/copied', 'remote_src': True},
+        'lineinfile': lambda n: {'path': '{0}/lines', 'line': f'line {n}'},
+        'replace': lambda n: {'path': '{0}/lines', 'regexp': str(n), 'replace': 'x'},
+    }
+    for number in range(1, 6):
+        (tmp_path / f'parts{number}').mkdir()
+        (tmp_path / f'parts{number}/a').write_text(f'{number}\n')
+    runs = payloads.run_warm(
+        [
+            job(line, module, python, {**in_folder(changes[module](number), tmp_path), 'backup': True}, reuse=True)
+            for number in range(1, 6)
+        ],
+        python, BASE_ENV, tmp_path,
+    )  # fmt: skip
+    assert [run.result['changed'] for run in runs] == [True] * 5
+    backups = [path for path in tmp_path.iterdir() if path.name.endswith('~')]
+    assert len({path.read_text() for path in backups}) == 5
 
 
 @pytest.mark.parametrize(('line', 'version'), CORES)

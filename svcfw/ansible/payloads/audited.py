@@ -6,6 +6,7 @@ after each run (svcfw/agent/warm/reuse/snapshot.py); both have to agree.
 """
 
 import hashlib
+import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -68,6 +69,24 @@ def line(version: str) -> str:
 def knows(fqn: str) -> bool:
     """Whether the module with this name in a payload ('ansible.modules.ping') is in the table, if it is core's own."""
     return fqn.startswith(_OWN) and fqn[len(_OWN) :] in MODULES
+
+
+def may_reuse(fqn: str, params: bytes) -> bool:
+    """Whether a run of it may share a process with others. params: JSON text of its payload.
+
+    Not one that makes a backup: its name is made of the process's number and the second, so that of two in one second
+    the second would overwrite the first.
+    """
+    return knows(fqn) and not _makes_backup(params)
+
+
+def _makes_backup(params: bytes) -> bool:
+    if b'"backup"' not in params:
+        return False
+    try:
+        return json.loads(params)['ANSIBLE_MODULE_ARGS'].get('backup') not in (None, False)
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return True
 
 
 def is_core(members: Iterable[tuple[str, bytes, bytes]]) -> bool:

@@ -196,7 +196,7 @@ class Commands:
         if matched is not None:
             found, environment = matched
             self._told.level('L0', 'modules run from memory')
-            more = {**_given(offered), **self._process(found.fqn)}
+            more = {**_given(offered), **self._process(found)}
             if self._condition is not None:
                 more['condition'] = self._condition
             if found.fqn not in _LEAVE_HOMES:
@@ -217,14 +217,13 @@ class Commands:
         self._told.level('L2', 'input for something else than a Python without arguments')
         return None
 
-    def _process(self, fqn: str) -> dict[str, Any]:
+    def _process(self, module: payload.Payload) -> dict[str, Any]:
         """How a module may run: in a process forked ahead, in one that has run others."""
         is_wanted = self._plugin.get_option('svcfw_reuse') and audited.knows_core(core_version)
-        is_known = audited.knows(fqn)
         return {
             'can_rehearse': is_wanted,
-            'may_reuse': is_wanted and is_known,
-            'is_core': audited.is_core if is_known else None,
+            'may_reuse': is_wanted and audited.may_reuse(module.fqn, module.params),
+            'is_core': audited.is_core if audited.knows(module.fqn) else None,
         }
 
     def require_no_condition(self) -> None:

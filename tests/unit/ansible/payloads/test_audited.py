@@ -28,6 +28,17 @@ OWN = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ('backup', 'expected'),
+    [('{}', True), ('{"backup": false}', True), ('{"backup": null}', True), ('{"backup": true}', False),
+     ('{"backup": "yes"}', False), ('{"block": "\\"backup\\""}', True), ('["backup"]', False)],
+)  # fmt: skip
+def test_what_makes_a_backup_has_a_process_of_its_own(backup: str, expected: bool) -> None:
+    params = f'{{"ANSIBLE_MODULE_ARGS": {backup}}}'.encode()
+    assert audited.may_reuse('ansible.modules.blockinfile', params) is expected
+    assert not audited.may_reuse('ansible.modules.setup', params)
+
+
 def test_core_s_own_files() -> None:
     assert audited.is_core(OWN)
 
