@@ -78,6 +78,7 @@ def test_a_main_function_is_not_run_by_an_import_so_all_of_it_stays(text: str) -
     [
         'run()\n',
         'import svcfw\n@svcfw.main\ndef run(router): pass\n',
+        'import svcfw\n@svcfw.other()\ndef run(router): pass\n',
         'import other\n@other.main()\ndef run(router): pass\n',
         'from .svcfw import main\n@main()\ndef run(router): pass\n',
         'def outer():\n    if __name__ == "__main__":\n        run()\n',
