@@ -106,6 +106,7 @@ def test_the_first_kind_of_prompt_that_fits(line: str, kind: str | None, what: s
         ('ssh-keygen -f "/home/b b/.ssh/known_hosts" -R "[a]:22"', True),
         ('ssh-keygen -f "/k" -R "a"; rm -rf /', False),
         ('ssh-keygen -f "/k" -R "$(id)"', False),
+        ('ssh-keygen -f "/k$(id)" -R "a"', False),
         ('rm -f "/k"', False),
     ],
 )
