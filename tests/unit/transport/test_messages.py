@@ -34,7 +34,7 @@ SAID = [
     ('bob@a: Permission denied (publickey,password).', 'login refused; the server accepts publickey,password'),
     ('Unable to negotiate with a: no matching cipher found', 'ssh here and the server have no algorithm in common'),
     ('/etc/ssh/x: line 3: Bad configuration option: y', 'ssh does not accept its settings: /etc/ssh/x: line 3'),
-    ('stdio forwarding failed\nConnection closed by UNKNOWN port 65535', 'the connection by way of a jump host'),
+    ('stdio forwarding failed\nConnection closed by 192.0.2.1 port 22', 'the connection by way of a jump host'),
     ('Connection reset by 192.0.2.1 port 22', 'the server hung up before the login (Connection reset by'),
     ('This account is currently not available.', 'the account may not run commands: This account'),
 ]
