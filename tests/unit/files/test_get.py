@@ -1,4 +1,4 @@
-"""What a client takes of a context's word on a file, and where the content comes from; the messages are in its place."""
+"""What a client takes of a context's word on a file, and where the content comes from."""
 
 import errno
 import hashlib
@@ -184,7 +184,9 @@ def test_memory_has_a_bound_of_its_own(remote, monkeypatch):
     assert got(remote, max_bytes=7)[0] == CONTENT
 
 
-def test_a_disk_that_has_no_room_is_named(remote, tmp_path, monkeypatch):
+@pytest.mark.parametrize('content', [None, CONTENT])
+def test_a_disk_that_has_no_room_is_named(remote, tmp_path, monkeypatch, content):
+    remote.look.update(digest=SHA256, content=content)
     path = str(tmp_path / 'file')
     monkeypatch.setattr(module, 'room_for', lambda path: 6)
     with pytest.raises(OSError, match='No space left') as caught:
