@@ -12,7 +12,7 @@ from svcfw.service.errors import TransferError
 from tests.support.contents import FakeReader
 from tests.support.routers import open_fds
 
-FILES = {'a': b'one', 'folder/b': b'two' * 1000, 'folder/c': b'', 'd': bytes(100) + b'end'}
+FILES = {'a': b'one', 'folder/b': b'two' * 1000, 'folder/c': b'', 'd': bytes(5000)}
 
 
 @pytest.fixture
@@ -116,6 +116,11 @@ class TestFeed:
         numbers, feed = numbered(folder), Feed(folder)
         feed.want([numbers['a'], numbers['folder/b']])
         assert feed.next(10, 0) == ('data', b'one' + FILES['folder/b'][:7])
+
+    def test_zeros_follow_what_was_before_them(self, folder):
+        numbers, feed = numbered(folder), Feed(folder)
+        feed.want([numbers['a'], numbers['d']])
+        assert [feed.next(1000, 0), feed.next(1000, 0)] == [('data', b'one'), ('zeros', 997)]
 
     def test_it_wakes_its_sender_for_every_request(self, folder):
         feed, sending = Feed(folder), Sending()
