@@ -91,15 +91,16 @@ def test_a_job_is_told_of_twice_and_says_the_rest_itself(agent: Agent) -> None:
 
 def test_a_signal_ends_the_job_that_it_is_for(agent: Agent, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / 'fifo')
+    fifo = os.open(tmp_path / 'fifo', os.O_RDWR)
     for job_id in (1, 2):
-        os.close(agent.run(job_id, source_job(f'open({str(tmp_path / "fifo")!r}).read()'))[0])
+        agent.run(job_id, source_job(f'open({str(tmp_path / "fifo")!r}, "rb", 0).read(1)'))
         assert agent.event()[:2] == (pipe.STARTED, job_id)
     agent.tell(pipe.KILL, struct.pack('>II', 3, signal.SIGKILL))
     agent.tell(pipe.KILL, struct.pack('>II', 1, signal.SIGKILL))
     assert agent.event() == (pipe.EXITED, 1, signal.SIGKILL)
-    with open(tmp_path / 'fifo', 'w'):  # which lets the other one go on
-        pass
+    os.write(fifo, b'x')  # which lets the other one go on
     assert agent.event() == (pipe.EXITED, 2, 0)
+    os.close(fifo)
 
 
 def test_a_job_that_cannot_be_started_fails_alone_and_says_why() -> None:
