@@ -35,7 +35,8 @@ class Agent:
         theirs.close()
         self.socket.settimeout(seconds(20))
         self._writer = pipe.PipeWriter(self.socket)
-        self._files = self.socket.makefile('rb')
+        self._events = self.socket.makefile('rb')
+        self._outputs: list[int] = []
 
     def tell(self, kind: int, body: bytes, *fds: int) -> None:
         self._writer.put(kind, body, fds)
@@ -47,10 +48,11 @@ class Agent:
         self.tell(pipe.RUN, pipe.pack_job(job_id, job), out[1], err[1])
         os.close(out[1])
         os.close(err[1])
+        self._outputs += [out[0], err[0]]
         return out[0], err[0]
 
     def read(self, size: int) -> bytes:
-        return self._files.read(size)
+        return self._events.read(size)
 
     def event(self) -> tuple[int, int, int]:
         """(kind, job id, value) of the next one."""
@@ -59,26 +61,49 @@ class Agent:
 
     def leave(self) -> int:
         """The agent is gone; the wait status of the template."""
-        self._files.close()
+        self._events.close()
         self.socket.close()
         fd = os.pidfd_open(self.pid)
         assert select.select([fd], [], [], seconds(20))[0], 'the template does not end'
         os.close(fd)
         return os.waitpid(self.pid, 0)[1]
 
+    def close(self) -> None:
+        self._events.close()
+        self.socket.close()
+        for fd in self._outputs:
+            os.close(fd)
+
 
 @pytest.fixture
-def agent() -> Iterator[Agent]:
-    made = Agent()
+def start() -> Iterator[Callable[..., Agent]]:
+    """As Agent; all are closed when the test is over."""
+    made: list[Agent] = []
+
+    def start(*args: Any, **options: Any) -> Agent:
+        made.append(Agent(*args, **options))
+        return made[-1]
+
+    yield start
+    for agent in made:
+        agent.close()
+
+
+@pytest.fixture
+def agent(start: Callable[..., Agent]) -> Iterator[Agent]:
+    made = start()
     yield made
     assert made.leave() == 0
 
 
 def all_of(fd: int) -> bytes:
     """Up to the end, which comes when nobody has the other end any more."""
-    assert select.select([fd], [], [], seconds(20))[0], 'it says nothing'
-    with open(fd, 'rb') as file:
-        return file.read()
+    found, piece = b'', b'-'
+    while piece:
+        assert select.select([fd], [], [], seconds(20))[0], f'no end after {found!r}'
+        piece = os.read(fd, 65536)
+        found += piece
+    return found
 
 
 def test_a_job_is_told_of_twice_and_says_the_rest_itself(agent: Agent) -> None:
@@ -103,7 +128,7 @@ def test_a_signal_ends_the_job_that_it_is_for(agent: Agent, tmp_path: Path) -> N
     os.close(fifo)
 
 
-def test_a_job_that_cannot_be_started_fails_alone_and_says_why() -> None:
+def test_a_job_that_cannot_be_started_fails_alone_and_says_why(start: Callable[..., Agent]) -> None:
     def refuse_once() -> None:
         fork = os.fork
 
@@ -113,7 +138,7 @@ def test_a_job_that_cannot_be_started_fails_alone_and_says_why() -> None:
 
         os.fork = refuse
 
-    agent = Agent(refuse_once)
+    agent = start(refuse_once)
     _, err = agent.run(1, source_job('print(1)'))
     assert agent.event() == (pipe.EXITED, 1, 1 << 8)
     assert all_of(err) == b'cannot start the module: [Errno 11] Resource temporarily unavailable\n'
@@ -128,9 +153,11 @@ def test_what_cannot_be_prepared_is_left_to_those_who_need_it(agent: Agent) -> N
     assert all_of(out) == b'2\n'
 
 
-def test_what_it_goes_by_is_announced_before_all_else(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_it_goes_by_is_announced_before_all_else(
+    start: Callable[..., Agent], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(server.site_state, 'watched', lambda: ['/a', os.fsdecode(b'/b\xff')])
-    agent = Agent(announces=True)
+    agent = start(announces=True)
     kind, _, size = agent.event()
     assert (kind, agent.read(size)) == (pipe.READY, b'/a\0/b\xff')
     assert agent.leave() == 0
@@ -138,7 +165,7 @@ def test_what_it_goes_by_is_announced_before_all_else(monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize('has_changed', [True, False])
 def test_a_module_is_not_run_by_what_is_not_on_the_disk_any_more(
-    monkeypatch: pytest.MonkeyPatch, has_changed: bool
+    start: Callable[..., Agent], monkeypatch: pytest.MonkeyPatch, has_changed: bool
 ) -> None:
     class Watch:
         def __init__(self, files: object) -> None:
@@ -148,7 +175,7 @@ def test_a_module_is_not_run_by_what_is_not_on_the_disk_any_more(
             return has_changed
 
     monkeypatch.setattr(server.site_state, 'Watch', Watch)
-    agent = Agent()
+    agent = start()
     agent.run(1, module_job())
     found = [agent.event()[0]]
     while found[-1] != pipe.EXITED:
@@ -158,11 +185,13 @@ def test_a_module_is_not_run_by_what_is_not_on_the_disk_any_more(
 
 
 @pytest.mark.parametrize('is_polite', [True, False])
-def test_the_end_of_the_agent_is_the_end_of_the_jobs(monkeypatch: pytest.MonkeyPatch, is_polite: bool) -> None:
+def test_the_end_of_the_agent_is_the_end_of_the_jobs(
+    start: Callable[..., Agent], monkeypatch: pytest.MonkeyPatch, is_polite: bool
+) -> None:
     monkeypatch.setattr(server, 'KILL_AFTER_S', seconds(1000) if is_polite else 0)
     handler = 'lambda *args: sys.exit("asked to end")' if is_polite else 'signal.SIG_IGN'
     text = f'import signal, sys\nsignal.signal(signal.SIGTERM, {handler})\nprint(1, flush=True)\nsignal.pause()'
-    agent = Agent()
+    agent = start()
     out, err = agent.run(1, source_job(text, sys.executable))
     assert os.read(out, 2) == b'1\n'
     assert agent.leave() == 0
