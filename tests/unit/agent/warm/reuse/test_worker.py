@@ -173,6 +173,7 @@ def test_members_come_before_the_run_that_needs_them_or_are_known_by_name(scene:
     template = Template(scene)
     template.add({'digest': 'content'})
     assert all_of(template.run(member_list='known')) == b"[({'digest': 'content'},)] ['members']\n"
+    assert [template.said(), template.said()] == [(pipe.OVER, 1), ran('')]
     assert template.leave() == 0
 
 
