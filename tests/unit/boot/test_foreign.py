@@ -56,7 +56,9 @@ def stripped(text: str) -> str:
 
 
 def test_a_programs_own_run_is_left_out_and_its_lines_keep_their_numbers() -> None:
-    text = 'x = 1\nif __name__ == "__main__":\n    run(\n        x)\nz = "a\fb"\nif "__main__" == __name__: run()\ny = 2\n'
+    text = (
+        'x = 1\nif __name__ == "__main__":\n    run(\n        x)\nz = "a\fb"\nif "__main__" == __name__: run()\ny = 2\n'
+    )
     assert stripped(text) == 'x = 1\n\n\n\nz = "a\fb"\n\ny = 2\n'
 
 

@@ -8,7 +8,7 @@ from svcfw.core.wire import limits
 from svcfw.core.wire.codec import Codec
 
 MIB = 1024 * 1024
-#: Python frames that a program may have used when it decodes: of the 1000 that an interpreter has unless told otherwise.
+#: Python frames that a program may have used when it decodes, of the 1000 that an interpreter has by default.
 FRAMES_IN_USE = 600
 #: The largest threshold to which glibc's malloc() goes by itself (mallopt(3), DEFAULT_MMAP_THRESHOLD_MAX).
 MALLOC_LEARNS_BYTES = 32 * MIB
