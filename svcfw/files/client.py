@@ -72,7 +72,11 @@ def put_tree(context, path, to, follow=False, preserves=True, owner=False, on_pr
     except BaseException:
         parts.close()
         raise
-    if type(answer) is not dict or type(answer.get('lacks_all')) is not bool or not leads_to(context, answer['into']):
+    if (
+        type(answer) is not dict
+        or type(answer.get('lacks_all')) is not bool
+        or not leads_to(context, answer.get('into'))
+    ):
         parts.close()
         raise malformed(context, to)
     parts.lacks_all = answer['lacks_all']

@@ -67,12 +67,18 @@ class Get(object):
             text = '%s: %s: it has %d bytes, and there may be %d: raise max_bytes'
             raise TransferError(text % (self._context, self._path, size, self._max_bytes))
 
+    def _require_size(self, look, size):
+        """TransferError if a content that is here, and that the other side says the file has, has another size."""
+        if size != look['size']:
+            raise malformed(self._context, self._path)
+
     def _write(self, look, file):
         store = self._transfers.store
         content = look['content']
         if content is None and look['digest'] is not None:
             content = store.get(look['digest'])
         if content is not None:
+            self._require_size(look, len(content))
             file.write(content)
         else:
             writer = FileObject(file, look['size'] <= HASHED_BYTES)
@@ -102,6 +108,7 @@ class Get(object):
                 writer.write(content)
                 finish(digest)
             elif digest is not None and store.holds(digest) and writer.fill(lambda fd: store.copy_to(digest, fd)):
+                self._require_size(look, writer.offset)
                 finish(digest)
             else:
                 self._fetch(look, writer, finish, look['token'])

@@ -241,7 +241,7 @@ class Holding(object):
 
         def begun(answer):
             lacks_all = answer.get('lacks_all') if type(answer) is dict else None
-            if type(lacks_all) is not bool or not leads_to(target, answer['into']):
+            if type(lacks_all) is not bool or not leads_to(target, answer.get('into')):
                 raise malformed(target, path)
 
             def schedule():

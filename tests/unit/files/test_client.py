@@ -79,7 +79,8 @@ def test_a_folder_goes_where_the_receiver_says(folder: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    'answer', [None, {}, {'lacks_all': 1}, {'lacks_all': True, 'into': Sender(Context(None, 6), 9)}]
+    'answer',
+    [None, {}, {'lacks_all': 1}, {'lacks_all': True}, {'lacks_all': True, 'into': Sender(Context(None, 6), 9)}],
 )
 def test_a_malformed_answer_directs_it_nowhere(folder: Any, answer: Any) -> None:
     with pytest.raises(TransferError, match='malformed answer'):
