@@ -167,8 +167,7 @@ class Connection(ssh.Connection):
             try:
                 answer = self._blocking(lambda: self._commands.execute(text(cmd), in_data or None, sudoable))
             except NeedsStock as exc:
-                if in_data:
-                    self._commands.require_no_condition()
+                self._commands.require_no_condition()
                 self._say_stock(exc)
             else:
                 self._told.ends(answer)

@@ -38,6 +38,7 @@ class Case:
 
 
 BECOME = {'become': True}
+AS_FILES = {'vars': {'ansible_pipelining': False}}
 OLD = 'echo old > {0}; chmod 640 {0}'
 SAME = "printf 'the same\\n' > {0}"
 CASES = [
@@ -47,6 +48,8 @@ CASES = [
     Case('of the same size', {}, "printf 'the sane\\n' > 'of the same size'"),
     Case('mode', {'mode': '0604'}, OLD.format('mode')),
     Case('mode alone', {'mode': '0604'}, SAME.format("'mode alone'")),
+    Case('mode alone, modules as files', {'mode': '0604'}, SAME.format("'mode alone, modules as files'"), AS_FILES),
+    Case('folder, modules as files', {}, "mkdir 'folder, modules as files'", AS_FILES),
     Case('symbolic', {'mode': 'u=rw,g=r,o='}, OLD.format('symbolic')),
     Case('preserved', {'mode': 'preserve'}, OLD.format('preserved')),
     Case('owned', {'owner': 'plain', 'group': 'other'}, OLD.format('owned'), BECOME),

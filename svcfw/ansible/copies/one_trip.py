@@ -26,7 +26,7 @@ from svcfw.ansible.payloads.commands import ConditionIgnored
 MAX_BYTES = 64 * 1024
 #: Stock's steps for one file go on as here.
 _KNOWN = ('_copy_file', '_execute_module', '_execute_remote_stat', '_transfer_file',
-          '_remove_tempfile_if_content_defined', '_is_become_unprivileged')  # fmt: skip
+          '_remove_tempfile_if_content_defined', '_is_become_unprivileged', '_is_pipelining_enabled')  # fmt: skip
 
 
 def _stock_class() -> Any:
@@ -134,6 +134,7 @@ class OneTrip(Stock):
                 and boolean(arguments.get('force', True), strict=False)
                 and not boolean(arguments.get('raw', False), strict=False)
                 and not self._is_become_unprivileged()
+                and self._is_pipelining_enabled('new')  # a module that goes as a file has no condition
                 and dest.startswith('/')
                 and not set('$\n\0') & set(dest)
                 and os.path.getsize(source) <= MAX_BYTES

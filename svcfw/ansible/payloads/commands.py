@@ -159,8 +159,7 @@ class Commands:
             self._told.level('L2', f'no warm interpreter: {exc}')
             result = None
         if result is None:
-            if in_data is not None:
-                self.require_no_condition()
+            self.require_no_condition()
             self._deferred.forget_homes()
             if in_data is None:
                 self._told.way('L2, commands that are no modules run as they are')

@@ -40,6 +40,8 @@ def test_nothing_that_knows_no_conditions_runs_on_one(connect, mux, data):
         connection.exec_command(PYTHON, in_data=data)
     with pytest.raises(ConditionIgnored), connection.on_condition(CONDITION):
         connection.exec_command('/usr/bin/perl', in_data=data)
+    with pytest.raises(ConditionIgnored), connection.on_condition(CONDITION):  # a module that was sent as a file
+        connection.exec_command("/bin/sh -c '/usr/bin/python3 /home/me/.ansible/tmp/AnsiballZ_copy.py'")
     assert not any(call[0].startswith('run_') for call in mux.calls)
     connection.exec_command(PYTHON, in_data=data)
     assert len([call for call in mux.calls if call[0].startswith('run_')]) == 1
