@@ -21,7 +21,7 @@ from svcfw.core.parent.relay import relay_of
 from svcfw.core.stream import Stream
 from svcfw.core.waiter import Waiter
 from svcfw.core.wire.codec import Codec
-from svcfw.core.wire.errors import DecodeError, Error
+from svcfw.core.wire.errors import DecodeError, Error, StartError
 from svcfw.core.wire.link import Link
 from svcfw.mux import protocol, rundir
 from svcfw.mux.server import keeping, ssh_versions
@@ -231,7 +231,10 @@ class Server:
         key = self._key(link)
         if key in self._failed or (key in self._roots and not self._roots[key].dead):
             return
-        node = self.root(link, timeout_s, environment, python, telling)
+        try:
+            node = self.root(link, timeout_s, environment, python, telling)
+        except StartError:  # of options that lead nowhere: the request that follows gets it
+            return
         node.is_unasked = True
         node.when_ready(lambda error: None)  # it is not idle before
 

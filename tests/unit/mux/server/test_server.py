@@ -281,6 +281,13 @@ def test_a_context_that_was_begun_is_that_of_the_first_request(running, roots):
     assert len(roots) == 1
 
 
+def test_options_that_lead_nowhere_are_the_first_requests_error(running, roots):
+    begin(running, 'r', host='')
+    with pytest.raises(StartError, match='not the name or address of a host'):
+        running.root(link(host=''), 10, {}, None, telling('r'))
+    assert not roots
+
+
 def test_its_failure_is_the_first_requests_and_no_later_one(running, roots):
     begin(running, 'r')
     fail(roots[0])
