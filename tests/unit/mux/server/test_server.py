@@ -282,9 +282,9 @@ def test_a_context_that_was_begun_is_that_of_the_first_request(running, roots):
 
 
 def test_options_that_lead_nowhere_are_the_first_requests_error(running, roots):
-    begin(running, 'r', host='')
+    begin(running, 'r', transport='ssh', host='')
     with pytest.raises(StartError, match='not the name or address of a host'):
-        running.root(link(host=''), 10, {}, None, telling('r'))
+        running.root(link(transport='ssh', host=''), 10, {}, None, telling('r'))
     assert not roots
 
 
