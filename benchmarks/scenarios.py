@@ -77,7 +77,9 @@ def contestants(core: Core) -> list[Contestant]:
         Contestant('ssh', 'ssh'),
         # Each task logs in: what a run costs that finds no master.
         Contestant('ssh+pipelining', 'ssh', (('ANSIBLE_PIPELINING', '1'),)),
-        Contestant('ssh without master', 'ssh', (('ANSIBLE_PIPELINING', '1'), ('ANSIBLE_SSH_ARGS', '-o ControlMaster=no'))),
+        Contestant(
+            'ssh without master', 'ssh', (('ANSIBLE_PIPELINING', '1'), ('ANSIBLE_SSH_ARGS', '-o ControlMaster=no'))
+        ),
         Contestant('mitogen', 'ssh', (('ANSIBLE_STRATEGY_PLUGINS', str(strategies)), quiet), 'mitogen_linear'),
         Contestant('svcfw', 'svcfw', enable=True, stays=True),
         Contestant('svcfw by strategy', '', (quiet,), 'svcfw_linear', enable=True, stays=True),
