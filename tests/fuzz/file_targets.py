@@ -71,7 +71,7 @@ def folders(data: bytes) -> None:
     """A folder as it arrives: whatever comes, nothing outside of it changes."""
     choices = Choices(data)
     place = _PLACE / 'folder'
-    shutil.rmtree(place, ignore_errors=True)
+    _remove(place)
     place.mkdir()
     (place / 'canary').write_bytes(b'sings')
     message: Any = SimpleNamespace(wants_reply=lambda: choices.byte() % 2 == 1, reply=lambda value: None)
@@ -87,6 +87,15 @@ def folders(data: bytes) -> None:
         pass
     assert set(os.listdir(place)) <= {'canary', 'target'}, os.listdir(place)
     assert (place / 'canary').read_bytes() == b'sings'
+
+
+def _remove(place: Path) -> None:
+    """Also folders whose mode keeps out who is not root."""
+    for folder, names, _ in os.walk(place):
+        for name in names:
+            if not os.path.islink(f'{folder}/{name}'):
+                os.chmod(f'{folder}/{name}', 0o700)
+    shutil.rmtree(place, ignore_errors=True)
 
 
 def _tree_message(choices: Choices) -> tuple[Any, ...]:

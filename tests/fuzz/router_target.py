@@ -8,15 +8,12 @@ from svcfw.core import handles
 from svcfw.core.message import Message
 from svcfw.core.stream import HIGH_WATER_BYTES
 from svcfw.core.waiter import Waiter
-from svcfw.core.wire import limits
 from svcfw.core.wire.errors import ChannelError
 from svcfw.core.wire.frames import Frame
 from svcfw.program.router import Router
 from tests.fuzz.choices import Choices
 
 EVIL, VICTIM = 1, 2
-#: What a new stream allocates at once costs more than all the rest of a run.
-limits.KEPT_BYTES = 0
 _HANDLES = (
     handles.GET_MODULE, handles.GET_DATA, handles.FORWARD_LOG, handles.ADD_ROUTE, handles.DEL_ROUTE,
     handles.ALLOCATE_ID, handles.SHUTDOWN, handles.CALL_FUNCTION, handles.CALL_SERVICE, handles.CANCEL_SERVICE,

@@ -116,7 +116,7 @@ class TestOnce:
         for each in seen:
             assert each == sorted(each)
             assert each[-1] == (SIZE, SIZE)
-            assert len(each) > 3
+            assert any(0 < done < SIZE for done, _ in each)  # how often depends on how quick it is
 
     def test_packed_on_both_links(self, between: Context, tmp_path: Path) -> None:
         (target,), file = below(between, 1), tmp_path / 'file'
