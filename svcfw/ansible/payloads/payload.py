@@ -209,7 +209,7 @@ def _payload(
     zip_data: bytes,
 ) -> Payload:
     text = zip_data[1:-1]
-    if zip_data[:1] not in (b"'", b'"') or zip_data[-1:] != zip_data[:1] or not _is_base64(text):
+    if zip_data[:1] not in (b"'", b'"') or zip_data[-1:] != zip_data[:1]:
         raise UnknownForm('a zip that is not base64')
     words = shebang[2:].decode('utf-8').strip()
     interpreter = tuple(shlex.split(words))
@@ -230,14 +230,11 @@ def _payload(
     )
 
 
-# The items of a loop have the same one or two.
-@functools.lru_cache(maxsize=2)
-def _is_base64(text: bytes) -> bool:
-    return not text.translate(None, _BASE64_ALPHABET)
-
-
-@functools.lru_cache(maxsize=2)
+@functools.lru_cache(maxsize=2)  # the items of a loop have the same one or two
 def _zip_id(text: bytes) -> str:
+    """Of a zip in base64; UnknownForm for anything else."""
+    if text.translate(None, _BASE64_ALPHABET):
+        raise UnknownForm('a zip that is not base64')
     return hashlib.sha256(text).hexdigest()
 
 

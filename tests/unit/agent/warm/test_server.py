@@ -14,6 +14,7 @@ import pytest
 
 from svcfw.agent.warm import pipe, server
 from tests.support.jobs import module_job, source_job
+from tests.support.pipes import all_of
 from tests.support.timing import seconds
 
 pytestmark = pytest.mark.filterwarnings('ignore:.*use of fork.*:DeprecationWarning')
@@ -94,16 +95,6 @@ def agent(start: Callable[..., Agent]) -> Iterator[Agent]:
     made = start()
     yield made
     assert made.leave() == 0
-
-
-def all_of(fd: int) -> bytes:
-    """Up to the end, which comes when nobody has the other end any more."""
-    found, piece = b'', b'-'
-    while piece:
-        assert select.select([fd], [], [], seconds(20))[0], f'no end after {found!r}'
-        piece = os.read(fd, 65536)
-        found += piece
-    return found
 
 
 def test_a_job_is_told_of_twice_and_says_the_rest_itself(agent: Agent) -> None:

@@ -13,6 +13,7 @@ import pytest
 from svcfw.agent.warm import child, pipe
 from svcfw.agent.warm.reuse import kinds, worker
 from tests.support.jobs import module_job
+from tests.support.pipes import all_of
 from tests.support.timing import seconds
 
 pytestmark = pytest.mark.filterwarnings('ignore:.*use of fork.*:DeprecationWarning')
@@ -106,17 +107,6 @@ def scene() -> Iterator[Scene]:
 
 def ran(kind: str, more: str = '') -> tuple[Any, ...]:
     return pipe.RAN, kinds.KINDS.index(kind), more
-
-
-def all_of(fd: int) -> bytes:
-    """Up to the end, which comes when nobody has the other end any more."""
-    found, piece = b'', b'-'
-    while piece:
-        assert select.select([fd], [], [], seconds(20))[0], f'no end after {found!r}'
-        piece = os.read(fd, 65536)
-        found += piece
-    os.close(fd)
-    return found
 
 
 def test_one_run_follows_another_and_none_has_the_output_of_another(scene: Scene) -> None:

@@ -10,18 +10,7 @@ from svcfw.mux.server.services import activations
 from svcfw.mux.server.services.activations import Activations, ServiceError
 from tests.support.routers import Served
 from tests.support.timing import seconds, wait_until
-
-
-class Answer:
-    """In the place of a Message."""
-
-    def __init__(self, value: Any) -> None:
-        self._value = value
-
-    def value(self) -> Any:
-        if isinstance(self._value, Exception):
-            raise self._value
-        return self._value
+from tests.unit.mux.server.services.answers import Answer
 
 
 class Host:

@@ -14,20 +14,9 @@ from svcfw.mux.offer import Offer
 from svcfw.mux.server.services import host as module
 from svcfw.mux.server.services.host import ServiceHost
 from tests.support.loops import StillLoop
+from tests.unit.mux.server.services.answers import Answer
 
 OFFER = Offer((1, 2), '/usr/bin/python3', ['/lib'], '/play', [], [], [], [], 0, {})
-
-
-class Answer:
-    """In the place of a Message."""
-
-    def __init__(self, value: Any = None) -> None:
-        self._value = value
-
-    def value(self) -> Any:
-        if isinstance(self._value, Exception):
-            raise self._value
-        return self._value
 
 
 class Starter:
