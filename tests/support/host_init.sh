@@ -5,6 +5,7 @@
 # ACCOUNTS
 # (folder with passwd, shadow and the like), FLAGS (words: no-python, noexec-tmp), PASSWORD_HASH.
 set -euo pipefail
+PATH=$PATH:/usr/sbin:/sbin # which root lacks after a plain `su`
 
 mkdir -p "$DIR/disk"
 mount -t tmpfs -o mode=755,size=2g tmpfs "$DIR/disk"
