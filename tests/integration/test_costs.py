@@ -128,9 +128,13 @@ def test_modules_are_not_built_again_in_the_next_run(farm: Farm, tmp_path: Path)
     ids=['ping', 'command', 'stat', 'copy, changed', 'copy, the same'],
 )
 def test_turns_of_a_task(place: Counted, task: dict[str, Any], turns: int) -> None:
-    """How often something goes there after something came back: once for each answer that is waited for."""
+    """How often something goes there after something came back: once for each answer that is waited for.
+
+    A heartbeat in the moment between the last answer and the count adds one. Each play is shorter than two of them are
+    apart, so that it cannot do so three times in a row; a turn that a task needs is in every play.
+    """
     place.play(task)
-    assert place.play(task).turns <= turns
+    assert min(place.play(task).turns for _ in range(3)) <= turns
 
 
 def test_processes_that_stay(place: Counted) -> None:
