@@ -5,6 +5,7 @@ The multiplexer, agents and templates hold passwords and what tasks are not to l
 are root's. An exec ends that, so whatever they start is as it would be; what is forked has to be shown again.
 """
 
+import functools
 import gc
 import sys
 
@@ -104,8 +105,14 @@ def _set_dumpable(value):
 def _call_c(name, *arguments):
     """The result of a function of libc; None if there is none."""
     try:
-        import ctypes  # which is not in every Python
-
-        return getattr(ctypes.CDLL(None), name)(*arguments)
+        return getattr(_libc(), name)(*arguments)
     except (ImportError, OSError, AttributeError):  # a Python without it
         return None
+
+
+@functools.lru_cache(None)
+def _libc():
+    """Opened once: it takes longer than the calls, two of which are made for each module."""
+    import ctypes  # which is not in every Python
+
+    return ctypes.CDLL(None)

@@ -73,6 +73,7 @@ def job(line: str, module: str, python: str, arguments: dict[str, Any], *, reuse
     made.member_list = hashlib.sha256(repr(found.members).encode()).digest()
     made.can_rehearse = reuse
     made.may_reuse = reuse and audited.may_reuse(f'ansible.modules.{module}', made.params)
+    made.may_preimport = reuse and audited.may_preimport(f'ansible.modules.{module}')
     return made, contents
 
 
@@ -173,6 +174,33 @@ def test_what_ends_a_process_does_not_meet_the_next_run(line: str, version: str,
     assert new[5] == new[6] == new[7] == ()
     assert new[8] in ('its status', 'a child', ())
     assert runs[8].result['rc'] == 0
+
+
+#: Facts that are others a second later.
+_PASSING = re.compile(r'ansible_(date_time|uptime_seconds|mem|swap|mounts|loadavg|cmdline|local)')
+
+
+@pytest.mark.parametrize(('line', 'version'), CORES)
+def test_facts_are_those_of_a_process_that_imports_all_by_itself(line: str, version: str, tmp_path: Path) -> None:
+    """From the second run on, forks have what `setup` imports; another module still has not."""
+    python = need_python(version)
+    imported = 'import sys; print(sorted(name for name in sys.modules if "multiproc" in name or "facts" in name))'
+    other = payloads.source_job(imported.encode(), python, {})
+    setup = [job(line, 'setup', python, {}, reuse=True)] * 4
+    command = job(line, 'command', python, {'_raw_params': 'true'}, reuse=True)
+    runs = payloads.run_warm([*setup, other, command, command, setup[0]], python, BASE_ENV, tmp_path)
+    [fresh] = payloads.run_warm([job(line, 'setup', python, {}, reuse=False)], python, BASE_ENV, tmp_path)
+    assert runs[4].stdout.strip() == b'[]'
+    assert [run.status for run in runs] == [0] * 8
+
+    def lasting(run: Outcome) -> dict[str, Any]:
+        found = {key: value for key, value in run.result['ansible_facts'].items() if not _PASSING.match(key)}
+        # Some are made of sets, which each interpreter has in an order of its own.
+        return {key: sorted(value, key=repr) if isinstance(value, list) else value for key, value in found.items()}
+
+    for run in (runs[0], runs[2], runs[7]):
+        assert run.stderr == fresh.stderr
+        assert lasting(run) == lasting(fresh)
 
 
 def test_the_environment_of_a_run_is_not_that_of_the_next(tmp_path: Path) -> None:
@@ -277,6 +305,7 @@ def _tasks(chosen: random.Random, folder: Path) -> list[tuple[str, dict[str, Any
         lambda: ('assemble', {'src': path(), 'dest': path()}),
         lambda: ('getent', {'database': chosen.choice(['passwd', 'group', 'nonsense']), 'key': 'root'}),
         lambda: ('ping', {'data': 'crash'}),
+        lambda: ('setup', {'gather_subset': ['!all', '!min', chosen.choice(['python', 'user', 'dns', 'fips'])]}),
     ]  # fmt: skip
     tasks = [chosen.choice(makers)() for _ in range(TASKS_IN_A_SEQUENCE)]
     return [(module, {key: value for key, value in given.items() if value is not None}) for module, given in tasks]

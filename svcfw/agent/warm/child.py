@@ -154,11 +154,14 @@ def _is_of_svcfw(finder):
 
 
 def clear_exit_functions():
-    """Clear exit functions, which are the agent's; two modules rely on having registered theirs once."""
+    """Clear exit functions, which are the agent's; three modules rely on having registered theirs once."""
     atexit._clear()
     logging = sys.modules.get('logging')
     if logging is not None:
         atexit.register(logging.shutdown)
+    util = sys.modules.get('multiprocessing.util')
+    if util is not None:
+        atexit.register(util._exit_function)
     weakref = sys.modules.get('weakref')
     if weakref is not None:
         weakref.finalize._registry.clear()

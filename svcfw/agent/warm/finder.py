@@ -5,6 +5,8 @@ import sys
 
 #: Path of modules in memory. Nothing can exist below a device, and a path inside a zip is not real either.
 MEMORY_ROOT = '/dev/null/svcfw/ansible_payload.zip'
+#: Of so many payloads what is in them is kept ready, 10 KB each.
+MAX_INDEXES = 64
 
 
 class MemoryFinder(object):
@@ -14,7 +16,8 @@ class MemoryFinder(object):
         self._members = members
         self._index = {}
         self._member_list = None
-        self._prepared = False
+        self._indexes = {}  # the id of a member list: (it, its index)
+        self._prepared = {}  # the same of those whose sources are compiled: it
         self._main = None
         self.root = MEMORY_ROOT
 
@@ -26,8 +29,7 @@ class MemoryFinder(object):
         if member_list is not self._member_list:
             # Do not touch the same list again: each object touched in a fork is a copied page.
             self._member_list = member_list
-            self._index = index_of(member_list)
-            self._prepared = False
+            self._index = self._index_of(member_list)
         self._main = main
         self.root = root
 
@@ -42,10 +44,19 @@ class MemoryFinder(object):
 
     def prepare(self):
         """Compile in advance whatever is not compiled yet."""
-        if not self._prepared:
+        if id(self._member_list) not in self._prepared:
             for name, digest, _ in self._index.values():
                 self._members.prepare(digest, MEMORY_ROOT + '/' + name)
-            self._prepared = True
+            self._prepared[id(self._member_list)] = self._member_list
+
+    def _index_of(self, member_list):
+        """Of a loop's task, two modules take turns."""
+        known = self._indexes.get(id(member_list))
+        if known is None:
+            if len(self._indexes) >= MAX_INDEXES:
+                self._indexes, self._prepared = {}, {}
+            known = self._indexes[id(member_list)] = member_list, index_of(member_list)
+        return known[1]
 
     # --- the protocol of importers ---
 

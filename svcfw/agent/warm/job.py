@@ -18,8 +18,8 @@ class WarmJob(object):
     types = ()  # type: tuple
     kind = ''
     __slots__ = (
-        'interpreter', 'env', 'rlimit_nofile', 'can_rehearse', 'may_reuse', 'condition', 'member_list', 'members',
-        'has_link', 'is_cold', 'link',
+        'interpreter', 'env', 'rlimit_nofile', 'can_rehearse', 'may_reuse', 'may_preimport', 'condition', 'member_list',
+        'members', 'has_link', 'is_cold', 'link',
     )  # fmt: skip
 
     def __init__(self, interpreter, env):
@@ -27,7 +27,7 @@ class WarmJob(object):
         self.env = env
         # Of modules alone.
         self.rlimit_nofile = 0
-        self.can_rehearse = self.may_reuse = False
+        self.can_rehearse = self.may_reuse = self.may_preimport = False
         self.condition = None
         #: From the agent on: what it consists of, [(name, digest), ...], and the name of that list, None for no name.
         self.members = ()
@@ -49,20 +49,21 @@ class ModuleJob(WarmJob):
     format: of the wrapper ('v1' up to core 2.18, then 'v2'). module, fqn: its name, without and with its package.
     params: JSON text (bytes). profile: for serialization, None in 'v1'. secrets: what it must not print (list of str),
     None if not to be handed over. rlimit_nofile: 0 for unchanged. can_rehearse: a process may be forked ahead for it.
-    may_reuse: others may run in its process, before and after it. condition: a Condition, None to run in any case.
+    may_reuse: others may run in its process, before and after it. may_preimport: what it imports may be imported ahead
+    of its process. condition: a Condition, None to run in any case.
     """
 
     kind = 'module'
     __slots__ = ('format', 'module', 'fqn', 'params', 'profile', 'secrets')
     fields = (
         'interpreter', 'env', 'format', 'module', 'fqn', 'params', 'profile', 'secrets', 'rlimit_nofile',
-        'can_rehearse', 'may_reuse', 'condition',
+        'can_rehearse', 'may_reuse', 'may_preimport', 'condition',
     )  # fmt: skip
-    types = (list, dict, str, str, str, bytes, (str, _NONE), (list, _NONE), int, bool, bool, (tuple, _NONE))
+    types = (list, dict, str, str, str, bytes, (str, _NONE), (list, _NONE), int, bool, bool, bool, (tuple, _NONE))
 
     def __init__(
         self, interpreter, env, format, module, fqn, params, profile=None, secrets=None, rlimit_nofile=0,
-        can_rehearse=False, may_reuse=False, condition=None,
+        can_rehearse=False, may_reuse=False, may_preimport=False, condition=None,
     ):  # fmt: skip
         WarmJob.__init__(self, interpreter, env)
         self.format = format
@@ -74,6 +75,7 @@ class ModuleJob(WarmJob):
         self.rlimit_nofile = rlimit_nofile
         self.can_rehearse = can_rehearse
         self.may_reuse = may_reuse
+        self.may_preimport = may_preimport
         self.condition = condition
 
     def values(self):

@@ -7,10 +7,17 @@ import importlib.util
 import os
 import sys
 
+from svcfw.agent.warm import child
+
 _COMMON = {
     'v1': ('ansible.module_utils.basic',),
     'v2': ('ansible.module_utils.basic', 'ansible.module_utils._internal._ansiballz._loader'),
 }
+
+
+#: Of the standard library, what ansible-core's modules import that may follow each other in one process (audited.py on
+#: the controller), beside `basic`. A process ends when a run has imported what it did not have.
+OFTEN = ('base64', 'codecs', 'filecmp', 'fnmatch', 'glob', 'grp', 'hmac')
 
 
 class Preimport(object):
@@ -20,6 +27,7 @@ class Preimport(object):
         self._finder = finder
         self._digests = {}
         self._learned = {}
+        self._ahead = {}  # of modules of core: what was imported for them alone, {name: module}; None for not yet
         self._tried = False
         self._judged = None
         self._fits = False
@@ -61,16 +69,49 @@ class Preimport(object):
         new = [name for name in sys.modules if _is_ansible(name) and name not in self._digests]
         self._learned.update(self._finder.digests(new))
 
+    def import_ahead(self, fqn):
+        """From the second job with this module of core on: import what it imports, for the forks that run it.
+
+        What was imported is in none of them but those (`settle`). In the template; the finder serves its payload.
+        """
+        if fqn not in self._ahead:
+            self._ahead[fqn] = None
+        elif self._ahead[fqn] is None and self._fits:
+            self._ahead[fqn] = self._imported(fqn)
+
+    def _imported(self, fqn):
+        """What there is with the module that was not there before, without itself: {name: module}; taken out again."""
+        before = set(sys.modules)
+        sys.path.insert(0, self._finder.root)
+        try:
+            _import_or_not(fqn)
+        finally:
+            sys.path.remove(self._finder.root)
+        new = {name: module for name, module in sys.modules.items() if name not in before}
+        for name in new:
+            del sys.modules[name]
+            vars(_parent(name, new)).pop(name.rpartition('.')[2], None)
+        child.clear_exit_functions()
+        new.pop(fqn, None)
+        return new
+
+    def _put_in(self, ahead):
+        sys.modules.update(ahead)
+        for name, module in ahead.items():
+            setattr(_parent(name, ahead), name.rpartition('.')[2], module)
+        child.clear_exit_functions()
+
     def judge(self, member_list):
         """Before the fork: check whether the member list that the finder serves has exactly the imported modules."""
         if member_list is not self._judged:
             self._judged = member_list
             self._fits = bool(self._digests) and self._finder.carries(self._digests)
 
-    def settle(self, member_list, is_core=False):
+    def settle(self, member_list, is_core=False, fqn=''):
         """In the child of a job: keep the imported modules only if the job's payload has exactly those.
 
-        is_core: it is one of core's own, which does not mind what others of its files are imported.
+        is_core: it is one of core's own, which does not mind what others of its files are imported. fqn: the module, if
+        it may have been prepared by `import_ahead`.
         """
         self.judge(member_list)
         digests = self._finder.digests(self._learned)
@@ -79,6 +120,8 @@ class Preimport(object):
         elif not is_core:
             for name in self._learned.keys() - digests.keys():
                 _forget_one(name)
+        elif self._ahead.get(fqn):
+            self._put_in(self._ahead[fqn])
 
     def forget_all(self):
         """Remove every `ansible` module from the interpreter."""
@@ -126,6 +169,12 @@ def _forget_one(name):
     parent, _, stem = name.rpartition('.')
     if sys.modules.pop(name, None) is not None:
         vars(sys.modules.get(parent, sys)).pop(stem, None)
+
+
+def _parent(name, modules):
+    """The package that has it as an attribute; an object that nobody has where there is none."""
+    parent = name.rpartition('.')[0]
+    return modules.get(parent) or sys.modules.get(parent) or type(sys)(parent)
 
 
 def _import_or_not(name):

@@ -115,7 +115,7 @@ def _run_module(job, zip_path, root, tools):
         preimport.settle([])
     else:
         finder.use(job.members, job.fqn, *([zip_path] if zip_path else []))
-        preimport.settle(job.members, is_core=job.may_reuse)
+        preimport.settle(job.members, job.may_reuse or job.may_preimport, job.fqn)
     sys.path.insert(0, zip_path or root)
     (_run_v2 if job.format == 'v2' else _run_v1)(job, zip_path or finder.root)
 

@@ -68,7 +68,7 @@ class TemplateServer(object):
         self._workers = workers.Workers(self._members, self._member_lists)
         self._spare = None  # what the next one is for: (whether it may be reused, profile) of the last job
         self._last_job_id = self._last_linked = 0  # and of the last which became a context
-        self._imported = []  # by runs, and not yet here
+        self._imported = list(preimport.OFTEN)  # by runs, and not yet here
         self._kill_at = None
         self._has_secrets = False  # of a task with no_log, in memory that was freed
         self._events = bytearray()
@@ -258,6 +258,8 @@ class TemplateServer(object):
         self._finder.prepare()
         self._preimport.ensure(job)
         self._preimport.judge(job.members)
+        if job.may_preimport:
+            self._preimport.import_ahead(job.fqn)
         if self._foreign is None:
             self._foreign = site_state.Watch(site_state.foreign_files())
         _freeze()

@@ -1,8 +1,8 @@
 """Which modules may run in a process that has run others before them, and for which releases of ansible-core.
 
 A module is in the table when its source was read for what it leaves behind in its process, and it runs there again and
-again with the results of a new process (tests/differential). What the table does not know is found by the comparison
-after each run (svcfw/agent/warm/reuse/snapshot.py); both have to agree.
+again with the results of a new process (tests/integration/test_reuse.py). What the table does not know is found by the
+comparison after each run (svcfw/agent/warm/reuse/snapshot.py); both have to agree.
 """
 
 import hashlib
@@ -41,7 +41,10 @@ LEFT_OUT = {
     'uri': 'as get_url',
     'user': 'defines classes of ctypes, which keep themselves',
 }
-#: The releases for which the rehearsal, and the table, were tested (tests/integration/agent/test_reuse.py).
+#: Those with a process of their own that look at nothing while they are imported, so that what they import can be
+#: imported ahead of it.
+PREIMPORTED = frozenset({'setup'})
+#: The releases for which the rehearsal, and the table, were tested (tests/integration/test_reuse.py).
 LINES = ('2.16', '2.17', '2.18', '2.19', '2.20', '2.21', '2.22')
 
 _OWN = 'ansible.modules.'
@@ -67,8 +70,9 @@ def line(version: str) -> str:
 
 
 def knows(fqn: str) -> bool:
-    """Whether the module with this name in a payload ('ansible.modules.ping') is in the table, if it is core's own."""
-    return fqn.startswith(_OWN) and fqn[len(_OWN) :] in MODULES
+    """Whether something may be done with the module of this name in a payload ('ansible.modules.ping'), if it is
+    core's own."""
+    return _name(fqn) in MODULES or may_preimport(fqn)
 
 
 def may_reuse(fqn: str, params: bytes) -> bool:
@@ -77,7 +81,16 @@ def may_reuse(fqn: str, params: bytes) -> bool:
     Not one that makes a backup: its name is made of the process's number and the second, so that of two in one second
     the second would overwrite the first.
     """
-    return knows(fqn) and not _makes_backup(params)
+    return _name(fqn) in MODULES and not _makes_backup(params)
+
+
+def may_preimport(fqn: str) -> bool:
+    """Whether what it imports may be imported ahead of its process."""
+    return _name(fqn) in PREIMPORTED
+
+
+def _name(fqn: str) -> str:
+    return fqn[len(_OWN) :] if fqn.startswith(_OWN) else ''
 
 
 def _makes_backup(params: bytes) -> bool:

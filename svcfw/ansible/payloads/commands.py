@@ -222,6 +222,7 @@ class Commands:
         return {
             'can_rehearse': is_wanted,
             'may_reuse': is_wanted and audited.may_reuse(module.fqn, module.params),
+            'may_preimport': is_wanted and audited.may_preimport(module.fqn),
             'is_core': audited.is_core if audited.knows(module.fqn) else None,
         }
 

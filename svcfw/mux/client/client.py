@@ -158,18 +158,20 @@ class Client:
         *,
         can_rehearse: bool = False,
         may_reuse: bool = False,
+        may_preimport: bool = False,
         is_core: Callable[[Any], bool] | None = None,
     ) -> Result:
         """Run a module (svcfw.ansible.payloads.payload.Payload) with these additions to its environment.
 
         offer: what it may ask the controller for. condition: on which alone it runs. can_rehearse: its process
-        may be forked ahead. may_reuse: it may run in a process that has run others, if is_core(its members) says that
-        they are core's own.
+        may be forked ahead. may_reuse: it may run in a process that has run others; may_preimport: what it imports may
+        be imported ahead of its process; both if is_core(its members) says that they are core's own.
         """
         secrets = None if payload.secrets is None else list(payload.secrets)
         job = ModuleJob(
             list(payload.interpreter), env, payload.format, payload.module, payload.fqn, payload.params,
-            payload.profile, secrets, payload.rlimit_nofile, can_rehearse, may_reuse, condition,
+            payload.profile, secrets, payload.rlimit_nofile, can_rehearse, may_reuse, may_preimport,
+            condition,
         )  # fmt: skip
 
         def members() -> tuple[bool, Any]:

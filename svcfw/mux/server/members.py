@@ -23,12 +23,12 @@ Content = tuple[bytes, bytes]
 class Zip(NamedTuple):
     """`member_list`: its digest; `contents`: all that a target needs to run the zip, the member list first.
 
-    may_reuse: what the client has found of its members (audited.py).
+    is_core: whether the client has found all its members to be core's own (audited.py).
     """
 
     member_list: bytes
     contents: list[Content]
-    may_reuse: bool
+    is_core: bool
 
 
 class ModuleZips:
@@ -39,7 +39,7 @@ class ModuleZips:
         self._contents: dict[bytes, bytes] = {}
         self._bytes = 0
 
-    def add(self, zip_id: str, members: Iterable[Member], may_reuse: bool = False) -> None:
+    def add(self, zip_id: str, members: Iterable[Member], is_core: bool = False) -> None:
         """Keep a zip's members."""
         if self._bytes > MAX_BYTES:
             self._zips.clear()
@@ -58,7 +58,7 @@ class ModuleZips:
                 self._bytes += len(content)
             self._bytes += ENTRY_BYTES
             contents.append((digest, self._contents[digest]))
-        self._zips[zip_id] = Zip(contents[0][0], contents, may_reuse)
+        self._zips[zip_id] = Zip(contents[0][0], contents, is_core)
 
     def find(self, zip_id: str) -> Zip | None:
         """A zip, or None if unknown. It stays complete whatever is dropped later."""

@@ -95,8 +95,8 @@ class Operations:
         zip_id, self._awaited = self._awaited, ''
         on_members, self._on_members = self._on_members, None
         if zip_id:
-            may_reuse, members = value
-            self._session.store.add(zip_id, members, may_reuse)
+            is_core, members = value
+            self._session.store.add(zip_id, members, is_core)
             if on_members is None:  # its context still starts
                 remote_cache.pack_ahead(self._session.store.find(zip_id).contents)  # type: ignore[union-attr]
             else:
@@ -240,7 +240,8 @@ class Operations:
         member_list = None
         if found_zip is not None:
             member_list = found_zip.member_list
-            module.job.may_reuse = module.job.may_reuse and found_zip.may_reuse
+            module.job.may_reuse = module.job.may_reuse and found_zip.is_core
+            module.job.may_preimport = module.job.may_preimport and found_zip.is_core
             node.remote_cache.members(found_zip.contents)
         if private.has_secrets(module.job):
             carry_out = lambda: self._session.step(self._carry_out, request, node)  # noqa: E731

@@ -36,8 +36,10 @@ class GlobalsSeen(object):
 
     def __init__(self, ours=()):
         self._modules = {name: module for name, module in sys.modules.items() if name != '__main__'}
-        self._places = []  # (container, names to leave out, its keys, its values)
-        self._versions = []  # of each container: (what tells of changes, or None, its value)
+        # A place: (container, names to leave out, its keys, its values).
+        self._telling = []  # what tells of changes (versions.of),
+        self._told = []  # and the places of which it does
+        self._silent = []  # the places of all other containers
         self._caches = []
         self._seen = {id(vars(each)) for each in ours}
         own = [name for name in self._modules if name.partition('.')[0] == 'ansible']
@@ -46,6 +48,7 @@ class GlobalsSeen(object):
             names = getattr(self._modules[name], '__dict__', None)
             if type(names) is dict:
                 self._add(names, 2 if name in own else 1, _EXEMPT.get(name, ()))
+        self._versions = [version.value for version in self._telling]
         self.empty_caches()
 
     def new_modules(self):
@@ -63,20 +66,15 @@ class GlobalsSeen(object):
     def changed(self):
         """The place of the first difference (str), or None."""
         try:
-            for number, (version, seen) in enumerate(self._versions):
-                if version is not None and version.value == seen:
-                    continue
-                place, exempt, keys, values = self._places[number]
-                if keys is None:
-                    is_same = list(place) == values
-                elif exempt:
-                    is_same = _without(place, exempt) == values
-                else:
-                    is_same = list(place) == keys and list(place.values()) == values
-                if not is_same:
-                    return self._name(place, exempt, keys, values)
-                if version is not None:  # it was put back
-                    self._versions[number] = version, version.value
+            # First all of them at once: there are thousands, and few differ.
+            now = [version.value for version in self._telling]
+            places = self._silent
+            if now != self._versions:
+                places = [p for p, old, new in zip(self._told, self._versions, now) if old != new] + places
+            for place in places:
+                if not _is_same(*place):
+                    return self._name(*place)
+            self._versions = now  # what was changed was put back
         except Exception as exc:  # raised by what is there now when it is compared
             return str(exc)
         return None
@@ -85,20 +83,15 @@ class GlobalsSeen(object):
         if id(place) in self._seen:
             return
         self._seen.add(id(place))
-        if isinstance(place, (list, set)):
-            keys, values = None, list(place)
-            self._places.append((place, exempt, keys, values))
-        elif exempt:
-            kept = _without(place, exempt)
-            values = list(kept.values())
-            self._places.append((place, exempt, [], kept))
-        else:
-            keys, values = list(place), list(place.values())
-            self._places.append((place, exempt, keys, values))
+        keys, values = _contents(place, exempt)
         version = versions.of(place)
-        self._versions.append((version, version and version.value))
+        if version is None:
+            self._silent.append((place, exempt, keys, values))
+        else:
+            self._telling.append(version)
+            self._told.append((place, exempt, keys, values))
         if depth:
-            for value in values:
+            for value in values.values() if exempt else values:
                 self._look_into(value, depth - 1)
 
     def _look_into(self, value, depth):
@@ -124,12 +117,27 @@ class GlobalsSeen(object):
                 where = name
             elif type(names) is dict:
                 where = next((name + '.' + key for key, value in names.items() if value is place), where)
-        if keys is None:
+        if isinstance(place, (list, set)):
             return where
-        before = values if isinstance(values, dict) else dict(zip(keys, values))
+        before = values if exempt else dict(zip(keys, values))
         gone = [key for key in before if key not in place]
         other = [key for key in place if key not in exempt and (key not in before or before[key] is not place[key])]
         return ' '.join(map(str, [where] + gone + other))
+
+
+def _contents(place, exempt):
+    """The keys and values of a place, as they are compared."""
+    if isinstance(place, (list, set)):
+        return [], list(place)
+    if exempt:
+        return [], _without(place, exempt)
+    return list(place), list(place.values())
+
+
+def _is_same(place, exempt, keys, values):
+    if keys:
+        return list(place) == keys and list(place.values()) == values
+    return (_without(place, exempt) if exempt else list(place)) == values
 
 
 def _without(place, exempt):

@@ -71,6 +71,15 @@ def test_nothing_of_the_agent_is_left() -> None:
     assert outcome(text) == 'False True [] [] 0 True True set()', 'what is ignored stays ignored, as with nohup'
 
 
+def test_exit_functions_that_are_registered_once_stay() -> None:
+    text = (
+        'import multiprocessing.util as util\n'
+        'util._exit_function = lambda: print("ends its pools")\n'
+        'atexit.register(print, "the agent\'s"); child.clear_exit_functions()'
+    )
+    assert outcome(text) == 'ends its pools'
+
+
 def test_a_job_leads_a_session_and_keeps_the_old_streams() -> None:
     text = (
         'start = child.StartState(); pid = os.fork()\n'

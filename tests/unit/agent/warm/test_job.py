@@ -12,7 +12,7 @@ from tests.support.jobs import module_job, source_job
 CONDITION = Condition('/etc/motd', True, 7, '0' * 40)
 WHOLE = module_job(
     format='v2', profile='modern', secrets=['a'], rlimit_nofile=9, env={'A': 'b'}, can_rehearse=True, may_reuse=True,
-    condition=CONDITION,
+    may_preimport=True, condition=CONDITION,
 )  # fmt: skip
 
 

@@ -20,8 +20,13 @@ FILES = {
     'ansible/module_utils/basic.py': b'import ansible.module_utils.text\nVALUE = 1\n',
     'ansible/module_utils/text.py': b'',
     'ansible/module_utils/more.py': b'VALUE = 2\n',
+    'ansible/module_utils/deep/__init__.py': b'',
+    'ansible/module_utils/deep/part.py': b'import colorsys\nfrom ansible.module_utils import basic\n',
+    'ansible/modules/__init__.py': b'',
+    'ansible/modules/ask.py': b'import ansible.module_utils.deep.part\nif __name__ == "__main__":\n    1 / 0\n',
 }
 BASIC, MORE = 'ansible.module_utils.basic', 'ansible.module_utils.more'
+ASK, PART = 'ansible.modules.ask', 'ansible.module_utils.deep.part'
 
 
 class Scene:
@@ -94,6 +99,41 @@ def test_what_runs_have_imported_is_imported_for_the_next(scene: Scene) -> None:
     assert MORE not in scene.settle(without)
     assert BASIC in sys.modules
     assert scene.settle(scene.made(more=b'VALUE = 3\n')) == set()
+
+
+class TestAhead:
+    """What one module of core imports is there for its own forks, from its second job on, and for no other's."""
+
+    @pytest.fixture
+    def ready(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Scene:
+        monkeypatch.delitem(sys.modules, 'colorsys', raising=False)
+        scene.preimport.ensure(module_job())
+        scene.preimport.judge(scene.payload)
+        for _ in range(2):
+            assert PART not in scene.settle(scene.payload, is_core=True, fqn=ASK)
+            scene.preimport.import_ahead(ASK)
+        return scene
+
+    def test_its_own_forks_have_it(self, ready: Scene) -> None:
+        assert not {PART, ASK, 'colorsys'} & set(sys.modules)
+        assert not hasattr(sys.modules['ansible.module_utils'], 'deep'), 'from a package it could be had'
+        assert PART in ready.settle(ready.payload, is_core=True, fqn=ASK)
+        assert 'colorsys' in sys.modules
+        assert sys.modules['ansible.module_utils'].deep.part is sys.modules[PART]
+        assert sys.modules[PART].basic is sys.modules[BASIC]
+        assert ASK not in sys.modules, 'it is run anew, as __main__'
+
+    def test_others_have_not(self, ready: Scene) -> None:
+        assert PART not in ready.settle(ready.payload, is_core=True, fqn='ansible.modules.ping')
+        assert PART not in ready.settle(ready.payload, fqn=ASK), "one by its name that is not core's own"
+        assert 'colorsys' not in sys.modules
+
+    def test_nor_has_it_itself_with_other_files(self, ready: Scene) -> None:
+        assert ready.settle(ready.made(text=b'# another\n'), is_core=True, fqn=ASK) == set()
+
+    def test_names_of_sys_stay(self, ready: Scene) -> None:
+        assert sys.platform
+        assert sys.path
 
 
 def test_a_source_finds_none_of_it(scene: Scene) -> None:

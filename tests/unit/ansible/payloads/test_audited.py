@@ -61,9 +61,12 @@ def test_another_file_among_them(other: tuple[str, bytes, bytes]) -> None:
 
 def test_names() -> None:
     assert audited.knows('ansible.modules.ping')
-    assert not any(
-        map(audited.knows, ['ansible.modules.setup', 'ping', 'ansible_collections.a.b.plugins.modules.ping'])
-    )
+    assert audited.knows('ansible.modules.setup')
+    others = ['ansible.modules.user', 'ping', 'setup', 'ansible_collections.a.b.plugins.modules.ping']
+    assert not any(map(audited.knows, others))
+    assert not any(map(audited.may_preimport, ['ansible.modules.ping', *others]))
+    assert audited.may_preimport('ansible.modules.setup')
+    assert not audited.may_reuse('ansible.modules.setup', b'{}')
 
 
 @pytest.mark.parametrize(

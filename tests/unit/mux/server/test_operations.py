@@ -131,7 +131,7 @@ def test_a_request_waits_for_the_end_of_contexts_that_are_in_its_way(client, mon
     assert [request[0] for request in client.node.asked.values()] == [ops.COMMAND]
 
 
-JOB = Module(module_job(can_rehearse=True, may_reuse=True), 'z', None).values()
+JOB = Module(module_job(can_rehearse=True, may_reuse=True, may_preimport=True), 'z', None).values()
 
 
 MEMBERS = [('a.py', b'd' * 32, b'content')]
@@ -147,7 +147,7 @@ def test_members_are_asked_for_once(client):
     request = requests.decoded(operation, values)
     assert (operation, request.start_s, request.member_list) == (ops.MODULE, 10, member_list[0])
     # The client has found that its members are not core's own.
-    assert (request.job.can_rehearse, request.job.may_reuse) == (True, False)
+    assert (request.job.can_rehearse, request.job.may_reuse, request.job.may_preimport) == (True, False, False)
     client.node.answer((ops.DONE, 0, b'', b''))
     client.take()
     client.ask(ops.MODULE, *JOB, number=2)
