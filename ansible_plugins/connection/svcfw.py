@@ -536,7 +536,7 @@ options:
       - name: scp_extra_args
 """
 
-from svcfw.ansible import definitions  # noqa: E402
 from svcfw.ansible.connection import Connection  # noqa: E402, F401
+from svcfw.ansible.processes.importing import imported  # noqa: E402
 
-definitions.offer(__name__)
+imported(__name__)

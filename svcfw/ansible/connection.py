@@ -19,12 +19,13 @@ from ansible.plugins.connection import ssh
 from ansible.utils.display import Display
 
 from svcfw.agent.warm.job import Condition
-from svcfw.ansible import agent_keys, become, definitions, here, options, shell_commands, ssh_environment
+from svcfw.ansible import agent_keys, become, here, options, shell_commands, ssh_environment
 from svcfw.ansible.deferred import DeferredOperations
 from svcfw.ansible.errors import translate
 from svcfw.ansible.options import played, text
 from svcfw.ansible.payloads.commands import Answer, Commands, NeedsStock
 from svcfw.ansible.payloads.payload_cache import PayloadCache
+from svcfw.ansible.processes import definitions
 from svcfw.ansible.services import offering
 from svcfw.ansible.session import MuxCalls
 from svcfw.ansible.told import Told

@@ -185,8 +185,8 @@ def imported(script: str) -> list[str]:
 
 def test_modules_that_a_worker_imports() -> None:
     """Beside ansible-core's, of whose own there are some 600 by then."""
-    modules = imported(WORKER)
-    assert len(modules) <= 73, modules
+    modules = [name for name in imported(WORKER) if name.partition('.')[0] != 'ansible']
+    assert len(modules) <= 76, modules
 
 
 def test_modules_that_a_multiplexer_imports_before_it_serves() -> None:

@@ -113,6 +113,12 @@ DOCTORINGS = (
     ),
     Doctoring('payload.mark', r'svcfw: L1, .*no AnsiballZ', (word('_ANSIBALLZ_WRAPPER', '_WRAPPED', *EVERYTHING),)),
     Doctoring('payload.codecs', '', (word('get_module_encoder', 'module_encoder', *EVERYTHING),), lines=(NEW,)),
+    Doctoring(
+        'result.fields',
+        '',
+        (word('get_result_key_to_resolved_field_mapping', 'fields_by_key', *EVERYTHING),),
+        lines=(NEW,),
+    ),
     # -- how a command arrives
     Doctoring(
         'command.wrapped',

@@ -65,4 +65,4 @@ def test_pipelining_is_on_and_only_variables_turn_it_off_under_the_names_of_othe
 def test_there_is_no_logic_in_the_plugin_file():
     body = ast.parse((PLUGINS / 'connection' / 'svcfw.py').read_text()).body
     assert [type(node) for node in body[:-1]] == [ast.ImportFrom, ast.Assign, ast.ImportFrom, ast.ImportFrom]
-    assert ast.unparse(body[-1]) == 'definitions.offer(__name__)'  # as it is imported
+    assert ast.unparse(body[-1]) == 'imported(__name__)'  # as it is imported

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from ansible import constants
 
-from svcfw.ansible import definitions
+from svcfw.ansible.processes import definitions
 from tests.unit.ansible import connections
 
 NAME = 'ansible_collections.svcfw.svcfw.plugins.connection.svcfw'

@@ -1,0 +1,58 @@
+"""What core looks up before it forks workers."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from svcfw.ansible.processes import preload
+
+
+class Core:
+    """As much of ansible-core as is asked; `asked` holds what for. Lacking modules raise ImportError."""
+
+    def __init__(self, *modules: str) -> None:
+        self.asked: list[Any] = []
+        result = SimpleNamespace(
+            get_result_key_to_resolved_field_mapping=lambda source_is_module: self.asked.append(source_is_module)
+        )
+        json = SimpleNamespace(
+            Direction=SimpleNamespace(CONTROLLER_TO_MODULE='there', MODULE_TO_CONTROLLER='back'),
+            get_module_encoder=lambda *wanted: self.asked.append(wanted),
+            get_module_decoder=lambda *wanted: self.asked.append(wanted),
+        )
+        every = {
+            'ansible.module_utils.common.json': json,
+            'ansible._internal._task': SimpleNamespace(UnifiedTaskResult=result),
+        }
+        self._modules = {name: every[name] for name in modules or every}
+
+    def import_module(self, name: str) -> Any:
+        if name not in self._modules:
+            raise ImportError(name)
+        return self._modules[name]
+
+
+ENCODINGS = [('legacy', 'there'), ('legacy', 'back')]
+
+
+@pytest.mark.parametrize(
+    ('core', 'asked'),
+    [
+        (Core(), [*ENCODINGS, False, True]),
+        (Core('ansible.module_utils.common.json'), ENCODINGS),
+        (Core('ansible._internal._task'), [False, True]),
+    ],
+    ids=['all', 'no fields', 'no encodings'],
+)
+def test_what_a_core_has_is_asked_for(core: Core, asked: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preload, 'importlib', core)
+    preload.preload()
+    assert core.asked == asked
+
+
+def test_the_encodings_are_those_of_modules() -> None:
+    """The core at hand has both, under these names."""
+    json = pytest.importorskip('ansible.module_utils.common.json')
+    assert json.get_module_encoder('legacy', json.Direction.CONTROLLER_TO_MODULE)
+    assert json.get_module_decoder('legacy', json.Direction.MODULE_TO_CONTROLLER)
