@@ -1,5 +1,7 @@
 """Spec: a target and how to reach it; every transport takes one."""
 
+import os
+
 from svcfw.boot import first_stage
 from svcfw.core.wire.errors import StartError
 
@@ -10,6 +12,13 @@ DEFAULT_TIMEOUT_S = 10
 DEFAULT_PROGRAM = 'ssh'
 
 _SECRETS = ('password', 'passphrase')
+_TEXT, _PATH, _WORDS = (str,), (str, os.PathLike), (list, tuple)
+_TYPES = {
+    'host': _TEXT, 'port': (int,), 'user': _TEXT, 'password': _TEXT, 'passphrase': _TEXT, 'private_key_file': _PATH,
+    'ssh_executable': _PATH, 'ssh_args': _WORDS, 'ssh_common_args': _WORDS, 'ssh_extra_args': _WORDS,
+    'timeout_s': (float, int), 'python': _TEXT, 'preferred_python': _TEXT, 'modules_python': _TEXT, 'cwd': _PATH,
+    'env': (dict,), 'verbosity': (int,),
+}  # fmt: skip
 
 
 class Spec:
@@ -57,7 +66,8 @@ class Spec:
         verbosity=0,
         **unknown,
     ):
-        """Raises StartError: kind 'option' for an unknown field or transport, 'config' for an invalid host."""
+        """Raises StartError: kind 'option' for an unknown field or transport, or a value of another type; 'config' for
+        an invalid host."""
         self.transport = transport
         self.host = host
         self.port = port
@@ -77,13 +87,7 @@ class Spec:
         self.cwd = cwd
         self.env = env
         self.verbosity = verbosity
-        if unknown:
-            raise self._wrong('unknown option %s' % ', '.join(sorted(unknown)), 'Leave it out or correct its name.')
-        if transport not in TRANSPORTS:
-            raise self._wrong('unknown transport %r' % (transport,), 'Set one of these: %s.' % ', '.join(TRANSPORTS))
-        if transport != LOCAL and (not host or host[0] == '-' or not host.isprintable() or ' ' in host):
-            cause = '%r is not the name or address of a host' % (host,)
-            raise self._wrong(cause, 'Correct `hostname`.', 'config')
+        self._check(unknown)
 
     def pythons(self):
         """The interpreters to try first: list of str."""
@@ -101,8 +105,24 @@ class Spec:
             remedy = 'Correct `preferred_python`.' if self.python is None else 'Correct `python`.'
             raise self._wrong(str(exc), remedy) from exc
 
+    def _check(self, unknown):
+        for name, kinds in _TYPES.items():
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, kinds):
+                cause = '`%s` is of type %s, expected %s' % (name, type(value).__name__, kinds[0].__name__)
+                raise self._wrong(cause, 'Correct its value.')
+        if unknown:
+            raise self._wrong('unknown option %s' % ', '.join(sorted(unknown)), 'Leave it out or correct its name.')
+        if self.transport not in TRANSPORTS:
+            remedy = 'Set one of these: %s.' % ', '.join(TRANSPORTS)
+            raise self._wrong('unknown transport %r' % (self.transport,), remedy)
+        host = self.host
+        if self.transport != LOCAL and (not host or host[0] == '-' or not host.isprintable() or ' ' in host):
+            cause = '%r is not the name or address of a host' % (host,)
+            raise self._wrong(cause, 'Correct `hostname`.', 'config')
+
     def _wrong(self, cause, remedy, kind='option'):
-        return StartError(kind, self.host or 'localhost', cause, remedy)
+        return StartError(kind, str(self.host or 'localhost'), cause, remedy)
 
     def __repr__(self):
         shown = ['%s=%r' % item for item in sorted(vars(self).items()) if item[0] not in _SECRETS]

@@ -10,6 +10,12 @@ from svcfw.transport.spec import Spec
         ({'host': 'web1', 'transport': 'telnet'}, 'option', 'telnet'),
         ({'host': 'web1', 'colour': 'red'}, 'option', 'colour'),
         ({'host': '-oProxyCommand=evil'}, 'config', 'evil'),
+        ({'host': 'web1', 'python': ['python3', '-I']}, 'option', '`python` is of type list, expected str'),
+        ({'host': 'web1', 'port': '22'}, 'option', '`port` is of type str, expected int'),
+        ({'host': 'web1', 'ssh_args': '-4'}, 'option', '`ssh_args` is of type str, expected list'),
+        ({'host': 'web1', 'timeout_s': '5'}, 'option', '`timeout_s` is of type str, expected float'),
+        ({'host': 'web1', 'password': b'swordfish'}, 'option', '`password` is of type bytes, expected str'),
+        ({'host': 7}, 'option', '`host` is of type int, expected str'),
         ({'host': ''}, 'config', 'host'),
         ({'host': 'two words'}, 'config', 'two words'),
         ({'host': 'nul\0'}, 'config', 'host'),
@@ -20,6 +26,7 @@ def test_what_is_refused(fields: dict[str, object], kind: str, word: str) -> Non
         Spec(**fields)
     assert raised.value.kind == kind
     assert word in raised.value.cause
+    assert 'swordfish' not in str(raised.value)
 
 
 def test_secrets_do_not_show() -> None:
