@@ -6,6 +6,7 @@ The long form of the differential test: SVCFW_TEST_SEQUENCES=2000 python -m pyte
 import hashlib
 import json
 import os
+import pickle
 import random
 import re
 import shutil
@@ -201,6 +202,42 @@ def test_facts_are_those_of_a_process_that_imports_all_by_itself(line: str, vers
     for run in (runs[0], runs[2], runs[7]):
         assert run.stderr == fresh.stderr
         assert lasting(run) == lasting(fresh)
+
+
+_AHEAD = """
+import pickle, sys
+sys.path.append({checkout!r})
+from svcfw.agent.warm import finder, members, preimport
+job, contents = pickle.load(sys.stdin.buffer)
+kept = members.Members()
+for digest, content in contents:
+    kept.add(digest, content)
+memory = finder.MemoryFinder(kept)
+sys.meta_path.insert(0, memory)
+sys.path_importer_cache[finder.MEMORY_ROOT] = None
+memory.use(job.members, job.fqn)
+one = preimport.Preimport(memory)
+one.ensure(job)
+one.judge(job.members)
+before = set(sys.modules)
+for _ in range(2):
+    one.import_ahead(job.fqn)
+    assert set(sys.modules) == before, set(sys.modules) ^ before
+one.settle(job.members, True, job.fqn)
+new = set(sys.modules) - before
+print(len([name for name in new if name.startswith('ansible')]) > 50, 'multiprocessing.pool' in new, job.fqn in new)
+"""
+
+
+@pytest.mark.parametrize(('line', 'version'), CORES)
+def test_what_setup_imports_can_be_kept_aside(line: str, version: str, tmp_path: Path) -> None:
+    python = need_python(version)
+    given = job(line, 'setup', python, {}, reuse=True)
+    done = subprocess.run(
+        [python, '-c', _AHEAD.format(checkout=str(CHECKOUT))], input=pickle.dumps(given, 2), env=BASE_ENV, cwd=tmp_path,
+        capture_output=True, check=False,
+    )  # fmt: skip
+    assert (done.stdout.split(), done.stderr) == ([b'True', b'True', b'False'], b'')
 
 
 def test_the_environment_of_a_run_is_not_that_of_the_next(tmp_path: Path) -> None:

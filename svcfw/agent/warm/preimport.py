@@ -13,11 +13,11 @@ _COMMON = {
     'v1': ('ansible.module_utils.basic',),
     'v2': ('ansible.module_utils.basic', 'ansible.module_utils._internal._ansiballz._loader'),
 }
-
-
 #: Of the standard library, what ansible-core's modules import that may follow each other in one process (audited.py on
 #: the controller), beside `basic`. A process ends when a run has imported what it did not have.
 OFTEN = ('base64', 'codecs', 'filecmp', 'fnmatch', 'glob', 'grp', 'hmac')
+# Its other name for what is __main__ as it is imported.
+_MAIN_OF_MULTIPROCESSING = '__mp_main__'
 
 
 class Preimport(object):
@@ -80,25 +80,29 @@ class Preimport(object):
             self._ahead[fqn] = self._imported(fqn)
 
     def _imported(self, fqn):
-        """What there is with the module that was not there before, without itself: {name: module}; taken out again."""
+        """What there is with the module that was not there before, without itself: {name: module}; taken out again.
+
+        Nothing if something is neither core's nor of the standard library: nobody watches whether it changes.
+        """
         before = set(sys.modules)
         sys.path.insert(0, self._finder.root)
         try:
             _import_or_not(fqn)
         finally:
             sys.path.remove(self._finder.root)
+        sys.modules.pop(_MAIN_OF_MULTIPROCESSING, None)
         new = {name: module for name, module in sys.modules.items() if name not in before}
         for name in new:
             del sys.modules[name]
             vars(_parent(name, new)).pop(name.rpartition('.')[2], None)
         child.clear_exit_functions()
-        new.pop(fqn, None)
-        return new
+        is_whole = new.pop(fqn, None) is not None
+        return new if is_whole and all(_is_ansible(name) or _is_standard(name) for name in new) else {}
 
     def _put_in(self, ahead):
-        sys.modules.update(ahead)
         for name, module in ahead.items():
-            setattr(_parent(name, ahead), name.rpartition('.')[2], module)
+            if sys.modules.setdefault(name, module) is module:
+                setattr(_parent(name, ahead), name.rpartition('.')[2], module)
         child.clear_exit_functions()
 
     def judge(self, member_list):

@@ -4,6 +4,7 @@ import os
 import selectors
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -130,6 +131,30 @@ class TestAhead:
 
     def test_nor_has_it_itself_with_other_files(self, ready: Scene) -> None:
         assert ready.settle(ready.made(text=b'# another\n'), is_core=True, fqn=ASK) == set()
+
+    @pytest.mark.parametrize(
+        'text', [b'import house_foreign\n', b'import colorsys\nraise ValueError\n'], ids=['foreign', 'broken']
+    )
+    def test_what_is_not_known_to_stay_is_not_kept(
+        self, scene: Scene, text: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / 'house_foreign.py').write_text('')
+        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.delitem(sys.modules, 'colorsys', raising=False)
+        payload = scene.made(part=text)
+        scene.finder.use(payload, None)
+        scene.preimport.ensure(module_job())
+        scene.preimport.judge(payload)
+        for _ in range(2):
+            scene.preimport.import_ahead(ASK)
+        assert PART not in scene.settle(payload, is_core=True, fqn=ASK)
+        assert not {'house_foreign', 'colorsys'} & set(sys.modules)
+
+    def test_what_was_learned_since_stays_as_it_is(self, ready: Scene) -> None:
+        ready.preimport.learn(['colorsys'])
+        learned = sys.modules['colorsys']
+        ready.settle(ready.payload, is_core=True, fqn=ASK)
+        assert sys.modules['colorsys'] is learned
 
     def test_names_of_sys_stay(self, ready: Scene) -> None:
         assert sys.platform
