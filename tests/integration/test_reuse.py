@@ -314,6 +314,12 @@ def _tasks(chosen: random.Random, folder: Path) -> list[tuple[str, dict[str, Any
     def path() -> str:
         return str(folder / chosen.choice(['lines', 'other', 'parts/a', 'sub/x', 'no/such/folder', 'parts']))
 
+    def copied() -> tuple[str, dict[str, Any]]:
+        source, dest = path(), path()
+        while f'{dest}/'.startswith(f'{source}/'):  # core copies a folder into itself until names are too long
+            source, dest = path(), path()
+        return 'copy', {'src': source, 'dest': dest, 'remote_src': True, 'backup': False}
+
     def word() -> str:
         return chosen.choice(['one', 'two', 'three', 'ünï', 'a b', '', '#x', "'"])
 
@@ -332,7 +338,7 @@ def _tasks(chosen: random.Random, folder: Path) -> list[tuple[str, dict[str, Any
                           'access_time': 'preserve', 'modification_time': 'preserve'}),
         lambda: ('file', {'path': path(), 'mode': chosen.choice(['0644', '0600', 'u+x', 'bad'])}),
         lambda: ('stat', {'path': path(), 'get_mime': False}),
-        lambda: ('copy', {'src': path(), 'dest': path(), 'remote_src': True, 'backup': False}),
+        copied,
         lambda: ('lineinfile', {'path': path(), 'line': word(), 'create': chosen.choice([True, False])}),
         lambda: ('lineinfile', {'path': path(), 'regexp': word(), 'state': 'absent'}),
         lambda: ('blockinfile', {'path': path(), 'block': word(), 'create': chosen.choice([True, False])}),
