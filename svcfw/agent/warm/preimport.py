@@ -18,6 +18,7 @@ _COMMON = {
 OFTEN = ('base64', 'codecs', 'filecmp', 'fnmatch', 'glob', 'grp', 'hmac')
 # Its other name for what is __main__ as it is imported.
 _MAIN_OF_MULTIPROCESSING = '__mp_main__'
+_SIX = 'ansible.module_utils.six.'
 
 
 class Preimport(object):
@@ -27,7 +28,7 @@ class Preimport(object):
         self._finder = finder
         self._digests = {}
         self._learned = {}
-        self._ahead = {}  # of modules of core: what was imported for them alone, {name: module}; None for not yet
+        self._ahead = {}  # of modules of core: as of _imported, None for not yet
         self._tried = False
         self._judged = None
         self._fits = False
@@ -72,17 +73,25 @@ class Preimport(object):
     def import_ahead(self, fqn):
         """From the second job with this module of core on: import what it imports, for the forks that run it.
 
-        What was imported is in none of them but those (`settle`). In the template; the finder serves its payload.
+        What was imported is in none of them but those (`settle`). Never raises; in the template only. The finder serves
+        the module's payload.
         """
         if fqn not in self._ahead:
             self._ahead[fqn] = None
-        elif self._ahead[fqn] is None and self._fits:
-            self._ahead[fqn] = self._imported(fqn)
+            return
+        kept = self._ahead[fqn]
+        if self._fits and (kept is None or not self._finder.carries(kept[1])):
+            self._ahead[fqn] = {}, {}  # unless it can be done: each run imports for itself
+            try:
+                self._ahead[fqn] = self._imported(fqn)
+            except Exception:
+                pass
 
     def _imported(self, fqn):
-        """What there is with the module that was not there before, without itself: {name: module}; taken out again.
+        """What there is with the module that was not there before, without itself: ({name: module}, its digests).
 
-        Nothing if something is neither core's nor of the standard library: nobody watches whether it changes.
+        It is taken out again. Nothing if something is neither core's nor of the standard library: nobody watches
+        whether it changes. What six found is left: it keeps it.
         """
         before = set(sys.modules)
         sys.path.insert(0, self._finder.root)
@@ -91,13 +100,21 @@ class Preimport(object):
         finally:
             sys.path.remove(self._finder.root)
         sys.modules.pop(_MAIN_OF_MULTIPROCESSING, None)
-        new = {name: module for name, module in sys.modules.items() if name not in before}
+        held = [each for name, six in sys.modules.items() if name.startswith(_SIX) for each in vars(six).values()]
+        new = {
+            name: module
+            for name, module in sys.modules.items()
+            if name not in before and not name.startswith(_SIX) and not any(module is each for each in held)
+        }
         for name in new:
             del sys.modules[name]
+        for name in new:
             vars(_parent(name, new)).pop(name.rpartition('.')[2], None)
         child.clear_exit_functions()
+        digests = self._finder.digests(new)
         is_whole = new.pop(fqn, None) is not None
-        return new if is_whole and all(_is_ansible(name) or _is_standard(name) for name in new) else {}
+        is_known = all(_is_ansible(name) or _is_standard(name) for name in new)
+        return (new, digests) if is_whole and is_known else ({}, {})
 
     def _put_in(self, ahead):
         for name, module in ahead.items():
@@ -124,8 +141,8 @@ class Preimport(object):
         elif not is_core:
             for name in self._learned.keys() - digests.keys():
                 _forget_one(name)
-        elif self._ahead.get(fqn):
-            self._put_in(self._ahead[fqn])
+        elif self._ahead.get(fqn) and self._finder.carries(self._ahead[fqn][1]):
+            self._put_in(self._ahead[fqn][0])
 
     def forget_all(self):
         """Remove every `ansible` module from the interpreter."""
@@ -178,7 +195,7 @@ def _forget_one(name):
 def _parent(name, modules):
     """The package that has it as an attribute; an object that nobody has where there is none."""
     parent = name.rpartition('.')[0]
-    return modules.get(parent) or sys.modules.get(parent) or type(sys)(parent)
+    return sys.modules.get(parent) or modules.get(parent) or type(sys)(parent)
 
 
 def _import_or_not(name):

@@ -3,12 +3,14 @@
 import os
 import selectors
 import sys
+import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from svcfw.agent.warm import preimport
 from svcfw.agent.warm.finder import MemoryFinder
 from svcfw.agent.warm.members import Members
 from svcfw.agent.warm.preimport import Preimport
@@ -132,6 +134,38 @@ class TestAhead:
     def test_nor_has_it_itself_with_other_files(self, ready: Scene) -> None:
         assert ready.settle(ready.made(text=b'# another\n'), is_core=True, fqn=ASK) == set()
 
+    @pytest.mark.parametrize('is_there', [True, False], ids=['another', 'missing'])
+    def test_nor_with_another_version_of_what_was_imported_for_it(self, ready: Scene, is_there: bool) -> None:
+        payload = ready.made(part=b'NEW = 1\n')
+        if not is_there:
+            payload = [entry for entry in payload if not entry[0].endswith('part.py')]
+        assert PART not in ready.settle(payload, is_core=True, fqn=ASK)
+        ready.preimport.import_ahead(ASK)
+        assert (PART in ready.settle(payload, is_core=True, fqn=ASK)) == is_there
+        assert not is_there or sys.modules[PART].NEW == 1, 'imported anew in the template'
+
+    def test_what_six_has_found_stays(self, ready: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It sets what was imported as an attribute of its own, for good."""
+        payload = ready.made(
+            part=b'import sys, colorsys\nsys.modules["ansible.module_utils.six.moves"].found = colorsys\n'
+        )
+        moves = types.ModuleType('ansible.module_utils.six.moves')
+        monkeypatch.setitem(sys.modules, moves.__name__, moves)
+        ready.finder.use(payload, None)
+        ready.preimport.import_ahead(ASK)
+        assert sys.modules['colorsys'] is moves.found
+        monkeypatch.delitem(sys.modules, 'colorsys')
+
+    def test_a_failure_leaves_each_run_to_itself(self, ready: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+        def broken(name: str) -> bool:
+            raise ValueError(name)
+
+        monkeypatch.setattr(preimport, '_is_standard', broken)
+        payload = ready.made(part=b'import colorsys\n')
+        ready.finder.use(payload, None)
+        ready.preimport.import_ahead(ASK)
+        assert PART not in ready.settle(payload, is_core=True, fqn=ASK)
+
     @pytest.mark.parametrize(
         'text', [b'import house_foreign\n', b'import colorsys\nraise ValueError\n'], ids=['foreign', 'broken']
     )
@@ -156,9 +190,13 @@ class TestAhead:
         ready.settle(ready.payload, is_core=True, fqn=ASK)
         assert sys.modules['colorsys'] is learned
 
-    def test_names_of_sys_stay(self, ready: Scene) -> None:
-        assert sys.platform
-        assert sys.path
+    def test_a_module_called_like_an_attribute_of_sys(self, ready: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+        platform = sys.platform
+        monkeypatch.delitem(sys.modules, 'platform')
+        ready.finder.use(ready.made(part=b'import platform\n'), None)
+        ready.preimport.import_ahead(ASK)
+        assert 'platform' not in sys.modules
+        assert sys.platform == platform
 
 
 def test_a_source_finds_none_of_it(scene: Scene) -> None:
