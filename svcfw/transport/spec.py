@@ -1,6 +1,7 @@
 """Spec: a target and how to reach it; every transport takes one."""
 
 import os
+from collections.abc import Mapping
 
 from svcfw.boot import first_stage
 from svcfw.core.wire.errors import StartError
@@ -12,13 +13,14 @@ DEFAULT_TIMEOUT_S = 10
 DEFAULT_PROGRAM = 'ssh'
 
 _SECRETS = ('password', 'passphrase')
-_TEXT, _PATH, _WORDS = (str,), (str, os.PathLike), (list, tuple)
+_TEXT, _WORDS = (str,), (list, tuple)
 _TYPES = {
-    'host': _TEXT, 'port': (int,), 'user': _TEXT, 'password': _TEXT, 'passphrase': _TEXT, 'private_key_file': _PATH,
-    'ssh_executable': _PATH, 'ssh_args': _WORDS, 'ssh_common_args': _WORDS, 'ssh_extra_args': _WORDS,
-    'timeout_s': (float, int), 'python': _TEXT, 'preferred_python': _TEXT, 'modules_python': _TEXT, 'cwd': _PATH,
+    'host': _TEXT, 'port': (int,), 'user': _TEXT, 'password': _TEXT, 'passphrase': _TEXT, 'private_key_file': _TEXT,
+    'ssh_executable': _TEXT, 'ssh_args': _WORDS, 'ssh_common_args': _WORDS, 'ssh_extra_args': _WORDS,
+    'timeout_s': (float, int), 'python': _TEXT, 'preferred_python': _TEXT, 'modules_python': _TEXT, 'cwd': _TEXT,
     'env': (dict,), 'verbosity': (int,),
 }  # fmt: skip
+_NOT_NONE = frozenset(['host', 'ssh_executable', 'ssh_common_args', 'ssh_extra_args', 'timeout_s', 'verbosity'])
 
 
 class Spec:
@@ -39,7 +41,7 @@ class Spec:
     preferred_python: str or None, tried first. modules_python: str or None, the interpreter for modules, tried next;
         ignored if no quoting preserves it in every login shell.
     cwd: str or None, the directory that file names in the ssh arguments are relative to; None for our own.
-    env: dict of str, the whole environment of a program that is started here, None for our own.
+    env: mapping of str, the whole environment of a program that is started here, None for our own.
     verbosity: int, how many -v the ssh program is given.
     """
 
@@ -74,8 +76,8 @@ class Spec:
         self.user = user
         self.password = password
         self.passphrase = passphrase
-        self.private_key_file = private_key_file
-        self.ssh_executable = ssh_executable
+        self.private_key_file = _path(private_key_file)
+        self.ssh_executable = _path(ssh_executable)
         self.ssh_args = ssh_args
         self.ssh_common_args = ssh_common_args
         self.ssh_extra_args = ssh_extra_args
@@ -84,8 +86,8 @@ class Spec:
         self.python = python
         self.preferred_python = preferred_python
         self.modules_python = modules_python
-        self.cwd = cwd
-        self.env = env
+        self.cwd = _path(cwd)
+        self.env = dict(env) if isinstance(env, Mapping) else env
         self.verbosity = verbosity
         self._check(unknown)
 
@@ -108,7 +110,7 @@ class Spec:
     def _check(self, unknown):
         for name, kinds in _TYPES.items():
             value = getattr(self, name)
-            if value is not None and not isinstance(value, kinds):
+            if not isinstance(value, kinds) and (value is not None or name in _NOT_NONE):
                 cause = '`%s` is of type %s, expected %s' % (name, type(value).__name__, kinds[0].__name__)
                 raise self._wrong(cause, 'Correct its value.')
         if unknown:
@@ -127,3 +129,7 @@ class Spec:
     def __repr__(self):
         shown = ['%s=%r' % item for item in sorted(vars(self).items()) if item[0] not in _SECRETS]
         return 'Spec(%s)' % ', '.join(shown)
+
+
+def _path(value):
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
