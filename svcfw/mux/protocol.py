@@ -7,7 +7,7 @@ GOODBYE closes a client in order; without it, the multiplexer kills what runs fo
 from typing import NamedTuple
 
 #: Raised whenever a message changes its meaning; part of the socket's name, so that two versions do not meet.
-VERSION = 7
+VERSION = 8
 
 # From the client.
 #: (environment of the client, idle time in seconds, Spec.modules_python, its run or '', how many -v for ssh, None if it
