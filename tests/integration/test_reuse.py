@@ -222,7 +222,8 @@ one.judge(job.members)
 before = set(sys.modules)
 for _ in range(2):
     one.import_ahead(job.fqn)
-    assert set(sys.modules) == before, set(sys.modules) ^ before
+    # What six has found is an attribute of six, up to core 2.19.
+    assert set(sys.modules) - {{'configparser'}} == before, set(sys.modules) ^ before
 one.settle(job.members, True, job.fqn)
 new = set(sys.modules) - before
 print(len([name for name in new if name.startswith('ansible')]) > 50, 'multiprocessing.pool' in new, job.fqn in new)
