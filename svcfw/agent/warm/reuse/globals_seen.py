@@ -66,7 +66,7 @@ class GlobalsSeen(object):
     def changed(self):
         """The place of the first difference (str), or None."""
         try:
-            # First all of them at once: there are thousands, and few differ.
+            # First all of them at once: there are hundreds, and few differ.
             now = [version.value for version in self._telling]
             places = self._silent
             if now != self._versions:
