@@ -40,7 +40,7 @@ _ADVICE = (
     'files, something in ansible_svcfw_services, ansible_svcfw_files or ansible_svcfw_uploads'
 )
 #: Of errors that have no text of their own.
-_MEANINGS = {'MemoryError': "it needs more than the half of the controller's memory that all services of a run have"}
+_MEANINGS = {'MemoryError': "it needs more than the half of the controller's memory that a service may have"}
 #: How long the end of a module waits for what it has sent to be taken.
 _DRAIN_S = 5.0
 

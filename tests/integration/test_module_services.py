@@ -387,10 +387,18 @@ def test_a_service_that_exits_is_told_of_and_not_started_again(asker: Asker, hos
     tasks = [*asker.tasks(call('leave'), call('add')), {'name': 'after', 'ping': {}}]
     run = asker.play({'web1': svcfw(host)}, tasks)
     first, second = answers(run, 'web1')
-    assert first['error'].startswith('office.Office.leave: the process in which the services of this run live has')
+    assert first['error'].startswith('office.Office.leave: its process has ended')
     assert 'not started again before the next run' in second['error']
     assert run.result('after')['kind'] == 'ok', run.output
     assert asker.ask(host, call('add')) == [1]
+
+
+def test_a_service_that_exits_harms_no_other(asker: Asker, host: Host) -> None:
+    asker.variables['ansible_svcfw_services'] = ['office.Office', 'office.Branch']
+    steps = [call('add', 'office.Branch'), call('leave'), call('add', 'office.Branch')]
+    first, left, second = asker.ask(host, *steps)
+    assert (first, second) == (1, 2), 'it has kept what it knew'
+    assert 'its process has ended' in left['error']
 
 
 def test_a_service_that_eats_memory_harms_its_own_callers(asker: Asker, farm: Farm) -> None:

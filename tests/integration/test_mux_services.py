@@ -129,7 +129,15 @@ def test_a_service_host_that_is_killed_takes_what_it_has_started_along(site: Sit
     os.kill(pid, signal.SIGKILL)
     site.mux.wait_until_gone(pid)
     said = site.ask(call('add'))['failed']
-    assert said.startswith('office.Office.add: the process in which the services of this run live has ended')
+    assert said.startswith('office.Office.add: its process has ended')
+
+
+def test_one_that_keeps_the_interpreter_holds_up_no_other(site: Site) -> None:
+    assert site.answer(call('add')) == 1
+    stubborn = Target(link(host='stubborn'))
+    in_thread(site.ask, call('keep', 'office.Stubborn'), stubborn, site.offer('stubborn', services=['office.Stubborn']))
+    site.mux.wait_for((site.folder / 'keeps').exists, 'it keeps the interpreter')
+    assert site.answer(call('add')) == 2
 
 
 def test_a_hundred_callers_of_a_deduplicated_service_share_one_execution(site: Site) -> None:

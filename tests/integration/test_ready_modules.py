@@ -151,7 +151,7 @@ def test_each_link_carries_a_content_once(
         place = '/tmp/{{ inventory_hostname }}'
         fetch = {'fetch': {'path': str(tmp_path / 'large'), 'to': f'{place}.large'}}
         gather = call('gather', 'office.Slow', number=len(inventory))
-        tasks = [artifact(server, dest=place), *asker.tasks(fetch, call('add'), gather)]
+        tasks = [artifact(server, dest=place), *asker.tasks(fetch, call('arrive'), gather)]
         run = asker.play(inventory, tasks)
         carried = [
             sum(struct.unpack_from('2Q', counter.read_bytes())) - earlier

@@ -1,8 +1,7 @@
-"""What runs in a service host, the context in which the services of one run of ansible live.
+"""What runs in a service host, the context in which one service of a run of ansible lives.
 
 The multiplexer starts it with the run's interpreter, environment and folder, passes on the calls of modules that may
-call here, and attests who they are. What is printed or logged here is told to it, line by line, with the service's
-name.
+call here, and attests who they are. What is printed or logged here is told to it, line by line.
 """
 
 import io
@@ -18,6 +17,7 @@ from svcfw.core.message import Message
 from svcfw.core.router import Router
 from svcfw.mux.service_host import memory
 from svcfw.service.activator import Activator
+from svcfw.service.errors import RefusedError
 from svcfw.service.exposed import arg_spec, expose
 from svcfw.service.policy import AllowParents
 from svcfw.service.pool import Pool
@@ -26,21 +26,24 @@ from svcfw.service.service import Service
 #: Threads: so many methods run at the same time.
 POOL_SIZE = 32
 MAX_LINE_CHARS = 4096
-#: Where what no service has said is from.
-_NOBODY = 'services'
 
 
 class _Activator(Activator):
-    """The multiplexer passes on only calls of services that the caller may call: that is permission enough."""
+    """Makes the one service of this process.
+
+    The multiplexer passes on only calls of services that the caller may call: that is permission enough.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.services: list[Service] = []
+        self.name = ''
+        self.service: Service | None = None
 
     def activate(self, router: Router, name: str) -> Service:
-        service = super().activate(router, name)
-        self.services.append(service)
-        return service
+        if name != self.name:
+            raise RefusedError(f'{name} is not in this process: each service of a run has one of its own ({self.name})')
+        self.service = super().activate(router, name)
+        return self.service
 
     def is_permitted(self, msg: Message) -> bool:
         return True
@@ -50,16 +53,17 @@ _activator = _Activator()
 
 
 class Maker(Service):
-    """Makes services before they are called. On threads of the pool, so that one that hangs holds up no other."""
+    """Makes the service before it is called, on a thread of the pool: it may take long."""
 
     @classmethod
     def name(cls) -> str:
         return f'{cls.__module__}.{cls.__qualname__}'
 
     @expose(policy=AllowParents())  # type: ignore[untyped-decorator]
-    @arg_spec(spec={'name': str})  # type: ignore[untyped-decorator]
-    def make(self, name: str) -> bool:
-        """Make the service `name`, unless it is there. False where no module of this name can be found as yet."""
+    @arg_spec(spec={})  # type: ignore[untyped-decorator]
+    def make(self) -> bool:
+        """Make the service, unless it is there. False where no module of its name can be found as yet."""
+        name = _activator.name
         try:
             self.router.services.get_service(name)
         except ModuleNotFoundError as exc:
@@ -70,8 +74,9 @@ class Maker(Service):
 
 
 @takes_router  # type: ignore[untyped-decorator]
-def start(path: list[str], level: int, router: Router) -> None:
-    """Make this context a service host: `path` becomes sys.path; records from `level` on are told."""
+def start(name: str, path: list[str], level: int, router: Router) -> None:
+    """Make this context the host of a service: `path` becomes sys.path; records from `level` on are told."""
+    _activator.name = name
     sys.path[:] = path
     memory.limit()
     lines = _Lines(router)
@@ -101,15 +106,14 @@ def answer() -> None:
 
 @takes_router  # type: ignore[untyped-decorator]
 def host_is_out(host: str, router: Router) -> None:
-    """Tell the services that have a method of this name, on threads of the pool: it may take long."""
-    for service in list(_activator.services):
-        tell = getattr(service, 'host_is_out', None)
-        if tell is not None and router.services is not None:
-            router.services.defer(tell, host)
+    """Tell the service, if it has a method of this name, on a thread of the pool: it may take long."""
+    tell = getattr(_activator.service, 'host_is_out', None)
+    if tell is not None and router.services is not None:
+        router.services.defer(tell, host)
 
 
 def _end_processes() -> None:
-    """What the services have started, as far as it is still in this process's group."""
+    """What the service has started, as far as it is still in this process's group."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     os.killpg(os.getpgrp(), signal.SIGTERM)
 
@@ -125,9 +129,8 @@ class _Lines:
         link = self._router.link_for(0)
         if parent is None or link is None or link.is_full():  # a log must not hold up its program
             return
-        name = _speaking()
         for line in text.splitlines():
-            parent.send(beside.SERVICE_LINE, (level, name, line[:MAX_LINE_CHARS]))
+            parent.send(beside.SERVICE_LINE, (level, line[:MAX_LINE_CHARS]))
 
 
 class _Handler(logging.Handler):
@@ -158,14 +161,3 @@ class _Output(io.TextIOBase):
         for line in lines:
             self._lines.tell(logging.INFO, line or ' ')
         return len(text)
-
-
-def _speaking() -> str:
-    """The name of the service whose method the calling thread runs."""
-    frame: Any = sys._getframe()
-    while frame is not None:
-        owner = frame.f_locals.get('self') if 'self' in frame.f_code.co_varnames else None
-        if isinstance(owner, Service):
-            return type(owner).name()
-        frame = frame.f_back
-    return _NOBODY

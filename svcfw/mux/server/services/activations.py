@@ -46,29 +46,28 @@ class Activations:
         self._made: set[str] = set()
         self._making: dict[str, _Making] = {}
 
-    def require(self, host: ServiceHost, names: list[str], on_outcome: OnOutcome) -> bool:
-        """Create services. True: they exist, or `host` has ended, which calls will report.
+    def require(self, hosts: dict[str, ServiceHost], on_outcome: OnOutcome) -> bool:
+        """Create services {name: its host}. True: they exist, or their hosts have ended, which calls will report.
 
         Else `on_outcome` is called later.
         """
-        wanted = [name for name in dict.fromkeys(names) if name not in self._made]
-        if not wanted or host.dead is not None:
+        wanted = [name for name, host in hosts.items() if name not in self._made and host.dead is None]
+        if not wanted:
             return True
         gathered = _Gathered(len(wanted), on_outcome)
         for name in wanted:
             making = self._making.get(name)
             if making is None:
-                making = self._begin(host, name)
+                making = self._begin(hosts[name], name)
             if making.is_late:
                 self._router.loop.call_soon(lambda name=name: gathered.add(_late(name)))
             else:
                 making.waiting.append(gathered.add)
         return False
 
-    def give_up(self) -> None:
-        """The host has ended."""
-        for name in list(self._making):
-            self._end(name, None)
+    def give_up(self, name: str) -> None:
+        """The host of this service has ended."""
+        self._end(name, None)
 
     def _begin(self, host: ServiceHost, name: str) -> _Making:
         making = self._making[name] = _Making()
@@ -86,7 +85,7 @@ class Activations:
                 pass
             self._end(name, failure)
 
-        host.make(name, on_reply)
+        host.make(on_reply)
         return making
 
     def _is_late(self, name: str, making: _Making) -> None:

@@ -13,6 +13,7 @@ Key = tuple[int, int]
 
 
 class _Call(NamedTuple):
+    service: str
     what: str
     size: int
 
@@ -24,17 +25,19 @@ class OpenCalls:
         self._calls: dict[Key, _Call] = {}
         self._of: dict[int, list[int]] = {}  # by module: how many, and of how many bytes
 
-    def __bool__(self) -> bool:
-        return bool(self._calls)
+    def are_open(self, service: str) -> bool:
+        """Whether a call of this service is under way."""
+        return any(call.service == service for call in self._calls.values())
 
-    def add(self, key: Key, what: str, size: int) -> None:
-        """Record a call. what: service and method, for errors. Raises ChannelError if there are too many."""
+    def add(self, key: Key, service: str, method: str, size: int) -> None:
+        """Record a call. Raises ChannelError if there are too many."""
+        what = f'{service}.{method}'
         count, total = self._of.get(key[0], (0, 0))
         if key in self._calls or not key[1]:
             raise ChannelError(f'{what}: it has no handle of its own for the answer')
         if count >= MAX_OF_ONE or len(self._calls) >= MAX_OF_ALL or total + size > MAX_BYTES_OF_ONE:
             raise ChannelError(f'{what}: {count} calls of this module with {total} bytes are under way already')
-        self._calls[key] = _Call(what, size)
+        self._calls[key] = _Call(service, what, size)
         self._of[key[0]] = [count + 1, total + size]
 
     def remove(self, key: Key) -> None:
@@ -56,8 +59,9 @@ class OpenCalls:
             self.remove(key)
         return {handle: what for (_, handle), what in dropped.items()}
 
-    def take(self) -> dict[Key, str]:
-        """Remove all calls; returns {key: service and method}."""
-        calls, self._calls = self._calls, {}
-        self._of.clear()
-        return {key: call.what for key, call in calls.items()}
+    def take(self, service: str) -> dict[Key, str]:
+        """Remove the calls of a service; returns {key: service and method}."""
+        taken = {key: call.what for key, call in self._calls.items() if call.service == service}
+        for key in taken:
+            self.remove(key)
+        return taken

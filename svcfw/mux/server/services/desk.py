@@ -1,8 +1,11 @@
 """Desk: receives the calls of modules, checks that their offers permit them, and forwards them.
 
-Its threads serve files; calls of users' services go to the service host of the run. Everything but file transfers runs
-on the loop thread. Created when the first module becomes a context.
+Its threads serve files; calls of users' services go to their processes. Everything but file transfers runs on the loop
+thread. Created when the first module becomes a context.
 """
+
+from collections.abc import Callable
+from functools import partial
 
 from svcfw.core import beside, handles
 from svcfw.core.message import Message, shaped
@@ -64,7 +67,7 @@ class Desk(Pool):
     # -- calls
 
     def accept(self, msg: Message, arrived: float | None = None) -> None:
-        """As Pool.accept for files; other calls are forwarded to the service host of the run."""
+        """As Pool.accept for files; other calls are forwarded to the services of the run."""
         if msg.is_dead:
             return
         try:
@@ -96,32 +99,32 @@ class Desk(Pool):
         super().cancel(msg)
         linked = self.linked.get(msg.src_id)
         if linked is not None and not msg.is_dead and msg.auth_id == msg.src_id:
-            self._send(linked, msg.src_id, handles.CANCEL_SERVICE, 0, msg.frame.payload)
+            self._send(msg.src_id, partial(linked.run.cancel, msg.src_id, msg.frame.payload))
 
     def _on_beside(self, msg: Message) -> None:
-        """Forward what a module sends to a handle of the service host, which it has from a Sender."""
+        """Forward what a module sends to a handle of a service, which it has from a Sender."""
         linked = self.linked.get(msg.src_id)
         if msg.is_dead or linked is None or msg.auth_id != msg.src_id:
             return
         context_id, handle, flags, payload = shaped(msg.small_value(), (int, int, int, bytes))
-        if handle < handles.FIRST_DYNAMIC or linked.run.host is None or context_id != linked.run.host.context.id:
+        host = linked.run.host_of(context_id)
+        if handle < handles.FIRST_DYNAMIC or host is None:
             self.unlink(msg.src_id, 'it has sent something to what is no handle of a service')
             return
-        self._send(linked, msg.src_id, handle, flags, payload)
+        self._send(msg.src_id, partial(linked.run.send, host, msg.src_id, handle, flags, payload))
 
-    def _send(self, linked: Linked, src: int, handle: int, flags: int, payload: bytes) -> None:
+    def _send(self, src: int, send: Callable[[], None]) -> None:
         try:
-            linked.run.send(src, handle, flags, payload)
+            send()
         except ChannelError as exc:
             self.unlink(src, str(exc))  # else the module would not notice the loss
 
     def _passes(self, source: Stream, frame: Frame) -> bool:
-        """Relay.passes: whether `frame` is from a service host for a module of its run, which is then forwarded."""
+        """Relay.passes: whether `frame` is from a service for a module of its run, which is then forwarded."""
         linked = self.linked.get(frame.dst)
         if linked is None or frame.handle < handles.FIRST_DYNAMIC:
             return False
-        host = linked.run.host
-        if host is None or frame.src != host.context.id or self.router.link_for(frame.src) is not source:
+        if linked.run.host_of(frame.src) is None or self.router.link_for(frame.src) is not source:
             return False
         linked.run.answer(frame)
         return True
@@ -129,15 +132,17 @@ class Desk(Pool):
     # -- the rest
 
     def _on_line(self, msg: Message) -> None:
-        run = self._runs.by_host(msg.src_id)
-        if run is not None and not msg.is_dead:
-            run.says(*shaped(msg.small_value(), (int, str, str)))
+        found = self._runs.by_host(msg.src_id)
+        if found is not None and not msg.is_dead:
+            run, host = found
+            run.says(host.name, *shaped(msg.small_value(), (int, str)))
 
     def _on_file(self, msg: Message) -> None:
         """A service permits a caller of its run to fetch a file, or to write one."""
-        run = self._runs.by_host(msg.src_id)
-        if run is None or msg.is_dead:
+        found = self._runs.by_host(msg.src_id)
+        if found is None or msg.is_dead:
             return
+        run, _ = found
         context_id, path, writes = shaped(msg.small_value(), (int, str, bool))
         linked = self.linked.get(context_id)
         if linked is not None and linked.run is run:

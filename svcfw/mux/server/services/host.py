@@ -1,4 +1,4 @@
-"""ServiceHost: the multiplexer's handle of the process in which the services of one run live."""
+"""ServiceHost: the multiplexer's handle of the process in which one service of a run lives."""
 
 import os
 import signal
@@ -18,7 +18,6 @@ from svcfw.transport import local
 from svcfw.transport.spec import LOCAL, Spec
 from svcfw.transport.start import Starter
 
-NAME = 'services'
 #: Time-out for its link, and again for its readiness.
 START_S = 30.0
 #: Level of log records from which its services' are forwarded, as in `logging`.
@@ -44,13 +43,16 @@ _FOR_SERVICES = (
 class ServiceHost:
     """Started by the constructor. dead: why it has ended, None before. on_dead(reason): called once. Loop thread only.
 
-    Frames sent before it is up are queued here.
+    name: of the service. Frames sent before it is up are queued here.
     """
 
     def __init__(
-        self, router: Router, offer: Offer, environment: dict[str, str], on_dead: Callable[[str], None]
+        self, router: Router, name: str, offer: Offer, environment: dict[str, str], on_dead: Callable[[str], None]
     ) -> None:
+        self.name = name
         self.dead: str | None = None
+        #: Ids of the modules' contexts that it was told of.
+        self.admitted: set[int] = set()
         self._router = router
         self._on_dead = on_dead
         #: Answers of it that have to arrive before frames are forwarded.
@@ -59,20 +61,20 @@ class ServiceHost:
         self._waiting_bytes = 0
         self._places: set[str] = set()
         self._pid = 0
-        spec = Spec(transport=LOCAL, host=NAME, python=offer.python, env=environment, cwd=offer.folder)
+        spec = Spec(transport=LOCAL, host=name, python=offer.python, env=environment, cwd=offer.folder)
         try:
-            self._starter = Starter(router, NAME, partial(local.launch, spec), self._on_link, self._on_failed, START_S)
+            self._starter = Starter(router, name, partial(local.launch, spec), self._on_link, self._on_failed, START_S)
         except (Error, OSError) as exc:
             self.context = Context(router, 0)
             self._end(str(exc))
             return
         self.context = self._starter.context
         router.on_gone(self.context, self._on_gone)
-        for name in (_SERVING, *_FOR_SERVICES):
-            router.responder.allow(self.context, name)
+        for ours in (_SERVING, *_FOR_SERVICES):
+            router.responder.allow(self.context, ours)
         router.responder.push(self.context, [_SERVING])
         self._deadline = router.loop.call_later(2 * START_S, lambda: self._give_up('it does not start in time'))
-        self._call('start', (offer.path, LOG_LEVEL), self._on_start)
+        self._call('start', (name, offer.path, LOG_LEVEL), self._on_start)
 
     def look_in(self, places: list[str]) -> None:
         """Add folders to its search path of services."""
@@ -83,10 +85,16 @@ class ServiceHost:
             self._call('add_places', (new,), lambda message: self._settle())
 
     def admit(self, context_id: int, facts: dict[str, Any]) -> None:
-        """Attest facts of a context, before its first frame. Raises ChannelError as `send`."""
-        self.send(beside.admission(self.context, context_id, facts))
+        """Attest facts of a context, before its first frame; once. Raises ChannelError as `send`."""
+        if context_id not in self.admitted:
+            self.admitted.add(context_id)
+            self.send(beside.admission(self.context, context_id, facts))
 
     def dismiss(self, context_id: int, reason: str) -> None:
+        """Say that a context is gone, if it was told of it."""
+        if context_id not in self.admitted:
+            return
+        self.admitted.discard(context_id)
         with suppress(ChannelError):
             self.send(beside.dismissal(self.context, context_id, reason))
 
@@ -105,10 +113,10 @@ class ServiceHost:
         self._require_room(link.queued_bytes)
         link.send(frame)
 
-    def make(self, name: str, on_reply: Callable[[Message], None]) -> None:
-        """Create a service: `on_reply` is called with the answer of serving.Maker.make, or a dead message."""
+    def make(self, on_reply: Callable[[Message], None]) -> None:
+        """Create the service: `on_reply` is called with the answer of serving.Maker.make, or a dead message."""
         router = self._router
-        arguments = router.encode_for(self.context.id, {'name': name})
+        arguments = router.encode_for(self.context.id, {})
         payload = router.codec.encode((_MAKER, 'make', None, arguments))
         reply_to = router.add_handler(on_reply, respondent=self.context, once=True)
         frame = Frame(self.context.id, router.own_id, router.own_id, handles.CALL_SERVICE, reply_to, 0, payload)
@@ -140,10 +148,11 @@ class ServiceHost:
 
     def ask(self, on_answer: Callable[[], None]) -> None:
         """Call back when it answers, which it does not while one of its threads holds the GIL."""
-        self._call('answer', (), lambda message: on_answer())
+        if self.dead is None:
+            self._call('answer', (), lambda message: on_answer())
 
     def host_is_out(self, host: str) -> None:
-        """Tell services that have a method of this name: a host, by its inventory name, has left the run."""
+        """Tell the service, if it has a method of this name: a host, by its inventory name, has left the run."""
         if self.dead is None:
             self._call('host_is_out', (host,), lambda message: None)
 

@@ -114,8 +114,8 @@ class Jobs:
     def host_is_out(self, key: tuple[int, int], host: str) -> None:
         """Tell the services of a run that a host takes no further part in it."""
         run = self._runs.find(key)
-        if run is not None and run.host is not None:
-            run.host.host_is_out(host)
+        if run is not None:
+            run.host_is_out(host)
 
     def are_served(self) -> bool:
         """Whether the multiplexer has to stay for a run."""

@@ -1,4 +1,8 @@
-"""Run: one run of ansible-playbook, from its first job with an offer to the end of its main process."""
+"""Run: one run of ansible-playbook, from its first job with an offer to the end of its main process.
+
+Each service that it uses has a process of its own, so that one which exits, keeps the interpreter or eats memory harms
+its own callers only.
+"""
 
 import logging
 import os
@@ -7,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from svcfw.core import handles
 from svcfw.core.parent import printable
 from svcfw.core.parent.conduct import MAX_RECORDS, RECORDS_PER_S, UNIT_CHARS, Bucket
 from svcfw.core.wire.errors import ChannelError
@@ -46,7 +51,8 @@ class Run:
     ) -> None:
         self.key = key
         self.lines: deque[Line] = deque()
-        self.host: ServiceHost | None = None
+        #: By the name of the service.
+        self.hosts: dict[str, ServiceHost] = {}
         self.quota = Quota()
         self._router = router
         self._environment = environment
@@ -54,12 +60,10 @@ class Run:
         self._is_over = False
         self._activations = Activations(router)
         self._calls = OpenCalls()
-        self._pulse = Pulse(router.loop, self._ask_host, lambda: bool(self._calls), self._on_silent)
+        self._pulses: dict[str, Pulse] = {}
         self._called: Counter[tuple[str, str]] = Counter()
         #: Rate limit of lines: callers, which are not trusted, can cause warnings of the framework.
         self._voice = Bucket(router.loop.clock, MAX_RECORDS, RECORDS_PER_S)
-        #: Ids of the modules' contexts that have called.
-        self._admitted: set[int] = set()
         self._pidfd = -1
         self._watch()
 
@@ -98,12 +102,12 @@ class Run:
             self._pidfd = -1
 
     def end(self) -> None:
-        """End the service host: the main process has ended, or the multiplexer ends. Idempotent."""
+        """End its services: the main process has ended, or the multiplexer ends. Idempotent."""
         if not self._is_over:
             self._is_over = True
             self._close()
-            if self.host is not None:
-                self.host.stop()
+            for host in self.hosts.values():
+                host.stop()
             self._on_end()
 
     # -- calls of its services
@@ -112,40 +116,52 @@ class Run:
         """Create the services of an offer. True: they exist; else `on_outcome` is called later."""
         if self._is_over:
             return True
-        host = self._ready_host(offer)
-        return self._activations.require(host, offer.services, on_outcome)
+        return self._activations.require({name: self._ready_host(name, offer) for name in offer.services}, on_outcome)
 
-    def _ready_host(self, offer: Offer) -> ServiceHost:
-        if self.host is None:
-            self.host = ServiceHost(self._router, offer, self._environment, self._on_host_dead)
-        self.host.look_in(offer.places)
-        return self.host
+    def _ready_host(self, name: str, offer: Offer) -> ServiceHost:
+        host = self.hosts.get(name)
+        if host is None:
+            host = ServiceHost(self._router, name, offer, self._environment, lambda why: self._on_host_dead(name, why))
+            self.hosts[name] = host
+            self._pulses[name] = Pulse(
+                self._router.loop, host.ask, lambda: self._calls.are_open(name), lambda: self._on_silent(name)
+            )
+        host.look_in(offer.places)
+        return host
+
+    def host_of(self, context_id: int) -> ServiceHost | None:
+        """The process of one of its services that has this id."""
+        return next((host for host in self.hosts.values() if host.context.id == context_id), None)
 
     def call(self, offer: Offer, frame: Frame, service: str, method: str) -> None:
-        """Forward a call of a module to the service host. Raises ChannelError with the reason if it cannot."""
+        """Forward a call of a module to its service. Raises ChannelError with the reason if it cannot."""
         what = f'{service}.{method}'
         if self._is_over:
             raise ChannelError(f'{what}: the run is over')
-        host = self._ready_host(offer)
+        host = self._ready_host(service, offer)
         key = (frame.src, frame.reply_to)
-        self._calls.add(key, what, len(frame.payload))
+        self._calls.add(key, service, method, len(frame.payload))
         context = host.context.id
         try:
-            if frame.src not in self._admitted:
-                self._admitted.add(frame.src)
-                host.admit(frame.src, offer.facts)
+            host.admit(frame.src, offer.facts)
             host.send(Frame(context, frame.src, frame.src, frame.handle, frame.reply_to, frame.flags, frame.payload))
         except ChannelError as exc:
             self._calls.remove(key)
             raise ChannelError(f'{what}: {_ended(str(exc)) if host.dead is not None else exc}') from exc
-        self._pulse.begin()
+        self._pulses[service].begin()
         if (service, method) in self._called or len(self._called) < MAX_METHODS:
             self._called[service, method] += 1
 
-    def send(self, src: int, handle: int, flags: int, payload: bytes) -> None:
-        """Forward another message of a module to its services; dropped before its first call. Raises ChannelError."""
-        if self.host is not None and src in self._admitted:
-            self.host.send(Frame(self.host.context.id, src, src, handle, 0, flags, payload))
+    def send(self, host: ServiceHost, src: int, handle: int, flags: int, payload: bytes) -> None:
+        """Forward another message of a module to a service; dropped before its first call. Raises ChannelError."""
+        if src in host.admitted:
+            host.send(Frame(host.context.id, src, src, handle, 0, flags, payload))
+
+    def cancel(self, src: int, payload: bytes) -> None:
+        """Forward what a module says to cancel a call; services that have no such call ignore it. ChannelError."""
+        for host in self.hosts.values():
+            if host.dead is None:
+                self.send(host, src, handles.CANCEL_SERVICE, 0, payload)
 
     def answer(self, frame: Frame) -> None:
         """Forward a message of a service to a module. Its source is the multiplexer, which the module has called."""
@@ -163,30 +179,23 @@ class Run:
         """A module's context is gone, or its permissions have ended."""
         for handle, what in self._calls.drop(context_id).items():
             self._refuse(context_id, handle, f'{what}: {reason}')
-        if self.host is not None and context_id in self._admitted:
-            self._admitted.discard(context_id)
-            self.host.dismiss(context_id, reason)
+        for host in self.hosts.values():
+            host.dismiss(context_id, reason)
 
-    def _ask_host(self, on_answer: Callable[[], None]) -> None:
-        if self.host is not None and self.host.dead is None:
-            self.host.ask(on_answer)
-
-    def _on_silent(self) -> None:
-        """Fail the calls under way. The host is not killed: its state is not lost if it answers again."""
-        reason = (
-            f'the services of this run have not answered for {SILENT_S:.0f} s, as one of them keeps the interpreter'
-        )
-        calls = self._calls.take()
+    def _on_silent(self, name: str) -> None:
+        """Fail the calls under way. The process is not killed: its state is not lost if it answers again."""
+        reason = f'its process has not answered for {SILENT_S:.0f} s, as something in it keeps the interpreter'
+        calls = self._calls.take(name)
         _log.warning('run %d: %s; under way: %s', self.key[0], reason, ', '.join(sorted(set(calls.values()))))
         for (context_id, handle), what in calls.items():
             self._refuse(context_id, handle, f'{what}: {reason}')
 
-    def _on_host_dead(self, reason: str) -> None:
-        self._activations.give_up()
+    def _on_host_dead(self, name: str, reason: str) -> None:
+        self._activations.give_up(name)
         if self._is_over:
             return
-        _log.warning('services of run %d: %s', self.key[0], _ended(reason))
-        for (context_id, handle), what in self._calls.take().items():
+        _log.warning('%s of run %d: %s', name, self.key[0], _ended(reason))
+        for (context_id, handle), what in self._calls.take(name).items():
             self._refuse(context_id, handle, f'{what}: {_ended(reason)}')
 
     def _refuse(self, context_id: int, handle: int, reason: str) -> None:
@@ -196,11 +205,22 @@ class Run:
     # -- statistics and log lines of its services
 
     def summary(self, on_summary: Callable[[list[Method]], None]) -> None:
-        """Call back with the statistics of each method; without the service host's part if that does not answer."""
-        if self.host is None:
+        """Call back with the statistics of each method; without the part of a service that does not answer."""
+        hosts = list(self.hosts.values())
+        found: dict[str, Any] = {}
+        answers = 0
+
+        def add(stats: dict[str, Any]) -> None:
+            nonlocal answers
+            answers += 1
+            found.update(stats)
+            if answers == len(hosts):
+                on_summary(self._methods(found))
+
+        for host in hosts:
+            host.stats(add)
+        if not hosts:
             on_summary([])
-        else:
-            self.host.stats(lambda stats: on_summary(self._methods(stats)))
 
     def _methods(self, stats: dict[str, Any]) -> list[Method]:
         methods = []
@@ -211,8 +231,13 @@ class Run:
             )
         return methods
 
-    def says(self, level: int, name: str, text: str) -> None:
-        """Log a line of a service, and keep it for the next task that ends."""
+    def host_is_out(self, host: str) -> None:
+        """Tell the services that a host takes no further part in the run."""
+        for each in self.hosts.values():
+            each.host_is_out(host)
+
+    def says(self, name: str, level: int, text: str) -> None:
+        """Log a line of the service `name`, and keep it for the next task that ends."""
         if not self._voice.take(1 + len(text) // UNIT_CHARS):
             return
         line = (level, printable.line(name), printable.line(text))
@@ -226,10 +251,7 @@ class Run:
 
 
 def _ended(reason: str) -> str:
-    return (
-        f'the process in which the services of this run live has ended ({reason}), and with it what they knew. '
-        'It is not started again before the next run'
-    )
+    return f'its process has ended ({reason}), and with it what it knew. It is not started again before the next run'
 
 
 class Runs:
@@ -250,16 +272,17 @@ class Runs:
             run = self._runs[offer.run] = Run(self._router, offer.run, environment, lambda: self._forget(offer.run))
         return run
 
-    def by_host(self, context_id: int) -> Run | None:
-        """The run whose service host has this id."""
+    def by_host(self, context_id: int) -> tuple[Run, ServiceHost] | None:
+        """The process of a service that has this id, with its run."""
         for run in self._runs.values():
-            if run.host is not None and run.host.context.id == context_id:
-                return run
+            host = run.host_of(context_id)
+            if host is not None:
+                return run, host
         return None
 
     def are_served(self) -> bool:
-        """Whether any run has a service host, whose state would be lost."""
-        return any(run.host is not None and run.host.dead is None for run in self._runs.values())
+        """Whether any run has services, whose state would be lost."""
+        return any(host.dead is None for run in self._runs.values() for host in run.hosts.values())
 
     def end(self) -> None:
         for run in list(self._runs.values()):

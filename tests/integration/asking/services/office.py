@@ -1,6 +1,7 @@
 """Services that modules of the tests ask, by ansible and without it."""
 
 import os
+import re
 import resource
 import subprocess
 import time
@@ -29,6 +30,11 @@ class Office(svcfw.service.Service):
     def add(self, number=1):
         self.count += number
         return self.count
+
+    @svcfw.service.expose(policy=svcfw.service.AllowAny())
+    def arrive(self):
+        with open('arrived', 'a') as file:
+            file.write('x')
 
     @svcfw.service.expose(policy=svcfw.service.AllowAny())
     def echo(self, data):
@@ -140,6 +146,10 @@ class Office(svcfw.service.Service):
         return 'root'
 
 
+class Branch(Office):
+    """Another one."""
+
+
 class Unlisted(svcfw.service.Service):
     @svcfw.service.expose(policy=svcfw.service.AllowAny())
     def ask(self):
@@ -161,13 +171,19 @@ class Slow(svcfw.service.Service):
 
     @svcfw.service.expose(policy=svcfw.service.AllowAny())
     def gather(self, number):
-        """End a second after so many have come."""
-        office = self.router.services.get_service(Office)
+        """End a second after so many have arrived at the Office."""
         self.runs += 1
-        while office.count < number:
+        while not os.path.exists('arrived') or os.path.getsize('arrived') < number:
             time.sleep(0.01)
         time.sleep(1)
         return self.runs
+
+
+class Stubborn(svcfw.service.Service):
+    @svcfw.service.expose(policy=svcfw.service.AllowAny())
+    def keep(self):
+        open('keeps', 'x').close()
+        re.match('(a+)+$', 'a' * 100 + 'b')  # gives up the interpreter to no other thread
 
 
 class Broken(svcfw.service.Service):

@@ -14,32 +14,32 @@ from tests.unit.mux.server.services.answers import Answer
 
 
 class Host:
-    """In the place of a ServiceHost."""
+    """In the place of a ServiceHost; `asked` has what all were asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str, asked: list[tuple[str, Callable[[Any], None]]]) -> None:
         self.dead: str | None = None
-        self.asked: list[tuple[str, Callable[[Any], None]]] = []
+        self._name = name
+        self._asked = asked
 
-    def make(self, name: str, on_reply: Callable[[Any], None]) -> None:
-        self.asked.append((name, on_reply))
-
-    def answer(self, value: Any) -> None:
-        """To the oldest question."""
-        self.asked.pop(0)[1](Answer(value))
+    def make(self, on_reply: Callable[[Any], None]) -> None:
+        self._asked.append((self._name, on_reply))
 
 
 class Place:
     def __init__(self, served: Served) -> None:
         self.served = served
-        self.host: Any = Host()
+        self.asked: list[tuple[str, Callable[[Any], None]]] = []
+        self.hosts: dict[str, Any] = {}
         self.activations = Activations(served.router)
         self.outcomes: list[ServiceError | None] = []
 
     def require(self, *names: str) -> bool:
-        return bool(self.served.do(lambda: self.activations.require(self.host, list(names), self.outcomes.append)))
+        hosts = {name: self.hosts.setdefault(name, Host(name, self.asked)) for name in names}
+        return bool(self.served.do(lambda: self.activations.require(hosts, self.outcomes.append)))
 
     def answer(self, value: Any) -> None:
-        self.served.do(lambda: self.host.answer(value))
+        """To the oldest question."""
+        self.served.do(lambda: self.asked.pop(0)[1](Answer(value)))
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def place() -> Any:
 def test_each_is_made_once_and_all_are_waited_for(place: Place) -> None:
     assert not place.require('a.A', 'b.B', 'a.A')
     assert not place.require('a.A')
-    assert [name for name, _ in place.host.asked] == ['a.A', 'b.B']
+    assert [name for name, _ in place.asked] == ['a.A', 'b.B']
     place.answer(True)
     assert place.outcomes == [None]
     place.answer(True)
@@ -87,9 +87,9 @@ def test_a_host_that_has_ended_makes_none(place: Place) -> None:
     assert not place.require('a.A')
     place.answer(ChannelError('it has ended'))
     assert not place.require('a.A')
-    place.served.do(place.activations.give_up)
+    place.served.do(lambda: place.activations.give_up('a.A'))
     assert place.outcomes == [None, None]
-    place.host.dead = 'it has ended'
+    place.hosts['a.A'].dead = 'it has ended'
     assert place.require('a.A')
 
 
@@ -100,7 +100,7 @@ def test_one_that_hangs_fails_its_tasks_until_it_is_made(place: Place, monkeypat
     assert not place.require('a.A', 'b.B')
     wait_until(lambda: len(place.outcomes) == 2, seconds(10), 'it is late again')
     assert {failure and failure.name for failure in place.outcomes} <= {'a.A', 'b.B'}
-    assert [name for name, _ in place.host.asked] == ['a.A', 'b.B']
+    assert [name for name, _ in place.asked] == ['a.A', 'b.B']
     place.answer(True)
     place.answer(True)
     assert place.require('a.A', 'b.B')

@@ -21,7 +21,7 @@ class Run:
     """One with a service host, which is context 200."""
 
     def __init__(self) -> None:
-        self.host = SimpleNamespace(context=SimpleNamespace(id=200))
+        self.host = SimpleNamespace(name='a.B', context=SimpleNamespace(id=200))
         self.quota = object()
         self.calls: list[Any] = []
         self.sent: list[Any] = []
@@ -37,6 +37,9 @@ class Run:
         if self.error is not None:
             raise self.error
         self.sent.append(values)
+
+    def host_of(self, context_id: int) -> Any:
+        return self.host if context_id == 200 else None
 
     def answer(self, frame: Frame) -> None:
         self.answers.append(frame)
@@ -75,7 +78,7 @@ class Scene:
         self.run, self.unlinked = Run(), 0
         self.desk: Any = Desk.__new__(Desk)
         self.desk.linked, self.desk._unlinked = {}, {}
-        self.desk._runs = SimpleNamespace(by_host=lambda number: self.run if number == 200 else None)
+        self.desk._runs = SimpleNamespace(by_host=lambda number: (self.run, self.run.host) if number == 200 else None)
         self.gone: list[Any] = []
         self.desk.router = SimpleNamespace(
             on_gone=lambda context, function: self.gone.append(function),
@@ -185,7 +188,7 @@ def test_what_a_service_host_sends_passes_to_modules_of_its_run(
 def test_a_module_sends_to_handles_of_its_services_alone(scene: Scene) -> None:
     scene.desk._on_beside(Message(50, (200, 1234, 0, b'value')))
     scene.desk._on_beside(Message(51, (200, 1234, 0, b'value')))
-    assert scene.run.sent == [(50, 1234, 0, b'value')]
+    assert scene.run.sent == [(scene.run.host, 50, 1234, 0, b'value')]
     scene.desk._on_beside(Message(50, (200, handles.AGENT, 0, b'value')))
     assert scene.run.lost_ones[0][0] == 50
 
@@ -197,6 +200,6 @@ def test_what_is_lost_on_its_way_ends_the_module(scene: Scene) -> None:
 
 
 def test_lines_are_of_service_hosts_alone(scene: Scene) -> None:
-    scene.desk._on_line(Message(200, (20, 'a.B', 'text')))
-    scene.desk._on_line(Message(50, (20, 'a.B', 'forged')))
-    assert scene.run.said == [(20, 'a.B', 'text')]
+    scene.desk._on_line(Message(200, (20, 'text')))
+    scene.desk._on_line(Message(50, (20, 'forged')))
+    assert scene.run.said == [('a.B', 20, 'text')]

@@ -47,7 +47,7 @@ class Asked:
         self.calls: list[tuple[str, tuple[Any, ...], Callable[[Any], None]]] = []
 
     def __str__(self) -> str:
-        return 'services'
+        return 'shop.Shop'
 
     def request_async(self, handle: int, value: Any, on_reply: Callable[[Any], None]) -> None:
         assert handle == handles.CALL_FUNCTION
@@ -101,7 +101,7 @@ class Place:
     def __init__(self) -> None:
         self.router = Router()
         self.reasons: list[str] = []
-        self.host = ServiceHost(self.router, OFFER, {'A': 'b'}, self.reasons.append)  # type: ignore[arg-type]
+        self.host = ServiceHost(self.router, 'shop.Shop', OFFER, {'A': 'b'}, self.reasons.append)  # type: ignore[arg-type]
         self.context = self.router.started
 
     @property
@@ -137,7 +137,7 @@ def test_it_runs_the_users_python_where_the_run_is(place: Place) -> None:
     spec = place.starter.spec
     assert (spec.transport, spec.python, spec.cwd, spec.env) == ('local', OFFER.python, OFFER.folder, {'A': 'b'})
     ((function, arguments, _),) = place.context.calls
-    assert (function, arguments) == ('start', (OFFER.path, module.LOG_LEVEL))
+    assert (function, arguments) == ('start', ('shop.Shop', OFFER.path, module.LOG_LEVEL))
     assert 'svcfw.mux.service_host.serving' in place.router.allowed
 
 
@@ -173,11 +173,13 @@ def test_what_waits_for_one_that_does_not_read_is_bounded(place: Place, monkeypa
 
 
 def test_its_callers_are_admitted_and_dismissed(up: Place) -> None:
-    up.host.admit(7, {'host': 'web1'})
-    up.host.dismiss(7, 'its job is over')
+    for _ in range(2):
+        up.host.admit(7, {'host': 'web1'})
+    for _ in range(2):
+        up.host.dismiss(7, 'its job is over')
     said = [(each.handle, up.router.codec.decode(each.payload)) for each in up.router.sent]
     assert said == [(beside.ADMIT, (7, {'host': 'web1'}, '')), (beside.ADMIT, (7, None, 'its job is over'))]
-    up.router.gone('services: it has shut down')
+    up.router.gone('shop.Shop: it has shut down')
     up.host.dismiss(7, 'nobody hears it')
     with pytest.raises(ChannelError, match='it has shut down'):
         up.host.admit(8, {})
@@ -185,24 +187,24 @@ def test_its_callers_are_admitted_and_dismissed(up: Place) -> None:
 
 def test_a_service_is_made_by_a_call_as_of_this_context(up: Place) -> None:
     heard: list[Any] = []
-    up.host.make('shop.Shop', heard.append)
+    up.host.make(heard.append)
     (call,) = up.router.sent
     service, method, _, arguments = up.router.codec.decode(call.payload)
     assert (service.rpartition('.')[2], method) == ('Maker', 'make')
-    assert up.router.codec.decode(arguments) == {'name': 'shop.Shop'}
+    assert up.router.codec.decode(arguments) == {}
     ((function, how),) = up.router.handlers
     assert how == {'respondent': up.context, 'once': True}
     function('the answer')
     assert heard == ['the answer']
-    up.router.gone('services: it was killed')
-    up.host.make('shop.Shop', heard.append)
+    up.router.gone('shop.Shop: it was killed')
+    up.host.make(heard.append)
     assert up.router.bounced[0][1] == 'it was killed'
 
 
 def test_its_end_is_told_once_without_its_name(up: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     killed: list[int] = []
     monkeypatch.setattr(module.os, 'killpg', lambda pid, number: killed.append(pid))
-    up.router.gone('services: it was killed')
+    up.router.gone('shop.Shop: it was killed')
     up.starter.on_failed(StartError('died', 'services', 'too late'))
     assert (up.reasons, up.host.dead) == (['it was killed'], 'it was killed')
     up.host.stop()
@@ -245,6 +247,7 @@ def test_a_start_that_fails_at_once_is_an_end(monkeypatch: pytest.MonkeyPatch) -
     place.host.stats(heard.append)
     place.host.look_in(['/roles'])
     place.host.host_is_out('web1')
+    place.host.ask(lambda: heard.append('answered'))
     place.host.stop()
     assert heard == [{}]
 

@@ -98,6 +98,6 @@ def test_calls_are_given_up_when_a_method_keeps_the_interpreter(
         router.loop.call_soon(begin)
         wait_until(lambda: refused, seconds(60), 'it is noticed')
         router.loop.call_soon(made[0].end)
-        wait_until(lambda: made[0].host is not None and made[0].host.dead, seconds(60), 'it is ended')
+        wait_until(lambda: made[0].hosts['stubborn.Stubborn'].dead, seconds(60), 'it is ended')
     (reason,) = refused
-    assert reason.startswith('stubborn.Stubborn.keep: the services of this run have not answered for 2 s')
+    assert reason.startswith('stubborn.Stubborn.keep: its process has not answered for 2 s')

@@ -40,12 +40,13 @@ class Router:
 class Host:
     """In the place of a ServiceHost."""
 
-    def __init__(self, router: Any, offer: Offer, environment: Any, on_dead: Any) -> None:
-        self.context = SimpleNamespace(id=200)
+    def __init__(self, router: Any, name: str, offer: Offer, environment: Any, on_dead: Any) -> None:
+        self.name = name
+        self.context = SimpleNamespace(id={'a.B': 200, 'a.C': 201}[name])
         self.dead: str | None = None
         self.on_dead = on_dead
         self.frames: list[Frame] = []
-        self.admitted: list[Any] = []
+        self.admitted: dict[int, Any] = {}
         self.dismissed: list[int] = []
         self.places: list[str] = []
         self.is_stopped = False
@@ -54,10 +55,11 @@ class Host:
         self.places += places
 
     def admit(self, context_id: int, facts: Any) -> None:
-        self.admitted.append((context_id, facts))
+        self.admitted[context_id] = facts
 
     def dismiss(self, context_id: int, reason: str) -> None:
-        self.dismissed.append(context_id)
+        if self.admitted.pop(context_id, None) is not None:
+            self.dismissed.append(context_id)
 
     def send(self, frame: Frame) -> None:
         if self.dead:
@@ -65,7 +67,10 @@ class Host:
         self.frames.append(frame)
 
     def stats(self, on_stats: Any) -> None:
-        on_stats({'a.B': {'add': {'calls': 1, 'failures': 0, 'seconds': 0.5}}})
+        on_stats({self.name: {'add': {'calls': 1, 'failures': 0, 'seconds': 0.5}}})
+
+    def ask(self, on_answer: Any) -> None:
+        self.questions = 1
 
     def stop(self) -> None:
         self.is_stopped = True
@@ -84,8 +89,8 @@ def run(monkeypatch: pytest.MonkeyPatch, ends: list[int]) -> Any:
     made.end()
 
 
-def call(run: Any, src: int = 50, reply_to: int = 1000, method: str = 'add') -> None:
-    run.call(OFFER, Frame(0, src, src, 110, reply_to, 0, b'payload'), 'a.B', method)
+def call(run: Any, src: int = 50, reply_to: int = 1000, method: str = 'add', service: str = 'a.B') -> None:
+    run.call(OFFER, Frame(0, src, src, 110, reply_to, 0, b'payload'), service, method)
 
 
 def refused(run: Any) -> list[tuple[int, int, str]]:
@@ -95,17 +100,22 @@ def refused(run: Any) -> list[tuple[int, int, str]]:
 def test_a_call_is_forwarded_after_the_facts_of_its_caller(run: Any) -> None:
     call(run)
     call(run, reply_to=1001)
-    assert run.host.admitted == [(50, {'inventory_hostname': 'web1'})]
-    assert [(frame.dst, frame.src, frame.reply_to) for frame in run.host.frames] == [(200, 50, 1000), (200, 50, 1001)]
-    assert run.host.places[0] == '/places'
+    assert run.hosts['a.B'].admitted == {50: {'inventory_hostname': 'web1'}}
+    assert [(frame.dst, frame.src, frame.reply_to) for frame in run.hosts['a.B'].frames] == [
+        (200, 50, 1000),
+        (200, 50, 1001),
+    ]
+    assert run.hosts['a.B'].places[0] == '/places'
 
 
 def test_nothing_else_is_before_the_first_call(run: Any) -> None:
-    run.send(50, 1234, 0, b'early')
+    call(run, src=49)
+    host = run.hosts['a.B']
+    run.send(host, 50, 1234, 0, b'early')
     call(run)
-    run.send(50, 1234, 0, b'later')
-    run.send(51, 1234, 0, b'of another')
-    assert [frame.payload for frame in run.host.frames] == [b'payload', b'later']
+    run.send(host, 50, 1234, 0, b'later')
+    run.send(host, 51, 1234, 0, b'of another')
+    assert [frame.payload for frame in host.frames] == [b'payload', b'payload', b'later']
 
 
 def test_an_answer_comes_from_whom_was_asked(run: Any) -> None:
@@ -113,7 +123,7 @@ def test_an_answer_comes_from_whom_was_asked(run: Any) -> None:
     run.answer(Frame(50, 200, 200, 1000, 0, 0, b'answer'))
     [frame] = run._router.sent
     assert (frame.dst, frame.src, frame.handle, frame.payload) == (50, 0, 1000, b'answer')
-    run.host.on_dead('killed')
+    run.hosts['a.B'].on_dead('killed')
     assert refused(run) == [], 'nothing is under way'
 
 
@@ -126,12 +136,12 @@ def test_a_host_that_does_not_read_its_answers_gets_none(run: Any) -> None:
 
 def test_calls_fail_with_their_service_host_and_its_reason(run: Any) -> None:
     call(run)
-    run.host.dead = 'killed'
-    run.host.on_dead('killed')
+    run.hosts['a.B'].dead = 'killed'
+    run.hosts['a.B'].on_dead('killed')
     [(context_id, handle, text)] = refused(run)
     assert (context_id, handle) == (50, 1000)
-    assert text.startswith('a.B.add: the process in which the services of this run live has ended (killed)')
-    with pytest.raises(ChannelError, match=r'a.B.add: the process in which .* has ended \(killed\)'):
+    assert text.startswith('a.B.add: its process has ended (killed)')
+    with pytest.raises(ChannelError, match=r'a.B.add: its process has ended \(killed\)'):
         call(run, reply_to=1001)
     assert not refused(run)[1:], 'the failed call is not under way'
 
@@ -142,12 +152,12 @@ def test_calls_fail_with_their_caller(run: Any) -> None:
     run.lost(50, 'the module has ended')
     run.lost(50, 'the module has ended')
     assert refused(run) == [(50, 1000, 'a.B.add: the module has ended')]
-    assert run.host.dismissed == [50]
+    assert run.hosts['a.B'].dismissed == [50]
 
 
 def test_a_run_that_is_over_takes_no_call(run: Any, ends: list[int]) -> None:
     call(run)
-    host = run.host
+    host = run.hosts['a.B']
     run.end()
     run.end()
     assert (host.is_stopped, ends) == (True, [1])
@@ -167,12 +177,12 @@ def test_the_summary_has_each_method_that_was_called(run: Any) -> None:
 def test_lines_are_kept_for_a_task_and_bounded(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, 'MAX_LINES', 2)
     for text in ('one', 'two\x1b[31m', 'three'):
-        run.says(20, 'a.B', text)
+        run.says('a.B', 20, text)
     assert run.take_lines() == [(20, 'a.B', 'one'), (20, 'a.B', r'two\x1b[31m')]
     assert run.take_lines() == []
     for _ in range(10 * module.MAX_RECORDS):
-        run.says(20, 'a.B', 'flood')
-    run.says(20, 'a.B', 'the last')
+        run.says('a.B', 20, 'flood')
+    run.says('a.B', 20, 'the last')
     assert 'the last' not in [text for _, _, text in run.take_lines()]
 
 
@@ -189,6 +199,6 @@ def test_runs_are_known_until_their_end(monkeypatch: pytest.MonkeyPatch) -> None
     run = runs.of(OFFER, {})
     assert (runs.of(OFFER, {}), runs.find(KEY), runs.are_served()) == (run, run, False)
     call(run)
-    assert (runs.by_host(200), runs.by_host(201), runs.are_served()) == (run, None, True)
+    assert (runs.by_host(200), runs.by_host(201), runs.are_served()) == ((run, run.hosts['a.B']), None, True)
     runs.end()
     assert (ended, runs.find(KEY)) == ([run], None)
