@@ -25,10 +25,14 @@ options:
     description: As of M(ansible.builtin.copy).
     type: raw
   files:
-    description: C(path) below O(dest), C(sha1), C(mode) or null, and C(source), a file to be moved there, or null.
+    description:
+      - C(path) below O(dest), C(sha1), C(size), C(mode) or null, and C(source), a file to be moved there, or null.
     type: list
     elements: dict
     default: []
+  base:
+    description: The folder of the controller in which O(files) are, by C(path), to be fetched if they are lacking.
+    type: str
   directories:
     description: Paths of directories.
     type: list
@@ -56,7 +60,9 @@ odd:
   type: str
   returned: sometimes
 lacking:
-  description: Which of O(files), by number, have another content or none, and no source. Then nothing was done.
+  description:
+    - Which of O(files), by number, have another content or none, no source, and cannot be fetched. Then nothing was
+      done.
   type: list
   elements: int
   returned: always
@@ -64,9 +70,15 @@ lacking:
 
 import errno
 import os
+import shutil
 import stat
 
 from ansible.module_utils.basic import AnsibleModule
+
+#: What is fetched before it is put in its place: so much room is needed beside.
+ROUND_BYTES, ROUND_FILES = 64 * 1024 * 1024, 500
+#: Larger files are fetched one by one: they are resumed if they were cut off, and cross a link once for an account.
+LARGE_BYTES = 4 * 1024 * 1024
 
 
 class Odd(Exception):
@@ -79,6 +91,7 @@ def main():
             dest=dict(type='str', required=True),
             directory_mode=dict(type='raw'),
             files=dict(type='list', elements='dict', default=[]),
+            base=dict(type='str'),
             directories=dict(type='list', elements='str', default=[]),
             links=dict(type='list', elements='dict', default=[]),
             follow=dict(type='bool', default=True),
@@ -91,11 +104,27 @@ def main():
         tree.check_arguments()
         lacking = tree.examine()
         if not module.check_mode and any(not tree.files[number]['source'] for number in lacking):
-            module.exit_json(changed=False, lacking=lacking)
+            services = reached(module)
+            if services is None:
+                module.exit_json(changed=False, lacking=lacking)
+            with services:
+                tree.fetch(services, lacking)
+            lacking = []
         tree.make(frozenset(lacking))
     except (Odd, OSError) as exc:
         module.exit_json(changed=tree.changed, lacking=[], odd=str(exc))
     module.exit_json(changed=tree.changed, lacking=[])
+
+
+def reached(module):
+    """Services of the controller, from which to fetch; None where there are none."""
+    if not module.params['base']:
+        return None
+    try:
+        from ansible_collections.svcfw.svcfw.plugins.module_utils.services import Services
+    except ImportError:
+        return None
+    return Services(module) if Services.available() else None
 
 
 class Tree(object):
@@ -146,6 +175,45 @@ class Tree(object):
             self._make_directory(path)
         for link in self._module.params['links']:
             self._make_link(link)
+
+    def fetch(self, services, lacking):
+        """Fetch these files of the controller and put them in their places, a bounded number of bytes at a time."""
+        for number, group in enumerate(self._rounds(lacking)):
+            folder = os.path.join(self._module.tmpdir, 'svcfw-%d' % number)
+            os.mkdir(folder, 0o700)
+            try:
+                self._fetch_some(services, group, folder)
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _fetch_some(self, services, group, folder):
+        paths = [os.path.join(self._module.params['base'], self.files[each]['path']) for each in group]
+        into = os.path.join(folder, 'files')
+        if self.files[group[0]]['size'] > LARGE_BYTES:
+            services.fetch(paths[0], into)
+            found = [into]
+        else:
+            found = services.fetch_files(paths, into)
+        for each, source in zip(group, found):  # noqa: B905 - strict= is of Python 3.10
+            file = dict(self.files[each], source=source)
+            place = os.path.join(self._dest, file['path'])
+            self._place(file, place)
+            services.moved(source, place)
+
+    def _rounds(self, numbers):
+        group, size = [], 0
+        for number in numbers:
+            n = self.files[number]['size']
+            if group and (size + n > ROUND_BYTES or len(group) >= ROUND_FILES or n > LARGE_BYTES):
+                yield group
+                group, size = [], 0
+            group.append(number)
+            size += n
+            if n > LARGE_BYTES:
+                yield group
+                group, size = [], 0
+        if group:
+            yield group
 
     def _folders(self):
         """All folders below `dest` that are named or implied."""

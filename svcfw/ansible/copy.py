@@ -1,8 +1,9 @@
 """The `copy` action: stock's, except for folders over our own connection.
 
 Stock copies a folder file by file, in some seven steps each. Here stock's own code walks the folder and decides what to
-do, while each step is only recorded; then our module (svcfw_copy_tree) reports which contents are missing, these are
-sent, and it performs the rest with the functions that stock's modules would call.
+do, while each step is only recorded; then our module (svcfw_copy_tree) fetches the contents that are missing from the
+FileService of the controller, and performs the rest with the functions that stock's modules would call. Where it can
+fetch nothing it reports what is missing, which is then sent, and runs once more.
 Anything unusual is left to stock as a whole, and so is a failure: stock continues, with its own messages. Usual means:
 only options that change attributes, names that no shell or module would expand, and on the target only files with one
 hard link, directories, and symlinks that are right already.
@@ -66,7 +67,7 @@ class _File(NamedTuple):
     size: int
 
     def argument(self, source: str | None = None) -> dict[str, Any]:
-        return {'path': self.path, 'sha1': self.sha1, 'mode': self.mode, 'source': source}
+        return {'path': self.path, 'sha1': self.sha1, 'size': self.size, 'mode': self.mode, 'source': source}
 
 
 class _Steps:
@@ -209,7 +210,11 @@ class ActionModule(OneTrip):
         try:
             files = [self._file(source, path, decrypted) for source, path in steps.files]
             rest = _entries(steps)
-            lacking = self._tree_module([file.argument() for file in files], rest, task_vars)
+            offered = _base(files, [source for source, _ in steps.files])
+            if offered:
+                self._connection.offer(files=[offered.folder])
+            base = {'base': offered.base} if offered else {}
+            lacking = self._tree_module([file.argument() for file in files], {**rest, **base}, task_vars)
             if lacking:
                 self._send(files, lacking, rest, task_vars)
         except OSError as exc:
@@ -277,6 +282,34 @@ class ActionModule(OneTrip):
             if self._shared_loader_obj.module_loader.has_plugin(name):
                 return name
         raise _NotPlain(f'there is no module {MODULES[0]}')
+
+
+class _Offered(NamedTuple):
+    """What the target may fetch: the files are in `base`, by their paths, and all in `folder`."""
+
+    base: str
+    folder: str
+
+
+def _base(files: Sequence[_File], sources: Sequence[str]) -> _Offered | None:
+    """Where the target may fetch the files itself; None if that would show it more than what is copied.
+
+    A file that was encrypted is not where its source is, which is nobody's business; nor is what links lead to.
+    """
+    if not files or any(file.local != source for file, source in zip(files, sources, strict=True)):
+        return None
+    if not sources[0].endswith(os.path.join('/', files[0].path)):
+        return None
+    base = os.path.abspath(sources[0][: -len(files[0].path)])
+    folder = os.path.commonpath([os.path.dirname(source) for source in sources])
+    top = os.path.realpath(folder)
+    places = {place: os.path.realpath(place) for place in {os.path.dirname(source) for source in sources}}
+    for file, source in zip(files, sources, strict=True):
+        place = os.path.dirname(source)
+        is_inside = places[place] == os.path.normpath(os.path.join(top, os.path.relpath(place, folder)))
+        if not is_inside or os.path.islink(source) or os.path.abspath(source) != os.path.join(base, file.path):
+            return None
+    return _Offered(base, os.path.abspath(folder))
 
 
 _NOTHING: dict[str, Any] = {'directories': [], 'links': []}

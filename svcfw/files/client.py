@@ -5,6 +5,9 @@ the destination is unchanged. All raise TransferError, which names context, file
 ChannelError when the other context is lost.
 """
 
+import os
+import stat
+
 from svcfw.core import load
 from svcfw.files.calls import call, leads_to, malformed, receive, send
 from svcfw.files.disk.destination import Destination
@@ -12,6 +15,7 @@ from svcfw.files.disk.paths import decoded, room_for
 from svcfw.files.disk.reader import Reader
 from svcfw.files.get import Get
 from svcfw.files.messages.tree_parts import TreeParts
+from svcfw.files.messages.tree_source import FolderSource, name_of
 from svcfw.files.put import Put
 from svcfw.files.transfers import Transfers
 from svcfw.files.tree_place import TreePlace
@@ -66,7 +70,7 @@ def put_tree(context, path, to, follow=False, preserves=True, owner=False, on_pr
         done = through.put_tree(context, neighbour, path, to, options, follow, on_progress)
         if done is not None:
             return done
-    parts = TreeParts(path, follow, Transfers.of(context.router), context.id)
+    parts = TreeParts(FolderSource(path, follow), Transfers.of(context.router), context.id)
     try:
         answer = call(context, to, 'begin_put_tree', path=to, preserves=preserves, owner=owner)
     except BaseException:
@@ -88,16 +92,43 @@ def get_tree(context, path, to, follow=False, preserves=True, on_progress=None, 
 
     max_bytes: of all files together, as for `fetch`.
     """
-    path, to = decoded(path), decoded(to)
+    path = decoded(path)
+    arguments = {'path': path, 'follow': follow}
+    return _receive_tree(context, 'begin_fetch_tree', arguments, path, to, preserves, on_progress, max_bytes)
+
+
+def fetch_files(context, paths, to, on_progress=None, max_bytes=None):
+    """Copy the files `paths` of `context`, which may lie anywhere, to files in the local folder `to`, all at once.
+
+    Returns their paths there (list of str), in the order of `paths`. One request holds all of `paths`. A new `to`
+    appears complete. on_progress, max_bytes: as for `get_tree`.
+    """
+    paths = [decoded(path) for path in paths]
+    about = paths[0] if len(paths) == 1 else '%d files' % len(paths)
+    _receive_tree(context, 'begin_fetch_files', {'paths': paths}, about, to, False, on_progress, max_bytes)
+    found = [os.path.join(decoded(to), name_of(number)) for number in range(len(paths))]
+    if not all(map(_is_regular, found)):  # a link could lead to any file of this host
+        raise malformed(context, about)
+    return found
+
+
+def _receive_tree(context, method, arguments, about, to, preserves, on_progress, max_bytes):
+    to = decoded(to)
     with Destination(to) as destination:
         most = room_for(to) if max_bytes is None else max_bytes
         place = TreePlace(destination, to, preserves, Transfers.of(context.router), most)
 
         def begin(into):
-            arguments = {'path': path, 'into': into, 'follow': follow, 'lacks_all': destination.is_new}
-            call(context, path, 'begin_fetch_tree', **arguments)
+            call(context, about, method, into=into, lacks_all=destination.is_new, **arguments)
 
-        return receive(context, place, begin, path, lambda done: on_progress and on_progress(done, place.total))
+        return receive(context, place, begin, about, lambda done: on_progress and on_progress(done, place.total))
+
+
+def _is_regular(path):
+    try:
+        return stat.S_ISREG(os.lstat(path).st_mode)
+    except OSError:
+        return False
 
 
 def _preserved(meta):

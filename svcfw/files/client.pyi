@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol, TypeAlias
 
 from svcfw.core.context import Context
@@ -55,3 +55,10 @@ def get_tree(
     on_progress: _OnProgress | None = None,
     max_bytes: int | None = None,
 ) -> dict[str, Any]: ...
+def fetch_files(
+    context: Context,
+    paths: Iterable[_Path],
+    to: _Path,
+    on_progress: _OnProgress | None = None,
+    max_bytes: int | None = None,
+) -> list[str]: ...

@@ -1,8 +1,6 @@
 """FileService: serves files of one context to others, and receives files from them."""
 
 import _thread
-import collections
-import resource
 
 from svcfw.core import load
 from svcfw.core.context import Context, Sender
@@ -16,22 +14,15 @@ from svcfw.files.disk.writer import Wanted, Writer
 from svcfw.files.grants import Grants
 from svcfw.files.messages.file_parts import FileParts, FilePlace
 from svcfw.files.messages.tree_parts import TreeParts
+from svcfw.files.messages.tree_source import FilesSource, FolderSource
 from svcfw.files.receiving import Receiving
 from svcfw.files.sending import Sending
-from svcfw.files.transfers import HASHED_BYTES, INLINE_BYTES, Transfers
+from svcfw.files.transfers import HASHED_BYTES, INLINE_BYTES, Limits, Transfers
 from svcfw.files.tree_place import TreePlace
 from svcfw.service.errors import PoolError, TransferError, transfer_error
 from svcfw.service.exposed import arg_spec, expose
 from svcfw.service.policy import AllowAny, AllowParents
 from svcfw.service.service import Service
-
-#: Most concurrent transfers of one context; more are refused.
-MAX_OF_ONE = 64
-#: The same of all contexts behind one link together, and of all: parts of the descriptors that this process may have.
-#: A transfer takes one or two, and a child can say that there are any number of contexts below it.
-PART_OF_LINK, PART_OF_ALL = 4, 2
-#: Where the system sets no limit.
-MOST_DESCRIPTORS = 1048576
 
 
 class FileService(Service):
@@ -50,12 +41,14 @@ class FileService(Service):
     fetch = staticmethod(client.fetch)
     put_tree = staticmethod(client.put_tree)
     get_tree = staticmethod(client.get_tree)
+    fetch_files = staticmethod(client.fetch_files)
 
     def __init__(self, router):
         Service.__init__(self, router)
         self._transfers = Transfers.of(router)
         self._grants = Grants()
-        self._count_transfers()
+        self._limits = Limits(router)
+        self._lock = _thread.allocate_lock()
         self._held = None
         self._receivings = set()
 
@@ -125,13 +118,16 @@ class FileService(Service):
             return _opened(path)
         real = self._grants.find(path, msg.src_id)
         if real is None:
-            raise TransferError('file not granted to context %d. Register it for that context' % msg.src_id)
+            raise self._not_granted(msg)
         source = _opened(real, follows=False)
         # A symlink may have been changed between the check and the opening: then another file was opened.
         if self._grants.find('/proc/self/fd/%d' % source.fileno(), msg.src_id) != real:
             source.close()
-            raise TransferError('file not granted to context %d' % msg.src_id)
+            raise self._not_granted(msg)
         return source
+
+    def _not_granted(self, msg):
+        return TransferError('file not granted to context %d. Register it for that context' % msg.src_id)
 
     # -- writing
 
@@ -236,9 +232,21 @@ class FileService(Service):
                 raise TransferError('folder not granted to context %d. Register it for that context' % msg.src_id)
             path = decoded(real)
         try:
-            parts = TreeParts(path, follow, self._transfers, msg.src_id)
+            source = FolderSource(path, follow)
         except OSError as e:
             raise transfer_error(e) from e
+        self._send_tree(source, into, lacks_all, msg)
+
+    @expose(policy=AllowAny())
+    @arg_spec(spec={'paths': list, 'into': Sender, 'lacks_all': bool})
+    def begin_fetch_files(self, paths, into, lacks_all, msg):
+        """Send files to `into` as members of one folder (see FilesSource), each of which the caller may fetch."""
+        if not all(type(path) is str for path in paths):
+            raise TransferError('malformed request: expected paths')
+        self._send_tree(FilesSource(paths, lambda path: self._open(path, msg), self._transfers), into, lacks_all, msg)
+
+    def _send_tree(self, source, into, lacks_all, msg):
+        parts = TreeParts(source, self._transfers, msg.src_id)
         parts.lacks_all = lacks_all
         self._send(parts, into, msg)
 
@@ -298,7 +306,7 @@ class FileService(Service):
         try:
             if into.context.id != msg.src_id:
                 raise TransferError('the destination of a transfer must be the caller: context %d' % msg.src_id)
-            end = self._begin(msg)
+            end = self._limits.begin(msg.src_id)
         except BaseException:
             parts.close()
             raise
@@ -316,7 +324,7 @@ class FileService(Service):
 
     def _receive(self, place, over, msg):
         """Start a Receiving; returns the Sender to send to."""
-        end = self._begin(msg)
+        end = self._limits.begin(msg.src_id)
 
         def finally_over(error, value):
             self._receivings.discard(receiving)
@@ -330,35 +338,6 @@ class FileService(Service):
         receiving = Receiving(self.router, context, place, schedule, finally_over)
         self._receivings.add(receiving)
         return Sender(self.router.myself(), receiving.handle)
-
-    def _count_transfers(self):
-        self._lock = _thread.allocate_lock()
-        self._of_contexts = collections.Counter()
-        self._of_links = collections.Counter()
-
-    def _begin(self, msg):
-        """Count a transfer; what to call at its end. TransferError if there are too many."""
-        counts = (self._of_contexts, msg.src_id), (self._of_links, self.router.link_for(msg.src_id))
-        descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-        if descriptors == resource.RLIM_INFINITY:
-            descriptors = MOST_DESCRIPTORS
-        with self._lock:
-            for (counter, key), most in zip(counts, (MAX_OF_ONE, descriptors // PART_OF_LINK)):
-                if counter[key] >= most:
-                    raise TransferError('%d transfers of this context are running. Start fewer at a time' % most)
-            if sum(self._of_links.values()) >= descriptors // PART_OF_ALL:
-                raise TransferError('%d transfers are running. Start fewer at a time' % (descriptors // PART_OF_ALL))
-            for counter, key in counts:
-                counter[key] += 1
-
-        def end():
-            with self._lock:
-                for counter, key in counts:
-                    counter[key] -= 1
-                    if not counter[key]:
-                        del counter[key]
-
-        return end
 
     def _on_pool(self, function):
         try:

@@ -1,3 +1,4 @@
+from collections.abc import Iterable
 from typing import Any
 
 from svcfw.core.context import Context, Sender
@@ -6,11 +7,6 @@ from svcfw.files.client import _OnProgress, _Path, _Writable
 from svcfw.files.grants import Grant
 from svcfw.service.request import Request
 from svcfw.service.service import Service
-
-MAX_OF_ONE: int
-PART_OF_LINK: int
-PART_OF_ALL: int
-MOST_DESCRIPTORS: int
 
 class FileService(Service):
     @staticmethod
@@ -64,6 +60,14 @@ class FileService(Service):
         on_progress: _OnProgress | None = None,
         max_bytes: int | None = None,
     ) -> dict[str, Any]: ...
+    @staticmethod
+    def fetch_files(
+        context: Context,
+        paths: Iterable[_Path],
+        to: _Path,
+        on_progress: _OnProgress | None = None,
+        max_bytes: int | None = None,
+    ) -> list[str]: ...
     def __init__(self, router: Router) -> None: ...
     def register(self, path: str | bytes, context: Context | None = None) -> Grant: ...
     def register_prefix(self, path: str | bytes, context: Context | None = None) -> Grant: ...
@@ -83,6 +87,7 @@ class FileService(Service):
     ) -> dict[str, Any]: ...
     def begin_put_tree(self, path: str, preserves: bool, owner: bool, msg: Request) -> dict[str, Any]: ...
     def begin_fetch_tree(self, path: str, into: Sender, follow: bool, lacks_all: bool, msg: Request) -> None: ...
+    def begin_fetch_files(self, paths: list[str], into: Sender, lacks_all: bool, msg: Request) -> None: ...
     def begin_hold(
         self, digest: bytes, size: int, msg: Request, data: bytes | None = None
     ) -> dict[str, Any] | None: ...

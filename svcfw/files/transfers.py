@@ -1,14 +1,16 @@
-"""Transfers: state shared by all file transfers of one context."""
+"""Transfers: state shared by all file transfers of one context. Limits: how many may be under way."""
 
 import _thread
 import collections
 import hashlib
+import resource
 import time
 
 from svcfw.core import load
 from svcfw.core.wire.pace import Pace
 from svcfw.files.disk.reader import Reader
 from svcfw.files.store.store import Store
+from svcfw.service.errors import TransferError
 
 #: A file up to this size is sent within the request, in one round trip.
 INLINE_BYTES = 64 * 1024
@@ -21,6 +23,13 @@ MAX_MATCHES = 8
 MAX_TALLIES = 4096
 MAX_PACES = 4096
 MAX_DIGESTS = 65536
+#: Most concurrent transfers of one context; more are refused.
+MAX_OF_ONE = 64
+#: The same of all contexts behind one link together, and of all: parts of the descriptors that this process may have.
+#: A transfer takes one or two, and a child can say that there are any number of contexts below it.
+PART_OF_LINK, PART_OF_ALL = 4, 2
+#: Where the system sets no limit.
+MOST_DESCRIPTORS = 1048576
 #: A file written to this recently before it was hashed may change without a new time stamp: one tick of the kernel's
 #: clock; two seconds on file systems with a resolution of one.
 TICK_NS, SECOND_NS = 100 * 10**6, 2 * 10**9
@@ -159,6 +168,40 @@ class Transfers(object):
     def alone(self, key):
         """A context manager: mutual exclusion of all callers with the same key (hashable). Blocks."""
         return _Alone(self._lock, self._under_way, key)
+
+
+class Limits(object):
+    """Counts the transfers that other contexts have under way here. Any thread."""
+
+    def __init__(self, router):
+        self._router = router
+        self._lock = _thread.allocate_lock()
+        self._of_contexts = collections.Counter()
+        self._of_links = collections.Counter()
+
+    def begin(self, context_id):
+        """Count a transfer of a context; returns what to call at its end. TransferError if there are too many."""
+        counts = (self._of_contexts, context_id), (self._of_links, self._router.link_for(context_id))
+        descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        if descriptors == resource.RLIM_INFINITY:
+            descriptors = MOST_DESCRIPTORS
+        with self._lock:
+            for (counter, key), most in zip(counts, (MAX_OF_ONE, descriptors // PART_OF_LINK)):
+                if counter[key] >= most:
+                    raise TransferError('%d transfers of this context are running. Start fewer at a time' % most)
+            if sum(self._of_links.values()) >= descriptors // PART_OF_ALL:
+                raise TransferError('%d transfers are running. Start fewer at a time' % (descriptors // PART_OF_ALL))
+            for counter, key in counts:
+                counter[key] += 1
+
+        def end():
+            with self._lock:
+                for counter, key in counts:
+                    counter[key] -= 1
+                    if not counter[key]:
+                        del counter[key]
+
+        return end
 
 
 class Tally(object):

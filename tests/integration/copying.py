@@ -34,7 +34,10 @@ def same_as_stock(folder: Path, make_source: MakeSource, tasks: Tasks, line: str
     stock, stock_changes = _played(folder / 'stock', make_source, tasks, line, 'ssh', farm)
     found = differences(stock, ours, ([str(folder / 'stock')], [str(folder / 'ours')]))
     assert not found, '\n'.join(found) + '\n\n' + ours.output[-6000:]
-    assert _named_alike(our_changes) == _named_alike(stock_changes)
+    ours_alike, stock_alike = _named_alike(our_changes), _named_alike(stock_changes)
+    other = {path: (ours_alike.get(path), stock_alike.get(path)) for path in ours_alike.keys() | stock_alike.keys()}
+    other = {path: both for path, both in other.items() if both[0] != both[1]}
+    assert not other, f'path: (ours, stock): {other}'
     assert len(our_changes) > 40
     return ours
 

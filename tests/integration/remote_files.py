@@ -7,6 +7,8 @@ from svcfw.core.context import Sender
 from svcfw.core.dispatch import takes_router
 from svcfw.core.latch import Latch
 from svcfw.core.wire.errors import Error
+from svcfw.files import manifest
+from svcfw.files.messages.tree_source import FilesSource, name_of
 from svcfw.files.relay import holding, spools
 from svcfw.files.service import FileService
 from svcfw.service.exposed import expose
@@ -119,6 +121,25 @@ def tree_outcome(context, path, to, follow):
     except Error as e:
         return f'{type(e).__name__}: {e}'
     return 'no error'
+
+
+def files_outcome(context, paths, to):
+    """What getting several files gives (list), or how it fails (str)."""
+    try:
+        return FileService.fetch_files(context, paths, to)
+    except Error as e:
+        return f'{type(e).__name__}: {e}'
+
+
+def send_links():
+    """Host a FileService here that sends a symlink in the place of each file."""
+
+    def entries(self):
+        yield manifest.Entry('', manifest.DIRECTORY, 0, 0o700, 0, 0)
+        for number in range(len(self._paths)):
+            yield manifest.Entry(name_of(number), manifest.SYMLINK, 0, 0o777, 0, 0, target='/etc/hostname')
+
+    FilesSource.entries = entries
 
 
 @takes_router

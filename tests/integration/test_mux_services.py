@@ -325,6 +325,26 @@ answer = out.getvalue().decode()
     assert 'not activated' in site.ask(call('add'), other, site.offer('other', services=['office.Slow']))['failed']
 
 
+def test_many_files_at_once(site: Site, tmp_path: Path) -> None:
+    (tmp_path / 'many').mkdir()
+    paths = []
+    for number in range(1200):  # more than one request holds
+        path = tmp_path / 'many' / f'{number}'
+        path.write_text(f'{number}\n' * (5000 if number == 7 else 1))
+        paths.append(str(path))
+    body = f"""
+found = services.fetch_files({paths!r}, {str(tmp_path / 'to')!r})
+answer = ''.join(open(path).read() for path in found)
+"""
+    assert site.answer(body, HERE, site.offer(files=[str(tmp_path / 'many')])) == ''.join(
+        Path(path).read_text() for path in paths
+    )
+    body = f'services.fetch_files({[paths[0], "/etc/shadow"]!r}, {str(tmp_path / "other")!r})'
+    said = site.ask(body, HERE, site.offer(files=[str(tmp_path / 'many')]))['failed']
+    assert '2 files: /etc/shadow: this host may not have it' in said
+    assert os.listdir(tmp_path / 'other') == []
+
+
 def test_a_module_hears_that_its_agent_cannot_let_it_in(tmp_path: Path, run: 'subprocess.Popen[bytes]') -> None:
     with running_mux(may_log_errors=True) as mux:
         site = Site(mux, tmp_path, run)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import svcfw
 import svcfw.service
 from svcfw.core.context import Context, Sender
 from svcfw.core.wire.errors import ChannelError
@@ -153,6 +154,47 @@ def test_a_hundred_thousand_files(router: Router, in_memory: Path) -> None:
     assert FileService.put_tree(child, str(in_memory / 'source'), str(in_memory / 'copy'))['files'] == 100_000
     assert len(os.listdir(in_memory / 'copy')) == 100_000
     assert child.call(there.peak_memory) < 200 * 1024
+
+
+class TestFilesAtOnce:
+    def test_they_come_in_their_order_from_wherever_they_are(
+        self, child: Context, source: Path, tmp_path: Path
+    ) -> None:
+        names = ['big', 'deep/7', 'deep/deeper/line\nbreak', 'hole', 'big', 'link', 'deep/0']
+        paths = [str(source / name) for name in names]
+        found = FileService.fetch_files(child, paths, str(tmp_path / 'copy'))
+        assert [Path(path).read_bytes() for path in found] == [Path(path).read_bytes() for path in paths]
+        assert sorted(os.listdir(tmp_path / 'copy')) == [os.path.basename(path) for path in found]
+        assert FileService.fetch_files(child, [], str(tmp_path / 'none')) == []
+
+    def test_one_that_is_not_there_is_named_and_nothing_is_left(
+        self, child: Context, source: Path, tmp_path: Path
+    ) -> None:
+        paths = [str(source / 'big'), str(source / 'missing')]
+        with pytest.raises(TransferError, match=r'2 files: .*/missing: No such file'):
+            FileService.fetch_files(child, paths, str(tmp_path / 'copy'))
+        into = Sender(child.router.myself(), 1)
+        with pytest.raises(svcfw.CallError, match=r'malformed request: expected paths'):
+            child.call_service(FileService, 'begin_fetch_files', paths=[7], into=into, lacks_all=True)
+        assert os.listdir(tmp_path) == ['source']
+
+    def test_a_link_in_the_place_of_a_file_is_refused(self, child: Context, tmp_path: Path) -> None:
+        """A hostile sender would have the caller take a file of its own host for what came."""
+        child.call(there.send_links)
+        with pytest.raises(TransferError, match='malformed answer of a FileService'):
+            FileService.fetch_files(child, ['/etc/passwd'], str(tmp_path / 'copy'))
+
+    def test_only_files_that_were_granted(self, router: Router, source: Path, tmp_path: Path) -> None:
+        child = router.local()
+        service = FileService(router)
+        with svcfw.service.Pool(router, [service]):
+            service.register_prefix(str(source / 'deep'), child)
+            me, to = router.myself(), str(tmp_path / 'copy')
+            for other in ('big', 'deep/../big'):
+                paths = [str(source / 'deep' / '7'), str(source / other)]
+                assert 'not granted' in child.call(there.files_outcome, me, paths, to)
+            assert not os.path.exists(to)
+            assert child.call(there.files_outcome, me, paths[:1], to) == [f'{to}/0000000']
 
 
 class TestWhenItFails:

@@ -1,4 +1,4 @@
-"""TreeParts encodes a folder as messages, from which TreePlace writes it.
+"""TreeParts encodes a folder, or files as members of one, as messages, from which TreePlace writes it.
 
 (MANIFEST, part) is one of svcfw.files.manifest, answered with the numbers of those entries in it, counted through
 all parts, whose content the receiver lacks. (FILES, numbers, sizes, contents) has several small ones of them; (FILE,
@@ -7,22 +7,15 @@ what was done.
 """
 
 import collections
-import os
 import struct
 
 from svcfw.core.wire.errors import DecodeError, Error
 from svcfw.files import manifest
-from svcfw.files.disk.descriptors import FOLDER
-from svcfw.files.disk.paths import encoded
-from svcfw.files.disk.reader import Reader
-from svcfw.files.disk.tree import Folders, scan
 from svcfw.files.messages.file_parts import FileParts
 from svcfw.files.sending import ASKED, END, WAIT
 from svcfw.service.errors import TransferError
 
 MANIFEST, FILES, FILE, FILE_END = 'manifest', 'files', 'file', 'file end'
-#: A file up to this size is read once, during the scan, and sent with others in one message.
-SMALL_BYTES = 8 * 1024
 #: Entries that the receiver compares in one go, and how many such parts it is asked about ahead of what is sent. Their
 #: small files are held meanwhile: 16 MB.
 PART_ENTRIES = 500
@@ -30,33 +23,31 @@ PARTS_AHEAD = 4
 
 
 class TreeParts(object):
-    """The messages of the folder `root` (str or bytes); follow: copy what symlinks point to.
+    """The messages of a FolderSource or FilesSource, which it closes.
 
     transfers, context_id: the Transfers here, and the receiver.
     lacks_all: the receiver has nothing of it and is not asked; set before the first message is taken.
-    done, total: bytes of contents that were sent or need not be, and of those looked at so far. TransferError, OSError.
+    done, total: bytes of contents that were sent or need not be, and of those looked at so far.
     """
 
     #: Files on disk are complete: no waiting for data.
     is_starved = False
 
-    def __init__(self, root, follow, transfers, context_id):
+    def __init__(self, source, transfers, context_id):
         self._transfers = transfers
         self._context_id = context_id
         self._queued = set()  # digests of contents sent without asking
         self.total = 0
         self.lacks_all = False
         self._done = 0
-        self._root = root
-        self._follow = follow
-        self._folders = Folders(os.open(encoded(root), FOLDER), follow)
-        self._packed = manifest.pack(self._looked_at(scan(root, follow, SMALL_BYTES)), PART_ENTRIES)
+        self._source = source
+        self._packed = manifest.pack(self._looked_at(source.entries()), PART_ENTRIES)
         self._count = 0
         self._looked = []  # entries of the part being filled: (number, entry)
         self._asked = collections.deque()  # Asked, until the receiver's answer is known
         self._has_seen_all = False
         self._wanted = collections.deque()
-        self._file = self._entry = None
+        self._file = self._entry = self._reader = None
 
     def _looked_at(self, entries):
         for entry in entries:
@@ -95,7 +86,7 @@ class TreeParts(object):
         if self._file is not None:
             self._file.close()
         self._packed.close()  # with the folder that it is in
-        self._folders.close()
+        self._source.close()
 
     def _announce(self, part):
         """The message for a part of the manifest. From the first content that the receiver may have on, it is asked."""
@@ -141,18 +132,16 @@ class TreeParts(object):
 
     def _begin_file(self, number, entry):
         self._wanted.popleft()
-        folder, _, name = encoded(entry.name).rpartition(b'/')
-        source = Reader(name, self._follow, self._folders.get(folder))
-        source.path = '%s/%s' % (self._root, entry.name)
-        self._file, self._entry, self._source = FileParts(source), entry, source
-        if source.size != entry.size:
-            raise source.changed()
+        reader = self._source.open(entry)
+        self._file, self._entry, self._reader = FileParts(reader), entry, reader
+        if reader.size != entry.size:
+            raise reader.changed()
         return FILE, number
 
     def _file_end(self):
-        self._source.check()
-        if self._source.digest() != self._entry.digest:
-            raise self._source.changed()
+        self._reader.check()
+        if self._reader.digest() != self._entry.digest:
+            raise self._reader.changed()
         self._done += self._entry.size
         self._file.close()
         self._file = None

@@ -9,10 +9,10 @@ from svcfw.files.messages.tree_parts import (
     FILES,
     MANIFEST,
     PARTS_AHEAD,
-    SMALL_BYTES,
     Asked,
     numbers,
 )
+from svcfw.files.messages.tree_source import SMALL_BYTES
 from svcfw.files.sending import ASKED, END, WAIT
 
 #: Contents that the receiver has requested and that are not sent yet; more parts of the manifest wait for them.

@@ -8,7 +8,7 @@ import pytest
 from ansible.plugins.action import ActionBase
 
 from svcfw.ansible import copy as module
-from svcfw.ansible.copy import ROUND_BYTES, ROUND_FILES, ActionModule, _check_name, _File, _NotPlain, _rounds
+from svcfw.ansible.copy import ROUND_BYTES, ROUND_FILES, ActionModule, _base, _check_name, _File, _NotPlain, _rounds
 from tests.unit.ansible.connections import PLUGINS
 
 PLUGIN = str(PLUGINS / 'action' / 'copy.py')
@@ -81,6 +81,49 @@ def test_what_is_sent_together_is_bounded():
     groups = list(_rounds(sized(half, half, 1, 3 * ROUND_BYTES, 1, 1)))
     assert [[file.path for file in group] for group in groups] == [['0', '1'], ['2'], ['3'], ['4', '5']]
     assert [len(group) for group in _rounds(sized(*[0] * (ROUND_FILES + 1)))] == [ROUND_FILES, 1]
+
+
+def of(folder, *names):
+    """Files of a folder, as the action has them, and their sources."""
+    sources = [str(folder / name) for name in names]
+    return [_File(source, name, 'sha1', None, 1) for name, source in zip(names, sources, strict=True)], sources
+
+
+class TestWhatTheTargetMayFetch:
+    @pytest.fixture
+    def folder(self, tmp_path):
+        (tmp_path / 'src' / 'deep').mkdir(parents=True)
+        for name in ('src/one', 'src/deep/two', 'outside'):
+            (tmp_path / name).write_text(name)
+        return tmp_path
+
+    def test_the_folder_that_all_are_in(self, folder):
+        assert _base(*of(folder / 'src', 'one', 'deep/two')) == (str(folder / 'src'), str(folder / 'src'))
+        assert _base(*of(folder, 'src/one', 'src/deep/two')) == (str(folder), str(folder / 'src'))
+        assert _base(*of(folder / 'src', 'deep/two')) == (str(folder / 'src'), str(folder / 'src' / 'deep'))
+
+    def test_nothing_where_there_are_no_files(self):
+        assert _base([], []) is None
+
+    def test_nothing_where_one_was_encrypted(self, folder):
+        files, sources = of(folder / 'src', 'one', 'deep/two')
+        assert _base([files[0], files[1]._replace(local='/tmp/decrypted')], sources) is None
+
+    @pytest.mark.parametrize('name', ['src/link', 'src/deep/link', 'src/elsewhere/outside'])
+    def test_nothing_where_a_link_is_on_the_way(self, folder, name):
+        if 'elsewhere' in name:
+            (folder / 'src' / 'elsewhere').symlink_to(folder)
+        else:
+            (folder / name).symlink_to(folder / 'outside')
+        assert _base(*of(folder, 'src/one', name)) is None
+
+    def test_a_link_to_the_folder_itself_leads_nowhere_else(self, folder):
+        (folder / 'again').symlink_to(folder / 'src')
+        assert _base(*of(folder / 'again', 'one', 'deep/two')) == (str(folder / 'again'), str(folder / 'again'))
+
+    def test_nothing_where_paths_are_others_there(self, folder):
+        files, sources = of(folder / 'src', 'one', 'deep/two')
+        assert _base([files[0], files[1]._replace(path='two')], sources) is None
 
 
 def test_the_module_is_looked_for_in_the_collection_and_where_enable_links_it():

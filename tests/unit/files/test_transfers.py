@@ -2,12 +2,16 @@
 
 import hashlib
 import os
+import resource
 import threading
+import types
 
 import pytest
 
+from svcfw.files import transfers as module
 from svcfw.files.disk.reader import Reader
 from svcfw.files.transfers import MAX_PACES, MAX_TALLIES, Transfers
+from svcfw.service.errors import TransferError
 
 
 class Context:
@@ -111,3 +115,42 @@ def test_tallies_that_are_not_used_any_more_go(transfers):
     for number in range(MAX_TALLIES + 10):
         transfers.tally(number)
     assert len(transfers._tallies) == MAX_TALLIES
+
+
+# --- how many may be under way, whatever contexts a child says that there are
+
+
+@pytest.fixture
+def limits(monkeypatch):
+    """Of a router where ids 1000 to 1999 are behind link 1, and so on."""
+    monkeypatch.setattr(module.resource, 'getrlimit', lambda which: (1024, 4096))
+    return module.Limits(types.SimpleNamespace(link_for=lambda context_id: context_id // 1000))
+
+
+def begin(limits, first, count):
+    return [limits.begin(first + n) for n in range(count)]
+
+
+def test_of_one_context(limits):
+    ends = [begin(limits, 1000, 1)[0] for _ in range(module.MAX_OF_ONE)]
+    with pytest.raises(TransferError, match='64 transfers'):
+        begin(limits, 1000, 1)
+    ends[0]()
+    begin(limits, 1000, 1)
+
+
+def test_invented_descendants_count_together(limits):
+    ends = begin(limits, 1000, 256)
+    with pytest.raises(TransferError, match='256 transfers'):
+        begin(limits, 1900, 1)
+    begin(limits, 2000, 256)
+    with pytest.raises(TransferError, match='512 transfers are running'):
+        begin(limits, 3000, 1)
+    for end in ends:
+        end()
+    begin(limits, 3000, 1)
+
+
+def test_a_system_without_limit(limits, monkeypatch):
+    monkeypatch.setattr(module.resource, 'getrlimit', lambda which: (resource.RLIM_INFINITY, -1))
+    begin(limits, 1000, 300)

@@ -130,7 +130,7 @@ def test_a_file_that_is_not_what_it_was_fills_nothing(tmp_path):
     store.refer(DIGEST, str(tmp_path / 'file'))
     spool = Spool(DIGEST, len(DATA), unnamed_file(str(tmp_path)))
     with open(str(tmp_path / 'file'), 'r+b') as file:
-        file.write(b'x')
+        file.write(bytes([DATA[0] ^ 1]))
         file.flush()
         store._references.put(DIGEST, len(DATA), (str(tmp_path / 'file').encode(), identity(os.fstat(file.fileno()))))
     assert not spool.fill(store)

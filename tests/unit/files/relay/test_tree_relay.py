@@ -5,7 +5,8 @@ import hashlib
 import pytest
 
 from svcfw.core.wire.errors import ChannelError
-from svcfw.files.messages.tree_parts import FILE, FILE_END, FILES, MANIFEST, PARTS_AHEAD, SMALL_BYTES, numbers
+from svcfw.files.messages.tree_parts import FILE, FILE_END, FILES, MANIFEST, PARTS_AHEAD, numbers
+from svcfw.files.messages.tree_source import SMALL_BYTES
 from svcfw.files.relay import tree_relay as module
 from svcfw.files.relay.listing import Listing
 from svcfw.files.relay.tree_relay import RelayedTreeParts
