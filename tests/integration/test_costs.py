@@ -101,7 +101,8 @@ def test_bytes_of_a_first_ping(place: Counted) -> None:
 def test_bytes_of_a_run_and_of_the_next_one(place: Counted) -> None:
     place.controller.stop_mux()
     first, again = place.run('mixed', '/home/plain/1'), place.run('mixed', '/home/plain/2')
-    assert first.there < 330 * KIB
+    # 330, and what a loaded machine adds: a heartbeat every ten seconds.
+    assert first.there < 335 * KIB
     assert again.there < 55 * KIB
 
 
