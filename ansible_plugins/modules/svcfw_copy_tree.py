@@ -109,8 +109,9 @@ def main():
                 module.exit_json(changed=False, lacking=lacking)
             with services:
                 tree.fetch(services, lacking)
-            lacking = []
-        tree.make(frozenset(lacking))
+            tree.make(frozenset(), frozenset(lacking))
+        else:
+            tree.make(frozenset(lacking))
     except (Odd, OSError) as exc:
         module.exit_json(changed=tree.changed, lacking=[], odd=str(exc))
     module.exit_json(changed=tree.changed, lacking=[])
@@ -161,10 +162,13 @@ class Tree(object):
                 raise Odd('%s is in the place of a link' % link['path'])
         return [number for number, file in enumerate(self.files) if self._is_lacking(file)]
 
-    def make(self, lacking):
-        """Bring everything to its state: files first, as their folders are made for them."""
+    def make(self, lacking, placed=frozenset()):
+        """Bring everything to its state, but for files that are placed: files first, as their folders are made for
+        them."""
         for number, file in enumerate(self.files):
             path = os.path.join(self._dest, file['path'])
+            if number in placed:
+                continue
             if number not in lacking:
                 self._set(path, self._params(file['mode'] or self._module.params['mode']))
             elif self._module.check_mode:
