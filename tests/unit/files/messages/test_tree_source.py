@@ -26,7 +26,9 @@ def test_files_have_their_numbers_for_names(paths):
     source = FilesSource(paths, Reader, Transfers())
     root, *entries = source.entries()
     assert (root.name, root.kind) == ('', manifest.DIRECTORY)
-    for number, (entry, path) in enumerate(zip(entries, paths, strict=True)):
+    assert len(entries) == len(paths)
+    for number, entry in enumerate(entries):
+        path = paths[number]
         with open(path, 'rb') as file:
             content = file.read()
         assert (entry.name, entry.size) == (name_of(number), len(content))
