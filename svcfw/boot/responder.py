@@ -124,7 +124,12 @@ class Responder:
         rights = self._rights_of(asker)
         if not self._may_have(name, rights):
             self._refuse(name, rights, asker)
-        modules = self._with_imports(name, rights, alone=asker not in self._rights)
+        is_known = asker in self._rights
+        if not is_known and asker != message.src_id:
+            # What it was sent is not remembered; what the context between was, is: that need not be sent again.
+            rights.sent = set(self._rights_of(message.src_id).sent)
+            is_known = message.src_id in self._rights
+        modules = self._with_imports(name, rights, alone=not is_known)
         message.reply(modules if asker == message.src_id else self._by_way_of(message.src_id, modules))
 
     def _require_behind(self, sender: int, others: list[Any]) -> None:

@@ -241,6 +241,16 @@ def test_refused_names_do_not_pile_up(scene: Scene) -> None:
     assert set(scene.responder._rights) == {10}, 'nor contexts that a child invents'
 
 
+def test_one_that_is_not_known_gets_at_once_what_the_one_between_lacks(scene: Scene) -> None:
+    """As a module on a host: else each import of it would be a round trip."""
+    first = scene.ask(('svcfw.files.client', 15))
+    assert {'svcfw.files.client', 'svcfw.files.get', 'svcfw.files.messages.tree_parts'} <= set(first)
+    assert all(first.values()), 'with their contents'
+    again = scene.ask(('svcfw.files.client', 16))
+    assert again == {'svcfw.files.client': b''}, 'the one between has it, and all of the rest'
+    assert set(scene.responder._rights) == {10}
+
+
 @pytest.mark.parametrize('name', [None, 5, b'os', ['os']])
 def test_a_name_is_text(scene: Scene, name: Any) -> None:
     with pytest.raises(DecodeError):
