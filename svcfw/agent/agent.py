@@ -12,7 +12,7 @@ from svcfw.agent.jobs.output import Timed
 from svcfw.agent.programs import Programs
 from svcfw.agent.puts import CopyJob, Puts
 from svcfw.agent.requests import Content, Members, decoded
-from svcfw.agent.standing import Standing, own_entry
+from svcfw.agent.standing import Standing, own_account
 from svcfw.core import handles
 from svcfw.core.dispatch import call_error, inline, takes_router
 from svcfw.core.message import has_parent_authority
@@ -35,7 +35,7 @@ def start(router, is_lent=False, is_below=False):
     if is_below:
         router.on_shutdown(waking.programs_above)
     router.loop.call_soon(private.hide)  # while the answer is on its way: it takes some milliseconds
-    name, home, _ = _account()
+    name, home, _ = own_account()
     return {
         'home': os.environ.get('HOME') or home,
         'user': name,
@@ -46,12 +46,9 @@ def start(router, is_lent=False, is_below=False):
     }
 
 
-def _account():
-    """(name, home, shell) of this account; a container may run under a number without account."""
-    account = own_entry()
-    if account is None:
-        return str(os.getuid()), '/', '/bin/sh'
-    return account.pw_name, account.pw_dir, account.pw_shell or '/bin/sh'
+def _is_from_above(message):
+    """Policy: the parent needs no authority to pass on what it holds (ops.PASSED)."""
+    return has_parent_authority(message) or message.src_id == message.router.parent_ids[0]
 
 
 class _ClientState(object):
@@ -68,7 +65,7 @@ class Agent(object):
     """The agent of one context. Loop thread only, which must be the main thread."""
 
     def __init__(self, router, is_lent=False, is_below=False):
-        _, home, self.shell = _account()
+        _, home, self.shell = own_account()
         self._is_lent = is_lent
         self._router = router
         self._loop = router.loop
@@ -116,7 +113,7 @@ class Agent(object):
             ops.ALIVE: self._alive,
         }
         router.on_shutdown(self._end)
-        router.add_handler(self._on_message, handles.AGENT, policy=has_parent_authority)
+        router.add_handler(self._on_message, handles.AGENT, policy=_is_from_above)
 
     # -- requests
 
@@ -165,6 +162,9 @@ class Agent(object):
                 self._router.context(message.src_id).send(handles.AGENT, self._acknowledged)
 
     def _carry_out(self, message, operation, session_id, values):
+        if operation not in ops.PASSED and not has_parent_authority(message):
+            message.refuse('only the controller may have that done')
+            return
         if operation in self._always:
             self._always[operation](decoded(operation, values))
             return
@@ -261,7 +261,7 @@ class Agent(object):
     def _needed_children(self):
         if self._children is None:
             module = self._load('svcfw.agent.children')
-            self._children = module.Children(self._router, self._is_lent)
+            self._children = module.Children(self._router)
         return self._children
 
     def _child_input(self, request):

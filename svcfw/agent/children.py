@@ -5,9 +5,12 @@ Loaded for the first child: most targets never need it.
 
 from svcfw.agent import ops, start_folder
 from svcfw.agent.warm import locales
-from svcfw.core import handles
+from svcfw.core import handles, sealed
+from svcfw.core.sealed import child as sealed_child
+from svcfw.core.sealed import seal
 from svcfw.core.wire import limits
 from svcfw.core.wire.errors import CallError, ChannelError, StartError
+from svcfw.core.wire.frames import Frame
 from svcfw.files.disk.paths import encoded
 from svcfw.transport import failures, messages, process
 from svcfw.transport.contract import Dialogue
@@ -17,21 +20,20 @@ from svcfw.transport.start import Starter
 _OVERFULL = 'See whether the host has memory and processes left, or raise the timeout.'
 #: How long a child may take to end before that is assumed, and the interval of checks.
 DISMISS_S, LOOK_S = 7.0, 0.005
-_AGENT = ('svcfw.agent.agent', 'start')
+#: What a child starts with beside the core: it accepts only what the controller has sealed.
+_SEALED = (sealed.__name__, seal.__name__, sealed_child.__name__)
 
 
 class Children(object):
-    """Children that are being started. Loop thread only. is_lent: as for their agents."""
+    """Children that are being started. Loop thread only."""
 
-    def __init__(self, router, is_lent=False):
+    def __init__(self, router):
         self._router = router
-        self._is_lent = is_lent
         self._starting = {}
 
     def start(self, message, session_id, request):
         """Start a child (requests.Child) and report its progress to `message`'s sender; see ops.CHILD."""
         child = _Child(self._router, message, session_id, request, self._over)
-        child.is_lent = self._is_lent or bool(request.marker)
         self._starting[child.key] = child
         child.begin()
 
@@ -79,7 +81,7 @@ class _Child(Dialogue):
         # After the marker the command has done its part.
         self._has_others_command = bool(request.marker)
         self._timeout_s = request.timeout_s
-        self.is_lent = False
+        self._key, self._digests, self._call = request.key, request.digests, request.call
         self._on_over = on_over
         self._asked_on = STDIN
         self._shown = b''
@@ -99,11 +101,17 @@ class _Child(Dialogue):
                 self._on_failed,
                 self._timeout_s,
                 hold_back=bool(self._marker),
+                more=self._more(),
             )
+            self._key = b''
         except OSError as e:
             self._on_failed(failures.cannot_run(self._name, self._argv[0], e, '', 'become'))
         except (ValueError, StartError) as e:
             self._on_failed(e if isinstance(e, StartError) else StartError('become', self._name, str(e)))
+
+    def _more(self):
+        sources = {name: self._router.importer.sources[name] for name in _SEALED}
+        return {'key': self._key, 'start': _SEALED[-1], 'sources': sources}
 
     def type(self, data):
         if not self._is_linked:
@@ -157,9 +165,13 @@ class _Child(Dialogue):
     def _on_ready(self, context):
         self._is_linked = True
         self._deadline = self._router.loop.call_later(self._timeout_s, self._on_late)
-        context.request_async(
-            handles.CALL_FUNCTION, (_AGENT, (), {'is_lent': self.is_lent, 'is_below': True}), self._on_facts
-        )
+        reply_to = self._router.add_handler(self._on_facts, respondent=context, once=True)
+        self._pass_on(context, handles.LOAD_MODULE, 0, self._digests)
+        self._pass_on(context, handles.CALL_FUNCTION, reply_to, self._call)
+
+    def _pass_on(self, context, handle, reply_to, payload):
+        own_id = self._router.own_id
+        self._router.send(Frame(context.id, own_id, own_id, handle, reply_to, 0, payload))
 
     def _on_facts(self, message):
         if self._is_over:

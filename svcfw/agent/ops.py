@@ -72,6 +72,9 @@ CHILD_OUTPUT = 'child output'
 CHILD_READY = 'child ready'
 CHILD_FAILED = 'child failed'
 
+#: What an agent gives one below it of what it holds (PASS). Its contents are named by their digests, and are checked.
+PASSED = (MEMBERS, CONTENT)
+
 PUT_FIRST = 1
 PUT_LAST = 2
 #: Drop what was sent of it.

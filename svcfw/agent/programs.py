@@ -7,6 +7,7 @@ import errno
 import os
 import socket
 import zlib
+from hashlib import sha256
 
 from svcfw.agent import ops, private
 from svcfw.agent.jobs.commands import Commands
@@ -33,6 +34,7 @@ class Programs(object):
         self._codec = router.codec
         self._shell = shell
         self._jobs = jobs
+        self._is_lent = is_lent
         self._on_over = on_over
         self._on_knock = on_knock
         self._commands = Commands(router.loop, is_lent)
@@ -41,10 +43,16 @@ class Programs(object):
         self._wiping = private.Wiping(router.loop, self.is_busy)
 
     def add_members(self, sizes, packed):
-        """Hold these contents: list of (digest, size), and all of them in this order, by zlib."""
+        """Hold these contents: list of (SHA-256, size), and all of them in this order, by zlib.
+
+        ValueError where another account, whose agent has passed them on, says what they are not.
+        """
         data, start = zlib.decompress(packed), 0
         for digest, size in sizes:
-            self.members[digest] = data[start : start + size]
+            content = data[start : start + size]
+            if self._is_lent and sha256(content).digest() != digest:
+                raise ValueError('a member that is not what its digest says')
+            self.members[digest] = content
             start += size
 
     def packed_members(self, digests):

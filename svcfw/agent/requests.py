@@ -106,12 +106,13 @@ class Child(Request):
     """Start a child context, named `name`, by a command (argv) that starts a first stage.
 
     marker: if not empty, the second stage follows once the command shows it. timeout_s: for its link, then for its
-    agent.
+    agent. key: of the Seal of what it is told; digests, call: the payloads of its first two frames (svcfw.core.sealed),
+    sealed in the name of the agent that starts it.
     """
 
     operation = ops.CHILD
-    __slots__ = ('name', 'argv', 'has_tty', 'marker', 'timeout_s')
-    types = (str, list, bool, str, (int, float))
+    __slots__ = ('name', 'argv', 'has_tty', 'marker', 'timeout_s', 'key', 'digests', 'call')
+    types = (str, list, bool, str, (int, float), bytes, bytes, bytes)
 
 
 class ChildInput(Request):

@@ -144,6 +144,14 @@ def own_entry(name=''):
         return None
 
 
+def own_account():
+    """(name, home, shell) of this account; a container may run under a number without account."""
+    account = own_entry()
+    if account is None:
+        return str(os.getuid()), '/', '/bin/sh'
+    return account.pw_name, account.pw_dir, account.pw_shell or '/bin/sh'
+
+
 def _shadow(names):
     """The lines of these accounts in /etc/shadow, if readable."""
     starts = tuple(name.encode('utf-8', 'surrogateescape') + b':' for name in names)

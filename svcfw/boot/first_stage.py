@@ -82,26 +82,29 @@ STAGE_BYTES = 19600
 # What of it there is for the configuration at least. Modules that become contexts know this size
 # (ansible_plugins/module_utils/services.py).
 CONFIG_BYTES = 512
+# The second stage of a child for another account, whose configuration has modules that others do not need. It crosses
+# no network.
+SEALED_STAGE_BYTES = STAGE_BYTES + 8192
 
 
-def configuration(config):
-    """A configuration as `second_stage` takes it: CONFIG_BYTES bytes. Raises ValueError if it is too large.
+def configuration(config, size=CONFIG_BYTES):
+    """A configuration as `second_stage` takes it: `size` bytes. Raises ValueError if it is too large.
 
     config: dict, names to None, bool, numbers, str, bytes and containers of these: the argument of
     `svcfw.core.entry.main` on the host.
     """
     data = ascii(config).encode()
-    if len(data) > CONFIG_BYTES:
-        raise ValueError('configuration too large: %d bytes, limit %d' % (len(data), CONFIG_BYTES))
-    return data.ljust(CONFIG_BYTES)
+    if len(data) > size:
+        raise ValueError('configuration too large: %d bytes, limit %d' % (len(data), size))
+    return data.ljust(size)
 
 
-def second_stage(bundle, configured):
-    """The first bytes in the pipe of a new child, STAGE_BYTES of them.
+def second_stage(bundle, configured, size=STAGE_BYTES):
+    """The first bytes in the pipe of a new child, `size` of them.
 
     bundle: bytes, of `bundle.packed`. configured: of `configuration`.
     """
-    return bundle + configured.ljust(STAGE_BYTES - len(bundle))
+    return bundle + configured.ljust(size - len(bundle))
 
 
 def argv(python, size):

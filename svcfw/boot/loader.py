@@ -63,6 +63,7 @@ for path, source in zip(s[1::2], s[2::2]):  # noqa: F821
     bundled[name if package else name + '.' + stem] = '<svcfw>/' + path, source, package
 sys.meta_path.insert(0, Loader(bundled))
 config = eval(d.unused_data)  # noqa: F821
+bundled.update(config.get('sources', ()))
 # This context starts its children from the same bundle.
 config['bundle'] = b[: len(b) - len(d.unused_data)]  # noqa: F821
 # Where a running program becomes a context (svcfw.agent.warm.prepared, the module_utils of the collection), the text is

@@ -11,7 +11,9 @@ may have itself.
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import zlib
 from collections import deque
 from collections.abc import Hashable, Iterable
 from typing import Any
@@ -22,6 +24,7 @@ from svcfw.boot.sources import Source
 from svcfw.core import handles
 from svcfw.core.context import Context
 from svcfw.core.message import Message
+from svcfw.core.sealed.child import DIGEST_BYTES
 from svcfw.core.wire.errors import CallError, DecodeError
 
 #: (name, is a package, path as tracebacks show it, zlib source; None for "there is none", b'' for "as you have it")
@@ -46,6 +49,7 @@ class Responder:
         self._rights: dict[int, Rights] = {}
         self._sources: dict[str, Source | None] = {}
         self._for_all = ForAll()
+        self._digests: dict[str, dict[str, bytes]] = {}
         self._grants: dict[Hashable, int] = {}
         router.add_handler(self._on_get_module, handles.GET_MODULE)
         router.add_handler(self._on_get_data, handles.GET_DATA)
@@ -79,6 +83,17 @@ class Responder:
         rights = self._rights_of(context.id, keep=True)
         modules = [module for name in names for module in self._with_imports(name, rights)]
         context.send(handles.LOAD_MODULE, modules)
+
+    def digests(self, name: str) -> dict[str, bytes]:
+        """Of a module of ours and what it imports, for a context of another account: see svcfw.core.sealed.child."""
+        if name not in self._digests:
+            modules = self._with_imports(name, Rights())
+            self._digests[name] = {
+                each: hashlib.sha256(zlib.decompress(packed)).digest()[:DIGEST_BYTES]
+                for each, _, _, packed in modules
+                if packed
+            }
+        return self._digests[name]
 
     def forget(self, context_id: int) -> None:
         """A context is gone: what it was allowed and sent counts no more."""

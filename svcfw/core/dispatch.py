@@ -42,7 +42,7 @@ def _text(error):
     try:
         return str(error)
     except Exception as e:
-        return '<its text failed: %r>' % type(e)
+        return '<no text: %r>' % type(e)
 
 
 def fail(message, failure):
@@ -150,7 +150,7 @@ class Dispatcher(object):
         if message.wants_reply():
             fail(message, failure)
         else:
-            self._router.log(self._router, 40, 'a call without a waiting caller failed: %s' % failure)
+            self._router.log(self._router, 40, 'a call failed: %s' % failure)
 
 
 def resolve(module, name):

@@ -26,7 +26,8 @@ def main(config):
 
     config: dict of id (int), name (str), parents (list of int, nearest first), ids (None, or (first, last) for children
     of its own), marker (bytes, written before the first frame, so that the parent can tell frames from login output),
-    log_level (int), bundle (bytes), extensions (Router.extensions).
+    log_level (int), bundle (bytes), extensions (Router.extensions). start: a module whose start(config) gives another
+    (class of Importer, Link); sources: of further modules, as in the bundle's loader.
     """
     svcfw.is_target = True
     setattr(svcfw, 'Router', Router)  # noqa: B010 - the program's own does not run here; types see that one
@@ -35,13 +36,14 @@ def main(config):
     router.bundle = config['bundle']
     router.log_level = config['log_level']
     router.ids = config['ids']
-    Importer(router, sys.meta_path[0]).install()
+    importer, link = load(config['start']).start(config) if 'start' in config else (Importer, Link())
+    importer(router, sys.meta_path[0]).install()
     dispatcher = Dispatcher(router)
     router.extensions = config['extensions']
     for handle in router.extensions:
         OnDemand(router, handle, dispatcher.do)
     router.ended.notify = lambda _: router.loop.call_soon(lambda: _end_running_call(router.loop, dispatcher))
-    stream = router.add_parent(Link(), read_fd, write_fd)
+    stream = router.add_parent(link, read_fd, write_fd)
     stream.write_ahead(config['marker'])
     dispatcher.run()
     router.join_shutdown(LEAVE_S)

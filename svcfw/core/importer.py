@@ -43,6 +43,10 @@ class Importer(object):
             self._fetch(fullname)
         return self._loader.find_spec(fullname)
 
+    def above(self):
+        """The context that has what this one lacks."""
+        return self._router.parent()
+
     def _is_hopeless(self, fullname):
         """Known to be missing at the parent, or part of a package that was found here: do not ask the parent."""
         if fullname in self._absent or fullname in _OPTIONAL:
@@ -52,7 +56,7 @@ class Importer(object):
 
     def _fetch(self, fullname):
         try:
-            self.accept(self._router.parent().request(handles.GET_MODULE, fullname))
+            self.accept(self.above().request(handles.GET_MODULE, fullname))
         except ChannelError as e:
             raise ImportError('%s was not fetched: %s' % (fullname, e))
         if fullname not in self.sources:

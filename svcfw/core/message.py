@@ -53,7 +53,7 @@ class Message(object):
             raise ChannelError(self.reason)
         value = self.router.codec.decode(self.frame.payload, max_values)
         if self.frame.flags & ERROR:
-            raise value if isinstance(value, CallError) else CallError('TypeError', 'error reply without an error', '')
+            raise value if isinstance(value, CallError) else CallError('TypeError', 'without an error', '')
         return value
 
     def wants_reply(self):

@@ -79,6 +79,7 @@ class Router(CoreRouter):
     def gone(self, context_id, reason, tells=True):
         CoreRouter.gone(self, context_id, reason, tells)
         self._called.pop(context_id, None)
+        self.relay.seals.pop(context_id, None)
         self.responder.forget(context_id)
 
     def add_child(self, *args):

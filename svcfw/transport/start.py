@@ -42,11 +42,11 @@ class Starter(object):
 
     router; name (str) of the child; launch(size): see svcfw.transport.contract, `size` the length of the second
     stage. on_ready(context) or on_failed(StartError) is called once. hold_back: send nothing else until
-    `release()`. `router.starters` has it until its process is gone. Raises what `launch` raises, and ChannelError for a
-    router that was shut down.
+    `release()`. more: what its configuration has beside, for a larger second stage (dict). `router.starters` has it
+    until its process is gone. Raises what `launch` raises, and ChannelError for a router that was shut down.
     """
 
-    def __init__(self, router, name, launch, on_ready, on_failed, timeout_s, hold_back=False):
+    def __init__(self, router, name, launch, on_ready, on_failed, timeout_s, hold_back=False, more=None):
         if router.closed is not None:
             raise ChannelError(router.closed)
         relay = relay_of(router)
@@ -63,8 +63,9 @@ class Starter(object):
         self._is_leaving = False
         self._lost = self._last_line = ''
         ids = relay.reserve_ids(CHILD_IDS)
-        self._configured = self._configure(ids)
-        self._process, self.dialogue = launch(first_stage.STAGE_BYTES)
+        self._size = first_stage.SEALED_STAGE_BYTES if more else first_stage.STAGE_BYTES
+        self._configured = self._configure(ids, more or {})
+        self._process, self.dialogue = launch(self._size)
         if router.parent_ids and not relay.has_starters:
             leaving.with_context(router, LEAVE_S)
         relay.has_starters = True
@@ -74,7 +75,7 @@ class Starter(object):
             self.release()
         self._deadline = self._loop.call_later(timeout_s, self._on_timeout)
 
-    def _configure(self, ids):
+    def _configure(self, ids, more):
         router = self._router
         config = {
             'id': self.context.id,
@@ -86,7 +87,8 @@ class Starter(object):
             'extensions': EXTENSIONS,
         }
         try:
-            return first_stage.configuration(config)
+            room = first_stage.CONFIG_BYTES + self._size - first_stage.STAGE_BYTES
+            return first_stage.configuration(dict(config, **more), room)
         except ValueError as e:
             raise StartError('option', self.context.name, str(e), 'Shorten its name.') from e
 
@@ -121,7 +123,7 @@ class Starter(object):
         """Send the second stage: no other program reads the child's input any more."""
         if self._configured:
             configured, self._configured = self._configured, b''
-            self.stream.write_ahead(first_stage.second_stage(self._router.bundle, configured))
+            self.stream.write_ahead(first_stage.second_stage(self._router.bundle, configured, self._size))
 
     def give_up(self, error):
         """End the start; calls on_failed(error) unless the start has ended already."""

@@ -61,6 +61,7 @@ def child_answers(data: bytes) -> None:
     router: Any = SimpleNamespace(
         loop=loop, codec=_CODEC, link_for=lambda context_id: context_id % 2, on_gone=lambda *args: None,
         context=lambda context_id, name: SimpleNamespace(id=context_id, name=name),
+        relay=SimpleNamespace(seals={}), responder=SimpleNamespace(digests=lambda name: {}, allow=lambda *args: None),
     )  # fmt: skip
     parent: Any = root
     parent.router, parent.contexts, parent.forget = router, set, lambda child: None

@@ -148,6 +148,6 @@ class DataEntry(object):
         OSError."""
         try:
             question = self._package, list(self._parts), wants_content
-            return self._router.parent().request(handles.GET_DATA, question)
+            return self._router.importer.above().request(handles.GET_DATA, question)
         except (CallError, ChannelError) as e:
             raise OSError(errno.EIO, e.message if isinstance(e, CallError) else str(e), str(self))

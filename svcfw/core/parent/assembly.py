@@ -36,11 +36,15 @@ class Assembly(object):
 
 
 class AssembledLink(Link):
-    """A Link whose parts of frames count. end(reason): set by whoever joins it to a stream; cuts it off."""
+    """A Link whose parts of frames count. end(reason): set by whoever joins it to a stream; cuts it off.
 
-    def __init__(self, assembly, marker, max_frame_bytes):
+    seals: {id of a context: the Seal of what is sent to it}.
+    """
+
+    def __init__(self, assembly, marker, max_frame_bytes, seals):
         Link.__init__(self, marker, max_frame_bytes)
         self._assembly = assembly
+        self._seals = seals
         self._begun = None
         self._begun_bytes = 0
         self.end = lambda reason: None
@@ -57,6 +61,13 @@ class AssembledLink(Link):
         elif before is not None:
             self._assembly.count(self, 0)
         return events
+
+    def frame_header(self, frame):
+        """As of Link. What is to be sealed has another payload then."""
+        seal = self._seals.get(frame.dst)
+        if seal is not None:
+            frame.payload = seal.sealed(frame)
+        return Link.frame_header(self, frame)
 
     def forget(self):
         """The stream is no more."""

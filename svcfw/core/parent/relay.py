@@ -50,6 +50,8 @@ class Relay(object):
         #: The largest payload that a child may send; counts for those that are started from then on.
         self.max_frame_bytes = MAX_FRAME_BYTES
         self._assembly = Assembly()
+        #: {id of a context of another account, or below one: its Seal}, at the top only.
+        self.seals = {}
         #: {link to a child: its Conduct}, and how many contexts each has told of.
         self.conducts = {}
         self._descendants = {}
@@ -82,7 +84,7 @@ class Relay(object):
 
     def link(self, marker, max_frame_bytes=None):
         """The Link to a child that is being started; the largest payload is `max_frame_bytes` of this if None."""
-        return AssembledLink(self._assembly, marker, max_frame_bytes or self.max_frame_bytes)
+        return AssembledLink(self._assembly, marker, max_frame_bytes or self.max_frame_bytes, self.seals)
 
     def add_child(self, context, link, read_fd, write_fd, on_event, on_lost):
         """See `Router.add_child`."""
@@ -265,7 +267,8 @@ class Relay(object):
         elif name in self._router.importer.sources and (name + '.').startswith(_OURS):
             message.reply([self._pack(name)])
         else:
-            self._router.parent().request_async(handles.GET_MODULE, question, lambda reply: self._pass(message, reply))
+            above = self._router.importer.above()
+            above.request_async(handles.GET_MODULE, question, lambda reply: self._pass(message, reply))
 
     def _pass(self, message, reply):
         if reply.is_dead:
@@ -300,7 +303,7 @@ class Relay(object):
             except CallError as e:
                 message.fail(e)
 
-        self._router.parent().request_async(handles.GET_DATA, question, answer)
+        self._router.importer.above().request_async(handles.GET_DATA, question, answer)
 
 
 def _backpressure(source, target):

@@ -1,15 +1,20 @@
 """ChildNode: the context of another account, started by a become plugin's command below the login's context."""
 
 import logging
+import os
 import re
 from collections.abc import Callable
 from typing import Any
 
 from svcfw.agent import ops, requests
+from svcfw.core import handles
 from svcfw.core.message import Message
+from svcfw.core.parent.relay import relay_of
+from svcfw.core.sealed.seal import KEY_BYTES, Seal
 from svcfw.core.wire.errors import ChannelError, DecodeError, Error, StartError
+from svcfw.core.wire.frames import Frame
 from svcfw.core.wire.limits import MAX_NOISE_BYTES
-from svcfw.mux.server.node import Node
+from svcfw.mux.server.node import AGENT_MODULE, Node
 
 #: The first message to a child has limited space for its name.
 MAX_NAME_CHARS = 100
@@ -46,9 +51,25 @@ class ChildNode(Node):
         self._on_gone: list[Callable[[ChildNode], None]] = []
         # The agent has deadlines of its own for each step; this one is for an agent without.
         self._deadline = parent.router.loop.call_later(3 * timeout_s, self._too_late)
+        key = os.urandom(KEY_BYTES)
+        self.seal = seal = Seal(key)
         self._handle = parent.request(
-            session, requests.Child(self.name, command, has_tty, marker, timeout_s), self._on_message
+            session,
+            requests.Child(self.name, command, has_tty, marker, timeout_s, key, *self._first(seal)),
+            self._on_message,
         )
+
+    def _first(self, seal: Seal) -> list[bytes]:
+        """The payloads of the first frames for it, which its parent sends as soon as it can be reached."""
+        assert self._parent.context is not None
+        start = (AGENT_MODULE, 'start'), (), {'is_lent': True, 'is_below': True}
+        digests = self.router.responder.digests(AGENT_MODULE)
+        sender = self._parent.context.id
+        frames = [
+            Frame(0, sender, sender, handle, 0, 0, self.router.codec.encode(value))
+            for handle, value in ((handles.LOAD_MODULE, digests), (handles.CALL_FUNCTION, start))
+        ]
+        return [seal.sealed(frame) for frame in frames]
 
     def asked_for_tty(self, has_password: bool) -> bool:
         """Whether its command refused because it had no terminal.
@@ -153,6 +174,10 @@ class ChildNode(Node):
         self._deadline.cancel()
         self._parent.finish(self._handle)
         self.router.on_gone(context, self.lost)
+        assert self.seal is not None
+        self.seal.context_id = context_id
+        relay_of(self.router).seals[context_id] = self.seal
+        self.router.responder.allow(context, AGENT_MODULE)
         self.adopt(context, facts)
 
 

@@ -17,6 +17,7 @@ from svcfw.boot import first_stage
 from svcfw.core import handles
 from svcfw.core.context import Context
 from svcfw.core.message import Message
+from svcfw.core.sealed.seal import RELAYED, Seal
 from svcfw.core.wire.errors import ChannelError, DecodeError, Error
 from svcfw.core.wire.frames import Frame
 from svcfw.mux.server import telling
@@ -38,6 +39,7 @@ _FREE = (
 #: Those whose fields are mostly text, and much the same each time.
 _TEXTS = (requests.Module, requests.Command)
 #: What reads the first sign of life; else agents would have to ask for it.
+AGENT_MODULE = 'svcfw.agent.agent'
 _SILENCE = 'svcfw.agent.links.silence'
 _FACTS = {'home': str, 'user': str, 'uid': int, 'python': str, 'version': tuple, 'shell': str}
 
@@ -64,6 +66,8 @@ class Node:
         self.router = router
         #: For users: the host, of a child also that it is one.
         self.name = ''
+        #: Of what is sent to it (svcfw.core.sealed), where it is of another account than the login.
+        self.seal: Seal | None = None
         #: The node of the login's context: this one, or the one below which it is.
         self.root = root or self
         self.context: Context | None = None
@@ -117,7 +121,7 @@ class Node:
         assert self.facts is not None
         # The other account may not be able to reach our interpreter (below a home with mode 0700): then it searches.
         search = first_stage.nested_text(
-            first_stage.STAGE_BYTES, [self.facts['python']] if self.facts['python'] else []
+            first_stage.SEALED_STAGE_BYTES, [self.facts['python']] if self.facts['python'] else []
         )
         return f'echo {marker}; exec {search}'
 
@@ -153,7 +157,10 @@ class Node:
         if self is self.root or isinstance(request, _FREE):
             self._transmit(self.context.id, encoded, reply_to, is_text)
         else:
-            relay = self.router.codec.encode(requests.Relay(self.context.id, encoded).sent_by(session))
+            own_id = self.router.own_id
+            frame = Frame(self.context.id, own_id, own_id, handles.AGENT, reply_to, 0, encoded)
+            sealed = self.seal.sealed(frame, RELAYED) if self.seal else encoded
+            relay = self.router.codec.encode(requests.Relay(self.context.id, sealed).sent_by(session))
             self._transmit(self.root.context.id, relay, reply_to, is_text)  # type: ignore[union-attr]
 
     def _transmit(self, context_id: int, request: bytes, reply_to: int, is_text: bool) -> None:

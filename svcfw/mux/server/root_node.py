@@ -8,13 +8,12 @@ from svcfw.core import handles
 from svcfw.core.context import Context
 from svcfw.core.message import Message
 from svcfw.core.wire.errors import Error, StartError
-from svcfw.mux.server.node import Node
+from svcfw.mux.server.node import AGENT_MODULE, Node
 from svcfw.program.router import Router
 from svcfw.transport import connect, messages
 from svcfw.transport.spec import Spec
 from svcfw.transport.start import Starter
 
-AGENT_MODULE = 'svcfw.agent.agent'
 #: Lines that are logged of a program's output if its link did not come up.
 MAX_LOGGED_LINES = 20
 #: Pause after a failed login that was to replace a stale one.

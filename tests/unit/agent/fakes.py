@@ -3,7 +3,9 @@
 import os
 import select
 import signal
+from collections import defaultdict
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 from svcfw.core.loop import Loop
@@ -18,7 +20,8 @@ class FakeMessage:
 
     def __init__(self, value: Any = None, reply_to: int = 5, size: int = 0) -> None:
         self.frame = Frame(1, 0, 0, 120, reply_to, 0, bytes(size))
-        self.src_id = 0
+        self.src_id = self.auth_id = 0
+        self.router = SimpleNamespace(own_id=1, parent_ids=(0,))
         self.is_dead = False
         self.replies: list[Any] = []
         self.failures: list[Any] = []
@@ -92,9 +95,14 @@ class FakeRouter:
         self.child_ids: set[int] = set()
         self.ended_for: list[str] = []
         self.handler: Any = None
+        self.own_id = 1
+        self.importer = SimpleNamespace(sources=defaultdict(tuple))
 
-    def add_handler(self, function: Any, handle: int, policy: Any = None) -> None:
+    def add_handler(
+        self, function: Any, handle: int = 77, policy: Any = None, respondent: Any = None, once: bool = False
+    ) -> int:
         self.handler = function
+        return handle
 
     def shutdown(self, reason: str) -> None:
         self.ended_for.append(reason)

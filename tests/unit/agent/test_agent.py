@@ -92,14 +92,43 @@ def test_it_obeys_those_above_it_only():
     served.router = Router()
     before = signal.getsignal(signal.SIGCHLD)
     Agent(served.router)
-    assert served.router.added == (handles.AGENT, module.has_parent_authority)
+    assert served.router.added == (handles.AGENT, module._is_from_above)
     end_signals(before)
     served.router.loop.close()
 
 
+@pytest.mark.parametrize('auth', [0, 3, 0xFFFFFFFF])
+def test_who_passes_on_what_it_holds_needs_no_authority_for_that(served, auth):
+    content = b'content'
+    words = {
+        ops.COMMAND: ('/bin/sh', 'true', b'', None, False),
+        ops.EXPAND: ('~',),
+        ops.CHMOD: (['/nowhere'],),
+        ops.REMOVE: ('/nowhere/x', True),
+    }
+
+    def said(operation, *values):
+        message = FakeMessage((operation, 7, values))
+        message.auth_id, message.src_id = auth, 0
+        assert module._is_from_above(message)
+        served.router.handler(message)
+        return message
+
+    said(ops.CONTENT, sha256(content), content, True)
+    said(ops.MEMBERS, [(sha256(content), len(content))], zlib.compress(content))
+    assert served.agent._puts.contents.get(sha256(content)) == content
+    assert served.agent._programs.members == {sha256(content): content}
+    for operation, values in words.items():
+        refusals = said(operation, *values).refusals
+        assert bool(refusals) is (auth != 0)
+    stranger = FakeMessage()
+    stranger.auth_id = stranger.src_id = 3
+    assert not module._is_from_above(stranger)
+
+
 def test_accounts_without_an_entry(monkeypatch):
     monkeypatch.setattr(os, 'getuid', lambda: 2**31 - 5)
-    assert module._account() == (str(2**31 - 5), '/', '/bin/sh')
+    assert module.own_account() == (str(2**31 - 5), '/', '/bin/sh')
 
 
 # -- failures --------------------------------------------------------------------------------------------------------
@@ -638,7 +667,7 @@ class Children:
 
     started: list = []
 
-    def __init__(self, router, is_lent):
+    def __init__(self, router):
         pass
 
     def start(self, message, session_id, *arguments):
@@ -656,14 +685,14 @@ def test_requests_wait_while_a_module_comes_from_above(served, monkeypatch):
 
     def import_module(name):
         assert name == 'svcfw.agent.children'
-        arrived.extend(served.ask(ops.CHILD, 'name', [], False, '', 1) for _ in range(2))
+        arrived.extend(served.ask(ops.CHILD, 'name', [], False, '', 1, b'', b'', b'') for _ in range(2))
         arrived.append(served.ask(ops.EXPAND, '~'))
         assert Children.started == []
         return SimpleNamespace(Children=Children)
 
     monkeypatch.setattr(Children, 'started', [])
     monkeypatch.setattr(module, 'importlib', SimpleNamespace(import_module=import_module))
-    first = served.ask(ops.CHILD, 'name', [], False, '', 1)
+    first = served.ask(ops.CHILD, 'name', [], False, '', 1, b'', b'', b'')
     assert first.replies == [None]
     served.router.until(lambda: arrived[-1].is_answered, 'the last answer')
     assert Children.started == [first, *arrived[:2]]
@@ -677,6 +706,6 @@ def test_requests_go_on_after_an_import_that_fails(served, monkeypatch):
         raise ImportError(name)
 
     monkeypatch.setattr(module, 'importlib', SimpleNamespace(import_module=import_module))
-    assert served.ask(ops.CHILD, 'name', [], False, '', 1).failures
+    assert served.ask(ops.CHILD, 'name', [], False, '', 1, b'', b'', b'').failures
     served.router.until(lambda: not served.agent._is_holding, 'the end of it')
     assert served.ask(ops.EXPAND, '~').replies == [os.path.expanduser('~')]

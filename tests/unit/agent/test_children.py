@@ -22,11 +22,12 @@ class FakeStarter:
     last: 'FakeStarter'
     error: Exception | None = None
 
-    def __init__(self, router, name, launch, on_ready, on_failed, timeout_s, hold_back):
+    def __init__(self, router, name, launch, on_ready, on_failed, timeout_s, hold_back, more):
         if self.error is not None:
             raise self.error
         FakeStarter.last = self
         self.launch, self.on_ready, self.on_failed, self.hold_back = launch, on_ready, on_failed, hold_back
+        self.more = more
         self.released = self.left = False
         self.typed = []
         self.context = FakeContext()
@@ -46,9 +47,6 @@ class FakeStarter:
 
 class FakeContext:
     id = 12
-
-    def request_async(self, handle, value, on_reply):
-        self.on_reply = on_reply
 
 
 class Raises:
@@ -80,7 +78,7 @@ def children(router, starter):
 
 def start(children, marker='MARK', session=7, timeout_s=1000):
     message = FakeMessage(reply_to=5)
-    children.start(message, session, Child('name', ['/bin/sh', '-c', 'x'], True, marker, timeout_s))
+    children.start(message, session, Child('name', ['/bin/sh', '-c', 'x'], True, marker, timeout_s, b'k', b'd', b'c'))
     return message, children._starting.get(5)
 
 
@@ -141,7 +139,7 @@ def test_it_is_ready_once_its_agent_answers(children, starter):
     message, _ = start(children)
     starter.last.on_ready(starter.last.context)
     assert message.replies == []
-    starter.last.context.on_reply(FakeMessage(FACTS))
+    children._router.handler(FakeMessage(FACTS))
     assert message.replies == [(ops.CHILD_READY, 12, FACTS)]
     assert children._starting == {}
     assert not starter.last.left
@@ -150,7 +148,7 @@ def test_it_is_ready_once_its_agent_answers(children, starter):
 def test_an_agent_that_fails(children, starter):
     message, _ = start(children)
     starter.last.on_ready(starter.last.context)
-    starter.last.context.on_reply(Raises(CallError('ImportError', 'no agent', '')))
+    children._router.handler(Raises(CallError('ImportError', 'no agent', '')))
     ((kind, reason, *_),) = message.replies
     assert (kind, reason) == (ops.CHILD_FAILED, 'died')
     assert starter.last.left
@@ -163,7 +161,7 @@ def test_an_agent_that_does_not_answer(router, children, starter):
     router.until(lambda: message.replies, 'the end of the wait')
     assert message.replies[0][:2] == (ops.CHILD_FAILED, 'timeout')
     assert starter.last.left
-    starter.last.context.on_reply(FakeMessage(FACTS))
+    children._router.handler(FakeMessage(FACTS))
     assert len(message.replies) == 1
 
 

@@ -39,6 +39,18 @@ def test_members_are_held_by_their_digests(programs: Any) -> None:
     assert programs.members == {digest(content): content for content in CONTENTS}
 
 
+@pytest.mark.parametrize('is_lent', [False, True])
+def test_what_another_account_passes_on_is_checked(programs: Any, is_lent: bool) -> None:
+    programs._is_lent = is_lent
+    sizes = [(digest(b'one'), 3), (digest(b'two'), 3)]
+    if is_lent:
+        with pytest.raises(ValueError, match='what its digest says'):
+            programs.add_members(sizes, zlib.compress(b'oneTWO'))
+    else:
+        programs.add_members(sizes, zlib.compress(b'oneTWO'))
+    assert (digest(b'two') in programs.members) is not is_lent
+
+
 def test_a_child_is_passed_what_it_lacks(programs: Any) -> None:
     give(programs, *CONTENTS)
     sizes, packed = programs.packed_members([digest(CONTENTS[2]), digest(CONTENTS[0])])

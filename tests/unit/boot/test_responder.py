@@ -1,5 +1,6 @@
 """Which modules a context gets, what travels along, and that nothing is run here to find out."""
 
+import hashlib
 import logging
 import sys
 import textwrap
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from svcfw.boot import public, sources
+from svcfw.boot import bundle, public, sources
 from svcfw.boot import responder as module
 from svcfw.boot.responder import Responder
 from svcfw.boot.rights import MAX_REFUSED
@@ -94,6 +95,15 @@ class Scene:
         if isinstance(message.answer, Exception):
             raise message.answer
         return message.answer
+
+
+def test_digests_are_those_of_what_is_sent() -> None:
+    scene = Scene()
+    digests = scene.responder.digests('svcfw.agent.agent')
+    assert {'svcfw.agent.agent', 'svcfw.agent.ops'} <= set(digests)
+    assert not set(digests) & set(bundle.sources())
+    sent = scene.ask('svcfw.agent.agent')
+    assert digests == {name: hashlib.sha256(text.encode()).digest()[:16] for name, text in sent.items()}
 
 
 def unpacked(modules: Any) -> dict[str, Any]:

@@ -112,6 +112,18 @@ class TestSuccess:
         run.do(lambda: run.starter.act([Send(STDIN, b'password\n')]))
         assert run.result().call(called.add, 1) == 2
 
+    def test_more_in_its_configuration(self, router: Router, monkeypatch: pytest.MonkeyPatch) -> None:
+        def own(context: Context) -> int:
+            return int(context.call(called.add, 1))
+
+        text = b'from svcfw.core.importer import Importer\nfrom svcfw.core.wire.link import Link\n'
+        text += b'def start(config):\n  assert config["key"] == b"k"\n  return Importer, Link()\n' + b'#' * 6000
+        more = {'key': b'k', 'start': 'svcfw.beside', 'sources': {'svcfw.beside': ('beside.py', text, False)}}
+        run = Run(router, 'CHILD', more=more)
+        assert own(run.result()) == 2
+        # Its own children start as all others.
+        assert own(router.local(via=run.starter.context)) == 2
+
     def test_prompts_on_a_terminal(self, router: Router) -> None:
         talk = FakeDialogue()
         talk.say = lambda source, heard: [Send(TTY, b'secret\n')] if heard == b'Password:' else []

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from svcfw.core import load
+from svcfw.core.parent.relay import relay_of
 from svcfw.core.wire.errors import DecodeError
 from svcfw.mux.offer import Offer
 from svcfw.mux.server.node import Node
@@ -81,6 +82,9 @@ class Jobs:
         link = self._router.link_for(agent_id)
         if link is None or context_id == agent_id or self._router.link_for(context_id) is not link:
             raise DecodeError('it names a context that is not below it')
+        seals = relay_of(self._router).seals
+        if agent_id in seals:  # what is for the job goes by way of the agent
+            seals[context_id] = seals[agent_id]
         desk = self._ready_desk()
         job = self._jobs.get((agent_id, handle))
         if job is None or job.context_id is not None or context_id in desk.linked:

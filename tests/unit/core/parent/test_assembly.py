@@ -11,7 +11,7 @@ class Child:
     """A link, and what becomes of it."""
 
     def __init__(self, assembly: Assembly) -> None:
-        self.link = AssembledLink(assembly, None, 10_000)
+        self.link = AssembledLink(assembly, None, 10_000, {})
         self.ended = ''
         self.link.end = self._end
 
@@ -35,6 +35,18 @@ def test_the_one_that_holds_most_is_cut_off() -> None:
     with pytest.raises(LinkError, match='of which this one most'):
         small.link.receive_data(bytes(600))
     last.link.receive_data(bytes(800))
+
+
+def test_what_is_for_one_with_a_seal_is_sealed() -> None:
+    class Fake:
+        def sealed(self, frame: Frame) -> bytes:
+            return b'sealed ' + frame.payload
+
+    link = AssembledLink(Assembly(), None, 10_000, {7: Fake()})
+    for dst, payload in ((7, b'sealed words'), (8, b'words')):
+        frame = Frame(dst, 0, 0, 5, 0, 0, b'words')
+        header = link.frame_header(frame)
+        assert (frame.payload, header) == (payload, pack_header(frame))
 
 
 def test_what_is_whole_counts_no_more() -> None:

@@ -2,8 +2,11 @@
 
 import pytest
 
-from svcfw.agent import ops
+from svcfw.agent import ops, requests
+from svcfw.core import handles
+from svcfw.core.sealed.seal import Seal
 from svcfw.core.wire.errors import ChannelError, DecodeError
+from svcfw.core.wire.frames import Frame
 from svcfw.mux.server import child_node
 from svcfw.mux.server.child_node import ChildNode
 from svcfw.mux.server.node import StaleError
@@ -21,6 +24,29 @@ def test_a_child_is_there(child):
     assert child.root.contexts() == {1, 2}
     child.router.gone[2]('it was killed')
     assert child.dead == 'it was killed'
+
+
+def test_what_it_is_told_is_sealed(child):
+    ((_, (operation, _, values), _),) = child.router.sent
+    assert operation == ops.CHILD
+    *_, key, digests, call = values
+    assert child.router.relay.seals == {}
+    child.router.say((ops.CHILD_READY, 2, FACTS))
+    assert child.router.relay.seals == {2: child.seal}
+    there, codec = Seal(key, 2), child.router.codec
+    for handle, payload, value in (
+        (handles.LOAD_MODULE, digests, {'svcfw.agent.agent': b'digest'}),
+        (handles.CALL_FUNCTION, call, (('svcfw.agent.agent', 'start'), (), {'is_lent': True, 'is_below': True})),
+    ):
+        frame = Frame(2, 1, 1, handle, 0, 0, payload)
+        assert there.opens(frame)
+        assert codec.decode(frame.payload) == value
+    child.request(7, requests.Flush(), print)
+    dst, (operation, session, (context_id, relayed)), reply_to = child.router.sent[-1]
+    assert (dst, operation, session, context_id) == (1, ops.RELAY, 7, 2)
+    frame = Frame(2, 0, 0, handles.AGENT, reply_to, 0, relayed)
+    assert there.opens(frame)
+    assert codec.decode(frame.payload) == requests.Flush().sent_by(7)
 
 
 def test_a_child_that_fails(child):

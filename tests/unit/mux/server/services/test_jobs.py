@@ -20,6 +20,7 @@ class Router:
 
     def __init__(self) -> None:
         self.loop = SimpleNamespace(watch=lambda *args: None, call_later=lambda *args: None, clock=lambda: 0.0)
+        self.relay = SimpleNamespace(seals={50: 'its seal'})
 
     def link_for(self, context_id: int) -> Any:
         return None if context_id == 999 else context_id // 100
@@ -80,6 +81,12 @@ def test_a_job_becomes_a_context_that_keeps_its_host(jobs: Jobs, desk: Desk) -> 
     jobs.is_over(1, 1000)
     assert desk.unlinked == [(50, 'the module has ended')]
     assert node.holders == []
+
+
+@pytest.mark.parametrize('agent_id', [1, 50])
+def test_what_is_for_a_job_of_another_account_is_sealed(jobs: Jobs, agent_id: int) -> None:
+    jobs.linked(agent_id, 1000, 51)  # with an offer or without one
+    assert jobs._router.relay.seals.get(51) == (None if agent_id == 1 else 'its seal')
 
 
 @pytest.mark.parametrize('context_id', [1, 150, 999])
