@@ -4,7 +4,7 @@ import importlib
 from collections.abc import Callable
 
 _IN = {
-    'wire_targets': ('codec', 'frames', 'bootstrap', 'dialogue'),
+    'wire_targets': ('codec', 'frames', 'bootstrap', 'dialogue', 'sealed'),
     'mux_targets': ('agent_answers', 'child_answers', 'clients_requests', 'declared', 'template_events'),
     'file_targets': ('manifests', 'folders', 'files', 'deltas', 'wanted', 'kept_payloads'),
     'router_target': ('router',),

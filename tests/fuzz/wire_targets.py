@@ -1,8 +1,12 @@
 """Fuzz targets: bytes of the wire as every context reads them."""
 
+from typing import Any
+
+from svcfw.core.sealed import child as sealed_child
+from svcfw.core.sealed.seal import Seal
 from svcfw.core.wire.codec import Codec
-from svcfw.core.wire.errors import DecodeError, FrameError, ProtocolError
-from svcfw.core.wire.frames import FrameReader
+from svcfw.core.wire.errors import DecodeError, FrameError, LinkError, ProtocolError
+from svcfw.core.wire.frames import Frame, FrameReader, pack_header
 from svcfw.core.wire.limits import MAX_NOISE_BYTES
 from svcfw.core.wire.link import Link, Noise
 from svcfw.transport import messages
@@ -11,6 +15,8 @@ from tests.fuzz.choices import Choices
 from tests.property.wire_values import shape
 
 _CODEC = Codec()
+_KEY, _OWN, _ABOVE = bytes(32), 7, 2
+_FIELDS = ('dst', 'src', 'auth', 'handle', 'reply_to', 'flags', 'payload')
 PASSWORD = b'the password'
 
 
@@ -54,6 +60,47 @@ def bootstrap(data: bytes) -> None:
         link.receive_eof()
     except ProtocolError:
         pass
+
+
+def sealed(data: bytes) -> None:
+    """Frames to a context of another account, some of the controller's, some of anybody's: what has authority is the
+    controller's, as it was sent, and came once."""
+    choices = Choices(data)
+    controller, (_, link) = Seal(_KEY, _OWN), sealed_child.start({'key': _KEY, 'id': _OWN, 'parents': (_ABOVE, 0)})
+    said: list[Frame] = []
+    expected: set[tuple[Any, ...]] = set()
+    while choices:
+        kind = choices.byte() % 5
+        if kind == 0 and said:
+            frame = choices.of(said)  # as it was or with another field, perhaps again
+            frame = Frame(*(getattr(frame, name) for name in _FIELDS))
+            name = choices.of((*_FIELDS, ''))
+            if name == 'payload':
+                frame.payload = choices.take(1) + frame.payload[1:]
+            elif name:
+                setattr(frame, name, choices.byte() % 4)
+        else:
+            numbers = [choices.byte() % 4 for _ in range(4)]
+            frame = Frame(_OWN + numbers[0], numbers[1], numbers[2], 120, 5, numbers[3], choices.bytes())
+            if kind > 1:
+                content = shown(frame)
+                frame.payload = controller.sealed(frame, kind & 1)
+                said.append(frame)
+                expected.add((*content, frame.payload[-40:-32]))
+            if kind == 4:
+                continue  # somebody has kept it
+        number = frame.payload[-40:-32]
+        try:
+            arrived = link.receive_data(pack_header(frame) + frame.payload)
+        except LinkError:
+            return
+        for each in arrived:
+            if each.auth != sealed_child.NOBODY:
+                expected.remove((*shown(each), number))
+
+
+def shown(frame: Frame) -> tuple[Any, ...]:
+    return tuple([getattr(frame, name) for name in _FIELDS if name != 'reply_to'])
 
 
 def dialogue(data: bytes) -> None:

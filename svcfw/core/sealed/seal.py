@@ -13,7 +13,9 @@ KEY_BYTES = 32
 STRAIGHT, RELAYED = 0, 1
 #: After the payload: the number and the tag.
 _TRAILER = struct.Struct('>Q32s')
-#: What the tag is of, and the payload: number, dst (0 for the context itself), src, auth, handle, flags.
+#: No context has this id: the context itself, whatever its own is.
+ITSELF = 0xFFFFFFFF
+#: What the tag is of, and the payload: number, dst, src, auth, handle, flags.
 _BOUND = struct.Struct('>QIIIIB')
 
 
@@ -49,7 +51,7 @@ class Seal(object):
         return True
 
     def _tag(self, number, frame, payload):
-        dst = 0 if frame.dst == self.context_id else frame.dst
+        dst = ITSELF if frame.dst == self.context_id else frame.dst
         bound = _BOUND.pack(number, dst, frame.src, frame.auth, frame.handle, frame.flags)
         found = hmac.new(self._key, bound, 'sha256')
         found.update(payload)

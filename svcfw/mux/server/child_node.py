@@ -10,7 +10,7 @@ from svcfw.agent import ops, requests
 from svcfw.core import handles
 from svcfw.core.message import Message
 from svcfw.core.parent.relay import relay_of
-from svcfw.core.sealed.seal import KEY_BYTES, Seal
+from svcfw.core.sealed.seal import ITSELF, KEY_BYTES, Seal
 from svcfw.core.wire.errors import ChannelError, DecodeError, Error, StartError
 from svcfw.core.wire.frames import Frame
 from svcfw.core.wire.limits import MAX_NOISE_BYTES
@@ -66,7 +66,7 @@ class ChildNode(Node):
         digests = self.router.responder.digests(AGENT_MODULE)
         sender = self._parent.context.id
         frames = [
-            Frame(0, sender, sender, handle, 0, 0, self.router.codec.encode(value))
+            Frame(ITSELF, sender, sender, handle, 0, 0, self.router.codec.encode(value))
             for handle, value in ((handles.LOAD_MODULE, digests), (handles.CALL_FUNCTION, start))
         ]
         return [seal.sealed(frame) for frame in frames]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from svcfw.core.sealed.seal import KEY_BYTES, RELAYED, STRAIGHT, Seal
+from svcfw.core.sealed.seal import ITSELF, KEY_BYTES, RELAYED, STRAIGHT, Seal
 from svcfw.core.wire.frames import DEAD, Frame
 
 KEY = bytes(range(KEY_BYTES))
@@ -62,6 +62,12 @@ def test_what_was_changed_does_not(ours, theirs, change):
     assert arrived.payload == changed
 
 
+def test_the_top_is_another_one(ours, theirs):
+    arrived = sent(ours, frame())
+    arrived.dst = 0
+    assert not theirs.opens(arrived)
+
+
 def test_each_bit_counts(ours):
     whole = sent(ours, frame())
     for bit in range(8 * len(whole.payload)):
@@ -95,7 +101,7 @@ def test_where_the_answer_goes_may_change(ours, theirs):
 
 def test_before_it_has_an_id(theirs):
     seal = Seal(KEY)
-    first = sent(seal, frame(dst=0))
+    first = sent(seal, frame(dst=ITSELF))
     first.dst = CHILD
     assert theirs.opens(first)
     seal.context_id = CHILD
