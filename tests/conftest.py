@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from svcfw.files.put import Put
 from tests.support import need
 from tests.support.ansible import Controller
 from tests.support.hosts import Farm, running_farm
@@ -16,6 +17,7 @@ from tests.support.sshd import Sshd, running_sshd
 from tests.support.venvs import need_core
 
 MANY_DESCRIPTORS = 200
+NAMED = Put._named
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -36,6 +38,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if figures:
         terminalreporter.section('figures')
         terminalreporter.write_line('\n'.join(figures))
+
+
+@pytest.fixture(scope='session', autouse=True)
+def files_travel() -> Iterator[None]:
+    """Children of this machine are sent files like those of others, but where a test is about that."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Put, '_named', lambda self: None)
+        yield
+
+
+@pytest.fixture
+def files_are_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Children of this machine copy files themselves, as they do."""
+    monkeypatch.setattr(Put, '_named', NAMED)
 
 
 @pytest.fixture

@@ -1,7 +1,11 @@
 import svcfw
 from benchmarks.file_peers import place as places
 from benchmarks.peers import remote
+from svcfw.files.put import Put
 from svcfw.files.service import FileService
+
+# The other side is this machine only because the benchmark has one: it is sent what another one would be.
+Put._named = lambda self: None
 
 
 class Peer:

@@ -10,6 +10,7 @@ child_pid() -> int           a further child, which has done nothing; it is left
 start_many(count) -> pids    so many further children, started as fast as the library does, and called once
 fresh() -> child             a further child, which has done nothing
 put_folder(child, source, to)  the folder `source`, to where nothing is; returns once all is there
+put_file(children, source, to) one file to several of them at once, each to its path of `to`
 
 Each peer's process is started with a Plan.
 """
@@ -31,6 +32,7 @@ THREADS = 8
 CALLERS = 16
 CHILDREN = 50
 FILES = 2000
+LARGE_BYTES, MANY_TARGETS = 256 * 1024 * 1024, 8
 
 
 @dataclass(frozen=True)
@@ -200,9 +202,36 @@ def first_folder(peer: Any, count: int) -> Found:
     return {'first folder files /s': FILES / taken_s}
 
 
+def large_file(peer: Any, count: int) -> Found:
+    """A file of 256 MiB to one child, and to eight at once, in memory: the sum over all of them."""
+    if getattr(peer, 'put_file', None) is None:
+        return {}
+    found: Found = {}
+    with tempfile.TemporaryDirectory(prefix='svcfw-bench-', dir='/dev/shm') as top:
+        source = os.path.join(top, 'source', 'large')
+        os.mkdir(os.path.dirname(source))
+        with open(source, 'wb') as file:
+            for _ in range(16):
+                file.write(os.urandom(LARGE_BYTES // 16))
+        for targets, name in ((1, '256 MiB to one MB/s'), (MANY_TARGETS, '256 MiB to eight MB/s')):
+            to = [os.path.join(top, f'{targets}-{n}', 'large') for n in range(targets)]
+            for path in to:
+                os.mkdir(os.path.dirname(path))
+            children = [peer.fresh() for _ in to]
+            begun = time.perf_counter()
+            peer.put_file(children, source, to)
+            found[name] = targets * LARGE_BYTES / (time.perf_counter() - begun) / 1e6
+            for path in to:
+                if os.path.getsize(path) != LARGE_BYTES:
+                    raise SystemExit('not all of the file has come')
+                os.remove(path)
+    return found
+
+
 #: By name. The folder comes first: it is about what a process does for the first time.
 GROUPS: dict[str, Callable[[Any, int], Found]] = {
     'folder': first_folder,
+    'file': large_file,
     'calls': small_calls,
     'many': calls_at_once,
     'large': larger_calls,

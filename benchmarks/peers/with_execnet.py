@@ -1,3 +1,4 @@
+import os
 import shlex
 import sys
 import threading
@@ -70,6 +71,12 @@ class Peer:
     def put_folder(self, child, source, to):
         rsync = execnet.RSync(source, verbose=False)
         rsync.add_target(child, to)
+        rsync.send()
+
+    def put_file(self, targets, source, to):
+        rsync = execnet.RSync(os.path.dirname(source), verbose=False)
+        for gateway, path in zip(targets, to, strict=True):
+            rsync.add_target(gateway, os.path.dirname(path))
         rsync.send()
 
     def start(self):

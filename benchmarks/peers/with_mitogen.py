@@ -42,10 +42,22 @@ def write(path, data):
         file.write(data)
 
 
+@mitogen.core.takes_econtext
+def fetch(source, to, econtext):
+    import mitogen.service
+
+    with open(to, 'wb') as file:
+        ok, _ = mitogen.service.FileService.get(econtext.router.context_by_id(0), source, file)
+    if not ok:
+        raise OSError(to)
+
+
 class Peer:
     def __init__(self, router, plan):
         self.router = router
         self.plan = plan
+        self.files = mitogen.service.FileService(router)
+        self.pool = mitogen.service.Pool(router, [self.files])
         self.child = self.fresh()
         self.far = router.local(via=self.child)
         self.sender = self.child.call(open_receiver)
@@ -98,6 +110,12 @@ class Peer:
             with open(os.path.join(source, name), 'rb') as file:
                 chain.call_no_reply(write, os.path.join(to, name), mitogen.core.Blob(file.read()))
         chain.call(remote.pid)
+
+    def put_file(self, targets, source, to):
+        self.files.register(source)
+        replies = [child.call_async(fetch, source, path) for child, path in zip(targets, to, strict=True)]
+        for reply in replies:
+            reply.get().unpickle()
 
     def start(self):
         child = self.fresh()

@@ -6,6 +6,7 @@ import svcfw
 import svcfw.service
 from benchmarks.peers import children, measure, remote
 from svcfw.core.receivers.channel import Receiver
+from svcfw.files.put import Put
 from svcfw.files.service import FileService
 
 NUMBERS = itertools.count()
@@ -34,6 +35,8 @@ def swallow(count, router):
 class Peer:
     def __init__(self, router, plan):
         self.router = router
+        if plan.host:  # which stands for another machine
+            Put._named = lambda self: None
         self.plan = plan
         self.child = self.fresh()
         self.far = self.child.call(children.start_child)
@@ -73,6 +76,10 @@ class Peer:
 
     def put_folder(self, child, source, to):
         FileService.put_tree(child, source, to)
+
+    def put_file(self, targets, source, to):
+        with ThreadPoolExecutor(len(to)) as threads:
+            list(threads.map(lambda child, path: FileService.put(child, source, path), targets, to))
 
     def start(self):
         child = self.fresh()

@@ -2,6 +2,7 @@
 
 from svcfw.core import load
 from svcfw.files.calls import SERVICE, call, checked, send
+from svcfw.files.disk import same_machine
 from svcfw.files.disk.reader import Reader
 from svcfw.files.messages.file_parts import DATA, FileParts
 from svcfw.files.transfers import HASHED_BYTES, INLINE_BYTES, Transfers
@@ -49,7 +50,7 @@ class Put(object):
         return load('svcfw.files.relay.through').Through(self, between, digest).run()
 
     def _put(self, digest):
-        answer = self.begin(digest, self.inline(digest))
+        answer = self.begin(digest, self.inline(digest), self._named())
         if not answer['is_done']:
             digest = self.send(answer)
         if digest is not None:
@@ -68,13 +69,17 @@ class Put(object):
         """The answer to `begin_known`, checked. TransferError."""
         return checked(self.context, self.to, answer, self.source.size)
 
-    def begin(self, digest, data):
+    def _named(self):
+        """Where the receiver may find a larger file itself."""
+        return same_machine.named(self.source) if self.source.size > HASHED_BYTES else None
+
+    def begin(self, digest, data, here=None):
         """Ask the receiver to take the file; its answer (see FileService.begin_put), validated.
 
         If the receiver may have the content under another name, asks again with the digest.
         """
         source, arguments = self.source, self._arguments()
-        answer = self._ask(digest=digest, data=data, **arguments)
+        answer = self._ask(digest=digest, data=data, **dict(arguments, **{'here': here} if here else {}))
         if digest is None and not answer['is_done'] and answer['same_size']:
             digest = self._transfers.digest(source)
             if digest in answer['same_size']:

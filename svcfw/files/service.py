@@ -4,9 +4,10 @@ import _thread
 
 from svcfw.core import load
 from svcfw.core.context import Context, Sender
-from svcfw.core.message import has_parent_authority
+from svcfw.core.message import has_parent_authority, shaped
 from svcfw.core.wire.errors import ChannelError
 from svcfw.files import client
+from svcfw.files.disk import same_machine
 from svcfw.files.disk.destination import Destination
 from svcfw.files.disk.paths import decoded
 from svcfw.files.disk.reader import Reader
@@ -23,6 +24,9 @@ from svcfw.service.errors import PoolError, TransferError, transfer_error
 from svcfw.service.exposed import arg_spec, expose
 from svcfw.service.policy import AllowAny, AllowParents
 from svcfw.service.service import Service
+
+#: Types of what `same_machine.named` gives.
+_NAMED = (str, tuple, bytes)
 
 
 class FileService(Service):
@@ -136,11 +140,12 @@ class FileService(Service):
         spec={
             'path': str, 'size': int, 'token': bytes, 'digest': (bytes, type(None)), 'data': (bytes, type(None)),
             'wanted': dict,
-        }
+        },
+        optional={'here': tuple},
     )  # fmt: skip
-    def begin_put(self, path, size, token, digest, data, wanted, msg):
-        """Receive a file. data: all of it; otherwise it is copied from what is here, or the answer has is_done False,
-        and
+    def begin_put(self, path, size, token, digest, data, wanted, msg, here=None):
+        """Receive a file. data: all of it; here: see svcfw.files.disk.same_machine. Otherwise it is copied from what is
+        here, or the answer has is_done False, and
 
         into: where to send it (Sender, see Sending); offset: bytes kept of an interrupted transfer; signature: of the
         present file (see svcfw.files.delta.blocks), or None; same_size: digests of stored contents of that size.
@@ -160,6 +165,8 @@ class FileService(Service):
                 return answer
             if digest is not None and store.holds(digest) and writer.fill(lambda fd: store.copy_to(digest, fd)):
                 return self._done(writer, digest, path, wanted)
+            if here is not None and writer.fill(lambda fd: same_machine.copy(shaped(here, _NAMED), fd)):
+                return self._done(writer, digest, path, wanted)
             return self._take(writer, path, size, wanted, msg)
         except Exception as e:
             writer.discard()
@@ -167,7 +174,8 @@ class FileService(Service):
 
     def _done(self, writer, digest, path, wanted):
         writer.finish(digest, wanted)
-        self._transfers.keep(digest, path)
+        if digest is not None:
+            self._transfers.keep(digest, path)
         return {'is_done': True}
 
     def _take(self, writer, path, size, wanted, msg, compares=True):

@@ -50,6 +50,16 @@ def settled(child: Context, before: list[str]) -> None:
     wait_until(lambda: child.call(there.descriptors) == before, seconds(10), 'all descriptors are closed')
 
 
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    need_root()
+    folder = tmp_path / 'disk'
+    folder.mkdir()
+    subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=1m', 'none', folder], check=True)
+    yield folder
+    subprocess.run(['umount', folder], check=True)
+
+
 class TestThereAndBack:
     @pytest.mark.parametrize('size', [0, 1, 64 * 1024, 64 * 1024 + 1, 5 * MIB + 7])
     def test_a_file(self, child: Context, tmp_path: Path, size: int) -> None:
@@ -207,6 +217,51 @@ class TestOnce:
             (tmp_path / copy).unlink()
         assert written() - before < 2048
         assert cache.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.usefixtures('files_are_copied')
+class TestOnTheSameMachine:
+    """A child that can reach the file itself is not sent it."""
+
+    @pytest.mark.parametrize('size', [1 * MIB + 1, 5 * MIB])
+    def test_nothing_crosses_the_link(self, child: Context, tmp_path: Path, size: int) -> None:
+        file = made(tmp_path / 'file', size)
+        file.chmod(0o751)
+        FileService.put(child, str(made(tmp_path / 'first', 1)), str(tmp_path / 'copy'))  # what it imports for that
+        before = written()
+        FileService.put(child, str(file), str(tmp_path / 'copy'), preserves=True)
+        assert written() - before < 2048
+        assert (tmp_path / 'copy').read_bytes() == file.read_bytes()
+        assert (tmp_path / 'copy').stat().st_mode & 0o777 == 0o751
+        assert (tmp_path / 'copy').stat().st_mtime_ns == file.stat().st_mtime_ns
+        assert left(tmp_path) == ['copy', 'file', 'first']
+
+    def test_a_child_that_may_not_read_it_is_sent_it(self, child: Context, tmp_path: Path) -> None:
+        need_root()
+        file = made(tmp_path / 'file', 3 * MIB)
+        file.chmod(0o600)
+        for path in (tmp_path, *tmp_path.parents):
+            if path.stat().st_uid == 0 and path != Path('/'):
+                path.chmod(path.stat().st_mode | 0o055)
+        (tmp_path / 'theirs').mkdir()
+        os.chown(tmp_path / 'theirs', 65534, 65534)
+        child.call(there.become, 65534)
+        before = written()
+        FileService.put(child, str(file), str(tmp_path / 'theirs' / 'copy'))
+        assert written() - before > 3 * MIB
+        assert (tmp_path / 'theirs' / 'copy').read_bytes() == file.read_bytes()
+
+    def test_over_itself(self, child: Context, tmp_path: Path) -> None:
+        file = made(tmp_path / 'file', 3 * MIB)
+        content = file.read_bytes()
+        FileService.put(child, str(file), str(file))
+        assert file.read_bytes() == content
+
+    def test_a_full_disk(self, child: Context, tmp_path: Path, small_disk: Path) -> None:
+        file = made(tmp_path / 'file', 4 * MIB)
+        with pytest.raises(TransferError, match=f': {small_disk}/new: No space left on device'):
+            FileService.put(child, str(file), str(small_disk / 'new'))
+        assert left(small_disk) == []
 
 
 class TestThroughAContextBetween:
@@ -380,15 +435,6 @@ class TestWhenItFails:
             FileService.fetch(child, str(big), str(small_disk / 'old'))
         assert left(small_disk) == ['old']
         self.check(child, before, tmp_path, ['disk'])
-
-    @pytest.fixture
-    def small_disk(self, tmp_path: Path) -> Iterator[Path]:
-        need_root()
-        folder = tmp_path / 'disk'
-        folder.mkdir()
-        subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=1m', 'none', folder], check=True)
-        yield folder
-        subprocess.run(['umount', folder], check=True)
 
     def test_what_the_caller_raises_underway(
         self, child: Context, before: list[str], file: Path, tmp_path: Path
