@@ -41,8 +41,9 @@ _ADVICE = (
 )
 #: Of errors that have no text of their own.
 _MEANINGS = {'MemoryError': "it needs more than the half of the controller's memory that a service may have"}
-#: Paths in one request, and their characters: the controller takes no longer ones (svcfw.mux.server.services.desk).
-_PATHS, _PATHS_BYTES = 500, 32 * 1024
+#: Paths in one request, and their bytes, some of each beside: the controller takes no longer ones
+#: (svcfw.mux.server.services.desk).
+_PATHS, _PATHS_BYTES, _PATH_BYTES = 500, 64 * 1024, 8
 #: How long the end of a module waits for what it has sent to be taken.
 _DRAIN_S = 5.0
 
@@ -295,11 +296,12 @@ def _groups(paths):
     """Paths in lists of bounded size: those of one request."""
     group, size = [], 0
     for path in paths:
-        if group and (size + len(path) > _PATHS_BYTES or len(group) == _PATHS):
+        n = len(path.encode('utf-8', 'surrogatepass')) + _PATH_BYTES
+        if group and (size + n > _PATHS_BYTES or len(group) == _PATHS):
             yield group
             group, size = [], 0
         group.append(path)
-        size += len(path)
+        size += n
     if group:
         yield group
 

@@ -107,8 +107,7 @@ def main():
             services = reached(module)
             if services is None:
                 module.exit_json(changed=False, lacking=lacking)
-            with services:
-                tree.fetch(services, lacking)
+            fetch(services, tree, lacking)
             tree.make(frozenset(), frozenset(lacking))
         else:
             tree.make(frozenset(lacking))
@@ -126,6 +125,16 @@ def reached(module):
     except ImportError:
         return None
     return Services(module) if Services.available() else None
+
+
+def fetch(services, tree, lacking):
+    with services:
+        import svcfw  # which there is now
+
+        try:
+            tree.fetch(services, lacking)
+        except svcfw.Error as exc:  # what was put in its place counts
+            raise Odd(str(exc))
 
 
 class Tree(object):

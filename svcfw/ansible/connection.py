@@ -233,16 +233,23 @@ class Connection(ssh.Connection):
                 self._show(3, f'svcfw: no stock connection to reset: {exc}')
         self.close()
 
-    def offer(
-        self, services: Iterable[str] = (), files: Iterable[str] = (), facts: Mapping[str, str] | None = None
-    ) -> None:
-        """For an action: what modules may ask the controller for, from now on, beside what the options say.
+    def offer(self, services: Iterable[str] = (), facts: Mapping[str, str] | None = None) -> None:
+        """For an action: services that modules may call, from now on, beside those that the options name.
 
         facts: what services are told of the caller beside what is known anyway. The last ones count.
         """
         self._more.services += services
-        self._more.files += files
         self._more.facts.update(facts or {})
+
+    @contextmanager
+    def offering_files(self, *files: str) -> Iterator[None]:
+        """For an action: what modules may fetch meanwhile, beside what the options say."""
+        before = list(self._more.files)
+        self._more.files += files
+        try:
+            yield
+        finally:
+            self._more.files = before
 
     def begin(self) -> None:
         """Have the login account's context started, if there is none, without waiting. What fails is told later."""

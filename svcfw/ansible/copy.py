@@ -211,10 +211,9 @@ class ActionModule(OneTrip):
             files = [self._file(source, path, decrypted) for source, path in steps.files]
             rest = _entries(steps)
             offered = _base(files, [source for source, _ in steps.files])
-            if offered:
-                self._connection.offer(files=[offered.folder])
             base = {'base': offered.base} if offered else {}
-            lacking = self._tree_module([file.argument() for file in files], {**rest, **base}, task_vars)
+            with self._connection.offering_files(*[offered.folder] if offered else []):
+                lacking = self._tree_module([file.argument() for file in files], {**rest, **base}, task_vars)
             if lacking:
                 self._send(files, lacking, rest, task_vars)
         except OSError as exc:

@@ -119,9 +119,9 @@ class TreePlace(object):
             self._skipped.append(entry.name)
 
     def _is_here(self, entry):
-        """Copy the content from the store, if it is there."""
+        """Copy the content from the store, if it is there. Waits for nobody: others may wait for what comes here."""
         store = self._transfers.store
-        if not store.holds(entry.digest):
+        if not store.holds_itself(entry.digest):
             return False
         incoming = self._destination.open(entry)
         try:

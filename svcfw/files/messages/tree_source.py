@@ -48,6 +48,8 @@ class FilesSource(object):
         self._paths = paths
         self._open = open_path
         self._transfers = transfers
+        #: {digest: content}: whoever asks for one file a thousand times does not make us hold it as often.
+        self._contents = {}
 
     def entries(self):
         yield Entry('', DIRECTORY, 0, 0o700, 0, 0)
@@ -57,10 +59,12 @@ class FilesSource(object):
                     name_of(number), FILE, reader.size, reader.metadata['mode'], reader.metadata['mtime_ns'], 0
                 )
                 if reader.size <= SMALL_BYTES:
-                    entry.content = reader.whole()
-                    entry.digest = hashlib.sha256(entry.content).digest()
+                    content = reader.whole()
+                    entry.digest = hashlib.sha256(content).digest()
+                    entry.content = self._contents.setdefault(entry.digest, content)
                 else:
-                    entry.digest = self._transfers.digest(reader)
+                    with self._transfers.alone(reader.token):  # many may ask for a large one at once
+                        entry.digest = self._transfers.digest(reader)
             yield entry
 
     def open(self, entry):

@@ -27,7 +27,7 @@ _TRIES = 3
 class SharedStore(Store):
     """above: the Context that is asked; temporary(): a folder whose files are moved or removed soon (str or None).
 
-    For one transfer at a time.
+    For one transfer of one content at a time: who waits for a sibling must hold up nobody.
     """
 
     def __init__(self, above, temporary):
@@ -46,14 +46,14 @@ class SharedStore(Store):
     def holds(self, digest):
         """Whether it can be had here. If not, the others wait until it is told of, or `give_up` is called."""
         for _ in range(_TRIES):
-            if Store.holds(self, digest):
+            if self.holds_itself(digest):
                 return True
             found = self._above.request(beside.SHARED, (SEEK, digest))
             if found is None:
                 self._sought.add(digest)
                 return False
             self._take(digest, *found)
-            if Store.holds(self, digest):
+            if self.holds_itself(digest):
                 return True
             self._tell(LOST, digest)
         return False

@@ -88,6 +88,10 @@ class Store(object):
 
     def holds(self, digest):
         """Whether the content is there; a referenced file is not read for that."""
+        return self.holds_itself(digest)
+
+    def holds_itself(self, digest):
+        """As `holds`, without asking anybody."""
         if self._in_memory(digest) is not None or self._reference(digest) is not None:
             return True
         return self._folder is not None and _is_digest(digest) and self._folder.holds(digest)

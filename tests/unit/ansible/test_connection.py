@@ -612,3 +612,17 @@ def test_a_bad_option_is_no_error_before_the_operation(connect, mux):
     connection.begin()
     with pytest.raises(AnsibleOptionsError):
         connection.exec_command('id')
+
+
+# -- what actions offer ------------------------------------------------------------------------------------------------
+
+
+def test_files_of_an_action_are_offered_as_long_as_it_says(connect):
+    connection = connect()
+    with connection.offering_files('/srv/one'):
+        with connection.offering_files('/srv/two'):
+            assert connection._more.files == ['/srv/one', '/srv/two']
+        assert connection._more.files == ['/srv/one']
+    with pytest.raises(OSError, match='x'), connection.offering_files('/srv/one'):
+        raise OSError('x')
+    assert connection._more.files == []

@@ -101,6 +101,15 @@ def test_what_the_store_has_is_not_asked_for(scene: Scene) -> None:
     assert (scene.to / 'b').read_bytes() == b'second'
 
 
+def test_others_are_not_waited_for(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def holds(self: Store, digest: bytes) -> bool:
+        raise AssertionError('a sibling may be waiting for this transfer')
+
+    monkeypatch.setattr(Store, 'holds', holds)
+    scene.transfers.store.put(hashlib.sha256(b'second').digest(), b'second')
+    assert scene.announce() == ['a']
+
+
 def test_who_does_not_listen_sends_all(scene: Scene) -> None:
     scene.transfers.store.put(hashlib.sha256(b'second').digest(), b'second')
     assert scene.announce(wants=False) == ['a', 'b']

@@ -40,6 +40,11 @@ class OpenCalls:
         self._calls[key] = _Call(service, what, size)
         self._of[key[0]] = [count + 1, total + size]
 
+    def service_of(self, key: Key) -> str | None:
+        """Whose call it is, if it is open."""
+        call = self._calls.get(key)
+        return None if call is None else call.service
+
     def remove(self, key: Key) -> None:
         """Forget a call that is answered or cancelled. Idempotent."""
         call = self._calls.pop(key, None)

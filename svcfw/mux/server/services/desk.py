@@ -4,9 +4,6 @@ Its threads serve files; calls of users' services go to their processes. Everyth
 thread. Created when the first module becomes a context.
 """
 
-from collections.abc import Callable
-from functools import partial
-
 from svcfw.core import beside, handles
 from svcfw.core.message import Message, shaped
 from svcfw.core.parent.relay import relay_of
@@ -99,7 +96,9 @@ class Desk(Pool):
         super().cancel(msg)
         linked = self.linked.get(msg.src_id)
         if linked is not None and not msg.is_dead and msg.auth_id == msg.src_id:
-            self._send(msg.src_id, partial(linked.run.cancel, msg.src_id, msg.frame.payload))
+            reply_to = msg.small_value()
+            if type(reply_to) is int:
+                linked.run.cancel(msg.src_id, reply_to, msg.frame.payload)
 
     def _on_beside(self, msg: Message) -> None:
         """Forward what a module sends to a handle of a service, which it has from a Sender."""
@@ -111,13 +110,10 @@ class Desk(Pool):
         if handle < handles.FIRST_DYNAMIC or host is None:
             self.unlink(msg.src_id, 'it has sent something to what is no handle of a service')
             return
-        self._send(msg.src_id, partial(linked.run.send, host, msg.src_id, handle, flags, payload))
-
-    def _send(self, src: int, send: Callable[[], None]) -> None:
         try:
-            send()
+            linked.run.send(host, msg.src_id, handle, flags, payload)
         except ChannelError as exc:
-            self.unlink(src, str(exc))  # else the module would not notice the loss
+            self.unlink(msg.src_id, str(exc))  # else the module would not notice the loss
 
     def _passes(self, source: Stream, frame: Frame) -> bool:
         """Relay.passes: whether `frame` is from a service for a module of its run, which is then forwarded."""

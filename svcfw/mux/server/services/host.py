@@ -87,8 +87,8 @@ class ServiceHost:
     def admit(self, context_id: int, facts: dict[str, Any]) -> None:
         """Attest facts of a context, before its first frame; once. Raises ChannelError as `send`."""
         if context_id not in self.admitted:
-            self.admitted.add(context_id)
             self.send(beside.admission(self.context, context_id, facts))
+            self.admitted.add(context_id)
 
     def dismiss(self, context_id: int, reason: str) -> None:
         """Say that a context is gone, if it was told of it."""

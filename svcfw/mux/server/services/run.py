@@ -153,14 +153,21 @@ class Run:
             self._called[service, method] += 1
 
     def send(self, host: ServiceHost, src: int, handle: int, flags: int, payload: bytes) -> None:
-        """Forward another message of a module to a service; dropped before its first call. Raises ChannelError."""
-        if src in host.admitted:
-            host.send(Frame(host.context.id, src, src, handle, 0, flags, payload))
+        """Forward another message of a module to a service. Raises ChannelError, which names it.
 
-    def cancel(self, src: int, payload: bytes) -> None:
-        """Forward what a module says to cancel a call; services that have no such call ignore it. ChannelError."""
-        for host in self.hosts.values():
-            if host.dead is None:
+        Dropped before its first call, and if the service has ended: its callers are told of that.
+        """
+        if src in host.admitted and host.dead is None:
+            try:
+                host.send(Frame(host.context.id, src, src, handle, 0, flags, payload))
+            except ChannelError as exc:
+                raise ChannelError(f'{host.name}: {exc}') from exc
+
+    def cancel(self, src: int, reply_to: int, payload: bytes) -> None:
+        """Forward what a module says to cancel a call, if there is room: else it is answered in vain."""
+        host = self.hosts.get(self._calls.service_of((src, reply_to)) or '')
+        if host is not None:
+            with suppress(ChannelError):
                 self.send(host, src, handles.CANCEL_SERVICE, 0, payload)
 
     def answer(self, frame: Frame) -> None:

@@ -39,6 +39,23 @@ def test_files_have_their_numbers_for_names(paths):
     source.close()
 
 
+def test_a_content_is_held_once(tmp_path, paths):
+    (tmp_path / 'copy').write_bytes((tmp_path / 'a').read_bytes())
+    small = paths[1]
+    source = FilesSource([small, small, str(tmp_path / 'copy')], Reader, Transfers())
+    _, first, *others = source.entries()
+    assert all(each.content is first.content for each in others)
+
+
+def test_one_at_a_time_hashes_a_large_one(paths):
+    transfers, seen = Transfers(), []
+    alone = transfers.alone
+    transfers.alone = lambda key: seen.append(key) or alone(key)
+    list(FilesSource(paths, Reader, transfers).entries())
+    with Reader(paths[0]) as large:
+        assert seen == [large.token]
+
+
 def test_any_number_of_them_is_in_the_order_of_a_manifest():
     names = [name_of(number) for number in (0, 9, 10, 999, 1000, manifest.MAX_ENTRIES)]
     assert names == sorted(names)

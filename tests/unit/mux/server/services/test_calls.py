@@ -23,6 +23,14 @@ def test_what_is_open_is_known_until_it_is_answered() -> None:
     assert not made.are_open('a.B')
 
 
+def test_whose_call_it_is_is_known() -> None:
+    calls = OpenCalls()
+    calls.add((50, 1000), 'a.B', 'add', 1)
+    assert (calls.service_of((50, 1000)), calls.service_of((51, 1000))) == ('a.B', None)
+    calls.remove((50, 1000))
+    assert calls.service_of((50, 1000)) is None
+
+
 def test_one_module_has_a_bounded_number(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calls, 'MAX_OF_ONE', 2)
     made = OpenCalls()

@@ -185,6 +185,15 @@ def test_its_callers_are_admitted_and_dismissed(up: Place) -> None:
         up.host.admit(8, {})
 
 
+def test_who_could_not_be_announced_is_announced_next_time(up: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    up.router.link.queued_bytes = module.MAX_QUEUED_BYTES + 1
+    with pytest.raises(ChannelError, match='it does not keep up'):
+        up.host.admit(7, {})
+    up.router.link.queued_bytes = 0
+    up.host.admit(7, {})
+    assert [each.handle for each in up.router.sent] == [beside.ADMIT]
+
+
 def test_a_service_is_made_by_a_call_as_of_this_context(up: Place) -> None:
     heard: list[Any] = []
     up.host.make(heard.append)

@@ -49,7 +49,7 @@ class Host:
         self.admitted: dict[int, Any] = {}
         self.dismissed: list[int] = []
         self.places: list[str] = []
-        self.is_stopped = False
+        self.is_stopped = self.is_full = False
 
     def look_in(self, places: list[str]) -> None:
         self.places += places
@@ -64,6 +64,8 @@ class Host:
     def send(self, frame: Frame) -> None:
         if self.dead:
             raise ChannelError(self.dead)
+        if self.is_full:
+            raise ChannelError('it does not keep up')
         self.frames.append(frame)
 
     def stats(self, on_stats: Any) -> None:
@@ -116,6 +118,32 @@ def test_nothing_else_is_before_the_first_call(run: Any) -> None:
     run.send(host, 50, 1234, 0, b'later')
     run.send(host, 51, 1234, 0, b'of another')
     assert [frame.payload for frame in host.frames] == [b'payload', b'payload', b'later']
+
+
+def test_a_call_is_cancelled_where_it_was_made(run: Any) -> None:
+    call(run)
+    call(run, reply_to=1001, service='a.C')
+    run.cancel(50, 1001, b'which')
+    run.cancel(50, 1002, b'none')
+    run.cancel(51, 1000, b'of another')
+    sent = {name: [frame.payload for frame in host.frames[1:]] for name, host in run.hosts.items()}
+    assert sent == {'a.B': [], 'a.C': [b'which']}
+
+
+def test_a_service_that_takes_nothing_is_named_and_cancels_nothing(run: Any) -> None:
+    call(run)
+    run.hosts['a.B'].is_full = True
+    run.cancel(50, 1000, b'which')
+    with pytest.raises(ChannelError, match=r'^a\.B: it does not keep up'):
+        run.send(run.hosts['a.B'], 50, 1234, 0, b'value')
+
+
+def test_what_is_for_a_service_that_has_ended_harms_no_other(run: Any) -> None:
+    call(run)
+    run.hosts['a.B'].dead = 'killed'
+    run.send(run.hosts['a.B'], 50, 1234, 0, b'value')
+    run.cancel(50, 1000, b'which')
+    assert len(run.hosts['a.B'].frames) == 1
 
 
 def test_an_answer_comes_from_whom_was_asked(run: Any) -> None:
