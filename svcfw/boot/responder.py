@@ -21,10 +21,9 @@ from typing import Any
 from svcfw.boot import data_files, public, sources
 from svcfw.boot.rights import ForAll, Rights
 from svcfw.boot.sources import Source
-from svcfw.core import handles
+from svcfw.core import handles, load
 from svcfw.core.context import Context
 from svcfw.core.message import Message
-from svcfw.core.sealed.child import DIGEST_BYTES
 from svcfw.core.wire.errors import CallError, DecodeError
 
 #: (name, is a package, path as tracebacks show it, zlib source; None for "there is none", b'' for "as you have it")
@@ -87,11 +86,10 @@ class Responder:
     def digests(self, name: str) -> dict[str, bytes]:
         """Of a module of ours and what it imports, for a context of another account: see svcfw.core.sealed.child."""
         if name not in self._digests:
+            n = load('svcfw.core.sealed.child').DIGEST_BYTES
             modules = self._with_imports(name, Rights())
             self._digests[name] = {
-                each: hashlib.sha256(zlib.decompress(packed)).digest()[:DIGEST_BYTES]
-                for each, _, _, packed in modules
-                if packed
+                each: hashlib.sha256(zlib.decompress(packed)).digest()[:n] for each, _, _, packed in modules if packed
             }
         return self._digests[name]
 

@@ -37,6 +37,10 @@ class Seal(object):
         number = self._numbers[row]
         return b''.join((frame.payload, _TRAILER.pack(number, self._tag(number, frame, frame.payload))))
 
+    def relayed(self, frame):
+        """The same for one that the agent between passes on in its turn."""
+        return self.sealed(frame, RELAYED)
+
     def opens(self, frame):
         """Whether this is a frame of the other end that did not come before; it has its payload again then."""
         size = len(frame.payload) - _TRAILER.size

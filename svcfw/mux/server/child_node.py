@@ -7,10 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from svcfw.agent import ops, requests
-from svcfw.core import handles
+from svcfw.core import handles, load
 from svcfw.core.message import Message
 from svcfw.core.parent.relay import relay_of
-from svcfw.core.sealed.seal import ITSELF, KEY_BYTES, Seal
 from svcfw.core.wire.errors import ChannelError, DecodeError, Error, StartError
 from svcfw.core.wire.frames import Frame
 from svcfw.core.wire.limits import MAX_NOISE_BYTES
@@ -51,25 +50,27 @@ class ChildNode(Node):
         self._on_gone: list[Callable[[ChildNode], None]] = []
         # The agent has deadlines of its own for each step; this one is for an agent without.
         self._deadline = parent.router.loop.call_later(3 * timeout_s, self._too_late)
-        key = os.urandom(KEY_BYTES)
-        self.seal = seal = Seal(key)
+        sealing = load('svcfw.core.sealed.seal')  # not every multiplexer needs it
+        key = os.urandom(sealing.KEY_BYTES)
+        self.seal = sealing.Seal(key)
         self._handle = parent.request(
             session,
-            requests.Child(self.name, command, has_tty, marker, timeout_s, key, *self._first(seal)),
+            requests.Child(self.name, command, has_tty, marker, timeout_s, key, *self._first(sealing.ITSELF)),
             self._on_message,
         )
 
-    def _first(self, seal: Seal) -> list[bytes]:
+    def _first(self, itself: int) -> list[bytes]:
         """The payloads of the first frames for it, which its parent sends as soon as it can be reached."""
         assert self._parent.context is not None
+        assert self.seal is not None
         start = (AGENT_MODULE, 'start'), (), {'is_lent': True, 'is_below': True}
         digests = self.router.responder.digests(AGENT_MODULE)
         sender = self._parent.context.id
         frames = [
-            Frame(ITSELF, sender, sender, handle, 0, 0, self.router.codec.encode(value))
+            Frame(itself, sender, sender, handle, 0, 0, self.router.codec.encode(value))
             for handle, value in ((handles.LOAD_MODULE, digests), (handles.CALL_FUNCTION, start))
         ]
-        return [seal.sealed(frame) for frame in frames]
+        return [self.seal.sealed(frame) for frame in frames]
 
     def asked_for_tty(self, has_password: bool) -> bool:
         """Whether its command refused because it had no terminal.

@@ -10,20 +10,22 @@ The base of root_node.py (the context of a login) and child_node.py (of another 
 import itertools
 import logging
 from collections.abc import Callable, Hashable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from svcfw.agent import ops, packing, requests
 from svcfw.boot import first_stage
 from svcfw.core import handles
 from svcfw.core.context import Context
 from svcfw.core.message import Message
-from svcfw.core.sealed.seal import RELAYED, Seal
 from svcfw.core.wire.errors import ChannelError, DecodeError, Error
 from svcfw.core.wire.frames import Frame
 from svcfw.mux.server import telling
 from svcfw.mux.server.remote_cache import RemoteCache
 from svcfw.mux.server.turns import LinkTurns
 from svcfw.program.router import Router
+
+if TYPE_CHECKING:
+    from svcfw.core.sealed.seal import Seal
 
 _log = logging.getLogger('svcfw.mux')
 _numbers = itertools.count(1)
@@ -159,7 +161,7 @@ class Node:
         else:
             own_id = self.router.own_id
             frame = Frame(self.context.id, own_id, own_id, handles.AGENT, reply_to, 0, encoded)
-            sealed = self.seal.sealed(frame, RELAYED) if self.seal else encoded
+            sealed = self.seal.relayed(frame) if self.seal else encoded
             relay = self.router.codec.encode(requests.Relay(self.context.id, sealed).sent_by(session))
             self._transmit(self.root.context.id, relay, reply_to, is_text)  # type: ignore[union-attr]
 
