@@ -72,6 +72,7 @@ import errno
 import os
 import shutil
 import stat
+import sys
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -129,12 +130,13 @@ def reached(module):
 
 def fetch(services, tree, lacking):
     with services:
-        import svcfw  # which there is now
-
         try:
             tree.fetch(services, lacking)
-        except svcfw.Error as exc:  # what was put in its place counts
-            raise Odd(str(exc))
+        except Exception as exc:
+            svcfw = sys.modules.get('svcfw')  # which there is once something was asked for
+            if svcfw is None or not isinstance(exc, svcfw.Error):
+                raise
+            raise Odd(str(exc))  # what was put in its place counts
 
 
 class Tree(object):

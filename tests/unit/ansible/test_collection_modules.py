@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.util
+import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -36,13 +37,29 @@ def test_paths_in_one_request_are_as_many_as_the_controller_takes(name: str) -> 
         assert len(group) <= 500
 
 
+class Tree:
+    def __init__(self, error: BaseException) -> None:
+        self._error = error
+
+    def fetch(self, services: Any, lacking: Any) -> None:
+        raise self._error
+
+
 def test_what_was_put_in_its_place_before_a_failure_is_told() -> None:
     module: Any = loaded('modules/svcfw_copy_tree.py')
-
-    class Tree:
-        def fetch(self, services: Any, lacking: Any) -> None:
-            raise svcfw.ChannelError('the controller is gone')
-
     services: Any = contextlib.nullcontext(SimpleNamespace())
     with pytest.raises(module.Odd, match='the controller is gone'):
-        module.fetch(services, Tree(), [1])
+        module.fetch(services, Tree(svcfw.ChannelError('the controller is gone')), [1])
+
+
+@pytest.mark.parametrize('error', [ValueError('a mistake of ours'), OSError('the disk'), SystemExit(1)])
+@pytest.mark.parametrize('is_context', [False, True])
+def test_other_failures_are_what_they_are(
+    monkeypatch: pytest.MonkeyPatch, is_context: bool, error: BaseException
+) -> None:
+    module: Any = loaded('modules/svcfw_copy_tree.py')
+    if not is_context:
+        monkeypatch.delitem(sys.modules, 'svcfw')
+    with pytest.raises(type(error)) as raised:
+        module.fetch(contextlib.nullcontext(), Tree(error), [1])
+    assert raised.value is error
