@@ -125,7 +125,7 @@ def test_who_has_the_key_has_it_done(tree: Tree, tmp_path: Path, attack: str) ->
 
 
 @pytest.mark.parametrize('attack', ATTACKS)
-def test_nothing_is_done(tree: Tree, tmp_path: Path, attack: str) -> None:
+def test_nothing_is_done(tree: Tree, tmp_path: Path, attack: str, caplog: pytest.LogCaptureFixture) -> None:
     link = take_link(tree, tree.child)
     write(link, frames(tree, tree.child, tmp_path / 'done')[attack])
     os.close(link)
@@ -133,6 +133,7 @@ def test_nothing_is_done(tree: Tree, tmp_path: Path, attack: str) -> None:
         assert tree.run(tree.child, 'echo on') == b'on\n'
     else:
         wait_until(lambda: tree.child.dead, seconds(20), 'its end')
+        wait_until(lambda: 'that it did not send: another process has this link' in caplog.text, seconds(20), 'a word')
     assert tree.run(tree.root, 'echo on') == b'on\n'
     assert not (tmp_path / 'done').exists()
 

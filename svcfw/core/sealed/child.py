@@ -5,6 +5,7 @@ contents that are named by their digest. Source code it may pass on, where the c
 """
 
 import hashlib
+import sys
 import zlib
 
 from svcfw.core import handles
@@ -40,7 +41,9 @@ class SealedLink(Link):
         for event in events:
             if type(event) is Frame and not self._seal.opens(event):
                 if event.src != self._parent_id and not event.flags & DEAD:
-                    raise LinkError('a frame in the name of context %d came that it did not send' % event.src)
+                    text = 'a frame in the name of context %d came that it did not send' % event.src
+                    sys.stderr.write(text + ': another process has this link\n')  # to the log, as this context ends
+                    raise LinkError(text)
                 event.auth = NOBODY
         return events
 
