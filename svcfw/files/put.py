@@ -70,8 +70,9 @@ class Put(object):
         return checked(self.context, self.to, answer, self.source.size)
 
     def _named(self):
-        """Where the receiver may find a larger file itself."""
-        return same_machine.named(self.source) if self.source.size > HASHED_BYTES else None
+        """Where a receiver below may find a larger file itself. One above would read what it is told to."""
+        is_below = self.context.id not in self._router.parent_ids
+        return same_machine.named(self.source) if is_below and self.source.size > HASHED_BYTES else None
 
     def begin(self, digest, data, here=None):
         """Ask the receiver to take the file; its answer (see FileService.begin_put), validated.

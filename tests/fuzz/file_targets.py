@@ -75,7 +75,7 @@ def folders(data: bytes) -> None:
     place.mkdir()
     (place / 'canary').write_bytes(b'sings')
     message: Any = SimpleNamespace(wants_reply=lambda: choices.byte() % 2 == 1, reply=lambda value: None)
-    store = SimpleNamespace(holds=lambda digest: False)
+    store = SimpleNamespace(holds_itself=lambda digest: False)
     transfers: Any = SimpleNamespace(store=store, keep=lambda digest, path: None)
     try:
         with Destination(place / 'target') as destination:

@@ -15,6 +15,8 @@ from svcfw.files.transfers import HASHED_BYTES, INLINE_BYTES, Transfers
 from svcfw.service.errors import TransferError
 
 DONE = {'is_done': True}
+#: Before fixtures take it away.
+NAMED = Put._named
 
 
 class Target(Context):
@@ -22,7 +24,9 @@ class Target(Context):
 
     def __init__(self, *answers):
         self.frames = []
-        router = SimpleNamespace(transfers=None, neighbour=lambda context: context, own_id=0, send=self.frames.append)
+        router = SimpleNamespace(
+            transfers=None, neighbour=lambda context: context, own_id=0, send=self.frames.append, parent_ids=()
+        )
         Context.__init__(self, router, 5, 'web1')
         self.answers = list(answers)
         self.asked = []
@@ -179,3 +183,13 @@ def test_a_malformed_answer_directs_it_nowhere(send, file):
     with pytest.raises(TransferError, match='web1: /to: malformed answer'):
         Put(target, file(b'content'), '/to', {}).run()
     assert target.sent == b''
+
+
+@pytest.mark.parametrize('is_above', [False, True])
+def test_only_one_below_is_told_where_a_file_is(file, is_above):
+    target = Target()
+    target.router.parent_ids = (5,) if is_above else (3,)
+    source = file(bytes(HASHED_BYTES + 1))
+    found = NAMED(Put(target, source, '/to', {}))
+    assert found == (None if is_above else module.same_machine.named(source))
+    assert NAMED(Put(target, file(b'small'), '/to', {})) is None
