@@ -6,27 +6,7 @@ import mitogen.service
 import mitogen.utils
 
 from benchmarks.file_peers import place as places
-
-
-@mitogen.core.takes_econtext
-def fetch(source, to, econtext):
-    import mitogen.service
-
-    with open(to, 'wb') as file:
-        ok, _ = mitogen.service.FileService.get(econtext.router.context_by_id(0), source, file)
-    if not ok:
-        raise OSError(to)
-
-
-def write(path, data):
-    with open(path, 'wb') as file:
-        file.write(data)
-
-
-def make_folder(path):
-    import os
-
-    os.mkdir(path)
+from benchmarks.peers.mitogen_children import fetch, make_folder, write
 
 
 def pid():

@@ -9,6 +9,7 @@ import mitogen.service
 import mitogen.utils
 
 from benchmarks.peers import measure, remote
+from benchmarks.peers.mitogen_children import fetch, make_folder, write
 
 
 class Echo(mitogen.service.Service):
@@ -29,27 +30,6 @@ def swallow(count):
     for _ in range(count):
         receiver.get().unpickle()
     return count
-
-
-def make_folder(path):
-    import os
-
-    os.mkdir(path)
-
-
-def write(path, data):
-    with open(path, 'wb') as file:
-        file.write(data)
-
-
-@mitogen.core.takes_econtext
-def fetch(source, to, econtext):
-    import mitogen.service
-
-    with open(to, 'wb') as file:
-        ok, _ = mitogen.service.FileService.get(econtext.router.context_by_id(0), source, file)
-    if not ok:
-        raise OSError(to)
 
 
 class Peer:

@@ -66,7 +66,6 @@ class Agent(object):
 
     def __init__(self, router, is_lent=False, is_below=False):
         _, home, self.shell = own_account()
-        self._is_lent = is_lent
         self._router = router
         self._loop = router.loop
         self._sessions = {}

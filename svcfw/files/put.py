@@ -80,7 +80,8 @@ class Put(object):
         If the receiver may have the content under another name, asks again with the digest.
         """
         source, arguments = self.source, self._arguments()
-        answer = self._ask(digest=digest, data=data, **dict(arguments, **{'here': here} if here else {}))
+        more = {'here': here} if here else {}
+        answer = self._ask(digest=digest, data=data, **arguments, **more)
         if digest is None and not answer['is_done'] and answer['same_size']:
             digest = self._transfers.digest(source)
             if digest in answer['same_size']:

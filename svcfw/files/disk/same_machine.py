@@ -4,6 +4,7 @@ Both ends have to run on one kernel, on which device and inode number name one f
 mounted there. Linux only: elsewhere files are sent.
 """
 
+import errno
 import os
 
 from svcfw.files.disk import descriptors
@@ -14,6 +15,8 @@ from svcfw.files.disk.reader import identity
 _BOOT_ID = '/proc/sys/kernel/random/boot_id'
 #: Bytes that the kernel copies in one call.
 _CALL_BYTES = 16 * 1024 * 1024
+#: What a kernel says that cannot copy between these two file systems.
+_NOT_HERE = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 def named(source):
@@ -44,19 +47,29 @@ def _copy(fd, out_fd, size):
     """Whether all of it was copied; holes stay holes."""
     end = 0
     while end < size:
-        try:
-            begin = os.lseek(fd, end, os.SEEK_DATA)
-        except OSError:
-            break  # a hole at the end
-        end = min(size, os.lseek(fd, begin, os.SEEK_HOLE))
+        begin, end = _data(fd, end, size)
         os.lseek(out_fd, begin, os.SEEK_SET)
         while begin < end:
-            n = os.sendfile(out_fd, fd, begin, min(end - begin, _CALL_BYTES))
+            try:
+                n = os.sendfile(out_fd, fd, begin, min(end - begin, _CALL_BYTES))
+            except OSError as e:
+                if e.errno in _NOT_HERE:
+                    return False
+                raise
             if not n:
                 return False
             begin += n
     os.ftruncate(out_fd, size)
     return True
+
+
+def _data(fd, offset, size):
+    """Where the next data of a file begin and end; `size` twice where only a hole is left."""
+    try:
+        begin = min(size, os.lseek(fd, offset, os.SEEK_DATA))
+        return begin, min(size, os.lseek(fd, begin, os.SEEK_HOLE)) if begin < size else size
+    except OSError as e:
+        return (size if e.errno == errno.ENXIO else offset), size  # else the file system tells of no holes
 
 
 def _boot_id():

@@ -40,8 +40,8 @@ _FREE = (
 )  # fmt: skip
 #: Those whose fields are mostly text, and much the same each time.
 _TEXTS = (requests.Module, requests.Command)
-#: What reads the first sign of life; else agents would have to ask for it.
 AGENT_MODULE = 'svcfw.agent.agent'
+#: What reads the first sign of life; else agents would have to ask for it.
 _SILENCE = 'svcfw.agent.links.silence'
 _FACTS = {'home': str, 'user': str, 'uid': int, 'python': str, 'version': tuple, 'shell': str}
 

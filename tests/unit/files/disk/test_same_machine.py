@@ -1,5 +1,6 @@
 """Files that both ends can reach: what is copied without being sent, and what is not taken for it."""
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -104,6 +105,37 @@ def test_what_changes_meanwhile_does_not_count(source, out, monkeypatch, change)
 
     monkeypatch.setattr(same_machine.os, 'sendfile', sendfile)
     assert not same_machine.copy(same_machine.named(source), out)
+
+
+@pytest.mark.parametrize('ends_in_hole', [False, True])
+def test_a_file_system_that_tells_of_no_holes(source, out, monkeypatch, ends_in_hole):
+    seek = os.lseek
+
+    def lseek(fd, offset, how):
+        if how in (os.SEEK_DATA, os.SEEK_HOLE):
+            raise OSError(errno.EINVAL, 'Invalid argument')
+        return seek(fd, offset, how)
+
+    if ends_in_hole:
+        os.truncate(source.path, 8 * MIB)
+        source = Reader(source.path)
+    monkeypatch.setattr(same_machine.os, 'lseek', lseek)
+    with source:
+        assert same_machine.copy(same_machine.named(source), out)
+        assert content(out) == Path(source.path).read_bytes()
+
+
+@pytest.mark.parametrize('number', [errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOSPC])
+def test_what_the_kernel_cannot_copy_is_sent(source, out, monkeypatch, number):
+    def sendfile(*args):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(same_machine.os, 'sendfile', sendfile)
+    if number == errno.ENOSPC:
+        with pytest.raises(OSError, match='No space'):
+            same_machine.copy(same_machine.named(source), out)
+    else:
+        assert not same_machine.copy(same_machine.named(source), out)
 
 
 def test_elsewhere_nothing_has_a_name(source, monkeypatch, tmp_path):
