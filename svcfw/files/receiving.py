@@ -122,11 +122,14 @@ class Receiving(object):
         if self._is_over:
             return
         failure = transfer_error(error)
-        if message is not None and message.wants_reply():
-            message.fail(call_error(failure))
-        elif self._sender is not None:
-            self._tell(str(failure))
-        self._end(error, None)
+
+        def tell():
+            if message is not None and message.wants_reply():
+                message.fail(call_error(failure))
+            elif self._sender is not None:
+                self._tell(str(failure))
+
+        self._end(error, None, tell)
 
     def _acknowledge(self):
         self._acknowledged = self._used_bytes
@@ -135,12 +138,17 @@ class Receiving(object):
     def _tell(self, what):
         self._sender.send(what)
 
-    def _end(self, error, value):
+    def _end(self, error, value, tell=None):
+        """tell(): says to the sender why, once nothing is left here of what it has sent."""
         self._router.remove_handler(self.handle)
         with self._lock:
             self._is_over = True
             messages = list(self._messages)
             self._messages.clear()
-        for message in messages:
-            message.refuse('the transfer has ended')
-        self._on_over(error, value)
+        try:
+            self._on_over(error, value)
+        finally:
+            if tell is not None:
+                tell()
+            for message in messages:
+                message.refuse('the transfer has ended')

@@ -44,3 +44,30 @@ def test_a_sender_that_does_not_wait_is_cut_off(pair, monkeypatch):
 def test_a_sender_that_does_not_say_who_it_is(pair):
     pair.receive(10).send((DATA, b'x'))
     assert 'expected START' in str(pair.received.get())
+
+
+@pytest.mark.parametrize('size', [10, 3000000])
+def test_whoever_is_told_finds_nothing_left(pair, monkeypatch, size):
+    order = []
+    tell, refuse = receiving_module.Receiving._tell, receiving_module.call_error
+    is_cause = 'No space left'
+
+    def told(receiving, what):
+        order.append(what if type(what) is str else 'a number')
+        tell(receiving, what)
+
+    def failed(error):
+        found = refuse(error)
+        order.append(found.message)
+        return found
+
+    monkeypatch.setattr(receiving_module.Receiving, '_tell', told)
+    monkeypatch.setattr(receiving_module, 'call_error', failed)
+    into = pair.receive(size, Full())
+    over = pair.receiving._on_over
+    pair.receiving._on_over = lambda error, value: (order.append('over'), over(error, value))
+    pair.send(os.urandom(size), into)
+    assert is_cause in str(pair.sent.get())
+    causes = [each for each in order if each == 'over' or is_cause in each]
+    assert causes[0] == 'over'
+    assert len(causes) == 2
