@@ -10,8 +10,15 @@ if os.fork():
 # this folder, whose modules must not be found as top-level ones.
 sys.path[0] = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
+import socket  # noqa: E402
+
+from svcfw.mux import first_login  # noqa: E402
+
+listener = socket.socket(fileno=int(sys.argv[2]))
+first = first_login.begin(sys.argv[1], listener)  # before the rest is imported
+
 from pathlib import Path  # noqa: E402
 
 from svcfw.mux.server.server import serve  # noqa: E402
 
-serve(Path(sys.argv[1]), int(sys.argv[2]))
+serve(Path(sys.argv[1]), listener, first)

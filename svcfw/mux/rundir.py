@@ -1,10 +1,10 @@
 """The folder with the multiplexer's socket, lock and log, private to this user."""
 
+import functools
 import hashlib
 import os
 import socket
 import stat
-import struct
 import tempfile
 from pathlib import Path
 
@@ -12,8 +12,6 @@ import svcfw
 from svcfw.core.wire.errors import Error
 from svcfw.mux import protocol
 
-#: struct ucred: pid, uid, gid (socket(7), SO_PEERCRED).
-_UCRED = struct.Struct('3i')
 #: sun_path of unix(7), without its final zero; 4 less elsewhere.
 _MAX_SOCKET_PATH_BYTES = 103
 
@@ -84,8 +82,13 @@ def make_private(path: Path) -> None:
 
 def socket_path(path: Path) -> Path:
     """The socket of a multiplexer with this version's protocol and code."""
-    identity = hashlib.sha256(f'{svcfw.__version__} {protocol.VERSION} {_HERE}'.encode()).hexdigest()[:12]
-    return path / f'mux-{identity}.sock'
+    return path / _socket_name(protocol.VERSION)
+
+
+@functools.cache
+def _socket_name(version: int) -> str:
+    identity = hashlib.sha256(f'{svcfw.__version__} {version} {_HERE}'.encode()).hexdigest()[:12]
+    return f'mux-{identity}.sock'
 
 
 def identity(path: Path) -> tuple[int, int] | None:
@@ -115,18 +118,3 @@ def lock_path(path: Path) -> Path:
 def log_path(path: Path) -> Path:
     """The log of multiplexers, for errors that no client receives."""
     return path / 'mux.log'
-
-
-def is_same_user(peer: socket.socket) -> bool:
-    """Whether the process at the other end of a UNIX socket runs as this user. True where the system cannot tell."""
-    if not hasattr(socket, 'SO_PEERCRED'):
-        return True  # the folder's mode has admitted it
-    _, uid, _ = _UCRED.unpack(peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
-    return bool(uid == os.getuid())
-
-
-def peer_pid(peer: socket.socket) -> int:
-    """The process at the other end, of a listening socket the one that has called `listen` last; 0 if unknown."""
-    if not hasattr(socket, 'SO_PEERCRED'):
-        return 0
-    return int(_UCRED.unpack(peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))[0])

@@ -119,6 +119,7 @@ DOCTORINGS = (
         (word('get_result_key_to_resolved_field_mapping', 'fields_by_key', *EVERYTHING),),
         lines=(NEW,),
     ),
+    Doctoring('plugins.places', '', (word('OLD_PLUGIN_CACHE_CLEARING', 'PLUGIN_CACHE_CLEARING', *EVERYTHING),)),
     # -- how a command arrives
     Doctoring(
         'command.wrapped',

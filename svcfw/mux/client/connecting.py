@@ -12,7 +12,7 @@ from typing import Any
 
 from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.frames import Frame, FrameReader, pack_header
-from svcfw.mux import protocol, rundir
+from svcfw.mux import credentials, protocol, rundir
 from svcfw.mux.client import starting
 from svcfw.mux.client.starting import MuxError
 
@@ -116,7 +116,7 @@ class Connecting:
         try:
             self.socket.settimeout(starting.START_S)
             self.socket.connect(str(path))
-            if not rundir.is_same_user(self.socket):
+            if not credentials.is_same_user(self.socket):
                 raise rundir.RundirError(f'{path} is served by another user. {rundir.ELSEWHERE}')
             payload = _codec.encode(self._hello)
             self.socket.sendall(pack_header(Frame(0, 0, 0, protocol.HELLO, 0, 0, payload)) + payload)

@@ -3,12 +3,12 @@
 import socket
 from pathlib import Path
 
-from svcfw.mux import rundir
+from svcfw.mux import credentials
 
 
 def pid_of(sock: socket.socket) -> int:
     """The pid of the multiplexer that `sock` is connected to; 0 if that is unknown, or it is one that still starts."""
-    pid = rundir.peer_pid(sock)
+    pid = credentials.peer_pid(sock)
     try:
         arguments = Path(f'/proc/{pid}/cmdline').read_bytes().split(b'\0')
     except OSError:

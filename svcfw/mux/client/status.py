@@ -6,7 +6,7 @@ from typing import Any
 
 from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.frames import Frame, FrameReader, pack_header
-from svcfw.mux import protocol, rundir
+from svcfw.mux import credentials, protocol, rundir
 from svcfw.mux.client import peer
 from svcfw.mux.client.connecting import Silence
 from svcfw.mux.client.starting import MuxError
@@ -28,7 +28,7 @@ def ask(runtime_dir: Path | None = None) -> dict[str, Any] | None:
         sock.settimeout(ANSWER_S)
         try:
             sock.connect(str(path))
-            if not rundir.is_same_user(sock):
+            if not credentials.is_same_user(sock):
                 raise rundir.RundirError(f'{path} is served by another user. {rundir.ELSEWHERE}')
             payload = _codec.encode(None)
             sock.sendall(pack_header(Frame(0, 0, 0, protocol.STATUS, 1, 0, payload)) + payload)

@@ -27,9 +27,14 @@ _log = logging.getLogger('svcfw.mux')
 
 
 class RootNode(Node):
-    """The context of a login. on_end(): called once it is dead, perhaps more than once."""
+    """The context of a login.
 
-    def __init__(self, router: Router, spec: Spec, on_end: Callable[[], None]) -> None:
+    on_end(): called once it is dead, perhaps more than once. launcher: connect.launcher, or one in its place.
+    """
+
+    def __init__(
+        self, router: Router, spec: Spec, on_end: Callable[[], None], launcher: Callable[[Spec], Any] = connect.launcher
+    ) -> None:
         Node.__init__(self, router, None)
         self.name = self.host = spec.host
         self._spec = spec
@@ -43,7 +48,7 @@ class RootNode(Node):
         self._starter: Starter | None = None
         self._deadline = router.loop.call_later(2 * spec.timeout_s + 2, self._too_late)
         try:
-            self._starter = Starter(router, spec.host, connect.launcher(spec), self._on_link, self.fail, spec.timeout_s)
+            self._starter = Starter(router, spec.host, launcher(spec), self._on_link, self.fail, spec.timeout_s)
         except StartError as exc:
             error = exc
             router.loop.call_soon(lambda: self.fail(error))

@@ -14,17 +14,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from svcfw.agent import ops, private
+from svcfw.agent import ops
 from svcfw.core import handles
 from svcfw.core.message import Message
 from svcfw.core.parent.relay import relay_of
 from svcfw.core.stream import Stream
 from svcfw.core.waiter import Waiter
-from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.errors import DecodeError, Error, StartError
 from svcfw.core.wire.link import Link
-from svcfw.mux import protocol, rundir
-from svcfw.mux.server import keeping, ssh_versions
+from svcfw.mux import credentials, links, protocol, rundir, ssh_versions
+from svcfw.mux.first_login import FirstLogin
+from svcfw.mux.server import keeping
 from svcfw.mux.server.health import heartbeat, logfile
 from svcfw.mux.server.health.watchdog import Watchdog
 from svcfw.mux.server.members import ModuleZips
@@ -35,7 +35,6 @@ from svcfw.mux.server.session import Session
 from svcfw.mux.server.telling import Telling
 from svcfw.mux.server.turns import LinkTurns
 from svcfw.program.router import Router
-from svcfw.transport.spec import Spec
 
 #: Payload of one frame from a target, of which up to three copies are in memory. Agents send parts below 1 MiB.
 MAX_AGENT_FRAME_BYTES = 8 * 1024 * 1024
@@ -52,16 +51,17 @@ ACCEPT_PAUSE_S = 0.5
 _log = logging.getLogger('svcfw.mux')
 
 
-def serve(folder: Path, listener_fd: int) -> None:
-    """Run the process: serve those who connect to the socket in `folder`, leave nothing that runs."""
+def serve(folder: Path, listener: socket.socket, first: FirstLogin) -> None:
+    """Run the process: serve those who connect to the socket in `folder`, leave nothing that runs.
+
+    first: the first client and its login, as far as they have come.
+    """
     # No umask of our own: local children inherit it, and other users cannot enter this folder anyhow.
     logfile.configure(folder)
-    private.hide()
     if displaced := rundir.displaced(folder):
         _log.warning('%s', displaced)
-    ssh_versions.recall(folder)
     try:
-        server = Server(folder, socket.socket(fileno=listener_fd))
+        server = Server(folder, listener, first)
         gc.freeze()  # each collection looks at what has come since alone
         server.run()
         ssh_versions.remember(folder)
@@ -73,7 +73,7 @@ def serve(folder: Path, listener_fd: int) -> None:
 class Server:
     """One multiplexer. Everything runs on the main thread, which drives the router's loop."""
 
-    def __init__(self, folder: Path, listener: socket.socket) -> None:
+    def __init__(self, folder: Path, listener: socket.socket, first: FirstLogin | None = None) -> None:
         self.router = Router(standby=False)
         relay_of(self.router).max_frame_bytes = MAX_AGENT_FRAME_BYTES
         self.store = ModuleZips()
@@ -96,6 +96,7 @@ class Server:
         self._path = rundir.socket_path(folder)
         self._lock_path = rundir.lock_path(folder)
         self._listener = listener
+        self._first = first or FirstLogin(None, None)
         listener.setblocking(False)
         listener.listen(rundir.BACKLOG)  # once more: the kernel tells clients the pid of who has done that
         self._identity = rundir.identity(self._path)
@@ -108,6 +109,8 @@ class Server:
         self._loop.call_soon(self._look_for_idle)
         self._loop.call_soon(self._say_alive)
         self._loop.call_soon(self._beat)
+        if self._first.client is not None:
+            self._admit(self._first.client)
         self._loop.wait(self._over)
         self.router.close()
 
@@ -140,16 +143,17 @@ class Server:
                 self._loop.watch(self._listener.fileno())
                 self._loop.call_later(ACCEPT_PAUSE_S, self._accept_again)
                 return
-            if not rundir.is_same_user(client):
+            if not credentials.is_same_user(client):
                 client.close()
                 continue
-            _allow_beyond(client.fileno())
-            fd = client.detach()
-            session = Session(self, next(self._session_ids), fd)
-            self._sessions[session.id] = session
-            session.stream = Stream(
-                self._loop, Link(), fd, fd, f'client {session.id}', session.on_event, session.on_closed
-            )
+            self._admit(client)
+
+    def _admit(self, client: socket.socket) -> None:
+        _allow_beyond(client.fileno())
+        fd = client.detach()
+        session = Session(self, next(self._session_ids), fd)
+        self._sessions[session.id] = session
+        session.stream = Stream(self._loop, Link(), fd, fd, f'client {session.id}', session.on_event, session.on_closed)
 
     def _accept_again(self) -> None:
         if self._listener.fileno() >= 0:
@@ -204,16 +208,8 @@ class Server:
             _, begun = self._failed.pop(key, (0.0, None))
             if begun is not None and telling is not None and begun.run == telling.run:
                 return begun
-            fields: dict[str, Any] = Codec().decode(link)
-            if type(fields) is not dict or type(fields.get('env')) is not dict:
-                raise DecodeError('that is no link')
-            fields['env'] = {**environment, **fields['env']}
-            fields.pop('set_by_config', None)  # ssh reads it itself
-            fields.pop('agent', None)  # its keys count, not its socket
-            fields.pop('spoken_to', None)  # the verbosity is in `telling`
-            verbosity = telling.ssh_verbosity if telling else 0
-            spec = Spec(timeout_s=timeout_s, modules_python=python, verbosity=verbosity, **fields)
-            node = RootNode(self.router, spec, lambda: self._forget(key))
+            spec = links.spec(link, timeout_s, environment, python, telling.ssh_verbosity if telling else 0)
+            node = RootNode(self.router, spec, lambda: self._forget(key), self._first.launcher)
             node.run = telling.run if telling else ''
             self._roots[key] = node
             self._follow(node)
@@ -343,6 +339,7 @@ class Server:
             # Another one may have replaced us if we did not answer for too long.
             if rundir.identity(self._path) == self._identity:
                 self._path.unlink(missing_ok=True)
+        self._first.close()
         self.jobs.end()
         self._over.set()
 

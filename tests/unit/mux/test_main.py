@@ -1,8 +1,8 @@
 """How the multiplexer's process begins, with a server that only tells what it was given."""
 
 import json
-import os
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,11 +14,17 @@ from tests.support.timing import seconds
 
 #: Serves until its input ends.
 SERVER = """
-import importlib.util, json, os, sys
-def serve(folder, fd):
+import importlib.util, json, sys
+def serve(folder, listener, first):
     sys.stdin.read()
     is_beside = importlib.util.find_spec('offer') is not None
-    os.write(fd, json.dumps([repr(folder), sys.path[0], is_beside]).encode())
+    listener.send(json.dumps([repr(folder), sys.path[0], is_beside, first]).encode())
+"""
+#: Says whether the server was imported before.
+FIRST_LOGIN = """
+import sys
+def begin(folder, listener):
+    return [folder, type(listener).__name__, 'svcfw.mux.server.server' in sys.modules]
 """
 
 
@@ -32,19 +38,21 @@ def package(tmp_path: Path) -> Path:
     shutil.copy(Path(rundir.__file__).with_name('__main__.py'), folder / 'mux')
     (folder / 'mux' / 'offer.py').touch()
     (folder / 'mux' / 'server' / 'server.py').write_text(SERVER)
+    (folder / 'mux' / 'first_login.py').write_text(FIRST_LOGIN)
     return folder
 
 
 def test_its_starter_does_not_wait_for_it_and_it_finds_its_own_package(package: Path, tmp_path: Path) -> None:
-    read_fd, write_fd = os.pipe()
-    program = [sys.executable, str(package / 'mux' / '__main__.py'), str(tmp_path), str(write_fd)]
-    started = subprocess.Popen(program, stdin=subprocess.PIPE, pass_fds=[write_fd], cwd='/')
-    os.close(write_fd)
-    with open(read_fd) as said, started:
+    ours, theirs = socket.socketpair()
+    program = [sys.executable, str(package / 'mux' / '__main__.py'), str(tmp_path), str(theirs.fileno())]
+    started = subprocess.Popen(program, stdin=subprocess.PIPE, pass_fds=[theirs.fileno()], cwd='/')
+    theirs.close()
+    with ours, started:
         assert started.wait(seconds(20)) == 0, 'while the server still waits for the end of its input'
         assert started.stdin is not None
         started.stdin.close()
-        folder, first, is_beside = json.loads(said.read())
+        folder, path, is_beside, first = json.loads(ours.makefile().read())
     assert folder == repr(tmp_path)
-    assert first == str(package.parent)
+    assert path == str(package.parent)
     assert not is_beside, "the package's own modules are no top-level ones"
+    assert first == [str(tmp_path), 'socket', False], 'the first login is begun before the server is imported'

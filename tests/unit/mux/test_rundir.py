@@ -1,9 +1,7 @@
 """The folder of the socket: nobody else's, whatever is there already."""
 
 import os
-import socket
 import stat
-import struct
 from pathlib import Path
 
 import pytest
@@ -75,20 +73,6 @@ def test_versions_have_sockets_of_their_own(short_path, monkeypatch):
     assert rundir.lock_path(short_path).stem == first.stem
     monkeypatch.setattr(protocol, 'VERSION', protocol.VERSION + 1)
     assert rundir.socket_path(short_path) != first
-
-
-def test_the_peer_is_known():
-    one, other = socket.socketpair()
-    with one, other:
-        assert rundir.is_same_user(one)
-
-
-def test_another_user_is_known():
-    class Peer:
-        def getsockopt(self, level, option, size):
-            return struct.pack('3i', 1, os.getuid() + 1, 1)
-
-    assert not rundir.is_same_user(Peer())
 
 
 def test_another_account_may_take_the_usual_place_first(short_path, monkeypatch):

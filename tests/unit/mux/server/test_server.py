@@ -3,6 +3,7 @@
 import os
 import resource
 import shutil
+import socket
 import tempfile
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.errors import DecodeError, StartError
 from svcfw.mux import rundir
+from svcfw.mux.first_login import FirstLogin
 from svcfw.mux.server import server
 from svcfw.mux.server.server import Server
 from svcfw.mux.server.telling import Telling
@@ -34,8 +36,8 @@ def running(folder):
 class Root:
     started: list['Root'] = []
 
-    def __init__(self, router, spec, on_end):
-        self.spec, self.on_end = spec, on_end
+    def __init__(self, router, spec, on_end, launcher):
+        self.spec, self.on_end, self.launcher = spec, on_end, launcher
         self.dead = self.failure = None
         self.is_unasked = False
         self.run = ''
@@ -109,6 +111,30 @@ def test_the_socket_of_another_stays(folder):
     for each in (first, second):
         each.stop()
         each.router.close()
+
+
+def test_the_first_client_is_served_and_its_login_used(folder, roots, monkeypatch):
+    ours, theirs = socket.socketpair()
+    first = FirstLogin(theirs, None)
+    made = Server(folder, rundir.listen(folder), first)
+    closed, served = [], []
+    monkeypatch.setattr(first, 'close', lambda: closed.append(first))
+    monkeypatch.setattr(made, '_watch_signals', lambda: None)
+
+    wait = made._loop.wait
+
+    def serve(over, *deadline):
+        if over is not made._over:
+            return wait(over, *deadline)
+        served.extend(made._sessions.values())
+        assert made.root(link(), 10, {}).launcher == first.launcher
+        return made.stop()
+
+    monkeypatch.setattr(made._loop, 'wait', serve)
+    with ours:
+        made.run()
+    assert [session.id for session in served] == [1]
+    assert closed == [first], 'a login that nobody has asked for ends'
 
 
 def test_equal_links_share_a_context_whatever_their_time_out(running, roots):

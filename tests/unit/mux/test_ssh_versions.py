@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from svcfw.mux.server import ssh_versions
+from svcfw.mux import ssh_versions
 from svcfw.transport import openssh
 
 

@@ -8,7 +8,6 @@ tomorrow; one that was replaced has another identity (`openssh.identity`).
 import os
 import re
 from contextlib import suppress
-from pathlib import Path
 
 from svcfw.transport import openssh
 
@@ -18,7 +17,7 @@ _BINARY = b'\x7fELF'
 _LINE = re.compile(r'(\d{1,4})\.(\d{1,4}) (\d+) (\d+) (\d+) (\d+) (\d+) (/.+)')
 
 
-def recall(folder: Path) -> None:
+def recall(folder: 'str | os.PathLike[str]') -> None:
     """Take over what an earlier multiplexer has left. What is wrong with it is ignored."""
     with suppress(OSError, ValueError), open(_path(folder), encoding='utf-8') as file:
         for found in map(_LINE.fullmatch, file.read(MAX_BYTES).splitlines()):
@@ -27,7 +26,7 @@ def recall(folder: Path) -> None:
                 openssh.versions[found[8], *numbers] = major, minor
 
 
-def remember(folder: Path) -> None:
+def remember(folder: 'str | os.PathLike[str]') -> None:
     """Leave what this process knows for the next one. No-op where that cannot be written."""
     lines = []
     for (program, *numbers), (major, minor) in openssh.versions.items():
@@ -35,14 +34,15 @@ def remember(folder: Path) -> None:
             lines.append(f'{major}.{minor} {" ".join(map(str, numbers))} {program}\n')
     if not lines:
         return
-    part = _path(folder).with_suffix(f'.{os.urandom(4).hex()}')
+    path = _path(folder)
+    part = f'{path}.{os.urandom(4).hex()}'
     with suppress(OSError, ValueError):
         fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with open(fd, 'w', encoding='utf-8') as file:
             file.writelines(lines[-MAX_PROGRAMS:])
-        part.rename(_path(folder))
+        os.rename(part, path)
     with suppress(OSError):
-        part.unlink()
+        os.unlink(part)
 
 
 def _is_binary(program: str) -> bool:
@@ -53,5 +53,5 @@ def _is_binary(program: str) -> bool:
         return False
 
 
-def _path(folder: Path) -> Path:
-    return folder / 'ssh-versions'
+def _path(folder: 'str | os.PathLike[str]') -> str:
+    return os.path.join(folder, 'ssh-versions')

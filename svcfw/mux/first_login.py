@@ -1,0 +1,125 @@
+"""The first login, begun before the multiplexer has imported the rest of itself.
+
+A first client sends at once whom it is and the link that it is going to need (protocol.BEGIN). Here they are looked at,
+and the login's program is started; the server then reads them as from any client, and takes what runs. Its imports take
+80 ms, in which ssh is half through its handshake.
+"""
+
+import select
+import socket
+import time
+from collections.abc import Callable
+
+from svcfw.agent import private
+from svcfw.boot import first_stage
+from svcfw.core.wire.codec import Codec
+from svcfw.core.wire.errors import Error
+from svcfw.core.wire.frames import FrameReader
+from svcfw.mux import credentials, links, protocol, ssh_versions
+from svcfw.transport import connect
+from svcfw.transport.contract import Dialogue, Process
+from svcfw.transport.spec import SSH, Spec
+
+#: How long to wait for what a client sends at once, and between looks. A client that sends something else is served
+#: later by so much.
+WAIT_S, PAUSE_S = 0.02, 0.001
+#: A greeting with a larger environment is left to the server.
+MAX_BYTES = 64 * 1024
+
+Launch = Callable[[int], tuple[Process, Dialogue]]
+
+
+class FirstLogin:
+    """client: the connection of the first client, None if there was none. begun: for what, and what was started."""
+
+    def __init__(self, client: socket.socket | None, begun: tuple[Spec, Process, Dialogue] | None) -> None:
+        self.client = client
+        self._begun = begun
+
+    def launcher(self, spec: Spec) -> Launch:
+        """As connect.launcher; the first time what runs, if it is for exactly this. Otherwise that is ended."""
+        begun, self._begun = self._begun, None
+        if begun is None:
+            return connect.launcher(spec)
+        begun_for, process, dialogue = begun
+        if vars(begun_for) == vars(spec):
+            return lambda size: (process, dialogue)
+        _end(process)
+        return connect.launcher(spec)
+
+    def close(self) -> None:
+        """End what nobody has asked for."""
+        begun, self._begun = self._begun, None
+        if begun is not None:
+            _end(begun[1])
+
+
+def begin(folder: str, listener: socket.socket) -> FirstLogin:
+    """Begin the login that the first client needs, if it says so by now. folder: of the socket.
+
+    Whatever is wrong with it, nothing is begun, and the server tells the client.
+    """
+    private.hide()  # a client's environment may have secrets in it, its link a password
+    client = _accepted(listener)
+    begun = None
+    if client is not None:
+        ssh_versions.recall(folder)
+        try:
+            begun = _begin(client)
+        except (Error, OSError, TypeError, ValueError):
+            pass
+    return FirstLogin(client, begun)
+
+
+def _accepted(listener: socket.socket) -> socket.socket | None:
+    poller = select.poll()
+    poller.register(listener, select.POLLIN)
+    if not poller.poll(WAIT_S * 1000):
+        return None
+    try:
+        client, _ = listener.accept()
+    except OSError:
+        return None
+    if credentials.is_same_user(client):
+        return client
+    client.close()
+    return None
+
+
+def _begin(client: socket.socket) -> tuple[Spec, Process, Dialogue] | None:
+    said = _said(client)
+    if said is None:
+        return None
+    hello, begin = (Codec().decode(payload) for payload in said)
+    environment, _, python, _, verbosity = hello
+    link, timeout_s = begin
+    wanted = links.spec(link, timeout_s, environment, python, int(verbosity or 0))
+    if connect.choice(wanted)[0] != SSH:
+        return None
+    process, dialogue = connect.launcher(wanted)(first_stage.STAGE_BYTES)
+    return wanted, process, dialogue
+
+
+def _said(client: socket.socket) -> list[bytes] | None:
+    """The greeting and what it begins with, which stay where they are to be read. None if that is something else."""
+    deadline = time.monotonic() + WAIT_S
+    while time.monotonic() < deadline:
+        try:
+            seen = client.recv(MAX_BYTES, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            seen = b''
+        else:
+            if not seen:
+                return None  # it has gone
+        frames = FrameReader(MAX_BYTES).feed(seen)[:2]
+        if [frame.handle for frame in frames] == [protocol.HELLO, protocol.BEGIN]:
+            return [frame.payload for frame in frames]
+        if len(frames) > 1:
+            return None
+        time.sleep(PAUSE_S)
+    return None
+
+
+def _end(process: Process) -> None:
+    process.kill()
+    process.close()

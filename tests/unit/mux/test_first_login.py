@@ -1,0 +1,195 @@
+"""The login of the first client, begun before the server is there."""
+
+import os
+import socket
+import time
+
+import pytest
+
+from svcfw.boot.first_stage import STAGE_BYTES
+from svcfw.core.wire.codec import Codec
+from svcfw.core.wire.frames import Frame, pack_header
+from svcfw.mux import first_login, links, protocol, rundir
+from tests.support.timing import seconds
+
+#: Says that it was started, and serves until its input ends.
+PROGRAM = '#!/bin/sh\necho one >> "${0%/*}/started"\nexec cat\n'
+HELLO = ({'PATH': os.environ['PATH']}, 60, None, 'run', None)
+
+
+def frame(handle, value):
+    payload = Codec().encode(value)
+    return pack_header(Frame(0, 0, 0, handle, 0, 0, payload)) + payload
+
+
+@pytest.fixture(autouse=True)
+def hidden(monkeypatch):
+    """Not this process, which others debug."""
+    told = []
+    monkeypatch.setattr(first_login.private, 'hide', lambda: told.append('hidden'))
+    return told
+
+
+@pytest.fixture
+def listener(short_path):
+    with rundir.listen(short_path) as made:
+        yield made
+
+
+@pytest.fixture
+def ssh(tmp_path):
+    """The program in the place of ssh; beside it stands how often it was started."""
+    program = tmp_path / 'ssh'
+    program.write_text(PROGRAM)
+    program.chmod(0o755)
+    return program
+
+
+@pytest.fixture
+def begun(short_path, listener):
+    """What comes of a first client that sends this; all of it is ended."""
+    made, clients = [], []
+
+    def begin(*data):
+        client = socket.socket(socket.AF_UNIX)
+        clients.append(client)
+        client.connect(str(rundir.socket_path(short_path)))
+        client.sendall(b''.join(data))
+        made.append(first_login.begin(str(short_path), listener))
+        return made[-1]
+
+    yield begin
+    for each in made:
+        each.close()
+        if each.client is not None:
+            each.client.close()
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def ended(monkeypatch):
+    """The processes that are ended, in order."""
+    told, end_one = [], first_login._end
+
+    def tell(process):
+        told.append(process)
+        end_one(process)
+
+    monkeypatch.setattr(first_login, '_end', tell)
+    return told
+
+
+def link(program, **fields):
+    words = {'ssh_executable': str(program), 'ssh_args': ['-F', 'none'], **fields}
+    return Codec().encode({'transport': 'ssh', 'host': 'h', 'env': {}, **words})
+
+
+def spec(program, **fields):
+    return links.spec(link(program, **fields), 10, HELLO[0], None, 0)
+
+
+def starts(program):
+    """How often it was started, once the last one tells."""
+    deadline = time.monotonic() + seconds(5)
+    path = program.with_name('started')
+    while not path.exists() and time.monotonic() < deadline:
+        os.sched_yield()
+    return path.read_text().count('one')
+
+
+def has_ended(process):
+    deadline = time.monotonic() + seconds(5)
+    while process.poll() is None and time.monotonic() < deadline:
+        os.sched_yield()
+    return process.poll() is not None
+
+
+def end(launched):
+    process, _ = launched
+    process.kill()
+    process.close()
+
+
+def test_the_server_finds_it_running_and_reads_all_that_the_client_sent(begun, ssh, hidden):
+    said = frame(protocol.HELLO, HELLO) + frame(protocol.BEGIN, (link(ssh), 10)) + frame(protocol.REQUEST, 1)
+    first = begun(said)
+    assert hidden == ['hidden']
+    assert starts(ssh) == 1
+    process, dialogue = launched = first.launcher(spec(ssh))(STAGE_BYTES)
+    assert process.poll() is None
+    assert dialogue.host == 'h'
+    assert str(ssh) in process.argv
+    assert starts(ssh) == 1
+    assert first.client.recv(len(said) + 1) == said
+    end(launched)
+
+
+def test_it_is_there_once(begun, ssh):
+    first = begun(frame(protocol.HELLO, HELLO), frame(protocol.BEGIN, (link(ssh), 10)))
+    one = first.launcher(spec(ssh))(STAGE_BYTES)
+    other = first.launcher(spec(ssh))(STAGE_BYTES)
+    assert one[0].pid != other[0].pid
+    end(one)
+    end(other)
+
+
+def test_where_something_else_is_wanted_it_is_ended(begun, ssh, ended):
+    first = begun(frame(protocol.HELLO, HELLO), frame(protocol.BEGIN, (link(ssh), 10)))
+    launched = first.launcher(spec(ssh, port=1))(STAGE_BYTES)
+    assert 'Port=1' in launched[0].argv
+    assert [has_ended(process) for process in ended] == [True]
+    end(launched)
+
+
+def test_what_nobody_wants_is_ended(begun, ssh, ended):
+    first = begun(frame(protocol.HELLO, HELLO), frame(protocol.BEGIN, (link(ssh), 10)))
+    first.close()
+    first.close()
+    assert [has_ended(process) for process in ended] == [True]
+
+
+@pytest.mark.parametrize(
+    'said',
+    [
+        [],
+        [frame(protocol.HELLO, HELLO)],
+        [frame(protocol.STATUS, None)],
+        [frame(protocol.HELLO, HELLO), frame(protocol.REQUEST, 1)],
+        [frame(protocol.HELLO, HELLO), frame(protocol.BEGIN, (b'no link', 10))],
+        [frame(protocol.HELLO, HELLO), frame(protocol.BEGIN, 1)],
+        [frame(protocol.HELLO, None), frame(protocol.BEGIN, (link('/nowhere/ssh'), 10))],
+        [frame(protocol.HELLO, HELLO), frame(protocol.BEGIN, (link('/nowhere/ssh'), 10))],
+        [frame(protocol.HELLO, HELLO), frame(protocol.BEGIN, (link('ssh', transport='local'), 10))],
+        [frame(protocol.HELLO, ({'A': 'b' * first_login.MAX_BYTES}, *HELLO[1:]))],
+        [b'x' * 100],
+    ],
+    ids=['nothing', 'a greeting', 'no greeting', 'a request', 'no link', 'no begin', 'no hello', 'no program', 'local',
+         'a large environment', 'no frame'],
+)  # fmt: skip
+def test_anything_else_is_left_to_the_server(begun, said, monkeypatch):
+    first = begun(*said)
+    monkeypatch.setattr(first_login.connect, 'launcher', lambda wanted: ('started by the server', wanted))
+    assert first.launcher('any') == ('started by the server', 'any')
+    sent = b''.join(said)
+    assert not sent or first.client.recv(len(sent)) == sent
+
+
+def test_a_client_that_has_gone(begun, listener, short_path):
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(rundir.socket_path(short_path)))
+    first = first_login.begin(str(short_path), listener)
+    assert first.client is not None
+    assert first.client.recv(1) == b''
+    first.client.close()
+
+
+def test_nobody_is_there(listener, short_path):
+    assert first_login.begin(str(short_path), listener).client is None
+
+
+def test_another_account_is_not_listened_to(begun, ssh, monkeypatch):
+    monkeypatch.setattr(first_login.credentials, 'is_same_user', lambda client: False)
+    first = begun(frame(protocol.HELLO, HELLO), frame(protocol.BEGIN, (link(ssh), 10)))
+    assert first.client is None
+    assert not ssh.with_name('started').exists()
