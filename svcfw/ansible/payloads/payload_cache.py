@@ -33,6 +33,7 @@ core_version = str(getattr(ansible, '__version__', '0.0'))
 _FIRST_CORE = (2, 19)
 _OWN_MODULES = 'ansible.modules.'
 _CORE = Path(ansible.__file__).parent
+_MODULE_UTILS = os.path.realpath(_CORE / 'module_utils')
 #: Files and folders of ansible-core that determine the payloads of its modules.
 _SOURCES = ('modules', 'module_utils', 'executor', 'config', '_internal')
 #: Marks a run's folder as looked after: the name of the state, then those of the payloads that are from us.
@@ -53,10 +54,18 @@ class PayloadCache:
     def __init__(self, run_folder: Path | None = None, kept: Path | None = None, key: Path | None = None) -> None:
         self.off = ''
         self._run_folder = run_folder or _core_folder()
-        self._kept = kept or Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache', 'svcfw', 'payloads')
-        state_home = os.environ.get('XDG_STATE_HOME') or Path.home() / '.local' / 'state'
-        self._key = key or Path(state_home, 'svcfw', 'payloads.key')
+        self._given = kept, key
         self._done: set[str] = set()
+
+    @property
+    def _kept(self) -> Path:
+        """Seldom needed, and each worker would look for the home anew."""
+        return self._given[0] or Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache', 'svcfw', 'payloads')
+
+    @property
+    def _key(self) -> Path:
+        state_home = os.environ.get('XDG_STATE_HOME') or Path.home() / '.local' / 'state'
+        return self._given[1] or Path(state_home, 'svcfw', 'payloads.key')
 
     def offer(self) -> None:
         """Copy cached payloads to the run's folder, once; remove them if core might now build something else."""
@@ -184,10 +193,12 @@ def fingerprint() -> str:
 def _has_other_module_utils() -> bool:
     """Whether core's modules could import other `module_utils` than core's: a folder before these has one of their
     names."""
-    own = os.path.realpath(_CORE / 'module_utils')
-    folders = loader.module_utils_loader.print_paths().split(os.pathsep)
-    others = [folder for folder in folders if os.path.isdir(folder) and os.path.realpath(folder) != own]
-    return bool(others) and not _names(own).isdisjoint(name for folder in others for name in _names(folder))
+    others = [
+        folder
+        for folder in loader.module_utils_loader.print_paths().split(os.pathsep)
+        if folder != _MODULE_UTILS and os.path.isdir(folder) and os.path.realpath(folder) != _MODULE_UTILS
+    ]
+    return bool(others) and not _names(_MODULE_UTILS).isdisjoint(name for folder in others for name in _names(folder))
 
 
 def _names(folder: str) -> set[str]:
@@ -196,13 +207,14 @@ def _names(folder: str) -> set[str]:
 
 
 def _store(state: Path, name: str, content: bytes, secret: bytes) -> None:
-    """Write a payload and its digest so that no crash leaves half of it behind under its name."""
+    """Write a payload and its digest, each at once under its name.
+
+    Nothing waits for the disk: whatever a crash leaves behind, only what fits its digest is used.
+    """
     for suffix, data in ((_DIGEST, _digest(state / name, content, secret)), ('', content)):
         part = state / f'{name}{suffix}.{os.getpid()}'
         with open(part, 'xb') as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
         part.rename(state / (name + suffix))
 
 

@@ -23,8 +23,11 @@ class Core:
             get_module_encoder=lambda *wanted: self.asked.append(wanted),
             get_module_decoder=lambda *wanted: self.asked.append(wanted),
         )
+        finder = SimpleNamespace(find_plugin=self.asked.append)
+        kinds = ('module_loader', 'shell_loader', 'become_loader', 'action_loader')
         every = {
             'ansible.module_utils.common.json': json,
+            'ansible.plugins.loader': SimpleNamespace(**dict.fromkeys(kinds, finder)),
             'ansible._internal._task': SimpleNamespace(UnifiedTaskResult=result),
         }
         self._modules = {name: every[name] for name in modules or every}
@@ -36,16 +39,18 @@ class Core:
 
 
 ENCODINGS = [('legacy', 'there'), ('legacy', 'back')]
+PLUGINS = ['ping', 'sh', 'sudo', 'normal']
 
 
 @pytest.mark.parametrize(
     ('core', 'asked'),
     [
-        (Core(), [*ENCODINGS, False, True]),
+        (Core(), [*ENCODINGS, False, True, *PLUGINS]),
         (Core('ansible.module_utils.common.json'), ENCODINGS),
         (Core('ansible._internal._task'), [False, True]),
+        (Core('ansible.plugins.loader'), PLUGINS),
     ],
-    ids=['all', 'no fields', 'no encodings'],
+    ids=['all', 'encodings', 'fields', 'plugins'],
 )
 def test_what_a_core_has_is_asked_for(core: Core, asked: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preload, 'importlib', core)
@@ -65,3 +70,20 @@ def test_the_core_at_hand_has_what_is_asked_for() -> None:
         before = cached.cache_info()
         result.get_result_key_to_resolved_field_mapping(source_is_module=True)
         assert cached.cache_info().misses == before.misses
+
+
+def test_plugins_are_found_by_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    preload.preload()
+    assert 'svcfw.ansible.copy' in sys.modules
+    loader = importlib.import_module('ansible.plugins.loader')
+    monkeypatch.setattr(loader.os, 'listdir', lambda path: pytest.fail(f'{path} is looked through again'))
+    for kind, name in [('module', 'stat'), ('shell', 'sh'), ('become', 'su'), ('action', 'copy')]:
+        assert getattr(loader, f'{kind}_loader').find_plugin(name)
+
+
+def test_where_core_would_go_on_with_what_it_knows_of_a_name_it_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    core = Core('ansible.plugins.loader')
+    monkeypatch.setattr(preload, 'importlib', core)
+    monkeypatch.setattr(preload.constants, 'OLD_PLUGIN_CACHE_CLEARING', True)
+    preload.preload()
+    assert core.asked == []
