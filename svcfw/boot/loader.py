@@ -66,8 +66,8 @@ config = eval(d.unused_data)  # noqa: F821
 bundled.update(config.get('sources', ()))
 # This context starts its children from the same bundle.
 config['bundle'] = b[: len(b) - len(d.unused_data)]  # noqa: F821
-# Where a running program becomes a context (svcfw.agent.warm.prepared, the module_utils of the collection), the text is
-# cut off here.
+# Where a running program becomes a context (svcfw.agent.warm.ahead.prepared, the module_utils of the collection), the
+# text is cut off here.
 del sys.argv[1:]
 
 import svcfw.core.entry  # noqa: E402

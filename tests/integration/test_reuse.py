@@ -207,7 +207,8 @@ def test_facts_are_those_of_a_process_that_imports_all_by_itself(line: str, vers
 _AHEAD = """
 import pickle, sys
 sys.path.append({checkout!r})
-from svcfw.agent.warm import finder, members, preimport
+from svcfw.agent.warm import finder, members
+from svcfw.agent.warm.ahead import preimport
 job, contents = pickle.load(sys.stdin.buffer)
 kept = members.Members()
 for digest, content in contents:

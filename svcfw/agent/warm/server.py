@@ -21,11 +21,10 @@ from svcfw.agent.warm import (
     finder,
     members,
     pipe,
-    preimport,
-    prepared,
     runner,
     zip_file,
 )
+from svcfw.agent.warm.ahead import preimport, prepared
 from svcfw.agent.warm.job import ModuleJob
 from svcfw.agent.warm.reuse import worker, workers
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import svcfw.core
-from svcfw.agent.warm.prepared import Prepared
+from svcfw.agent.warm.ahead.prepared import Prepared
 from svcfw.boot import bundle, first_stage
 
 SOURCES = [

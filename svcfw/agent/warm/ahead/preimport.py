@@ -8,6 +8,7 @@ import os
 import sys
 
 from svcfw.agent.warm import child
+from svcfw.agent.warm.ahead import spared
 
 _COMMON = {
     'v1': ('ansible.module_utils.basic',),
@@ -48,7 +49,7 @@ class Preimport(object):
                 importlib.import_module(name)
             if job.profile:
                 _load_codecs(job.profile)
-            _spare_a_second()
+            spared.spare()
         except BaseException:
             _forget()
         finally:
@@ -147,29 +148,6 @@ class Preimport(object):
     def forget_all(self):
         """Remove every `ansible` module from the interpreter."""
         _forget()
-
-
-def _spare_a_second():
-    """Have `run_command` not sleep for a second where a command ends just after its output.
-
-    ansible-core (2.16 to 2.21) asks twice in a row whether the command has ended. Where it ends in between, core waits
-    once more for output, in a select() of nothing: one command in fifteen on a machine with two processors.
-    """
-    selectors = sys.modules.get('selectors')
-    if selectors is None:
-        return
-    for each in {selectors.DefaultSelector, getattr(selectors, 'PollSelector', selectors.SelectSelector)}:
-        if each.select.__module__ != __name__:
-            each.select = _not_of_nothing(each.select)
-
-
-def _not_of_nothing(select):
-    def replacement(self, timeout=None):
-        if timeout and not self.get_map() and sys._getframe(1).f_globals.get('__name__') == _COMMON['v1'][0]:
-            timeout = 0
-        return select(self, timeout)
-
-    return replacement
 
 
 def _load_codecs(profile):

@@ -1,7 +1,5 @@
 """What is imported before the fork: kept for payloads with the same files, forgotten for others."""
 
-import os
-import selectors
 import sys
 import types
 from collections.abc import Iterator
@@ -10,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from svcfw.agent.warm import preimport
+from svcfw.agent.warm.ahead import preimport
+from svcfw.agent.warm.ahead.preimport import Preimport
 from svcfw.agent.warm.finder import MemoryFinder
 from svcfw.agent.warm.members import Members
-from svcfw.agent.warm.preimport import Preimport
 from tests.support.jobs import module_job
 
 #: A payload with as much of `ansible` as is imported in advance.
@@ -205,31 +203,8 @@ def test_a_source_finds_none_of_it(scene: Scene) -> None:
     assert not [name for name in sys.modules if name.partition('.')[0] == 'ansible']
 
 
-class TestSelecting:
-    """`run_command` of ansible-core may wait for output when there is nothing left to wait for."""
-
-    @pytest.fixture
-    def waited(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> list[float | None]:
-        """How long select() was asked to wait, once `ensure` has been called."""
-        waits: list[float | None] = []
-        for kind in (selectors.DefaultSelector, selectors.PollSelector):
-            monkeypatch.setattr(kind, 'select', lambda self, timeout=None: waits.append(timeout) or [])
-        scene.preimport.ensure(module_job())
-        return waits
-
-    @pytest.mark.parametrize('kind', ['DefaultSelector', 'PollSelector'])
-    def test_core_does_not_wait_for_nothing(self, waited: list[float | None], kind: str) -> None:
-        text = f'import selectors\nwith selectors.{kind}() as one:\n    assert one.select(1) == []\n'
-        exec(text, {'__name__': BASIC})
-        exec(text, {'__name__': 'somebody.elses'})
-        with_something = text.replace('    assert', '    one.register(pipe, selectors.EVENT_READ)\n    assert')
-        readable, writable = os.pipe()
-        exec(with_something, {'__name__': BASIC, 'pipe': readable})
-        os.close(readable)
-        os.close(writable)
-        assert waited == [0, 1, 1]
-
-    def test_it_is_done_once(self, scene: Scene, waited: list[float | None]) -> None:
-        before = selectors.PollSelector.select
-        Preimport(scene.finder).ensure(module_job())
-        assert selectors.PollSelector.select is before
+def test_what_core_does_for_nothing_is_spared(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    imported: list[bool] = []
+    monkeypatch.setattr(preimport.spared, 'spare', lambda: imported.append(BASIC in sys.modules))
+    scene.preimport.ensure(module_job())
+    assert imported == [True]
