@@ -37,21 +37,19 @@ class FirstLogin:
         self._begun = begun
 
     def launcher(self, spec: Spec) -> Launch:
-        """As connect.launcher; the first time what runs, if it is for exactly this. Otherwise that is ended."""
-        begun, self._begun = self._begun, None
-        if begun is None:
+        """As connect.launcher; what runs, once, if it is for exactly this."""
+        if self._begun is None or vars(self._begun[0]) != vars(spec):
             return connect.launcher(spec)
-        begun_for, process, dialogue = begun
-        if vars(begun_for) == vars(spec):
-            return lambda size: (process, dialogue)
-        _end(process)
-        return connect.launcher(spec)
+        _, process, dialogue = self._begun
+        self._begun = None
+        return lambda size: (process, dialogue)
 
     def close(self) -> None:
         """End what nobody has asked for."""
-        begun, self._begun = self._begun, None
-        if begun is not None:
-            _end(begun[1])
+        if self._begun is not None:
+            self._begun[1].kill()
+            self._begun[1].close()
+            self._begun = None
 
 
 def begin(folder: str, listener: socket.socket) -> FirstLogin:
@@ -118,8 +116,3 @@ def _said(client: socket.socket) -> list[bytes] | None:
             return None
         time.sleep(PAUSE_S)
     return None
-
-
-def _end(process: Process) -> None:
-    process.kill()
-    process.close()
