@@ -36,13 +36,16 @@ class FirstLogin:
         self.client = client
         self._begun = begun
 
-    def launcher(self, spec: Spec) -> Launch:
-        """As connect.launcher; what runs, once, if it is for exactly this."""
+    def take(self, spec: Spec) -> tuple[Spec, Launch | None]:
+        """What runs, once, if it is for exactly this: the Spec to go on with, and what gives the process.
+
+        That Spec is the one whose password the dialogue knows: who clears it clears all.
+        """
         if self._begun is None or vars(self._begun[0]) != vars(spec):
-            return connect.launcher(spec)
-        _, process, dialogue = self._begun
+            return spec, None
+        own, process, dialogue = self._begun
         self._begun = None
-        return lambda size: (process, dialogue)
+        return own, lambda size: (process, dialogue)
 
     def close(self) -> None:
         """End what nobody has asked for."""

@@ -79,3 +79,6 @@ class Dialogue(object):
     def timed_out(self, seconds):
         """The StartError for a program whose link was not up within `seconds`."""
         raise NotImplementedError
+
+    def forget(self):
+        """The link is up: drop what was kept to answer with. Nothing is received any more."""

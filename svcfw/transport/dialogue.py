@@ -108,6 +108,9 @@ class LoginDialogue(Dialogue):
         remedy = 'Check that the host answers and that its login scripts wait for nothing, or raise the timeout.'
         return StartError('timeout', self.host, cause, remedy)
 
+    def forget(self):
+        self._answers, self._other_names = {}, tuple
+
     # -- prompts
 
     def _read_prompt(self):

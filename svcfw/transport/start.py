@@ -175,6 +175,7 @@ class Starter(object):
         elif isinstance(event, Ready):
             self._is_ready = True
             self._deadline.cancel()
+            self.dialogue.forget()
             self._close_tty()
             self._on_ready(self.context)
 

@@ -48,11 +48,15 @@ class FakeDialogue(Dialogue):
     def __init__(self) -> None:
         self.heard: dict[str, bytes] = {STDOUT: b'', STDERR: b'', TTY: b''}
         self.say: Any = lambda source, data: []
+        self.has_forgotten = False
 
     def receive(self, source: str, data: bytes) -> list[Any]:
         self.heard[source] += data
         actions: list[Any] = self.say(source, self.heard[source])
         return actions
+
+    def forget(self) -> None:
+        self.has_forgotten = True
 
     def ended(self, status: int) -> StartError:
         return StartError('died', self.host, f'ended with {status}')

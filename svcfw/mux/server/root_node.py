@@ -29,13 +29,14 @@ _log = logging.getLogger('svcfw.mux')
 class RootNode(Node):
     """The context of a login.
 
-    on_end(): called once it is dead, perhaps more than once. launcher: connect.launcher, or one in its place.
+    on_end(): called once it is dead, perhaps more than once. take(spec): what was begun for it, as of FirstLogin.
     """
 
     def __init__(
-        self, router: Router, spec: Spec, on_end: Callable[[], None], launcher: Callable[[Spec], Any] = connect.launcher
+        self, router: Router, spec: Spec, on_end: Callable[[], None], take: Callable[[Spec], Any] | None = None
     ) -> None:
         Node.__init__(self, router, None)
+        spec, launch = (spec, None) if take is None else take(spec)
         self.name = self.host = spec.host
         self._spec = spec
         self.way = connect.choice(spec)[1]
@@ -48,7 +49,8 @@ class RootNode(Node):
         self._starter: Starter | None = None
         self._deadline = router.loop.call_later(2 * spec.timeout_s + 2, self._too_late)
         try:
-            self._starter = Starter(router, spec.host, launcher(spec), self._on_link, self.fail, spec.timeout_s)
+            launch = launch or connect.launcher(spec)
+            self._starter = Starter(router, spec.host, launch, self._on_link, self.fail, spec.timeout_s)
         except StartError as exc:
             error = exc
             router.loop.call_soon(lambda: self.fail(error))

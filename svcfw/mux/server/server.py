@@ -209,7 +209,7 @@ class Server:
             if begun is not None and telling is not None and begun.run == telling.run:
                 return begun
             spec = links.spec(link, timeout_s, environment, python, telling.ssh_verbosity if telling else 0)
-            node = RootNode(self.router, spec, lambda: self._forget(key), self._first.launcher)
+            node = RootNode(self.router, spec, lambda: self._forget(key), self._first.take)
             node.run = telling.run if telling else ''
             self._roots[key] = node
             self._follow(node)

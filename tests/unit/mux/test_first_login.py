@@ -103,7 +103,9 @@ def test_the_server_finds_it_running_and_reads_all_that_the_client_sent(begun, s
     first = begun(said)
     assert hidden == ['hidden']
     assert starts(ssh) == 1
-    process, dialogue = launched = first.launcher(spec(ssh))(STAGE_BYTES)
+    own, launch = first.take(spec(ssh))
+    assert vars(own) == vars(spec(ssh))
+    process, dialogue = launched = launch(STAGE_BYTES)
     assert process.poll() is None
     assert dialogue.host == 'h'
     assert str(ssh) in process.argv
@@ -114,22 +116,20 @@ def test_the_server_finds_it_running_and_reads_all_that_the_client_sent(begun, s
 
 def test_it_is_there_once(begun, ssh):
     first = begun(frame(protocol.HELLO, HELLO), frame(protocol.BEGIN, (link(ssh), 10)))
-    one = first.launcher(spec(ssh))(STAGE_BYTES)
-    other = first.launcher(spec(ssh))(STAGE_BYTES)
-    assert one[0].pid != other[0].pid
-    end(one)
-    end(other)
+    wanted = spec(ssh)
+    own, launch = first.take(wanted)
+    assert own is not wanted, 'it is the one whose password the dialogue has'
+    assert first.take(wanted) == (wanted, None)
+    end(launch(STAGE_BYTES))
 
 
 def test_it_waits_for_its_own_while_others_are_served(begun, ssh):
     """A client that came later may be heard before. A login that the server has refused is not tried once more."""
     first = begun(frame(protocol.HELLO, HELLO), frame(protocol.BEGIN, (link(ssh), 10)))
-    other = first.launcher(spec(ssh, port=1))(STAGE_BYTES)
-    assert 'Port=1' in other[0].argv
-    own = first.launcher(spec(ssh))(STAGE_BYTES)
-    assert 'Port=1' not in own[0].argv
-    end(other)
-    end(own)
+    other = spec(ssh, port=1)
+    assert first.take(other) == (other, None)
+    _, launch = first.take(spec(ssh))
+    end(launch(STAGE_BYTES))
 
 
 def test_what_nobody_wants_is_ended(begun, ssh):
@@ -158,10 +158,9 @@ def test_what_nobody_wants_is_ended(begun, ssh):
     ids=['nothing', 'a greeting', 'no greeting', 'a request', 'no link', 'no begin', 'no hello', 'no program', 'local',
          'a large environment', 'no frame'],
 )  # fmt: skip
-def test_anything_else_is_left_to_the_server(begun, said, monkeypatch):
+def test_anything_else_is_left_to_the_server(begun, said):
     first = begun(*said)
-    monkeypatch.setattr(first_login.connect, 'launcher', lambda wanted: ('started by the server', wanted))
-    assert first.launcher('any') == ('started by the server', 'any')
+    assert first._begun is None
     sent = b''.join(said)
     assert not sent or first.client.recv(len(sent)) == sent
 

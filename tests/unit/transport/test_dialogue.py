@@ -64,6 +64,13 @@ class TestPrompts:
         assert isinstance(action, Send)
         assert (action.target, action.data) == (TTY, b'open sesame\n')
 
+    def test_answers_are_kept_no_longer_than_they_are_needed(self) -> None:
+        talk = dialogue('open sesame')
+        assert 'open sesame' in str(vars(talk))
+        talk.forget()
+        assert 'open sesame' not in str(vars(talk))
+        assert error_of(talk.receive(TTY, PROMPT)).kind == 'auth'
+
     def test_answers_do_not_show(self) -> None:
         talk = dialogue(Secret('open sesame'))
         action = only(talk.receive(TTY, PROMPT))

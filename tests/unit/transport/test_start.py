@@ -95,6 +95,7 @@ class TestSuccess:
         assert isinstance(context, Context)
         assert context.call(called.add, 1) == 2
         assert run.starter in router.starters
+        assert run.talk.has_forgotten, 'what it would answer with'
 
     def test_a_login_that_prints_before(self, router: Router) -> None:
         run = Run(router, 'echo Welcome; printf "no newline SVCFW-"; echo oops >&2; CHILD')

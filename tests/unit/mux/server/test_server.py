@@ -36,8 +36,8 @@ def running(folder):
 class Root:
     started: list['Root'] = []
 
-    def __init__(self, router, spec, on_end, launcher):
-        self.spec, self.on_end, self.launcher = spec, on_end, launcher
+    def __init__(self, router, spec, on_end, take):
+        self.spec, self.on_end, self.take = spec, on_end, take
         self.dead = self.failure = None
         self.is_unasked = False
         self.run = ''
@@ -127,7 +127,7 @@ def test_the_first_client_is_served_and_its_login_used(folder, roots, monkeypatc
         if over is not made._over:
             return wait(over, *deadline)
         served.extend(made._sessions.values())
-        assert made.root(link(), 10, {}).launcher == first.launcher
+        assert made.root(link(), 10, {}).take == first.take
         return made.stop()
 
     monkeypatch.setattr(made._loop, 'wait', serve)
