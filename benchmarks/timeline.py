@@ -22,7 +22,7 @@ CALLS = 'trace=execve,connect,accept4,exit_group'
 #: Name of a mark, and what its first line looks like.
 MARKS = (
     ('the multiplexer is started', r'execve\("[^"]*", \["[^"]*", "[^"]*svcfw/mux/__main__\.py"'),
-    ('it serves its first client', r'accept4\(\d+, \{sa_family=AF_UNIX\}.* = \d'),
+    ('it takes its first client', r'accept4\(\d+, \{sa_family=AF_UNIX\}.* = \d'),
     ('ssh is started', r'execve\("[^"]*/ssh", \["ssh", "-o".* = 0'),
     ('ssh connects', r'connect\(\d+, \{sa_family=AF_INET, sin_port=htons\(PORT\)'),
     ('ssh ends its terminal: the context is up', r'--- SIGHUP'),
