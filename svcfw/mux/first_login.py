@@ -9,11 +9,11 @@ import select
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from svcfw.agent import private
 from svcfw.boot import first_stage
 from svcfw.core.wire.codec import Codec
-from svcfw.core.wire.errors import Error
 from svcfw.core.wire.frames import FrameReader
 from svcfw.mux import credentials, links, protocol, ssh_versions
 from svcfw.transport import connect
@@ -36,19 +36,28 @@ class FirstLogin:
         self.client = client
         self._begun = begun
 
-    def take(self, spec: Spec) -> tuple[Spec, Launch | None]:
-        """What runs, once, if it is for exactly this: the Spec to go on with, and what gives the process.
+    @property
+    def is_begun(self) -> bool:
+        """Whether a login runs that nobody has taken."""
+        return self._begun is not None
 
-        That Spec is the one whose password the dialogue knows: who clears it clears all.
+    def take(self, spec: Spec) -> tuple[Spec, Launch | None]:
+        """The Spec to go on with, and what gives the process, if that runs for exactly this.
+
+        That Spec is the one whose password the dialogue knows: who clears it clears all. The process stays ours until
+        it is given.
         """
         if self._begun is None or vars(self._begun[0]) != vars(spec):
             return spec, None
-        own, process, dialogue = self._begun
-        self._begun = None
-        return own, lambda size: (process, dialogue)
+        return self._begun[0], self._give
+
+    def _give(self, size: int) -> tuple[Process, Dialogue]:
+        assert self._begun is not None
+        (_, process, dialogue), self._begun = self._begun, None
+        return process, dialogue
 
     def close(self) -> None:
-        """End what nobody has asked for."""
+        """End what nobody has taken. Idempotent."""
         if self._begun is not None:
             self._begun[1].kill()
             self._begun[1].close()
@@ -61,14 +70,12 @@ def begin(folder: str, listener: socket.socket) -> FirstLogin:
     Whatever is wrong with it, nothing is begun, and the server tells the client.
     """
     private.hide()  # a client's environment may have secrets in it, its link a password
+    ssh_versions.recall(folder)
     client = _accepted(listener)
     begun = None
     if client is not None:
-        ssh_versions.recall(folder)
-        try:
+        with suppress(Exception):  # the server does the same, and knows whom to tell
             begun = _begin(client)
-        except (Error, OSError, TypeError, ValueError):
-            pass
     return FirstLogin(client, begun)
 
 

@@ -81,4 +81,4 @@ class Dialogue(object):
         raise NotImplementedError
 
     def forget(self):
-        """The link is up: drop what was kept to answer with. Nothing is received any more."""
+        """The link is up, or the start has failed: drop what was kept to answer with. Nothing is answered any more."""

@@ -273,6 +273,7 @@ class Starter(object):
             self._has_failed = True
             self._deadline.cancel()
             self._end()
+            self.dialogue.forget()
             self._on_failed(error)
 
     def _end(self):

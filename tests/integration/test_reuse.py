@@ -1,6 +1,6 @@
 """Modules of real ansible-cores in processes that have run others: as each in a process of its own.
 
-The long form of the differential test: SVCFW_TEST_SEQUENCES=2000 python -m pytest tests/integration/test_reuse.py
+The long form of the differential test: SVCFW_TEST_SEQUENCES=1000 pytest tests/integration/test_reuse.py -k sequences
 """
 
 import hashlib
@@ -26,6 +26,7 @@ from tests.support import payloads
 from tests.support.hosts import CHECKOUT
 from tests.support.interpreters import need_python
 from tests.support.payloads import Outcome, Task
+from tests.support.timing import seconds
 from tests.support.venvs import need_core, site_packages
 
 CORES = (('2.16', '3.6'), ('2.19', '3.8'), ('2.21', '3.13'), ('devel', '3.11'))
@@ -356,6 +357,7 @@ def _tasks(chosen: random.Random, folder: Path) -> list[tuple[str, dict[str, Any
     return [(module, {key: value for key, value in given.items() if value is not None}) for module, given in tasks]
 
 
+@pytest.mark.timeout(seconds(300 + 3 * SEQUENCES))
 @pytest.mark.parametrize(('line', 'version'), CORES)
 def test_sequences_have_the_results_of_new_processes(line: str, version: str, tmp_path: Path) -> None:
     python = need_python(version)

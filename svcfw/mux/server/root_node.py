@@ -81,11 +81,14 @@ class RootNode(Node):
         try:
             assert self.context is not None
             self.adopt(self.context, message.small_value())
-            # It is up, and is not started again.
-            self._spec.password = self._spec.passphrase = self._spec.env = None
             self._deadline.cancel()
+            self._forget_secrets()
         except Error as exc:
             self.fail(StartError('died', self.host, f'its agent did not start: {exc}', _OVERFULL))
+
+    def _forget_secrets(self) -> None:
+        """It is up, or has failed, and is not started again."""
+        self._spec.password = self._spec.passphrase = self._spec.env = None
 
     def _too_late(self) -> None:
         if self.facts is None:
@@ -98,6 +101,7 @@ class RootNode(Node):
         super().fail(error)
         self.flow.close()
         self._end()
+        self._forget_secrets()
         self.is_over = True
         self._on_end()
 

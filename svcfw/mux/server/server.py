@@ -97,6 +97,7 @@ class Server:
         self._lock_path = rundir.lock_path(folder)
         self._listener = listener
         self._first = first or FirstLogin(None, None)
+        self._first_session: Session | None = None  # the one of its client
         listener.setblocking(False)
         listener.listen(rundir.BACKLOG)  # once more: the kernel tells clients the pid of who has done that
         self._identity = rundir.identity(self._path)
@@ -110,7 +111,7 @@ class Server:
         self._loop.call_soon(self._say_alive)
         self._loop.call_soon(self._beat)
         if self._first.client is not None:
-            self._admit(self._first.client)
+            self._first_session = self._admit(self._first.client)
         self._loop.wait(self._over)
         self.router.close()
 
@@ -119,9 +120,7 @@ class Server:
         wake_r, wake_w = os.pipe()
         for fd in (wake_r, wake_w):
             os.set_blocking(fd, False)
-        # SIGINT and SIGHUP are not ours either, but what is ignored would be so in all that is started from here.
-        for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
-            signal.signal(number, lambda number, frame: None)
+        signal.signal(signal.SIGTERM, lambda number, frame: None)
         faulthandler.register(signal.SIGUSR1)  # shows what it does in the log
         signal.set_wakeup_fd(wake_w)
         self._loop.watch(wake_r, lambda: self._on_signals(os.read(wake_r, 64)))
@@ -148,12 +147,13 @@ class Server:
                 continue
             self._admit(client)
 
-    def _admit(self, client: socket.socket) -> None:
+    def _admit(self, client: socket.socket) -> Session:
         _allow_beyond(client.fileno())
         fd = client.detach()
         session = Session(self, next(self._session_ids), fd)
         self._sessions[session.id] = session
         session.stream = Stream(self._loop, Link(), fd, fd, f'client {session.id}', session.on_event, session.on_closed)
+        return session
 
     def _accept_again(self) -> None:
         if self._listener.fileno() >= 0:
@@ -176,6 +176,7 @@ class Server:
 
     def session_over(self, session: Session) -> None:
         self._sessions.pop(session.id, None)
+        self._needs_no_login(session)
         if session.has_greeted:
             self._is_tidy = False
             self._idle_since = self._loop.clock()
@@ -216,23 +217,28 @@ class Server:
         node.is_unasked = False
         return node
 
-    def begin(
-        self, link: bytes, timeout_s: float, environment: dict[str, str], python: str | None, telling: Telling
-    ) -> None:
-        """Start the context for a link, if there is none. Arguments as of `root`.
+    def begin(self, session: Session, link: bytes, timeout_s: float) -> None:
+        """Start the context for a link that a session is going to use, if there is none. Raises DecodeError as `root`.
 
         If that fails, the next request of the same run gets the error: a refused login is not repeated behind the
         user's back, since some servers count them.
         """
         key = self._key(link)
-        if key in self._failed or (key in self._roots and not self._roots[key].dead):
-            return
         try:
-            node = self.root(link, timeout_s, environment, python, telling)
+            if key in self._failed or (key in self._roots and not self._roots[key].dead):
+                return
+            node = self.root(link, timeout_s, session.environment, session.python, session.telling)
+            node.is_unasked = True
+            node.when_ready(lambda error: None)  # it is not idle before
         except StartError:  # of options that lead nowhere: the request that follows gets it
-            return
-        node.is_unasked = True
-        node.when_ready(lambda error: None)  # it is not idle before
+            pass
+        finally:
+            self._needs_no_login(session)
+
+    def _needs_no_login(self, session: Session) -> None:
+        """Nor any that was begun for it: it has taken that, or there was a context."""
+        if session is self._first_session:
+            self._first.close()
 
     def _follow(self, node: RootNode) -> None:
         """Register the flow for acknowledgements of a root, as long as it exists."""

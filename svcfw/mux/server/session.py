@@ -52,7 +52,7 @@ class Session:
         self._codec = self.router.codec
         #: From the greeting: the client's environment, empty before it and after the end, and Spec.modules_python.
         self.environment: dict[str, str] = {}
-        self._python: str | None = None
+        self.python: str | None = None
         #: Requests that wait for the current one, which is starting or waiting.
         self._backlog = Backlog(self._codec)
         self._current: ClientRequest | None = None
@@ -92,14 +92,14 @@ class Session:
             self._backlog.put(event, self.stream)
             self.advance()
         elif event.handle == protocol.HELLO:
-            self.environment, idle_timeout_s, self._python, run, ssh_verbosity = self._codec.decode(event.payload)
+            self.environment, idle_timeout_s, self.python, run, ssh_verbosity = self._codec.decode(event.payload)
             self.has_greeted = True
             self.telling.run, self.telling.is_wanted = str(run), ssh_verbosity is not None
             self.telling.ssh_verbosity = int(ssh_verbosity or 0)
             self._server.welcome(self, idle_timeout_s)
         elif event.handle == protocol.BEGIN:
             link, timeout_s = self._codec.decode(event.payload)
-            self._server.begin(link, timeout_s, self.environment, self._python, self.telling)
+            self._server.begin(self, link, timeout_s)
         elif event.handle == protocol.STOP:
             self._server.stop()
         elif event.handle == protocol.STATUS:
@@ -314,7 +314,7 @@ class Session:
 
     def _root(self, request: ClientRequest) -> RootNode:
         environment = self.environment
-        return self._server.root(request.link, request.timeout_s, environment, self._python, self.telling)
+        return self._server.root(request.link, request.timeout_s, environment, self.python, self.telling)
 
     def _when_up(self, request: ClientRequest, node: Node, then: Callable[[ClientRequest, Node], None]) -> None:
         """Continue with `then` once the node's agent answers."""

@@ -10,10 +10,15 @@ from svcfw.boot.first_stage import STAGE_BYTES
 from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.frames import Frame, pack_header
 from svcfw.mux import first_login, links, protocol, rundir
+from svcfw.mux.server.server import Server
 from tests.support.timing import seconds
 
-#: Says that it was started, and serves until its input ends.
-PROGRAM = '#!/bin/sh\necho one >> "${0%/*}/started"\nexec cat\n'
+#: Says that it was started to log in.
+LOGIN = '#!/bin/sh\ncase "$*" in -V | *" -O check "*) exit 255 ;; esac\necho login >> "${0%/*}/started"\n'
+#: Serves until its input ends.
+PROGRAM = LOGIN + 'exec cat\n'
+#: Runs here what is to run elsewhere.
+HERE = LOGIN + 'for last; do :; done\nexec /bin/sh -c "$last"\n'
 HELLO = ({'PATH': os.environ['PATH']}, 60, None, 'run', None)
 
 
@@ -38,7 +43,7 @@ def listener(short_path):
 
 @pytest.fixture
 def ssh(tmp_path):
-    """The program in the place of ssh; beside it stands how often it was started."""
+    """The program in the place of ssh; beside it stands how often it was started to log in."""
     program = tmp_path / 'ssh'
     program.write_text(PROGRAM)
     program.chmod(0o755)
@@ -82,7 +87,7 @@ def starts(program):
     path = program.with_name('started')
     while not (path.exists() and path.read_text()) and time.monotonic() < deadline:
         os.sched_yield()
-    return path.read_text().count('one')
+    return path.read_text().count('login')
 
 
 def has_ended(process):
@@ -119,12 +124,44 @@ def test_it_is_there_once(begun, ssh):
     wanted = spec(ssh)
     own, launch = first.take(wanted)
     assert own is not wanted, 'it is the one whose password the dialogue has'
-    assert first.take(wanted) == (wanted, None)
     end(launch(STAGE_BYTES))
+    assert first.take(wanted) == (wanted, None)
+
+
+def test_what_is_not_started_with_it_is_ended_with_the_rest(begun, ssh):
+    """A name that is too long is found out in between."""
+    first = begun(frame(protocol.HELLO, HELLO), frame(protocol.BEGIN, (link(ssh), 10)))
+    process = first._begun[1]
+    first.take(spec(ssh))
+    first.close()
+    assert has_ended(process)
+
+
+def test_the_server_goes_on_with_it(begun, ssh, short_path, listener, monkeypatch):
+    ssh.write_text(HERE)
+    first = begun(frame(protocol.HELLO, HELLO), frame(protocol.BEGIN, (link(ssh), seconds(20))))
+    server = Server(short_path, listener, first)
+    monkeypatch.setattr(server, '_watch_signals', lambda: None)
+    deadline = time.monotonic() + seconds(20)
+    seen = []
+
+    def look():
+        seen[:] = [node.facts or node.dead for node in server._roots.values()]
+        if any(seen) or time.monotonic() > deadline:
+            server.stop()
+        else:
+            server.router.loop.call_later(0.002, look)
+
+    server.router.loop.call_soon(look)
+    server.run()
+    (facts,) = seen
+    assert facts['uid'] == os.getuid()
+    assert starts(ssh) == 1
+    assert not first.is_begun
 
 
 def test_it_waits_for_its_own_while_others_are_served(begun, ssh):
-    """A client that came later may be heard before. A login that the server has refused is not tried once more."""
+    """Another client's login may be wanted before."""
     first = begun(frame(protocol.HELLO, HELLO), frame(protocol.BEGIN, (link(ssh), 10)))
     other = spec(ssh, port=1)
     assert first.take(other) == (other, None)
@@ -152,15 +189,18 @@ def test_what_nobody_wants_is_ended(begun, ssh):
         [frame(protocol.HELLO, None), frame(protocol.BEGIN, (link('/nowhere/ssh'), 10))],
         [frame(protocol.HELLO, HELLO), frame(protocol.BEGIN, (link('/nowhere/ssh'), 10))],
         [frame(protocol.HELLO, HELLO), frame(protocol.BEGIN, (link('ssh', transport='local'), 10))],
+        [frame(protocol.HELLO, HELLO), frame(protocol.BEGIN, (link('ssh', env={'PATH': 5}), 10))],
+        [frame(protocol.HELLO, HELLO), frame(protocol.BEGIN, (link('ssh', ssh_args=[5]), 10))],
         [frame(protocol.HELLO, ({'A': 'b' * first_login.MAX_BYTES}, *HELLO[1:]))],
+        [frame(protocol.HELLO, HELLO), frame(protocol.BEGIN, (link('ssh', user='u' * first_login.MAX_BYTES), 10))],
         [b'x' * 100],
     ],
     ids=['nothing', 'a greeting', 'no greeting', 'a request', 'no link', 'no begin', 'no hello', 'no program', 'local',
-         'a large environment', 'no frame'],
+         'no environment', 'no arguments', 'a large environment', 'a large link', 'no frame'],
 )  # fmt: skip
 def test_anything_else_is_left_to_the_server(begun, said):
     first = begun(*said)
-    assert first._begun is None
+    assert not first.is_begun
     sent = b''.join(said)
     assert not sent or first.client.recv(len(sent)) == sent
 
@@ -174,12 +214,25 @@ def test_a_client_that_has_gone(begun, listener, short_path):
     first.client.close()
 
 
-def test_nobody_is_there(listener, short_path):
+def test_an_error_that_nobody_foresaw(begun, ssh, monkeypatch):
+    """Of a terminal, for example; the server reports it, or has it not."""
+
+    def choice(wanted):
+        raise RuntimeError
+
+    monkeypatch.setattr(first_login.connect, 'choice', choice)
+    assert not begun(frame(protocol.HELLO, HELLO), frame(protocol.BEGIN, (link(ssh), 10))).is_begun
+
+
+def test_nobody_is_there(listener, short_path, monkeypatch):
+    recalled = []
+    monkeypatch.setattr(first_login.ssh_versions, 'recall', recalled.append)
     assert first_login.begin(str(short_path), listener).client is None
+    assert recalled == [str(short_path)], 'whoever comes later uses it, and it is written again at the end'
 
 
 def test_another_account_is_not_listened_to(begun, ssh, monkeypatch):
     monkeypatch.setattr(first_login.credentials, 'is_same_user', lambda client: False)
     first = begun(frame(protocol.HELLO, HELLO), frame(protocol.BEGIN, (link(ssh), 10)))
     assert first.client is None
-    assert not ssh.with_name('started').exists()
+    assert not first.is_begun

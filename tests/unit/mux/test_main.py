@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -20,11 +21,13 @@ def serve(folder, listener, first):
     is_beside = importlib.util.find_spec('offer') is not None
     listener.send(json.dumps([repr(folder), sys.path[0], is_beside, first]).encode())
 """
-#: Says whether the server was imported before.
+#: Says whether the server was imported before, and which signals a program ignores that is started then.
 FIRST_LOGIN = """
-import sys
+import subprocess, sys
 def begin(folder, listener):
-    return [folder, type(listener).__name__, 'svcfw.mux.server.server' in sys.modules]
+    status = subprocess.run(['cat', '/proc/self/status'], stdout=subprocess.PIPE).stdout.decode()
+    ignored = int(status.split('SigIgn:')[1].split()[0], 16)
+    return [folder, type(listener).__name__, 'svcfw.mux.server.server' in sys.modules, ignored]
 """
 
 
@@ -45,7 +48,8 @@ def package(tmp_path: Path) -> Path:
 def test_its_starter_does_not_wait_for_it_and_it_finds_its_own_package(package: Path, tmp_path: Path) -> None:
     ours, theirs = socket.socketpair()
     program = [sys.executable, str(package / 'mux' / '__main__.py'), str(tmp_path), str(theirs.fileno())]
-    started = subprocess.Popen(program, stdin=subprocess.PIPE, pass_fds=[theirs.fileno()], cwd='/')
+    as_by_nohup = ['/bin/sh', '-c', 'trap "" HUP INT; exec "$@"', 'sh', *program]
+    started = subprocess.Popen(as_by_nohup, stdin=subprocess.PIPE, pass_fds=[theirs.fileno()], cwd='/')
     theirs.close()
     with ours, started:
         assert started.wait(seconds(20)) == 0, 'while the server still waits for the end of its input'
@@ -55,4 +59,5 @@ def test_its_starter_does_not_wait_for_it_and_it_finds_its_own_package(package: 
     assert folder == repr(tmp_path)
     assert path == str(package.parent)
     assert not is_beside, "the package's own modules are no top-level ones"
-    assert first == [str(tmp_path), 'socket', False], 'the first login is begun before the server is imported'
+    assert first[:3] == [str(tmp_path), 'socket', False], 'the first login is begun before the server is imported'
+    assert not first[3] & (1 << signal.SIGHUP - 1 | 1 << signal.SIGINT - 1)

@@ -161,6 +161,7 @@ class TestFailure:
         before = open_fds()
         run = Run(router, 'sleep 1000', timeout_s=0.05)
         assert run.result().kind == 'timeout'
+        assert run.talk.has_forgotten, 'what it would answer with'
         run.check_gone()
         assert open_fds() == before
 

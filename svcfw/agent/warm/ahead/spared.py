@@ -1,20 +1,31 @@
-"""What ansible-core's `run_command` does for nothing, and in a warm process does not.
+"""Two things without effect that ansible-core's `run_command` does for each command, and a warm process does not.
 
-It waits (2.16 to 2.21): it asks twice in a row whether the command has ended, and where that ends in between, it waits
-once more for output, for a second, in a select() of nothing: one command in fifteen on a machine with two processors.
+It waits (2.16 to 2.22): it asks twice in a row whether the command has ended, and where that ends in between, it waits
+once more for output, for a second, in a select() of no file: one command in fifteen on a machine with two processors.
 
-It forks: with a function that is to run between fork and exec, CPython has to fork, which takes 2 ms of a process of
-30 MB, where it would use vfork (3.10 and later). That function sets a umask, if there is one, which is seldom; SIGPIPE
-is reset without it.
+It forks (2.17 to 2.22; so does 2.16, which is left as it is): with a function that is to run between fork and exec,
+CPython has to fork, which takes 2 ms of a process of 30 MB, where it would use vfork (3.10 and later). That function
+sets a umask if there is one, which few modules name.
 """
 
 import functools
+import os
 import sys
 
 _BASIC = 'ansible.module_utils.basic'
-_BEFORE_EXEC = 'AnsibleModule.run_command.<locals>.preexec'
-#: All that this function names, and what it has from around it, in the releases that are known (2.16 to 2.22).
-_NAMES, _AROUND = {'_restore_signal_handlers', 'os', 'umask'}, {'self', 'umask'}
+
+
+def _before_exec(umask):
+    """Core's function, as this interpreter compiles it. Sources: run_command in ansible.module_utils.basic."""
+
+    def preexec():
+        if umask:
+            os.umask(umask)
+
+    return preexec
+
+
+_WITHOUT_EFFECT = _before_exec(None)
 
 
 def spare():
@@ -23,7 +34,7 @@ def spare():
     if selectors is not None:
         for each in {selectors.DefaultSelector, getattr(selectors, 'PollSelector', selectors.SelectSelector)}:
             if not _is_ours(each.select):
-                each.select = _not_of_nothing(each.select)
+                each.select = _without_a_wait(each.select)
     if subprocess is not None and not _is_ours(subprocess.Popen.__init__):
         subprocess.Popen.__init__ = _without_fork(subprocess.Popen.__init__)
 
@@ -32,7 +43,7 @@ def _is_ours(function):
     return getattr(function, '__globals__', None) is globals()
 
 
-def _not_of_nothing(select):
+def _without_a_wait(select):
     @functools.wraps(select)
     def replacement(self, timeout=None):
         if timeout and not self.get_map() and sys._getframe(1).f_globals.get('__name__') == _BASIC:
@@ -45,18 +56,23 @@ def _not_of_nothing(select):
 def _without_fork(init):
     @functools.wraps(init)
     def replacement(self, *args, **kwargs):
-        if _does_nothing(kwargs.get('preexec_fn')):
+        # Without close_fds, CPython might go on to posix_spawn, which differs in more.
+        if _is_without_effect(kwargs.get('preexec_fn')) and kwargs.get('close_fds', True):
             kwargs['preexec_fn'] = None
         return init(self, *args, **kwargs)
 
     return replacement
 
 
-def _does_nothing(function):
-    """Whether this is core's own function before exec, and there is no umask to set."""
-    if getattr(function, '__qualname__', '') != _BEFORE_EXEC or function.__module__ != _BASIC:
-        return False
-    code = function.__code__
-    around = {name: cell.cell_contents for name, cell in zip(code.co_freevars, function.__closure__ or ())}
-    is_known = set(code.co_names) <= _NAMES and set(code.co_consts) <= {None} and set(around) <= _AROUND
-    return is_known and not around.get('umask', True)
+def _is_without_effect(function):
+    """Whether it is compiled to the same as core's function without a umask, and does the same therefore."""
+    return _meaning(function) == _meaning(_WITHOUT_EFFECT)
+
+
+def _meaning(function):
+    """What decides what it does when it is called; None for what is no function of Python."""
+    code = getattr(function, '__code__', None)
+    if code is None:
+        return None
+    names = [function.__globals__.get(name) for name in code.co_names]
+    return code.co_code, code.co_names, names, code.co_consts, code.co_freevars, function.__closure__

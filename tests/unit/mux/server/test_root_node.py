@@ -7,6 +7,7 @@ import pytest
 from svcfw.agent import ops, requests
 from svcfw.core.wire.errors import ChannelError, DecodeError, StartError
 from svcfw.mux.server import root_node as module
+from svcfw.transport.spec import Spec
 from tests.unit.mux.server.fakes import bare
 from tests.unit.mux.server.nodes import (
     ERROR,
@@ -71,6 +72,26 @@ def test_more_facts_than_there_are(root):
     Starter.last.on_ready(Starter.last.context)
     root.router.calls[-1][2](FakeDone({**FACTS, 'more': 'x' * 10}))
     assert root.facts == FACTS
+
+
+@pytest.fixture
+def with_secrets(router, root):
+    """What a login is to be started with: (Spec, node)."""
+    spec = Spec(transport='local', host='h', password='secret', passphrase='secret', env={'TOKEN': 'secret'})
+    return spec, module.RootNode(router, spec, lambda: None)
+
+
+def test_a_start_that_has_failed_keeps_no_secrets(with_secrets):
+    spec, _ = with_secrets
+    Starter.last.on_failed(ERROR)
+    assert 'secret' not in str(vars(spec))
+
+
+def test_a_context_that_is_up_keeps_no_secrets(with_secrets):
+    spec, node = with_secrets
+    assert 'secret' in str(vars(spec))
+    come_up(node)
+    assert 'secret' not in str(vars(spec))
 
 
 def test_what_cannot_even_be_begun(router, root, monkeypatch):

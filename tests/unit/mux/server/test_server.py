@@ -6,6 +6,7 @@ import shutil
 import socket
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -16,6 +17,7 @@ from svcfw.mux.first_login import FirstLogin
 from svcfw.mux.server import server
 from svcfw.mux.server.server import Server
 from svcfw.mux.server.telling import Telling
+from svcfw.transport.spec import Spec
 
 
 @pytest.fixture
@@ -113,28 +115,67 @@ def test_the_socket_of_another_stays(folder):
         each.router.close()
 
 
-def test_the_first_client_is_served_and_its_login_used(folder, roots, monkeypatch):
-    ours, theirs = socket.socketpair()
-    first = FirstLogin(theirs, None)
-    made = Server(folder, rundir.listen(folder), first)
-    closed, served = [], []
-    monkeypatch.setattr(first, 'close', lambda: closed.append(first))
-    monkeypatch.setattr(made, '_watch_signals', lambda: None)
+class TestTheFirstLogin:
+    """That the first client's process had begun."""
 
-    wait = made._loop.wait
+    @pytest.fixture
+    def served(self, folder, roots, monkeypatch):
+        """served(do): run a server with a first client; do(server, session of that client) while it runs. Returns
+        what was done to the process that was begun."""
 
-    def serve(over, *deadline):
-        if over is not made._over:
-            return wait(over, *deadline)
-        served.extend(made._sessions.values())
-        assert made.root(link(), 10, {}).take == first.take
-        return made.stop()
+        def serve(do):
+            done = []
+            process = SimpleNamespace(kill=lambda: done.append('kill'), close=lambda: done.append('close'))
+            ours, theirs = socket.socketpair()
+            first = FirstLogin(theirs, (Spec(transport='local', host='h'), process, None))
+            made = Server(folder, rundir.listen(folder), first)
+            monkeypatch.setattr(made, '_watch_signals', lambda: None)
+            wait = made._loop.wait
 
-    monkeypatch.setattr(made._loop, 'wait', serve)
-    with ours:
-        made.run()
-    assert [session.id for session in served] == [1]
-    assert closed == [first], 'a login that nobody has asked for ends'
+            def run(over, *deadline):
+                if over is not made._over:
+                    return wait(over, *deadline)
+                (session,) = made._sessions.values()
+                do(made, session)
+                seen = list(done)
+                made.stop()
+                done[:] = [*seen, 'stopped', *done[len(seen) :]]
+                return None
+
+            monkeypatch.setattr(made._loop, 'wait', run)
+            with ours:
+                made.run()
+            return done
+
+        return serve
+
+    def test_a_context_may_take_it(self, served, roots):
+        served(lambda made, session: made.root(link(), 10, {}))
+        assert roots[0].take.__self__.is_begun is False, 'it has ended with the server'
+
+    def test_what_nobody_has_taken_ends_with_the_server(self, served):
+        assert served(lambda made, session: None) == ['stopped', 'kill', 'close']
+
+    def test_it_ends_if_its_client_needs_none(self, served, roots):
+        """Another client, with another environment, was heard before, and its context serves both."""
+
+        def do(made, session):
+            begin(made, 'other')
+            assert made._first.is_begun
+            made.begin(session, link(), 10)
+
+        assert served(do) == ['kill', 'close', 'stopped']
+        assert len(roots) == 1
+
+    def test_it_ends_if_its_client_asks_for_what_cannot_be(self, served):
+        def do(made, session):
+            with pytest.raises(DecodeError):
+                made.begin(session, b'no link', 10)
+
+        assert served(do) == ['kill', 'close', 'stopped']
+
+    def test_it_ends_with_its_client(self, served):
+        assert served(lambda made, session: session.stream.close('gone')) == ['kill', 'close', 'stopped']
 
 
 def test_equal_links_share_a_context_whatever_their_time_out(running, roots):
@@ -292,7 +333,8 @@ def telling(run):
 
 
 def begin(running, run, **fields):
-    running.begin(link(**fields), 10, {}, None, telling(run))
+    session = SimpleNamespace(environment={}, python=None, telling=telling(run))
+    running.begin(session, link(**fields), 10)
 
 
 def fail(root):

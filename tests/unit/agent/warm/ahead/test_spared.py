@@ -1,4 +1,4 @@
-"""What `run_command` of ansible-core does for nothing, and what it does for something."""
+"""What is left out of `run_command` of ansible-core, and what stays; see also tests/integration/test_run_command.py."""
 
 import os
 import selectors
@@ -20,13 +20,12 @@ import os, subprocess
 class AnsibleModule:
     def _restore_signal_handlers(self):
         pass
-    def run_command(self, args, umask=None):
+    def run_command(self, args, umask=None, **options):
         def preexec():
             {before}
-        return subprocess.Popen(args, preexec_fn=preexec, stdout=subprocess.PIPE)
+        return subprocess.Popen(args, preexec_fn=preexec, stdout=subprocess.PIPE, **options)
 """
 UMASK = 'if umask: os.umask(umask)'
-OLD_UMASK = 'self._restore_signal_handlers()\n            ' + UMASK
 
 
 @pytest.fixture(autouse=True)
@@ -94,11 +93,11 @@ class TestForking:
         spared.spare()
         return given
 
-    def run(self, before: str, umask: 'int | None' = None, name: str = BASIC) -> str:
+    def run(self, before: str, umask: 'int | None' = None, **options: Any) -> str:
         """What a program prints that is started like this: its umask."""
-        core: dict[str, Any] = {'__name__': name}
+        core: dict[str, Any] = {'__name__': BASIC}
         exec(COMMAND.format(before=before), core)
-        with core['AnsibleModule']().run_command(['/bin/sh', '-c', 'umask'], umask) as started:
+        with core['AnsibleModule']().run_command(['/bin/sh', '-c', 'umask'], umask, **options) as started:
             return str(started.stdout.read().decode().strip())
 
     @pytest.fixture
@@ -108,29 +107,52 @@ class TestForking:
         yield '0022'
         os.umask(before)
 
-    @pytest.mark.parametrize('before', [UMASK, OLD_UMASK], ids=['since 2.18', 'before'])
-    def test_not_for_nothing(self, functions: list[Any], usual: str, before: str) -> None:
-        assert self.run(before) == usual
+    def test_not_without_a_umask(self, functions: list[Any], usual: str) -> None:
+        assert self.run(UMASK) == usual
         assert functions == [None]
 
-    @pytest.mark.parametrize('before', [UMASK, OLD_UMASK], ids=['since 2.18', 'before'])
-    def test_for_a_umask(self, functions: list[Any], usual: str, before: str) -> None:
-        assert self.run(before, 0o77) == '0077'
+    @pytest.mark.parametrize(('umask', 'printed'), [(0o77, '0077'), (0, '0022')])
+    def test_for_a_umask(self, functions: list[Any], usual: str, umask: int, printed: str) -> None:
+        assert self.run(UMASK, umask) == printed
+        assert functions[0].__name__ == 'preexec'
+
+    def test_where_descriptors_are_inherited(self, functions: list[Any], usual: str) -> None:
+        """CPython could use posix_spawn there."""
+        assert self.run(UMASK, close_fds=False) == usual
         assert functions[0].__name__ == 'preexec'
 
     @pytest.mark.parametrize(
         'before',
-        ['os.setsid()', 'os.umask(0o77)', 'umask or os.nice(0)', 'umask or os.umask(len)', 'umask or os.umask(63)'],
-    )
+        [
+            'os.setsid()', 'os.umask(0o77)', 'umask or os.nice(0)', 'umask or os.umask(len)', 'umask or os.umask(63)',
+            'if not umask: os.umask(0o77)', 'if umask is None: os.umask(0o77)',
+            'self._restore_signal_handlers()\n            ' + UMASK, UMASK + '\n            os.nice(0)',
+            'if self: os.umask(umask)', 'if umask: self.umask(umask)',
+        ],
+    )  # fmt: skip
     def test_for_what_is_not_known(self, functions: list[Any], before: str) -> None:
-        """Of a release to come."""
-        with suppress(subprocess.SubprocessError):  # the last one cannot be called
+        """Of a release to come, or of one before 2.17."""
+        with suppress(subprocess.SubprocessError):  # some cannot be called
             self.run(before)
         assert None not in functions
 
-    def test_for_what_somebody_else_does(self, functions: list[Any], usual: str) -> None:
-        assert self.run(UMASK, name='somebody.elses') == usual
+    @pytest.mark.parametrize('umask', [0, None])
+    def test_for_a_umask_that_is_set_whatever_it_is(
+        self, functions: list[Any], usual: str, umask: 'int | None'
+    ) -> None:
+        before = 'if umask is not None: os.umask(umask)'
+        assert self.run(before, umask) == ('0022' if umask is None else '0000')
+        assert None not in functions
+
+    def test_for_another_os(self, functions: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+        core: dict[str, Any] = {'__name__': BASIC}
+        exec(COMMAND.format(before=UMASK), core)
+        core['os'] = object()
+        core['AnsibleModule']().run_command(['true']).communicate()
+        assert None not in functions
+
+    def test_for_what_somebody_else_does(self, functions: list[Any]) -> None:
         subprocess.Popen(['true'], preexec_fn=os.getpid).wait()
         subprocess.Popen(['true'], preexec_fn=lambda: None).wait()
         subprocess.Popen(['true']).wait()
-        assert [function is None for function in functions] == [False, False, False, True]
+        assert [function is None for function in functions] == [False, False, True]
