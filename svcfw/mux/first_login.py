@@ -124,5 +124,5 @@ def _said(client: socket.socket) -> list[bytes] | None:
             return [frame.payload for frame in frames]
         if len(frames) > 1:
             return None
-        time.sleep(PAUSE_S)
+        time.sleep(PAUSE_S)  # poll() would say that there is something: what stays there
     return None

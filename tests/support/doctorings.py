@@ -120,6 +120,7 @@ DOCTORINGS = (
         lines=(NEW,),
     ),
     Doctoring('plugins.places', '', (word('OLD_PLUGIN_CACHE_CLEARING', 'PLUGIN_CACHE_CLEARING', *EVERYTHING),)),
+    Doctoring('plugins.folders', '', (word('_get_paths_with_context', '_contexts_of_paths', *EVERYTHING),)),
     # -- how a command arrives
     Doctoring(
         'command.wrapped',
