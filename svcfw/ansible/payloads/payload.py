@@ -100,11 +100,10 @@ _V2_SECRETS = b'secrets'  # since 2.22
 def _split_v2(data: bytes, start: int) -> Payload:
     if not data.endswith(_V2_END):
         raise UnknownForm('something follows the arguments')
-    # One argument a line, each a repr(), which contains no newline: splitting by lines is exact.
-    lines = data[start + len(_V2_CALL) : -len(_V2_END)].split(b',\n')
-    arguments = dict(line.partition(b'=')[::2] for line in lines)
+    names, values = _arguments(data, start + len(_V2_CALL), len(data) - len(_V2_END))
+    arguments = dict(zip(names, values, strict=True))
     has_secrets = _V2_SECRETS in arguments
-    _expect('argument', _V2_KEYS | ({_V2_SECRETS} if has_secrets else set()), arguments, len(lines))
+    _expect('argument', _V2_KEYS | ({_V2_SECRETS} if has_secrets else set()), arguments, len(names))
     if arguments[b'extensions'] != b'{}':
         raise UnknownForm('a debugger or coverage is on')  # which need the wrapper's own way of running
     code = data[:start]
@@ -127,6 +126,23 @@ def _split_v2(data: bytes, start: int) -> Payload:
         rlimit_nofile=int(arguments[b'rlimit_nofile']),
         zip_data=arguments[b'zip_data'],
     )
+
+
+def _arguments(data: bytes, start: int, end: int) -> tuple[list[bytes], list[bytes]]:
+    """The names and the values in these lines: one `name=value` each, with a comma between, and no newline in a repr().
+
+    The zip is copied once: in a worker, which has just been forked, each copy of it costs as much as to hash it.
+    """
+    names, values = [], []
+    while start < end:
+        stop = data.index(b'\n', start, end + 2)  # the last one ends in the comma and newline at `end`
+        equals = data.find(b'=', start, stop)
+        if equals < 0 or data[stop - 1 : stop] != b',':
+            raise UnknownForm('something between the arguments')
+        names.append(data[start:equals])
+        values.append(data[equals + 1 : stop - 1])
+        start = stop + 1
+    return names, values
 
 
 def _expect(kind: str, expected: Set[bytes], found: Mapping[bytes, bytes], count: int) -> None:

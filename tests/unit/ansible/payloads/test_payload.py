@@ -163,6 +163,10 @@ def test_v2_with_anything_unknown_is_refused(change):
         (v2(hands_over=HANDS_OVER.replace('._ansiballz import', '._runner import')), 'another way to run the module'),
         (v2(hands_over=HANDS_OVER + HANDS_OVER.replace('profile=profile,', '')), 'another way to run the module'),
         (v2(lambda a: a.update(extensions={'_debugpy': {}})), 'a debugger or coverage is on'),
+        (v2().replace(b"'legacy',", b"'legacy'"), 'something between the arguments'),
+        (v2().replace(b"'legacy',", b"'legacy',\n"), 'something between the arguments'),
+        (v2().replace(b"'legacy',", b"'legacy',\n**more,"), 'something between the arguments'),
+        (v2().replace(b"'legacy',", b"'legacy',\nprofile='other',"), 'a repeated argument'),
         (b'#!/usr/bin/python3\nprint()\n', 'no AnsiballZ'),
     ],
 )
