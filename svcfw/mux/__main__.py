@@ -15,15 +15,20 @@ import socket  # noqa: E402
 
 from svcfw.mux import first_login  # noqa: E402
 
-# They are not for us, but what is ignored (nohup) would be so in all that is started from here.
+# What ansible was started ignoring (by nohup, say), programs that are started from here would ignore as well. SIGINT
+# and SIGHUP do not concern this process; while SIGCHLD is ignored, nobody learns how a child has ended.
 for number in (signal.SIGINT, signal.SIGHUP):
     signal.signal(number, lambda number, frame: None)
+for number in (signal.SIGTERM, signal.SIGQUIT, signal.SIGCHLD):
+    signal.signal(number, signal.SIG_DFL)
 
 listener = socket.socket(fileno=int(sys.argv[2]))
 first = first_login.begin(sys.argv[1], listener)  # before the rest is imported
+try:
+    from pathlib import Path
 
-from pathlib import Path  # noqa: E402
+    from svcfw.mux.server.server import serve
 
-from svcfw.mux.server.server import serve  # noqa: E402
-
-serve(Path(sys.argv[1]), listener, first)
+    serve(Path(sys.argv[1]), listener, first)
+finally:
+    first.close()

@@ -13,6 +13,7 @@ from contextlib import suppress
 
 from svcfw.agent import private
 from svcfw.boot import first_stage
+from svcfw.core.loop import Loop
 from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.frames import FrameReader
 from svcfw.mux import credentials, links, protocol, ssh_versions
@@ -23,6 +24,8 @@ from svcfw.transport.spec import SSH, Spec
 #: How long to wait for what a client sends at once, and between looks. A client that sends something else is served
 #: later by so much.
 WAIT_S, PAUSE_S = 0.02, 0.001
+#: Between looks whether a process has ended that was killed.
+REAP_S = 0.05
 #: A greeting with a larger environment is left to the server.
 MAX_BYTES = 64 * 1024
 
@@ -56,12 +59,19 @@ class FirstLogin:
         (_, process, dialogue), self._begun = self._begun, None
         return process, dialogue
 
-    def close(self) -> None:
-        """End what nobody has taken. Idempotent."""
+    def close(self, loop: Loop | None = None) -> None:
+        """End what nobody has taken. Idempotent. loop: waits for its end; None if this process ends, too."""
         if self._begun is not None:
-            self._begun[1].kill()
-            self._begun[1].close()
-            self._begun = None
+            (_, process, _), self._begun = self._begun, None
+            process.kill()
+            process.close()
+            if loop is not None:
+                _reap(process, loop)
+
+
+def _reap(process: Process, loop: Loop) -> None:
+    if process.poll() is None:
+        loop.call_later(REAP_S, lambda: _reap(process, loop))
 
 
 def begin(folder: str, listener: socket.socket) -> FirstLogin:
@@ -111,7 +121,8 @@ def _begin(client: socket.socket) -> tuple[Spec, Process, Dialogue] | None:
 def _said(client: socket.socket) -> list[bytes] | None:
     """The greeting and what it begins with, which stay where they are to be read. None if that is something else."""
     deadline = time.monotonic() + WAIT_S
-    while time.monotonic() < deadline:
+    while True:
+        is_last = time.monotonic() > deadline
         try:
             seen = client.recv(MAX_BYTES, socket.MSG_PEEK | socket.MSG_DONTWAIT)
         except BlockingIOError:
@@ -122,7 +133,6 @@ def _said(client: socket.socket) -> list[bytes] | None:
         frames = FrameReader(MAX_BYTES).feed(seen)[:2]
         if [frame.handle for frame in frames] == [protocol.HELLO, protocol.BEGIN]:
             return [frame.payload for frame in frames]
-        if len(frames) > 1:
+        if len(frames) > 1 or is_last:
             return None
-        time.sleep(PAUSE_S)  # poll() would say that there is something: what stays there
-    return None
+        time.sleep(PAUSE_S)  # poll() returns at once: what was looked at stays readable

@@ -81,4 +81,7 @@ class Dialogue(object):
         raise NotImplementedError
 
     def forget(self):
-        """The link is up, or the start has failed: drop what was kept to answer with. Nothing is answered any more."""
+        """The link is up, or the start has failed: drop what was kept to answer with.
+
+        `receive` may still be called; what it returns is not done.
+        """

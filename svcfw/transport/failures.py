@@ -21,6 +21,15 @@ def is_exhausted(exc):
     return isinstance(exc, OSError) and exc.errno in _EXHAUSTED
 
 
+def forget_origin(error):
+    """Drop the traceback of an exception, and what it was raised from: their frames hold passwords, and environments.
+
+    For an error that is kept. Returns it.
+    """
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
+
+
 def cannot_run(host, program, exc, remedy, kind='option'):
     """The StartError for `exc` (OSError), raised when `program` (str) was started on this machine.
 

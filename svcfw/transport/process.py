@@ -144,8 +144,13 @@ def _require_program(name):
 def _open_tty():
     """(our end, the program's end) of a new terminal without echo and output processing."""
     tty_fd, other_fd = os.openpty()
-    mode = termios.tcgetattr(other_fd)
-    mode[1] &= ~termios.OPOST
-    mode[3] &= ~(termios.ECHO | termios.ECHOE | termios.ECHOK | termios.ECHONL)
-    termios.tcsetattr(other_fd, termios.TCSANOW, mode)
+    try:
+        mode = termios.tcgetattr(other_fd)
+        mode[1] &= ~termios.OPOST
+        mode[3] &= ~(termios.ECHO | termios.ECHOE | termios.ECHOK | termios.ECHONL)
+        termios.tcsetattr(other_fd, termios.TCSANOW, mode)
+    except termios.error as exc:
+        os.close(tty_fd)
+        os.close(other_fd)
+        raise OSError(*exc.args) from exc
     return tty_fd, other_fd

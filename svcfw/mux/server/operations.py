@@ -84,8 +84,9 @@ class Operations:
 
     def close(self) -> None:
         """The client is gone."""
-        if self._exchange is not None:
-            self._exchange.close()
+        exchange, self._exchange, self._on_members = self._exchange, None, None
+        if exchange is not None:
+            exchange.close()
         self._job_is_over()
 
     def members_arrived(self, value: Any) -> None:

@@ -10,7 +10,7 @@ from svcfw.core.message import Message
 from svcfw.core.wire.errors import Error, StartError
 from svcfw.mux.server.node import AGENT_MODULE, Node
 from svcfw.program.router import Router
-from svcfw.transport import connect, messages
+from svcfw.transport import connect, failures, messages
 from svcfw.transport.spec import Spec
 from svcfw.transport.start import Starter
 
@@ -51,8 +51,8 @@ class RootNode(Node):
         try:
             launch = launch or connect.launcher(spec)
             self._starter = Starter(router, spec.host, launch, self._on_link, self.fail, spec.timeout_s)
-        except StartError as exc:
-            error = exc
+        except Exception as exc:
+            error = exc if isinstance(exc, Error) else self._unforeseen(exc)
             router.loop.call_soon(lambda: self.fail(error))
             return
         self.context = self._starter.context
@@ -60,6 +60,10 @@ class RootNode(Node):
         # Both are in the pipe before the child reads its first byte.
         router.responder.push(self.context, [AGENT_MODULE])
         self.context.request_async(handles.CALL_FUNCTION, ((AGENT_MODULE, 'start'), (), {}), self._on_facts)
+
+    def _unforeseen(self, exc: Exception) -> StartError:
+        _log.exception('%s: its start failed', self.host)
+        return StartError('died', self.host, f'its start failed: {exc!r}', 'The log of the multiplexer has more.')
 
     def said(self) -> str:
         dialogue: Any = None if self._starter is None else self._starter.dialogue
@@ -87,7 +91,7 @@ class RootNode(Node):
             self.fail(StartError('died', self.host, f'its agent did not start: {exc}', _OVERFULL))
 
     def _forget_secrets(self) -> None:
-        """It is up, or has failed, and is not started again."""
+        """Drop what only a start needs; called once it is up or has failed."""
         self._spec.password = self._spec.passphrase = self._spec.env = None
 
     def _too_late(self) -> None:
@@ -96,6 +100,7 @@ class RootNode(Node):
 
     def fail(self, error: Error) -> None:
         self._deadline.cancel()
+        failures.forget_origin(error)
         if self.facts is None and not self.has_left:
             _log.warning('%s%s', error, ''.join(f'\n  {line}' for line in self._last_said()))
         super().fail(error)

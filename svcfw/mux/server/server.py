@@ -39,8 +39,7 @@ from svcfw.program.router import Router
 #: Payload of one frame from a target, of which up to three copies are in memory. Agents send parts below 1 MiB.
 MAX_AGENT_FRAME_BYTES = 8 * 1024 * 1024
 #: Interval of checks for idle contexts; shorter where short time-outs need it.
-IDLE_CHECK_S = 1.0
-MIN_IDLE_CHECK_S = 0.05
+IDLE_CHECK_S, MIN_IDLE_CHECK_S = 1.0, 0.05
 #: How long the failure of a context that was begun ahead stands for the first request, in place of a second attempt.
 BEGUN_S = 30.0
 #: How often clients that wait are told that the multiplexer is there; they count silence by client/line.py.
@@ -176,7 +175,7 @@ class Server:
 
     def session_over(self, session: Session) -> None:
         self._sessions.pop(session.id, None)
-        self._needs_no_login(session)
+        self._end_first_login(session)
         if session.has_greeted:
             self._is_tidy = False
             self._idle_since = self._loop.clock()
@@ -233,12 +232,13 @@ class Server:
         except StartError:  # of options that lead nowhere: the request that follows gets it
             pass
         finally:
-            self._needs_no_login(session)
+            self._end_first_login(session)
 
-    def _needs_no_login(self, session: Session) -> None:
-        """Nor any that was begun for it: it has taken that, or there was a context."""
+    def _end_first_login(self, session: Session) -> None:
+        """End the login that was begun for this session's client, unless a context has taken it."""
         if session is self._first_session:
-            self._first.close()
+            self._first_session = None
+            self._first.close(self._loop)
 
     def _follow(self, node: RootNode) -> None:
         """Register the flow for acknowledgements of a root, as long as it exists."""

@@ -133,7 +133,7 @@ class Session:
         if self._is_over:
             return
         self._is_over = True
-        self.environment = {}  # there may be secrets in it
+        self.environment, self._on_command = {}, None  # there may be secrets in both
         self._backlog.clear()
         self._operations.close()
         if self._current is not None:
@@ -229,7 +229,7 @@ class Session:
             self._carry_out_anew(request, exc)
         except Error as exc:
             self.settled(request)
-            self.fail(request, exc)
+            self.fail(request, exc.with_traceback(None))  # nodes keep errors, but not what was asked of them
         except Exception as exc:
             _log.exception('client %d: its request failed', self.id)
             self._break_off(f'its request failed: {exc}')

@@ -82,7 +82,7 @@ class ChannelProcess(Process):
             channel.exec_command(self._command)
             status = self._carry(channel)
         except StartError as exc:
-            self.failure = exc
+            self.failure = failures.forget_origin(exc)
         except (paramiko.SSHException, EOFError, OSError) as exc:
             self.failure = _no_command(self._spec, exc)
         except Exception as exc:  # a bug of paramiko's or of ours must not leave the starter waiting

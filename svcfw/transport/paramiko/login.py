@@ -163,6 +163,8 @@ class Login:
             if failures.is_exhausted(exc):
                 raise
             raise self._hung_up(exc, time.monotonic() - started) from exc
+        finally:
+            _forget_answers(transport)
         return transport
 
     def _authenticate(self, spec: Spec, settings: Settings, transport: paramiko.Transport) -> None:
@@ -229,6 +231,13 @@ class Login:
             cause = f'the server did not continue the login for {elapsed_s:.1f} s ({said})'
             return self._error('timeout', cause, messages.UNREACHABLE)
         return self._error('refused', f'the server hung up before the login was through ({said})', messages.HUNG_UP)
+
+
+def _forget_answers(transport: paramiko.Transport) -> None:
+    """paramiko keeps what it has logged in with, or was refused with, as long as the connection."""
+    handler = transport.auth_handler
+    if handler is not None:
+        handler.password = handler.private_key = handler.interactive_handler = None
 
 
 def _methods(attempt: Callable[[], object]) -> list[str]:

@@ -3,6 +3,7 @@
 import os
 import socket
 import time
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from svcfw.core.wire.codec import Codec
 from svcfw.core.wire.frames import Frame, pack_header
 from svcfw.mux import first_login, links, protocol, rundir
 from svcfw.mux.server.server import Server
+from tests.support.loops import StillLoop
 from tests.support.timing import seconds
 
 #: Says that it was started to log in.
@@ -155,6 +157,7 @@ def test_the_server_goes_on_with_it(begun, ssh, short_path, listener, monkeypatc
     server.router.loop.call_soon(look)
     server.run()
     (facts,) = seen
+    assert isinstance(facts, dict), facts
     assert facts['uid'] == os.getuid()
     assert starts(ssh) == 1
     assert not first.is_begun
@@ -170,11 +173,18 @@ def test_it_waits_for_its_own_while_others_are_served(begun, ssh):
 
 
 def test_what_nobody_wants_is_ended(begun, ssh):
+    """And no zombie of it is left."""
+    loop = StillLoop()
     first = begun(frame(protocol.HELLO, HELLO), frame(protocol.BEGIN, (link(ssh), 10)))
-    process = first._begun[1]
-    first.close()
-    first.close()
-    assert has_ended(process)
+    pid = first._begun[1].pid
+    first.close(loop)
+    first.close(loop)
+    deadline = time.monotonic() + seconds(5)
+    while Path(f'/proc/{pid}').exists() and time.monotonic() < deadline:
+        loop.advance(first_login.REAP_S)
+        os.sched_yield()
+    assert not Path(f'/proc/{pid}').exists()
+    assert not loop.timers
 
 
 @pytest.mark.parametrize(
@@ -229,6 +239,13 @@ def test_nobody_is_there(listener, short_path, monkeypatch):
     monkeypatch.setattr(first_login.ssh_versions, 'recall', recalled.append)
     assert first_login.begin(str(short_path), listener).client is None
     assert recalled == [str(short_path)], 'whoever comes later uses it, and it is written again at the end'
+
+
+def test_what_has_come_is_looked_at_however_late_it_is(begun, ssh, monkeypatch):
+    """Something else may have had the processor."""
+    monkeypatch.setattr(first_login, 'WAIT_S', 0.0)
+    monkeypatch.setattr(first_login, '_accepted', lambda listener: listener.accept()[0])
+    assert begun(frame(protocol.HELLO, HELLO), frame(protocol.BEGIN, (link(ssh), 10))).is_begun
 
 
 def test_another_account_is_not_listened_to(begun, ssh, monkeypatch):

@@ -3,6 +3,7 @@ import os
 
 import pytest
 
+from svcfw.core.wire.errors import StartError
 from svcfw.transport import failures
 
 
@@ -29,3 +30,20 @@ def test_else_it_is_the_program(number: int) -> None:
         f'cannot run ssh: {os.strerror(number)}',
         'Install it.',
     )
+
+
+def test_an_error_that_is_kept_keeps_nothing_else() -> None:
+    secret = object()
+
+    def start(environment: object) -> None:
+        try:
+            raise error(errno.ENOENT)
+        except OSError as exc:
+            raise failures.cannot_run('web1', 'ssh', exc, '') from exc
+
+    with pytest.raises(StartError) as caught:
+        start(secret)
+    kept = failures.forget_origin(caught.value)
+    assert kept is caught.value
+    assert (kept.__traceback__, kept.__cause__, kept.__context__) == (None, None, None)
+    assert kept.kind == 'option'

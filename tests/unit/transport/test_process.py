@@ -3,6 +3,7 @@ import select
 import signal
 import subprocess
 import sys
+import termios
 import threading
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 import svcfw
 from svcfw.transport.process import SpawnedProcess, spawn
 from tests.support.interpreters import need_python
+from tests.support.routers import open_fds
 from tests.support.timing import seconds, wait_until
 
 
@@ -176,6 +178,19 @@ def test_from_many_threads_at_once(run) -> None:
     for thread in threads:
         thread.join()
     assert sorted(map(int, found)) == list(range(12))
+
+
+def test_a_terminal_that_cannot_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As another lack of the machine's, and nothing is left of it."""
+
+    def refuse(*arguments: object) -> None:
+        raise termios.error(5, 'Input/output error')
+
+    monkeypatch.setattr(termios, 'tcsetattr', refuse)
+    before = open_fds()
+    with pytest.raises(OSError, match='Input/output error'):
+        spawn(['true'], tty=True)
+    assert open_fds() == before
 
 
 CHAT = """

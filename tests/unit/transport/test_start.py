@@ -147,6 +147,7 @@ class TestFailure:
         run = Run(router, 'echo sorry >&2; exit 3')
         assert str(run.result()) == 'there: ended with 3'
         assert run.talk.heard[STDERR] == b'sorry\n', 'its last words are heard before its end is judged'
+        assert run.talk.has_forgotten, 'what it would answer with'
         run.check_gone()
 
     def test_last_words_on_a_terminal(self, router: Router, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Two things without effect that ansible-core's `run_command` does for each command, and a warm process does not.
+"""Two needless things that ansible-core's `run_command` does for each command, and a warm process does not.
 
 It waits (2.16 to 2.22): it asks twice in a row whether the command has ended, and where that ends in between, it waits
 once more for output, for a second, in a select() of no file: one command in fifteen on a machine with two processors.
@@ -65,7 +65,7 @@ def _without_fork(init):
 
 
 def _is_without_effect(function):
-    """Whether it is compiled to the same as core's function without a umask, and does the same therefore."""
+    """Whether its code, globals and closure equal those of core's function without a umask: then it does the same."""
     return _meaning(function) == _meaning(_WITHOUT_EFFECT)
 
 

@@ -104,6 +104,13 @@ def test_a_context_that_is_up_first_waits_for_them():
     assert [request[0] for request in client.node.asked.values()] == [ops.MODULE]
 
 
+def test_a_client_that_leaves_when_it_is_asked_for_them_leaves_nothing(client):
+    client.ask(ops.MODULE, *JOB)
+    assert client.take() == [(protocol.NEED_MEMBERS, 1, None)]
+    client.leave(goodbye=False)
+    assert client.session._operations._on_members is None
+
+
 def test_a_request_holds_its_context_while_the_client_is_asked(client):
     client.ask(ops.MODULE, *JOB)
     assert len(client.node.holders) == 1

@@ -7,6 +7,7 @@ import pytest
 from svcfw.agent import ops, requests
 from svcfw.core.wire.errors import ChannelError, DecodeError, StartError
 from svcfw.mux.server import root_node as module
+from svcfw.transport import failures
 from svcfw.transport.spec import Spec
 from tests.unit.mux.server.fakes import bare
 from tests.unit.mux.server.nodes import (
@@ -85,6 +86,38 @@ def test_a_start_that_has_failed_keeps_no_secrets(with_secrets):
     spec, _ = with_secrets
     Starter.last.on_failed(ERROR)
     assert 'secret' not in str(vars(spec))
+
+
+def fail_to_run(host, environment):
+    """As a transport does where a program cannot be started: frames on the way have all of the environment."""
+    try:
+        raise FileNotFoundError(2, 'nothing there')
+    except OSError as exc:
+        raise failures.cannot_run(host, 'ssh', exc, '') from exc
+
+
+def test_the_error_of_a_start_that_cannot_be_begun_keeps_no_frames(router, root, monkeypatch):
+    monkeypatch.setattr(
+        module.connect, 'launcher', lambda spec: fail_to_run(spec.host, dict(spec.env))
+    )  # fmt: skip
+    spec = Spec(transport='local', host='h', env={'TOKEN': 'secret'})
+    node = module.RootNode(router, spec, lambda: None)
+    router.loop.soon[-1]()
+    error = node.failure
+    assert str(error) == 'h: cannot run ssh: nothing there'
+    assert (error.__traceback__, error.__cause__, error.__context__) == (None, None, None)
+    assert 'secret' not in str(vars(spec))
+
+
+def test_a_start_that_fails_in_a_way_that_nobody_foresaw(router, root, monkeypatch, caplog):
+    monkeypatch.setattr(module.connect, 'launcher', lambda spec: 1 // 0)
+    node = make_root(router)
+    router.loop.soon[-1]()
+    (error,) = node.outcomes
+    assert (error.kind, error.host) == ('died', 'h')
+    assert 'ZeroDivisionError' in error.cause
+    assert 'Traceback' in caplog.text
+    assert node._deadline.is_cancelled
 
 
 def test_a_context_that_is_up_keeps_no_secrets(with_secrets):

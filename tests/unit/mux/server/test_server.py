@@ -1,10 +1,12 @@
 """The multiplexer's process without a process: the socket, links and their keys, the end."""
 
+import gc
 import os
 import resource
 import shutil
 import socket
 import tempfile
+import weakref
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -125,7 +127,9 @@ class TestTheFirstLogin:
 
         def serve(do):
             done = []
-            process = SimpleNamespace(kill=lambda: done.append('kill'), close=lambda: done.append('close'))
+            process = SimpleNamespace(
+                kill=lambda: done.append('kill'), close=lambda: done.append('close'), poll=lambda: -9
+            )
             ours, theirs = socket.socketpair()
             first = FirstLogin(theirs, (Spec(transport='local', host='h'), process, None))
             made = Server(folder, rundir.listen(folder), first)
@@ -150,8 +154,12 @@ class TestTheFirstLogin:
         return serve
 
     def test_a_context_may_take_it(self, served, roots):
-        served(lambda made, session: made.root(link(), 10, {}))
-        assert roots[0].take.__self__.is_begun is False, 'it has ended with the server'
+        def do(made, session):
+            made.root(link(), 10, {})
+            _, launch = roots[0].take(Spec(transport='local', host='h'))
+            launch(1)
+
+        assert served(do) == ['stopped']
 
     def test_what_nobody_has_taken_ends_with_the_server(self, served):
         assert served(lambda made, session: None) == ['stopped', 'kill', 'close']
@@ -175,7 +183,17 @@ class TestTheFirstLogin:
         assert served(do) == ['kill', 'close', 'stopped']
 
     def test_it_ends_with_its_client(self, served):
-        assert served(lambda made, session: session.stream.close('gone')) == ['kill', 'close', 'stopped']
+        """And nothing is kept of that."""
+        sessions = []
+
+        def do(made, session):
+            session.stream.close('gone')
+            assert made._first_session is None
+            sessions.append(weakref.ref(session))
+
+        assert served(do) == ['kill', 'close', 'stopped']
+        gc.collect()
+        assert sessions[0]() is None
 
 
 def test_equal_links_share_a_context_whatever_their_time_out(running, roots):

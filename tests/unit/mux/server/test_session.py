@@ -327,6 +327,23 @@ def test_an_end_in_the_middle_drops_the_rest():
     assert client.node.told == []
 
 
+@pytest.mark.parametrize('goodbye', [False, True])
+def test_what_a_client_had_begun_is_not_kept(client, goodbye):
+    client.ask(ops.FLUSH, key=b'k')
+    client.leave(goodbye=goodbye)
+    assert client.session._on_command is None
+    assert client.session.environment == {}
+
+
+def test_an_error_keeps_nothing_of_what_was_asked_for():
+    client = FakeClient(up=False)
+    client.ask(ops.COMMAND, None, 'secret', b'', None, None)
+    error = StartError('refused', 'h', 'c', 'r')
+    client.node.come_up(error)
+    assert client.take() == [(protocol.START_FAILED, 1, error.args)]
+    assert error.__traceback__ is None
+
+
 # -- children of other accounts --------------------------------------------------------------------------------------
 
 
