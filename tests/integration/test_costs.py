@@ -1,10 +1,12 @@
-"""What runs cost that no machine's speed changes: bytes, turns on the wire, processes, imported modules.
+"""What runs cost that no machine's speed changes: bytes, messages and turns, processes, page faults, imported modules.
 
 Each bound is little above what was measured when it was set. Whoever makes something cheaper lowers it; whoever has to
 raise one says why in the change.
 """
 
 import json
+import re
+import resource
 import struct
 import subprocess
 from collections.abc import Iterator
@@ -15,9 +17,14 @@ from typing import Any
 
 import pytest
 
+from svcfw.boot.first_stage import STAGE_BYTES
+from svcfw.core.wire.frames import FrameReader
+from tests.integration.test_reuse import BASE_ENV, job
+from tests.support import payloads
 from tests.support.ansible import Controller
 from tests.support.flow import line
 from tests.support.hosts import CHECKOUT, Farm, Host
+from tests.support.interpreters import need_python
 from tests.support.sshd import LOOPBACK
 from tests.support.venvs import Core, need_core
 
@@ -136,6 +143,95 @@ def test_turns_of_a_task(place: Counted, task: dict[str, Any], turns: int) -> No
     """
     place.play(task)
     assert min(place.play(task).turns for _ in range(3)) <= turns
+
+
+#: In the place of ssh: writes down what passes.
+RECORDER = """#!/bin/sh
+case "$*" in -V | *" -O check "*) exec ssh "$@" ;; esac
+tee -a "$0.there" | ssh "$@" | tee -a "$0.back"
+"""
+
+
+class Messages:
+    """A controller whose ssh is recorded. `sent()`: how many frames have gone there, and come back, by now."""
+
+    def __init__(self, controller: Controller, host: Host) -> None:
+        self.controller = controller
+        self._program = controller.directory / 'recorder'
+        self._program.write_text(RECORDER)
+        self._program.chmod(0o755)
+        self.inventory = {
+            'h': {
+                **host.inventory_vars(),
+                'ansible_connection': 'svcfw.svcfw.svcfw',
+                'ansible_python_interpreter': '/usr/bin/python3',
+                'ansible_ssh_executable': str(self._program),
+            }
+        }
+
+    def sent(self) -> tuple[int, int]:
+        there = Path(f'{self._program}.there').read_bytes()[STAGE_BYTES:]
+        _, marker, back = Path(f'{self._program}.back').read_bytes().partition(self._marker())
+        assert marker
+        return len(FrameReader().feed(there)), len(FrameReader().feed(back))
+
+    def _marker(self) -> bytes:
+        (found,) = re.findall(rb'^SVCFW-[0-9a-f]{24}\n', Path(f'{self._program}.back').read_bytes()[:KIB], re.M)
+        return bytes(found)
+
+    def of(self, task: dict[str, Any]) -> tuple[int, int]:
+        """For ten of these tasks, there and back, with a heartbeat every ten seconds."""
+        before = self.sent()
+        run = self.controller.play(self.inventory, [task] * 10)
+        assert run.rc == 0, run.output
+        there, back = self.sent()
+        return there - before[0], back - before[1]
+
+
+@pytest.fixture(scope='module')
+def messages(farm: Farm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Messages]:
+    with Controller(need_core('2.21'), tmp_path_factory.mktemp('messages') / 'controller') as controller:
+        made = Messages(controller, farm.host('recorded'))
+        assert controller.play(made.inventory, PING).rc == 0
+        yield made
+
+
+@pytest.mark.parametrize(
+    ('task', 'there', 'back'),
+    [
+        ({'ping': {}}, 2, 1),  # the module, and that the client has ended
+        ({'command': 'true'}, 2, 1),
+        ({'copy': {'content': 'changed {{ now() }}', 'dest': '/tmp/changed'}}, 9, 3),
+    ],
+    ids=['ping', 'command', 'copy'],
+)
+def test_messages_of_a_task(messages: Messages, task: dict[str, Any], there: int, back: int) -> None:
+    messages.of(task)
+    found_there, found_back = messages.of(task)
+    assert 10 * there <= found_there <= 10 * there + 3
+    assert 10 * back <= found_back <= 10 * back + 3
+
+
+#: Of a run of the module: in a process that runs it again, and in one that was forked ahead for it alone. What a fork
+#: writes to is copied, page by page, so these are what a run costs most of.
+FAULTS = {'ping': (20, 1500), 'command': (100, 1800)}
+
+
+@pytest.mark.parametrize('module', FAULTS)
+@pytest.mark.parametrize('reuse', [True, False], ids=['again', 'once'])
+def test_page_faults_of_a_run(module: str, reuse: bool, tmp_path: Path) -> None:
+    python = need_python('3.11')
+    arguments = {'_raw_params': 'true'} if module == 'command' else {}
+
+    def faults(count: int) -> int:
+        jobs = [job('2.21', module, python, arguments, reuse=reuse) for _ in range(count)]
+        before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_minflt
+        runs = payloads.run_warm(jobs, python, BASE_ENV, tmp_path)
+        assert {run.status for run in runs} == {0}
+        return resource.getrusage(resource.RUSAGE_CHILDREN).ru_minflt - before
+
+    faults(1)  # whatever is built for the first one
+    assert (faults(30) - faults(10)) / 20 <= FAULTS[module][0 if reuse else 1]
 
 
 def test_processes_that_stay(place: Counted) -> None:
