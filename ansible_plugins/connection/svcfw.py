@@ -67,8 +67,8 @@ options:
     description:
       - Keep what ansible-core builds of its own modules below C(~/.cache/svcfw) for the next run, which saves some 0.2
         seconds for each module that a run uses. Needs ansible-core 2.19.
-      - Used only as long as core would build exactly the same, and not at all where there is a folder of
-        C(module_utils) beside core's.
+      - Used only as long as core would build exactly the same, and not at all where another folder of
+        C(module_utils) has a module with the name of one of core's.
     type: boolean
     default: true
     env:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 DOCUMENTATION = """
 name: host_pinned
-short_description: one host after the other, through svcfw
+short_description: each host's tasks without interruption, through svcfw
 version_added: 0.1.0
 author: svcfw contributors
 description:

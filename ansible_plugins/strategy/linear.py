@@ -9,8 +9,8 @@ description:
   - What P(ansible.builtin.linear#strategy) does, by its own code. Hosts whose connection is C(ssh), C(smart) or
     C(paramiko) are reached by P(svcfw.svcfw.svcfw#connection), delegated ones too, with no change of an inventory.
     Other connections stay what they are.
-  - The login of a host begins when its first task is queued, and that of the next hosts of the batch with it, as
-    many as there are forks. A host that cannot be reached is an error of its first task.
+  - The login of a host begins when its first task is queued, and with it that of the host that is as many places
+    further on in the batch as there are forks. A host that cannot be reached is an error of its first task.
 notes:
   - From 2.19 on ansible-core warns of each strategy plugin that is not its own. The connection plugin alone gives
     nearly all of the speed; where a release of core has no room for this plugin, set C(ansible_connection) and

@@ -1,8 +1,8 @@
 """The first login, begun before the multiplexer has imported the rest of itself.
 
-A first client sends at once whom it is and the link that it is going to need (protocol.BEGIN). Here they are looked at,
-and the login's program is started; the server then reads them as from any client, and takes what runs. Its imports take
-80 ms, in which ssh is half through its handshake.
+A first client sends at once its greeting and the link that it is going to need (protocol.HELLO, BEGIN). Here they are
+looked at, and the login's program is started; the server then reads them as from any client, and takes what runs. While
+it is imported, ssh gets half through its handshake.
 """
 
 import select
@@ -21,8 +21,8 @@ from svcfw.transport import connect
 from svcfw.transport.contract import Dialogue, Process
 from svcfw.transport.spec import SSH, Spec
 
-#: How long to wait for what a client sends at once, and between looks. A client that sends something else is served
-#: later by so much.
+#: How long to wait for a client, and again for its first two frames; and between looks. A client that sends fewer is
+#: served later by so much.
 WAIT_S, PAUSE_S = 0.02, 0.001
 #: Between looks whether a process has ended that was killed.
 REAP_S = 0.05
@@ -33,7 +33,8 @@ Launch = Callable[[int], tuple[Process, Dialogue]]
 
 
 class FirstLogin:
-    """client: the connection of the first client, None if there was none. begun: for what, and what was started."""
+    """client: the connection of the first client, None if there was none. begun: the Spec, process and
+    dialogue of the login that was started, or None."""
 
     def __init__(self, client: socket.socket | None, begun: tuple[Spec, Process, Dialogue] | None) -> None:
         self.client = client

@@ -36,7 +36,7 @@ class Spec:
         which is used here).
     ssh_common_args, ssh_extra_args: list of str, added by the user.
     host_key_checking: bool; False accepts any host key, True leaves it to ssh_config, whose default is to refuse.
-    timeout_s: int or float, for connecting, and again for login and start of Python.
+    timeout_s: int or float, until the link is up: for connecting, login and start of Python together.
     python: str or None, the required interpreter; an unusable one is an error. None: search for one.
     preferred_python: str or None, tried first. modules_python: str or None, the interpreter for modules, tried next;
         ignored if no quoting preserves it in every login shell.

@@ -43,7 +43,8 @@ class Starter(object):
     router; name (str) of the child; launch(size): see svcfw.transport.contract, `size` the length of the second
     stage. on_ready(context) or on_failed(StartError) is called once. hold_back: send nothing else until
     `release()`. more: what its configuration has beside, for a larger second stage (dict). `router.starters` has it
-    until its process is gone. Raises what `launch` raises, and ChannelError for a router that was shut down.
+    until its process is gone. Raises what `launch` raises, StartError for a name that is
+    too long, and ChannelError for a router that was shut down.
     """
 
     def __init__(self, router, name, launch, on_ready, on_failed, timeout_s, hold_back=False, more=None):

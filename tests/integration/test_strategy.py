@@ -96,6 +96,18 @@ def test_the_output_is_that_of_cores_strategy(controller: Controller, hosts: lis
         assert results(ours) == results(stock)
 
 
+@pytest.mark.parametrize('plugin', ['svcfw', 'svcfw.svcfw.svcfw'])
+def test_the_address_of_a_delegated_host_is_shown_by_the_short_name_alone(
+    controller: Controller, hosts: list[Host], plugin: str
+) -> None:
+    enable(controller)
+    task = {'name': 'elsewhere', 'command': 'true', 'delegate_to': 'h2'}
+    run = controller.play({**inventory(hosts[:2], ansible_connection=plugin)}, [task])
+    assert run.rc == 0, run.output
+    shown_as = re.findall(r'\[h1 -> (.*)\]', run.output)
+    assert shown_as == ['h2' if '.' in plugin else f'h2({hosts[1].address})']
+
+
 @pytest.mark.parametrize('line', LINES)
 def test_on_each_core(line: str, tmp_path: Path, hosts: list[Host]) -> None:
     with make_controller(line, tmp_path / 'controller', ANSIBLE_DEPRECATION_WARNINGS='0') as controller:

@@ -68,7 +68,10 @@ class UnknownForm(ValueError):
 
 
 def split(in_data: bytes) -> Payload:
-    """Parse an AnsiballZ (some 0.2 ms, the zip stays packed). Raises UnknownForm unless all of it is recognised."""
+    """Parse an AnsiballZ, whose zip stays packed (1 ms in a new worker, 0.2 for each further item of a loop).
+
+    Raises UnknownForm unless all of it is recognised.
+    """
     if not in_data.startswith(b'#!') or _MARK not in in_data[:_MARK_WITHIN_BYTES]:
         raise UnknownForm('no AnsiballZ')
     try:

@@ -4,7 +4,7 @@ Core scans a module's imports and packs them with it when a run first uses it: 1
 each module and run, more than everything else a usual task costs. It keeps the result in a folder of the run. The cache
 puts it there again as long as core would build exactly the same: only for modules of ansible-core itself, for exactly
 these files of it (path, size, time), and only while no other folder of `module_utils` has a module by a name of core's.
-From 2.19 on, whose names in that folder distinguish core's own modules from others of the same name.
+Only from 2.19 on: before, the names in that folder do not tell core's own modules from others of the same name.
 
 That folder is core's own affair. Should its layout change, nothing here has any effect, and `off` says so.
 

@@ -1,11 +1,10 @@
 """Has core look up once, before it forks workers, what each of them would look up anew.
 
-Core imports the plugins of a user's folder in its main process, so this runs there (`svcfw enable`), and with our
-strategies. A worker's first result takes what core calls the fields of a result (1.7 ms in core 2.21), each module the
-two encodings of its arguments and its result (0.9 ms, from 2.19 on). Where plugins are core's loaders note per folder
-when they first look there (0.5 ms for shells and become), and look anew when a folder is added. Copying the pages that
-this writes to comes on top. All is cached by core itself: it is only asked earlier. A core without them is asked for
-nothing.
+Core imports the connection plugin in its main process if it is in a user's plugin folder (`svcfw enable`), or if one of
+our strategies is used; then this runs there. Otherwise each worker computes anew: the fields of a result (1.7 ms, core
+2.21), the two encodings of a module's arguments and result (0.9 ms, from 2.19 on), and the places of shell and become
+plugins (0.5 ms), and copies the pages that this writes to. Core caches all of that itself. The module behind our action
+for `copy` is imported, too. What a core does not have is left out.
 """
 
 import importlib

@@ -29,7 +29,7 @@ _log = logging.getLogger('svcfw.mux')
 class RootNode(Node):
     """The context of a login.
 
-    on_end(): called once it is dead, perhaps more than once. take(spec): what was begun for it, as of FirstLogin.
+    on_end(): called when it has died, perhaps more than once. take: FirstLogin.take, or None.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class RootNode(Node):
         self.name = self.host = spec.host
         self._spec = spec
         self.way = connect.choice(spec)[1]
-        #: It is lost, or did not start; one that was told to end is dead before.
+        #: Its process is lost, or did not start. One that was told to end is dead before that.
         self.is_over = False
         #: It was begun ahead, and nobody has asked for it so far.
         self.is_unasked = False

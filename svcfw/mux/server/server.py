@@ -42,7 +42,7 @@ MAX_AGENT_FRAME_BYTES = 8 * 1024 * 1024
 IDLE_CHECK_S, MIN_IDLE_CHECK_S = 1.0, 0.05
 #: How long the failure of a context that was begun ahead stands for the first request, in place of a second attempt.
 BEGUN_S = 30.0
-#: How often clients that wait are told that the multiplexer is there; they count silence by client/line.py.
+#: How often clients that wait are told that the multiplexer is there; they give up by the rules of client/line.py.
 ALIVE_S = 5.0
 #: Pause of accept() after descriptors ran out.
 ACCEPT_PAUSE_S = 0.5
@@ -83,14 +83,14 @@ class Server:
         self._hash_key = os.urandom(32)
         self._roots: dict[bytes, RootNode] = {}
         self._retired: set[RootNode] = set()  # needed by earlier requests
-        self._failed: dict[bytes, tuple[float, RootNode]] = {}  # begun ahead, and when they failed
+        self._failed: dict[bytes, tuple[float, RootNode]] = {}  # those begun ahead that failed, with the time
         self._flows: dict[int, LinkTurns] = {}  # by the id of a root's context
         self._sessions: dict[int, Session] = {}
         self._session_ids = itertools.count(1)  # 0 is the multiplexer itself
         self._idle_timeout_s = 60.0
         self._watchdog = Watchdog()
         self._heartbeat = heartbeat.Heartbeat()
-        self._is_tidy = True  # or there may be cycles of objects that hold what a session's requests did
+        self._is_tidy = True  # or there may be garbage that holds what a session has sent
         self._idle_since = self._started_at = self._loop.clock()
         self._path = rundir.socket_path(folder)
         self._lock_path = rundir.lock_path(folder)
@@ -309,8 +309,8 @@ class Server:
         self._retired = {node for node in self._retired if not node.is_over}
 
     def _on_agent(self, message: Message) -> None:
-        """An agent tells what it has done with, of a module that is a context, or of an operation that failed and that
-        nobody waits for."""
+        """An agent reports how much it has dealt with (int), a module that is a context, or the failure of an operation
+        that nobody waits for."""
         if message.is_dead:
             return
         try:

@@ -14,8 +14,8 @@ _COMMON = {
     'v1': ('ansible.module_utils.basic',),
     'v2': ('ansible.module_utils.basic', 'ansible.module_utils._internal._ansiballz._loader'),
 }
-#: Of the standard library, what ansible-core's modules import that may follow each other in one process (audited.py on
-#: the controller), beside `basic`. A process ends when a run has imported what it did not have.
+#: Modules of the standard library that `basic` does not import, but those modules of ansible-core do which may follow
+#: each other in one process (audited.MODULES, on the controller). A run that imports more ends it.
 OFTEN = ('base64', 'codecs', 'filecmp', 'fnmatch', 'glob', 'grp', 'hmac')
 # Its other name for what is __main__ as it is imported.
 _MAIN_OF_MULTIPROCESSING = '__mp_main__'
@@ -74,7 +74,7 @@ class Preimport(object):
     def import_ahead(self, fqn):
         """From the second job with this module of core on: import what it imports, for the forks that run it.
 
-        What was imported is in none of them but those (`settle`). Never raises; in the template only. The finder serves
+        Other forks do not get these modules (`settle`). Never raises; in the template only. The finder serves
         the module's payload.
         """
         if fqn not in self._ahead:
@@ -92,7 +92,7 @@ class Preimport(object):
         """What there is with the module that was not there before, without itself: ({name: module}, its digests).
 
         It is taken out again. Nothing if something is neither core's nor of the standard library: nobody watches
-        whether it changes. What six found is left: it keeps it.
+        whether it changes. What `six` refers to stays imported.
         """
         before = set(sys.modules)
         sys.path.insert(0, self._finder.root)

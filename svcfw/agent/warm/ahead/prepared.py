@@ -1,7 +1,7 @@
 """What jobs that become contexts need, imported once in the template, so that each fork has it compiled.
 
-Nothing of it can be seen by a module before it asks: the modules are none of `sys.modules`, and their finder none of
-`sys.meta_path`, until `install`.
+Nothing of it can be seen by a module before it asks: until `install` the modules are not in `sys.modules`, and their
+finder is not in `sys.meta_path`.
 """
 
 import importlib
