@@ -177,6 +177,7 @@ def test_here_a_run_has_its_own_environment_and_folder(controller: Controller, t
         variables['ansible_python_interpreter'] = '/usr/bin/python3'
     for number, environ in enumerate(({'COLOUR': 'red', 'ONLY': '1'}, {'COLOUR': 'blue'})):
         with_it = Controller(controller.core, tmp_path / f'run-{number}', {**controller.env, **environ})
+        with_it.runtime.rmdir()  # both have the other one's multiplexer
         with_it.env['XDG_RUNTIME_DIR'] = controller.env['XDG_RUNTIME_DIR']
         with_it.env['SVCFW_COLLECT'] = str(with_it.directory / 'events.jsonl')
         # Commands run in the playbook's folder, and not where ansible-playbook was started.
