@@ -132,8 +132,10 @@ def test_modules_are_not_built_again_in_the_next_run(farm: Farm, tmp_path: Path)
         ({'stat': {'path': '/etc/passwd'}}, 1),
         ({'copy': {'content': 'changed {{ now() }}', 'dest': '/tmp/changed'}}, 3),
         ({'copy': {'content': 'the same', 'dest': '/tmp/same'}}, 3),
+        ({'svcfw.svcfw.copy': {'content': 'changed {{ now() }}', 'dest': '/tmp/changed'}}, 1),
+        ({'svcfw.svcfw.copy': {'content': 'the same', 'dest': '/tmp/same'}}, 2),
     ],
-    ids=['ping', 'command', 'stat', 'copy, changed', 'copy, the same'],
+    ids=['ping', 'command', 'stat', 'copy, changed', 'copy, the same', 'our copy, changed', 'our copy, the same'],
 )
 def test_turns_of_a_task(place: Counted, task: dict[str, Any], turns: int) -> None:
     """How often something goes there after something came back: once for each answer that is waited for.
