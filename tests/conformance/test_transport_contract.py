@@ -199,7 +199,6 @@ class TestTheLink:
         os.close(end)
 
     def test_leaves_no_descriptor_and_no_thread(self, transport: Transport) -> None:
-        # All of them: paramiko's own threads end by themselves, and open source files for what they log.
         threads, before = set(threading.enumerate()), descriptors()
         with transport.start() as started:
             started.until_ready()

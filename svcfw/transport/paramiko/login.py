@@ -21,6 +21,8 @@ from svcfw.transport.ssh_config import option_settings
 
 _FAST_CIPHER = 'aes128-gcm@openssh.com'
 _MAX_JUMPS = 8
+#: For the end of a thread whose socket is closed.
+_END_S = 1.0
 
 
 class Login:
@@ -51,12 +53,15 @@ class Login:
             _shut(sock)
 
     def close(self) -> None:
-        """Close what `connect` opened, in reverse order. Waits for paramiko's threads."""
+        """Close what `connect` opened, in reverse order. Waits for paramiko's threads, for a second at most."""
         self.cancel()
         for transport in reversed(self._transports):
             transport.close()
         for sock in self._sockets:
             sock.close()
+        for transport in self._transports:
+            if transport.is_alive():  # its own `close` does not wait
+                transport.join(_END_S)
         for proxy in self._proxies:
             proxy.kill()
             proxy.wait()
